@@ -1,0 +1,110 @@
+# Everything a contributor runs. Needs make and any Python >= 3.11; each target sets up what it needs, once.
+#
+#   make demo     check a notebook that holds a wrong gradient, and show the verdicts
+#   make test     all tests, with the examples in the docstrings
+#   make check    formatter, linter, strict types, order of imports, documentation
+#   make coverage the tests again, with the lines they never reach
+#   make bench    times beside PyTorch and autograd (its own environment; PyTorch is large)
+#   make clean    remove all that the above made
+#
+# PYTHON=/path/to/python chooses the interpreter. On Linux, TORCH_INDEX=https://download.pytorch.org/whl/cpu makes
+# `make bench` fetch the small PyTorch that knows no GPU.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test check coverage bench clean
+
+PYTHON ?=
+VENV ?= .venv
+BENCH_VENV ?= .venv-bench
+TORCH_INDEX ?=
+DEMO ?= examples/linear_layer.md
+
+BIN = $(VENV)/bin
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
+
+help:
+	@sed -n '3,8s/^#   //p' Makefile
+
+# -- what users and contributors run ----------------------------------------------------------------------------------
+
+# Status 1 means that the check found a mistake, which is what this notebook is for; 0 would mean that it missed it.
+demo: $(VENV)/.installed
+	@echo "$$ chainrule check $(DEMO)"; \
+	$(BIN)/chainrule check $(DEMO); status=$$?; \
+	case $$status in \
+	1) echo; echo "The notebook holds a gradient that is wrong, and the check found it (exit status 1).";; \
+	0) echo "demo: the notebook holds a wrong gradient, but the check found nothing" >&2; exit 1;; \
+	*) echo "demo: the check could not run (exit status $$status)" >&2; exit $$status;; \
+	esac
+
+test: $(VENV)/.test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy --strict src tests
+	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_house.py tests/test_public_names.py tests/test_docs.py
+
+coverage: $(VENV)/.test
+	@$(BIN)/python -m pytest -q --cov --cov-report=term-missing
+
+bench: $(BENCH_VENV)/.bench
+	@$(BENCH_VENV)/bin/python benchmarks/eager.py
+	@$(BENCH_VENV)/bin/python benchmarks/structure.py
+
+clean:
+	rm -rf $(VENV) $(BENCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# -- environments: one stamp file for each thing that is installed ----------------------------------------------------
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	@echo "installing chainrule into $(VENV)"
+	@$(BIN)/python $(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml
+	@echo "installing chainrule and what its tests need into $(VENV)"
+	@$(BIN)/python $(PIP_INSTALL) -e '.[test]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	@echo "installing chainrule and what its contributors need into $(VENV)"
+	@$(BIN)/python $(PIP_INSTALL) -e '.[dev]'
+	@touch $(VENV)/.installed $(VENV)/.test $@
+
+# A peer that cannot be installed is left out, and the benchmark says so.
+$(BENCH_VENV)/.bench: $(BENCH_VENV)/bin/python pyproject.toml
+	@echo "installing chainrule and the libraries it is compared with into $(BENCH_VENV)"
+	@index=; test -z '$(TORCH_INDEX)' || index='--extra-index-url $(TORCH_INDEX)'; \
+	$(BENCH_VENV)/bin/python $(PIP_INSTALL) $$index -e '.[bench]' || { \
+	echo "not every peer could be installed; going on without" >&2; \
+	$(BENCH_VENV)/bin/python $(PIP_INSTALL) -e .; }
+	@touch $@
+
+# The first interpreter that is new enough and can make an environment. pyenv and the like put commands on the PATH
+# that only complain, so each candidate is tried, not looked for.
+$(VENV)/bin/python $(BENCH_VENV)/bin/python:
+	@environment=$(@D); environment=$${environment%/bin}; found=; bare=; \
+	for candidate in $(if $(PYTHON),'$(PYTHON)',python3.13 python3.12 python3.11 python3.14 python3 python); do \
+	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+	"$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1 || { bare="$$bare $$candidate"; continue; }; \
+	found=$$candidate; break; \
+	done; \
+	if test -z "$$found" && test -n "$$bare"; then \
+	echo "chainrule:$$bare can run this, but cannot make an environment: venv or ensurepip is missing." >&2; \
+	echo "On Debian and Ubuntu: sudo apt install python3-venv. Elsewhere, a Python from python.org or uv has both." >&2; \
+	exit 1; \
+	elif test -z "$$found"; then \
+	echo "chainrule needs Python 3.11 or later, and found $(if $(PYTHON),that '$(PYTHON)' is not,none on the PATH)." >&2; \
+	echo "Install one (python.org, uv, pyenv), or name it: make PYTHON=/path/to/python3" >&2; \
+	exit 1; \
+	fi; \
+	echo "making $$environment with $$("$$found" --version)"; \
+	rm -rf "$$environment"; \
+	"$$found" -m venv "$$environment" || { \
+	rm -rf "$$environment"; \
+	echo "chainrule: $$found could not make an environment; see its message above." >&2; \
+	exit 1; }

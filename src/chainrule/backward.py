@@ -1,0 +1,125 @@
+"""Backward from tensors: cotangents checked, pulled back through the tape, and added to the leaves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import DtypeError, GradientError, NotScalarError, NotTrackedError, ShapeError
+from chainrule.program.ownership import PASSED
+from chainrule.program.sweep import pullback
+from chainrule.tape import Tracked, set_enabled
+
+__all__ = ["backward", "check_differentiable", "cotangents_of", "owned", "seed", "wrap"]
+
+
+def wrap(value: Any, vertex: Any) -> Any:
+    """The tracked tensor of a value that came from ``vertex``: how a recorded sweep sees what nodes kept."""
+    if vertex is None:
+        return value
+    return Tracked.plain(value, vertex, True)
+
+
+def backward(
+    roots: Sequence[Tracked],
+    gradients: Sequence[Any],
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of ``roots`` to the leaves (or to ``inputs``, if given)."""
+    targets = None
+    if inputs is not None:
+        chosen = [inputs] if isinstance(inputs, Tracked) else list(inputs)
+        if not chosen:
+            raise GradientError("`inputs` argument to `backward()` cannot be empty.")
+        targets = [leaf.vertex for leaf in chosen]
+    arrived = cotangents_of(roots, gradients, targets, retain_graph, create_graph)
+    if inputs is None:
+        for leaf in list(arrived):
+            leaf.accumulate(arrived.pop(leaf))
+    else:
+        for leaf in chosen:
+            if leaf.vertex in arrived:
+                leaf.accumulate(arrived[leaf.vertex])
+
+
+def cotangents_of(
+    roots: Sequence[Tracked],
+    gradients: Sequence[Any],
+    targets: Sequence[Any] | None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> dict[Any, Any]:
+    """The cotangents that arrive at the target vertices (or at all leaves), pulled back from ``roots``."""
+    seeds = []
+    for number, (root, gradient) in enumerate(zip(roots, gradients, strict=True)):
+        vertex = root.vertex
+        if vertex is None:
+            raise NotTrackedError(
+                f"element {number} of tensors does not require grad and does not have a grad_fn\nNothing it was computed "
+                "from requires grad. Create the inputs with requires_grad=True, and compute outside no_grad()."
+            )
+        seeds.append((vertex, seed(root, gradient, create_graph, number)))
+    retain = create_graph if retain_graph is None else retain_graph
+    with np.errstate(all="ignore"):
+        if not create_graph:
+            return pullback(seeds, targets, retain=retain)
+        before = set_enabled(True)
+        try:
+            return pullback(seeds, targets, wrap=wrap, retain=retain)
+        finally:
+            set_enabled(before)
+
+
+def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> Any:
+    """The cotangent that a backward starts from, checked against the root."""
+    shape = root.value.shape
+    if gradient is None:
+        if root.value.size != 1:
+            raise NotScalarError(
+                "grad can be implicitly created only for scalar outputs\n"
+                f"This tensor has shape {tuple(shape)}: {root.value.size} numbers, each with a gradient of its own. Reduce "
+                "it to one number (sum() or mean()), or choose a cotangent v of that shape: y.backward(v) computes vᵀJ "
+                "(v = ones adds the rows of J), or ask for all rows: chainrule.jacobian(f)(x)."
+            )
+        value = np.ones(shape, root.value.dtype)
+        return Tracked.plain(value) if create_graph else value
+    value = gradient.value if isinstance(gradient, Tracked) else np.asarray(gradient)
+    if value.shape != shape:
+        raise ShapeError(
+            f"Mismatch in shape: grad_output[{number}] has a shape of torch.Size({list(value.shape)}) and output[{number}] "
+            f"has a shape of torch.Size({list(shape)}).\nA cotangent has the shape of the tensor it belongs to."
+        )
+    if value.dtype.kind not in "fiub":
+        raise DtypeError(f"a cotangent is made of real numbers; got {value.dtype}")
+    if value.dtype != root.value.dtype:
+        value = value.astype(root.value.dtype)
+    if not create_graph:
+        return value
+    if isinstance(gradient, Tracked) and gradient.requires_grad:
+        return Tracked.plain(value, gradient.vertex, True)
+    return Tracked.plain(value)
+
+
+def check_differentiable(dtype: Any) -> None:
+    """Raise :class:`DtypeError` unless numbers of ``dtype`` can have gradients."""
+    if dtype.kind != "f":
+        more = (
+            "Complex numbers are not differentiated; write the real and imaginary parts as two real arrays."
+            if dtype.kind == "c"
+            else f"Got dtype {dtype}: write 1.0 for 1, or pass dtype=float."
+        )
+        raise DtypeError(f"only Tensors of floating point dtype can require gradients\n{more}")
+
+
+def owned(cotangent: Any, shape: tuple[int, ...]) -> Any:
+    """The cotangent in full, in memory of its own."""
+    if cotangent.shape == shape and cotangent.base is None and sys.getrefcount(cotangent) == PASSED:
+        return cotangent
+    result = np.empty(shape, cotangent.dtype)
+    result[...] = cotangent
+    return result

@@ -1,0 +1,1 @@
+"""Comparing a gradient that somebody derived by hand with the true one."""

@@ -1,0 +1,223 @@
+"""Watches chainrule's own tensors while a notebook runs, and reads derivatives off their tape."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.check.backend import Observer
+from chainrule.check.compare import Truth, Value
+from chainrule.errors import ChainruleError
+from chainrule.linear.apply import pull
+from chainrule.linear.jacobian import Jacobian
+from chainrule.linear.term import Opaque, Term
+from chainrule.program.node import Node
+from chainrule.program.sweep import pushforward, schedule
+from chainrule.tensor import Tensor, cotangents_of, observe
+from chainrule.transforms.jacobian import tape_jacobian
+
+__all__ = ["Tape"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+LARGEST = 2_000_000  # entries of a Jacobian that is compared
+LARGEST_GRAPH = 20_000  # nodes of a graph whose rounding is estimated
+PROBES = 3
+
+
+class Tape:
+    """chainrule's tensors, as a check sees them.
+
+    While it watches, nodes keep their values after `backward`, so that derivatives can still be taken; for the notebook
+    a freed graph stays a freed graph. ``seeder`` seeds the random numbers that the notebook draws.
+    """
+
+    name = "chainrule"
+
+    def __init__(self, seeder: Callable[[int], object] = lambda number: None) -> None:
+        self._seeder = seeder
+        self._asking = False
+
+    def owns(self, value: object) -> bool:
+        """Whether ``value`` is one of chainrule's tensors."""
+        return isinstance(value, Tensor)
+
+    def array(self, tensor: Any) -> tuple[Array, str, float]:
+        """A copy of the numbers."""
+        array = np.array(tensor.value, copy=True)
+        eps = float(np.finfo(array.dtype).eps) if array.dtype.kind in "fc" else 2.0**-52
+        return array, str(array.dtype), eps
+
+    def tracked(self, tensor: Any) -> bool:
+        """Whether it requires grad."""
+        return bool(tensor.requires_grad)
+
+    def leaf(self, tensor: Any) -> bool:
+        """Whether it is a leaf."""
+        return bool(tensor.is_leaf)
+
+    def leaves(self, output: Any) -> Sequence[Any]:
+        """The leaves below ``output``."""
+        return list(schedule([output.vertex])[1]) if output.vertex is not None else []
+
+    def seed(self, number: int) -> None:
+        """Seed the random numbers."""
+        self._seeder(number)
+
+    @contextlib.contextmanager
+    def watch(self, observer: Observer) -> Iterator[None]:
+        """See every operation, and every backward pass, of chainrule's tensors."""
+        with contextlib.ExitStack() as undo:
+            self._keep_graphs(undo)
+            self._notice_backward(undo, observer)
+            undo.enter_context(observe(lambda name, arguments, result: self._pass_on(observer, name, arguments, result)))
+            yield
+
+    def _pass_on(self, observer: Observer, name: str, arguments: tuple[Any, ...], result: Any) -> None:
+        if not self._asking:
+            observer(name, arguments, result)
+
+    def _keep_graphs(self, undo: contextlib.ExitStack) -> None:
+        """Nodes say that they are released, and keep their values for us."""
+        saved = Node.saved
+
+        def release(node: Node) -> None:
+            if node.values is not None or node.out is not None:
+                node.released = True
+
+        def read(node: Node) -> tuple[Any, Sequence[Any]]:
+            released = node.released
+            node.released = released and not self._asking
+            try:
+                return saved(node)
+            finally:
+                node.released = released
+
+        replace(undo, Node, "release", release)
+        replace(undo, Node, "saved", read)
+
+    def _notice_backward(self, undo: contextlib.ExitStack, observer: Observer) -> None:
+        backward = Tensor.backward
+
+        def noticed(tensor: Any, gradient: Any = None, *args: Any, **kwargs: Any) -> None:
+            backward(tensor, gradient, *args, **kwargs)
+            observer("backward", (tensor, gradient), None)
+
+        replace(undo, Tensor, "backward", noticed)
+
+    @contextlib.contextmanager
+    def _aside(self) -> Iterator[None]:
+        before = self._asking
+        self._asking = True
+        try:
+            yield
+        finally:
+            self._asking = before
+
+    # -- derivatives --------------------------------------------------------------------------------------------------
+
+    def derivative(self, output: Any, argument: Any) -> Truth | None:
+        """∂output/∂argument, composed from the local Jacobians on the tape."""
+        with self._aside():
+            if output.value.size * argument.value.size > LARGEST:
+                return None
+            try:
+                jacobian = (
+                    Jacobian.identity(output.value.shape, output.value.dtype)
+                    if output is argument
+                    else tape_jacobian(output, argument)
+                )
+                dense = np.asarray(jacobian.dense())
+            except ChainruleError:  # no path, or a value was overwritten
+                return None
+            eps = max(float(np.finfo(tensor.value.dtype).eps) for tensor in (output, argument))
+            value = Value(dense.astype(np.float64), eps, str(argument.value.dtype))
+            return Truth(value, tuple(output.value.shape), tuple(argument.value.shape), None, str(jacobian.structure))
+
+    def loss(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
+        """The sum of the magnitudes of all contributions, and how the gradient moves when the leaves are rounded."""
+        with self._aside(), np.errstate(all="ignore"):
+            if output.vertex is None or argument.vertex is None:
+                return None
+            nodes, leaves = schedule([output.vertex])
+            if len(nodes) > LARGEST_GRAPH:
+                return None
+            try:
+                back = self._magnitude(nodes, output, cotangent, argument)
+                forward = None if back is None else self._moved(nodes, leaves, output, cotangent, argument)
+            except ChainruleError:
+                return None
+            if back is None:
+                return None
+            longest = max([argument.value.size, output.value.size, *(leaf.value.size for leaf in leaves)])
+            growth = math.sqrt(len(nodes) + math.log2(longest + 1))
+            lost: Array = growth * (back if forward is None else back + forward)
+            return lost if np.isfinite(lost).all() else None
+
+    def _magnitude(self, nodes: Sequence[Node], output: Any, cotangent: Any, argument: Any) -> Array | None:
+        """|J₁|ᵀ|J₂|ᵀ…|v|: the same sweep as backward, with magnitudes."""
+        weights = np.ones(output.value.shape) if cotangent is None else getattr(cotangent, "value", cotangent)
+        pending: dict[Any, Any] = {output.vertex: np.abs(np.asarray(weights, dtype=np.float64))}
+        target = argument.vertex
+        for node in nodes:
+            if node is target or node not in pending:
+                continue
+            arriving = pending.pop(node)
+            out, values = node.saved()
+            for position, parent in enumerate(node.parents):
+                if parent is None:
+                    continue
+                for term in node.operation.rule(position).terms(node, position, out, values):
+                    size = _absolute(term)
+                    if size is None:
+                        return None
+                    part = pull(size.pattern, arriving, size.factors, size.tables)
+                    pending[parent] = part if parent not in pending else pending[parent] + part
+        if target not in pending:
+            return None
+        size_of_all: Array = np.array(np.broadcast_to(pending[target], argument.value.shape), dtype=np.float64)
+        return size_of_all
+
+    def _moved(
+        self, nodes: Sequence[Node], leaves: Sequence[Any], output: Any, cotangent: Any, argument: Any
+    ) -> Array | None:
+        """How far the gradient moves when each leaf moves by its own size in random directions."""
+        hooks = [(node, node.hooks) for node in nodes]
+        for node in nodes:
+            node.hooks = None  # they are the notebook's, for its own passes
+        try:
+            found = cotangents_of([output], [cotangent], [argument.vertex], True, True)
+        finally:
+            for node, kept in hooks:
+                node.hooks = kept
+        gradient = found.get(argument.vertex)
+        vertex = getattr(gradient, "vertex", None)
+        if vertex is None:
+            return None
+        random = np.random.default_rng(0)
+        total = np.zeros(argument.value.shape)
+        for _ in range(PROBES):
+            tangents = {leaf: leaf.value * random.choice([-1.0, 1.0], leaf.value.shape) for leaf in leaves}
+            moved = pushforward(tangents, [vertex]).get(vertex)
+            if moved is None:
+                return None
+            total += np.abs(np.asarray(moved, dtype=np.float64)) ** 2
+        moved_by: Array = np.sqrt(total / PROBES)
+        return moved_by
+
+
+def replace(undo: contextlib.ExitStack, owner: Any, name: str, changed: Any) -> None:
+    """Set an attribute for as long as ``undo`` is open."""
+    undo.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, changed)
+
+
+def _absolute(term: Term) -> Term | None:
+    """The term with the magnitudes of its factors; None if one can only be applied."""
+    if any(isinstance(factor, Opaque) for factor in term.factors):
+        return None
+    factors = tuple(np.abs(np.asarray(getattr(factor, "value", factor), dtype=np.float64)) for factor in term.factors)
+    return Term(term.pattern, factors, term.tables)

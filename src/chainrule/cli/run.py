@@ -1,0 +1,149 @@
+"""Starts the process that runs a notebook, listens to it, and ends it when it must be ended."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from chainrule.check.finding import Finding
+from chainrule.cli.cells import Outcome
+from chainrule.cli.notebook import Cell, Notebook
+from chainrule.cli.worker import Task, work
+from chainrule.errors import CellTimeoutError, NotebookError
+
+__all__ = ["Report", "run_notebook"]
+
+GRACE = 2.0  # seconds between asking a cell to stop and ending its process
+TICK = 0.25
+
+
+@dataclass
+class Report:
+    """All that came of a notebook: the findings, and what became of each cell that began."""
+
+    notebook: Notebook
+    findings: list[Finding] = field(default_factory=list)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    failure: str | None = None  # why the rest was not run
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 all right, 1 something wrong, 2 could not run."""
+        if any(finding.verdict.startswith(("wrong", "right value")) for finding in self.findings):
+            return 1
+        stopped = any(outcome.stopped for outcome in self.outcomes.values())
+        ran = any(not outcome.errors for outcome in self.outcomes.values())
+        return 2 if self.failure is not None or stopped or not ran else 0
+
+
+def run_notebook(
+    notebook: Notebook,
+    *,
+    torch: str = "chainrule",
+    timeout: float | None = None,
+    seed: int = 0,
+    progress: Callable[[Cell], None] = lambda cell: None,
+) -> Report:
+    """Run a notebook in a process of its own and collect what it finds; ``progress`` hears of each cell that begins.
+
+    A cell that takes longer than ``timeout`` seconds is interrupted, and the rest still runs. If it does not heed the
+    interrupt, the process is ended and the rest is not run.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    folder = notebook.path.absolute().parent
+    process = context.Process(target=work, args=(theirs, Task(notebook.cells, folder, torch, timeout, seed)))
+    report = Report(notebook)
+    process.start()
+    theirs.close()
+    try:
+        _listen(ours, process, report, timeout, progress)
+    finally:
+        _end(process)
+        ours.close()
+    return report
+
+
+def _listen(
+    connection: Connection, process: BaseProcess, report: Report, timeout: float | None, progress: Callable[[Cell], None]
+) -> None:
+    running: Cell | None = None
+    deadline: float | None = None
+    while True:
+        try:
+            if not connection.poll(TICK):
+                if deadline is not None and time.monotonic() > deadline and running is not None and timeout is not None:
+                    _give_up(report, running, timeout)
+                    return
+                continue
+            message = connection.recv()
+        except (EOFError, OSError):
+            _died(report, process, running)
+            return
+        if message[0] == "begin":
+            running = report.notebook.cells[message[1] - 1]
+            deadline = None if timeout is None else time.monotonic() + timeout + GRACE
+            progress(running)
+        elif message[0] == "end":
+            report.outcomes[message[1]] = message[2]
+            deadline = None
+        elif message[0] == "done":
+            return
+        else:
+            _take(report, *message)
+            if report.failure is not None:
+                return
+
+
+def _take(report: Report, kind: str, content: Any) -> None:
+    if kind == "findings":
+        report.findings = content
+    elif kind == "problems":
+        report.problems = content
+    else:
+        report.failure = content
+
+
+def _give_up(report: Report, cell: Cell, timeout: float) -> None:
+    told = CellTimeoutError(f"the cell did not end within {timeout:g} seconds and could not be interrupted")
+    report.outcomes[cell.number] = Outcome(errors=[(1, str(told))], stopped=True)
+    report.failure = f"cell {cell.number} had to be ended{_rest(report, cell)}"
+
+
+def _died(report: Report, process: BaseProcess, cell: Cell | None) -> None:
+    process.join(GRACE)
+    code = process.exitcode
+    why = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+    if cell is None:
+        report.failure = str(NotebookError(f"the process for the notebook ended before its first cell ({why})"))
+        return
+    told = NotebookError(f"the cell ended the process ({why})")
+    report.outcomes[cell.number] = Outcome(errors=[(1, str(told))], stopped=True)
+    report.failure = f"cell {cell.number} ended the process{_rest(report, cell)}"
+
+
+def _rest(report: Report, cell: Cell) -> str:
+    last = len(report.notebook.cells)
+    if cell.number == last:
+        return ""
+    return f"; cells {cell.number + 1} to {last} were not run" if cell.number + 1 < last else f"; cell {last} was not run"
+
+
+def _end(process: BaseProcess) -> None:
+    """End the process and whatever it has started."""
+    if hasattr(os, "killpg") and process.pid is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == process.pid:
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.is_alive():
+        process.kill()
+    process.join(GRACE)

@@ -1,0 +1,152 @@
+"""Shows the report of a notebook: as a table on the terminal, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from chainrule.check.compare import EXACT, ROUNDED, SHAPE, UNDECIDABLE, WRONG
+from chainrule.check.finding import Finding
+from chainrule.cli.run import Report
+
+__all__ = ["as_json", "show"]
+
+STYLES = {EXACT: "green", ROUNDED: "green", SHAPE: "bold yellow", WRONG: "bold red", UNDECIDABLE: "magenta"}
+WORDS = {EXACT: "right", ROUNDED: "right up to rounding", SHAPE: "right value, wrong shape", WRONG: "wrong"}
+
+
+def as_json(report: Report) -> str:
+    """The report as one JSON object: the file, the findings, and the cells that could not be run."""
+    content: dict[str, Any] = {
+        "file": str(report.notebook.path),
+        "findings": [_plain(finding, report) for finding in report.findings],
+        "errors": [
+            {"cell": number, "line": _line(report, number, line), "message": message}
+            for number, line, message in _errors(report)
+        ],
+        "notes": _notes(report),
+        "status": report.status,
+    }
+    if report.failure is not None:
+        content["failure"] = report.failure
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def show(report: Report, console: Console, *, quiet: bool = False) -> None:
+    """Print the table of claims, the cells that raised, and one line that sums up; with ``quiet`` only what is wrong."""
+    findings = [finding for finding in report.findings if not quiet or not finding.ok]
+    if findings:
+        console.print(_table(findings, report))
+    if not quiet:
+        for number, line, message in _errors(report):
+            console.print(
+                f"[yellow]cell {number}, line {_line(report, number, line)}[/] raised {escape(message)}",
+                highlight=False,
+            )
+        for note in _notes(report):
+            console.print(escape(note), style="dim", highlight=False)
+    if report.failure is not None:
+        console.print(f"[bold red]not finished:[/] {escape(report.failure)}", highlight=False)
+    if not quiet or findings:
+        console.print(_summary(report), highlight=False)
+
+
+def _table(findings: list[Finding], report: Report) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("cell", justify="right")
+    table.add_column("line", justify="right")
+    table.add_column("claim", overflow="fold", min_width=6)
+    table.add_column("verdict", min_width=12)
+    table.add_column("detail", overflow="fold", ratio=1)
+    for finding in findings:
+        table.add_row(
+            str(finding.cell),
+            str(_line(report, finding.cell, finding.line)),
+            Text(finding.name),
+            Text(finding.verdict, style=STYLES[finding.verdict]),
+            Text(_detail(finding)),
+        )
+    return table
+
+
+def _detail(finding: Finding) -> str:
+    told = finding.message
+    claim, gradient = finding.details.get("claim"), finding.details.get("gradient")
+    if claim and gradient:
+        told += f"  [{_short(claim)} beside {_short(gradient)}]" if not finding.ok else ""
+    elif "derivative" in finding.details and not finding.ok:
+        told += f"  [as {finding.details['derivative']}]"
+    if finding.also:
+        cells = sorted({cell for cell, _ in finding.also})
+        told += f"  (also in cell {', '.join(map(str, cells))})" if cells != [finding.cell] else ""
+    if finding.times > 1:
+        told += f"  ({finding.times} times)"
+    return told
+
+
+def _summary(report: Report) -> str:
+    count = Counter(finding.verdict for finding in report.findings)
+    total = sum(count.values())
+    raised = sum(bool(outcome.errors) for outcome in report.outcomes.values())
+    cells = f"{len(report.notebook.cells)} cell{'s' if len(report.notebook.cells) != 1 else ''}"
+    if raised:
+        cells += f" ({raised} raised)"
+    if not total:
+        return f"no claim about a gradient found in {cells}"
+    parts = [f"[{STYLES[verdict]}]{count[verdict]} {verdict}[/]" for verdict in STYLES if count[verdict]]
+    return f"{total} claim{'s' if total != 1 else ''} in {cells}: {', '.join(parts)}"
+
+
+def _errors(report: Report) -> list[tuple[int, int, str]]:
+    return [
+        (number, line, message)
+        for number, outcome in sorted(report.outcomes.items())
+        for line, message in outcome.errors
+    ]
+
+
+def _notes(report: Report) -> list[str]:
+    notes = [f"cell {number}: {note}" for number, outcome in sorted(report.outcomes.items()) for note in outcome.notes]
+    for number, outcome in sorted(report.outcomes.items()):
+        if outcome.skipped:
+            lines = ", ".join(str(_line(report, number, line)) for line in outcome.skipped)
+            notes.append(f"cell {number}: not run, because they need what raised: line {lines}")
+    return notes + report.problems
+
+
+def _line(report: Report, cell: int, line: int) -> int:
+    """The line in the file, for text; in the cell, for .ipynb."""
+    return report.notebook.cells[cell - 1].line + line - 1
+
+
+def _plain(finding: Finding, report: Report) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "name": finding.name,
+        "cell": finding.cell,
+        "line": _line(report, finding.cell, finding.line),
+        "verdict": finding.verdict,
+        "mistake": finding.mistake,
+        "step": finding.step,
+        "message": finding.message,
+        "details": {key: _finite(value) for key, value in finding.details.items()},
+    }
+    if finding.also:
+        plain["also"] = [{"cell": cell, "line": _line(report, cell, line)} for cell, line in finding.also]
+    return plain
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity."""
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}…"

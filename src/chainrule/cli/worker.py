@@ -1,0 +1,190 @@
+"""The process in which a notebook runs: cut off from the terminal, interrupted when a cell takes too long."""
+
+from __future__ import annotations
+
+import _thread
+import builtins
+import contextlib
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule import torch as facade
+from chainrule.check.backend import Backend
+from chainrule.check.claims import Watcher
+from chainrule.check.source import HOOK, instrument
+from chainrule.check.tape import Tape
+from chainrule.cli.cells import Outcome, run_cell
+from chainrule.cli.notebook import Cell
+from chainrule.errors import CellTimeoutError, ChainruleError
+from chainrule.interop.pytorch import PyTorch
+
+__all__ = ["Task", "work"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the process is told: the cells, the folder that they run in, and how."""
+
+    cells: tuple[Cell, ...]
+    folder: Path
+    torch: str = "chainrule"
+    timeout: float | None = None
+    seed: int = 0
+
+
+class _Interrupted(KeyboardInterrupt):
+    """A cell took too long. A KeyboardInterrupt, so that `except Exception` in the cell does not stop it."""
+
+
+def work(connection: Connection, task: Task) -> None:
+    """Run the notebook and tell the other end of the connection, message by message.
+
+    The messages are ``("begin", cell)``, ``("end", cell, outcome)``, ``("findings", findings)``, ``("problems", texts)``,
+    ``("failed", message)`` when nothing could be run, and at last ``("done",)``.
+    """
+    _leave_terminal()
+    try:
+        _run(connection, task)
+        connection.send(("done",))
+    except (BrokenPipeError, EOFError):
+        pass  # nobody listens any more
+    except ChainruleError as problem:
+        connection.send(("failed", str(problem)))
+    except BaseException as problem:  # noqa: BLE001 - the parent process must hear of it, whatever it is
+        connection.send(("failed", f"the check itself failed, which is a fault in it: {_said(problem)}"))
+    finally:
+        connection.close()
+        os._exit(0)  # threads that the notebook has left behind must not keep the process alive
+
+
+def _run(connection: Connection, task: Task) -> None:
+    watcher = Watcher(_backends(task))
+    namespace = _namespace()
+    clock = _Clock(task.timeout)
+    os.chdir(task.folder)
+    sys.path[0:0] = [str(task.folder)]
+    sys.argv = [""]
+    _seed(watcher.backends, task.seed)
+    setattr(builtins, HOOK, watcher)
+    with watcher.watching():
+        for cell in task.cells:
+            connection.send(("begin", cell.number))
+            connection.send(("end", cell.number, _run_cell(cell, watcher, namespace, clock)))
+            connection.send(("findings", watcher.findings))
+    watcher.finish()
+    connection.send(("findings", watcher.findings))
+    connection.send(("problems", watcher.problems))
+
+
+def _run_cell(cell: Cell, watcher: Watcher, namespace: dict[str, Any], clock: _Clock) -> Outcome:
+    def prepare(tree: Any) -> Any:
+        instrumented = instrument(tree, watcher.sites)
+        watcher.enter(cell.number)
+        return instrumented
+
+    start = time.perf_counter()
+    try:
+        with clock.running():
+            outcome = run_cell(cell.number, cell.source, namespace, prepare, stop=(_Interrupted,))
+    except _Interrupted:
+        told = CellTimeoutError(f"the cell did not end within {clock.seconds:g} seconds; --timeout allows more")
+        outcome = Outcome(errors=[(1, str(told))], stopped=True, seconds=time.perf_counter() - start)
+    watcher.leave(namespace)
+    return outcome
+
+
+def _said(problem: BaseException) -> str:
+    return "".join(traceback.format_exception(problem)).strip()
+
+
+class _Clock:
+    """Interrupts the main thread when a cell has had its time; more than that only the parent process can do."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self.expired = False
+        signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, *_: object) -> None:
+        if self.expired:
+            self.expired = False
+            raise _Interrupted
+
+    def _expire(self) -> None:
+        self.expired = True
+        _thread.interrupt_main()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Time what happens inside."""
+        if self.seconds is None:
+            yield
+            return
+        timer = threading.Timer(self.seconds, self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self.expired = False
+
+
+def _backends(task: Task) -> list[Backend]:
+    if task.torch == "torch":
+        return [Tape(), PyTorch()]
+    facade.install()
+    return [Tape(facade.manual_seed)]
+
+
+def _namespace() -> dict[str, Any]:
+    """A clean `__main__`, with the few names that Jupyter has too."""
+    module = types.ModuleType("__main__", "Automatically created module for a notebook.")
+    sys.modules["__main__"] = module
+    module.__dict__["display"] = _display
+    return module.__dict__
+
+
+def _display(*values: Any, **_: Any) -> None:
+    for value in values:
+        print(repr(value))  # noqa: T201 - what Jupyter's display does in text
+
+
+def _seed(backends: tuple[Backend, ...], seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - for notebooks that use NumPy's global generator
+    for backend in backends:
+        backend.seed(seed)
+
+
+def _leave_terminal() -> None:
+    """No input, no output past ours, no windows, no Ctrl-C; and an end when the parent process has ended."""
+    if hasattr(os, "setsid"):
+        with contextlib.suppress(OSError):
+            os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.environ["MPLBACKEND"] = "Agg"
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - for as long as the process lives
+    parent = os.getppid()
+
+    def follow() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -1,0 +1,319 @@
+"""Every exception that chainrule raises, as one tree; each docstring is its manual page.
+
+    ChainruleError
+    ├── ShapeError (ValueError)              shapes that do not fit
+    ├── GradientError (RuntimeError)         a derivative that cannot be taken
+    │   ├── NotScalarError                   backward() of something that is not one number
+    │   ├── NotTrackedError                  nothing on the way requires grad
+    │   ├── FreedGraphError                  a second backward through a freed graph
+    │   ├── ModifiedError                    a value that backward needs was overwritten
+    │   └── NoDerivativeError                the derivative does not exist, or no rule is known
+    ├── DtypeError (TypeError)               integers, objects, text where real numbers are needed
+    ├── NoRuleError (TypeError)              a NumPy function without a rule
+    ├── DrawError (RuntimeError)             random numbers that cannot be drawn
+    │   └── DrawDtypeError (NotImplementedError)   … of that type
+    ├── SeedError (ValueError)               a seed or a generator's state that is none
+    ├── InitialisationError (ValueError)     first weights that cannot be chosen
+    ├── PromotionError (RuntimeError)        two number types without a common one
+    ├── NotProvidedError (AttributeError)    a name of PyTorch's that chainrule.torch does not have
+    ├── StandInError                     PyTorch's own errors, in its words, from chainrule.torch
+    │   ├── StandInRuntimeError (RuntimeError)
+    │   │   └── SingularMatrixError      a matrix without an inverse
+    │   ├── StandInTypeError (TypeError)
+    │   ├── StandInValueError (ValueError)
+    │   ├── StandInIndexError (IndexError)
+    │   └── NoDeviceError (AssertionError)   a graphics card
+    ├── RuleError (ValueError)               a user's rule that cannot be read or does not fit
+    ├── MatrixError (numpy.linalg.LinAlgError)  a matrix without inverse, Cholesky factor, …
+    ├── AssignmentError (TypeError)          a tracked value put into a plain NumPy array
+    ├── NotebookError                        a notebook that cannot be read or run
+    │   ├── NotebookMissingError (FileNotFoundError)    there is no such file
+    │   ├── NotebookFormatError (ValueError)            it is not a notebook of Python cells
+    │   └── CellTimeoutError (TimeoutError)             a cell that does not end
+    └── LibraryMissingError (ImportError)    a library that was asked for is not installed
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = [
+    "AssignmentError",
+    "CellTimeoutError",
+    "ChainruleError",
+    "DrawDtypeError",
+    "DrawError",
+    "DtypeError",
+    "FreedGraphError",
+    "GradientError",
+    "InitialisationError",
+    "MatrixError",
+    "LibraryMissingError",
+    "ModifiedError",
+    "NoDerivativeError",
+    "NoDeviceError",
+    "NoRuleError",
+    "NotProvidedError",
+    "NotScalarError",
+    "NotTrackedError",
+    "NotebookError",
+    "NotebookFormatError",
+    "NotebookMissingError",
+    "PromotionError",
+    "SeedError",
+    "ShapeError",
+    "SingularMatrixError",
+    "StandInError",
+    "StandInIndexError",
+    "StandInRuntimeError",
+    "StandInTypeError",
+    "StandInValueError",
+]
+
+
+class ChainruleError(Exception):
+    """Anything that chainrule has to say about what it was given."""
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Shapes that do not fit.
+
+    Wrong: ``np.ones((2, 3)) @ cr.tensor(np.ones((4, 2)))``: axis 1 of the first has 3, axis 0 of the second has 4.
+    Right: give arrays whose named axes agree, or transpose one of them.
+    """
+
+
+class GradientError(ChainruleError, RuntimeError):
+    """A derivative that cannot be taken as asked."""
+
+
+class NotScalarError(GradientError):
+    """``backward()`` of an array: there is no single gradient of several numbers.
+
+    Wrong: ``(x ** 2).backward()`` for a vector ``x``.
+    Right: ``(x ** 2).sum().backward()``, or give the cotangent ``(x ** 2).backward(v)`` which computes vᵀJ, or ask
+    for the Jacobian itself: ``cr.jacobian(f)(x)``.
+    """
+
+
+class NotTrackedError(GradientError):
+    """The result does not depend on anything that requires grad, so there is nothing to differentiate.
+
+    Wrong: ``cr.tensor([1.0, 2.0]).sum().backward()``.
+    Right: ``cr.tensor([1.0, 2.0], requires_grad=True).sum().backward()``.
+    """
+
+
+class FreedGraphError(GradientError):
+    """A second ``backward()`` through a graph whose kept values were freed by the first.
+
+    Right: ``y.backward(retain_graph=True)`` the first time, or compute ``y`` again.
+    """
+
+
+class ModifiedError(GradientError):
+    """A value that the derivative needs was overwritten in place after it was used.
+
+    Wrong: ``y = np.exp(x); y += 1; y.sum().backward()``: the derivative of exp is its old result.
+    Right: ``y = y + 1``, or write to a copy.
+    """
+
+
+class NoDerivativeError(GradientError):
+    """The derivative does not exist there, or the operation has none."""
+
+
+class DtypeError(ChainruleError, TypeError):
+    """Numbers of a kind that has no derivative: integers, booleans, text, objects.
+
+    Wrong: ``cr.tensor([1, 2], requires_grad=True)``.
+    Right: ``cr.tensor([1.0, 2.0], requires_grad=True)``.
+    """
+
+
+class NoRuleError(ChainruleError, TypeError):
+    """A NumPy function was called on a tracked tensor and chainrule has no rule for it.
+
+    Right: write it with functions that have rules, or give it one: ``cr.define``.
+    """
+
+
+class AssignmentError(ChainruleError, TypeError):
+    """A tracked value was put into a plain NumPy array, which would forget where it came from.
+
+    Wrong: ``out = np.zeros(3); out[0] = x[0] * 2``.
+    Right: ``out = cr.zeros(3)``, or ``np.stack([...])``.
+    """
+
+
+class RuleError(ChainruleError, ValueError):
+    """A local Jacobian given to ``cr.define`` that cannot be read, or does not fit the shapes.
+
+    Wrong: ``cr.define(lambda a, b: a @ b, "ik, ij <- b:kj", …)``: b has shape (j, k).
+    Right: name the axes in the order in which the array has them, ``b:jk``.
+    """
+
+
+# --- errors of other parts of the library: add below, and to the tree above ---
+
+
+class DrawError(ChainruleError, RuntimeError):
+    """Random numbers that cannot be drawn as asked.
+
+    Wrong: ``torch.randint(5, 5, (2,))``: there is no whole number from 5 up to but not including 5.
+    Right: ``torch.randint(5, 6, (2,))``.
+    """
+
+
+class DrawDtypeError(DrawError, NotImplementedError):
+    """Random numbers of a type that the distribution does not have.
+
+    Wrong: ``torch.randn(3, dtype=torch.int64)``.
+    Right: ``torch.randn(3)``, or ``torch.randint(0, 10, (3,))`` for whole numbers.
+    """
+
+
+class SeedError(ChainruleError, ValueError):
+    """A seed outside [-2**63, 2**64).
+
+    Wrong: ``torch.manual_seed(2**64)``.
+    Right: ``torch.manual_seed(0)``.
+    """
+
+
+class InitialisationError(ChainruleError, ValueError):
+    """First values of a layer's weights that cannot be chosen as asked.
+
+    Wrong: ``nn.init.xavier_uniform_(torch.empty(3))``: one axis tells neither the number of inputs nor of outputs.
+    Right: ``nn.init.xavier_uniform_(torch.empty(3, 4))``.
+    """
+
+
+class PromotionError(ChainruleError, RuntimeError):
+    """Two number types that PyTorch does not combine.
+
+    Wrong: ``torch.promote_types(torch.uint16, torch.int32)``.
+    Right: convert one of the two first.
+    """
+
+
+class NotProvidedError(ChainruleError, AttributeError):
+    """A name that PyTorch has and ``chainrule.torch`` has not.
+
+    Wrong: ``torch.bfloat16``.
+    Right: ``torch.float32``; or install PyTorch and run with it.
+    """
+
+
+class NotebookError(ChainruleError):
+    """A notebook that cannot be read or run."""
+
+
+class NotebookMissingError(NotebookError, FileNotFoundError):
+    """There is no such file, or it is not a file on this machine.
+
+    Wrong: ``chainrule check https://example.org/gradients.ipynb``.
+    Right: save it first: ``chainrule check gradients.ipynb``.
+    """
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
+class NotebookFormatError(NotebookError, ValueError):
+    """The file is there, but it is not a notebook of Python cells: broken JSON, another kind of file, no code."""
+
+
+class CellTimeoutError(NotebookError, TimeoutError):
+    """A cell did not end in the time that it was given.
+
+    Right: ``chainrule check NOTEBOOK --timeout 3600``, if it only takes long.
+    """
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
+class LibraryMissingError(ChainruleError, ImportError):
+    """A library was asked for by name and is not installed.
+
+    Wrong: ``chainrule check NOTEBOOK --torch=torch`` where PyTorch is not installed.
+    Right: ``pip install torch``, or leave the option out: chainrule then stands in for PyTorch.
+    """
+
+
+class MatrixError(ChainruleError, np.linalg.LinAlgError):
+    """A matrix that does not have what was asked for: an inverse, a Cholesky factor, a converged decomposition.
+
+    Wrong: ``np.linalg.inv(cr.tensor([[1.0, 2.0], [2.0, 4.0]]))``: the second row is twice the first.
+    Right: ``np.linalg.pinv``, or a matrix with a small multiple of the identity added.
+    """
+
+
+class StandInError(ChainruleError):
+    """What PyTorch would raise: its type as a traceback shows it, and its first line; more lines say what to do.
+
+    A program written for PyTorch sees the name that it knows, ``RuntimeError``, and so does who reads the traceback.
+    """
+
+
+class StandInRuntimeError(StandInError, RuntimeError):
+    """PyTorch's RuntimeError: mostly shapes or dtypes that do not fit, or a derivative that cannot be taken.
+
+    Wrong: ``torch.ones(2, 3) @ torch.ones(4, 2)``.
+    Right: ``torch.ones(2, 3) @ torch.ones(3, 2)``.
+    """
+
+
+class StandInTypeError(StandInError, TypeError):
+    """PyTorch's TypeError: an argument of a kind that the function does not take.
+
+    Wrong: ``torch.exp(2)``.
+    Right: ``torch.exp(torch.tensor(2.0))``.
+    """
+
+
+class StandInValueError(StandInError, ValueError):
+    """PyTorch's ValueError: an argument of the right kind with a value that cannot be used.
+
+    Wrong: ``torch.tensor([[1.0, 2.0], [3.0]])``.
+    Right: rows of one length.
+    """
+
+
+class StandInIndexError(StandInError, IndexError):
+    """PyTorch's IndexError: a position or a dimension that is not there.
+
+    Wrong: ``torch.ones(3).sum(dim=1)``.
+    Right: ``torch.ones(3).sum(dim=0)``.
+    """
+
+
+class NoDeviceError(StandInError, AssertionError):
+    """A graphics card was asked for: chainrule computes on the processor.
+
+    Wrong: ``x.cuda()``.
+    Right: ``x.to("cuda" if torch.cuda.is_available() else "cpu")``.
+    """
+
+
+class SingularMatrixError(StandInRuntimeError):
+    """A matrix without an inverse.
+
+    Wrong: ``torch.linalg.inv(torch.zeros(2, 2))``.
+    Right: a matrix whose determinant is not 0; or ``torch.linalg.pinv``.
+    """
+
+
+for _error, _name in (
+    (StandInRuntimeError, "RuntimeError"),
+    (StandInTypeError, "TypeError"),
+    (StandInValueError, "ValueError"),
+    (StandInIndexError, "IndexError"),
+    (NoDeviceError, "AssertionError"),
+):
+    # The name that a traceback and `type(error).__name__` show.
+    _error.__name__ = _error.__qualname__ = _name
+    _error.__module__ = "builtins"
+SingularMatrixError.__name__ = SingularMatrixError.__qualname__ = "_LinAlgError"
+SingularMatrixError.__module__ = "torch._C"

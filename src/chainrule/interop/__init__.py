@@ -1,0 +1,1 @@
+"""Other libraries, each imported only when it is asked for, and independent of each other."""

@@ -1,0 +1,86 @@
+"""Array functions that NumPy lacks: the pure forms of writing into an array of zeros and of reading from one.
+
+They follow NumPy's own protocol, so that a tracked tensor is handed on to whoever defines their derivative.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+__all__ = ["gather", "scatter"]
+
+
+def scatter(values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
+    """Zeros of ``shape`` with ``values`` added at ``index``: the transpose of `gather`.
+
+    Args:
+        values: an array that broadcasts to the shape of ``zeros[index]``.
+        shape: the shape of the result.
+        index: a tuple of integers, slices and integer arrays, with the meaning of NumPy's indexing. Positions that
+            integer arrays name twice receive both values.
+
+    Returns:
+        An array of the dtype of ``values``.
+
+    Raises:
+        IndexError: a position lies outside ``shape``.
+        ValueError: ``values`` do not broadcast to the positions.
+
+    >>> scatter(np.array([1.0, 2.0, 4.0]), (4,), (np.array([0, 2, 0]),))
+    array([5., 0., 2., 0.])
+    >>> scatter(np.array([1.0, 2.0]), (4,), (slice(None, None, -2),))
+    array([0., 2., 0., 1.])
+    """
+    kind = type(values)
+    if kind is not np.ndarray:
+        if hasattr(kind, "__array_function__") and not issubclass(kind, np.generic):
+            return values.__array_function__(scatter, (kind,), (values, shape, index), {})
+        values = np.asarray(values)
+    result = np.zeros(shape, values.dtype)
+    arrays = 0
+    for entry in index:
+        if isinstance(entry, _ARRAYS):
+            arrays += 1
+    if not arrays:
+        result[index] = values
+    elif len(shape) == 1:
+        np.add.at(result, index[0], values)
+    else:
+        _add_at(result, index, arrays, values)
+    return result
+
+
+_ARRAYS = (np.ndarray, list)
+_FLAT_FROM = 256  # values from which it pays to compute positions in the flat array
+
+
+def _add_at(result: Any, index: tuple[Any, ...], arrays: int, values: Any) -> None:
+    """Add ``values`` into several axes: by positions in the flat array, where `np.add.at` is many times faster."""
+    shape = result.shape
+    positions = None
+    if values.size >= _FLAT_FROM and all(isinstance(entry, _ARRAYS) for entry in index[:arrays]):
+        try:
+            positions = np.ravel_multi_index(index[:arrays], shape[:arrays])
+        except ValueError:  # positions below zero count from the end; those outside are for `np.add.at` to report
+            positions = None
+    if positions is None:
+        np.add.at(result, index, values)
+        return
+    if len(shape) > arrays:
+        inner = np.arange(prod(shape[arrays:])).reshape(shape[arrays:])[index[arrays:]]
+        positions = positions.reshape(positions.shape + (1,) * inner.ndim) * prod(shape[arrays:]) + inner
+    if values.shape != positions.shape:
+        values = np.broadcast_to(values, positions.shape)
+    np.add.at(result.reshape(-1), positions.reshape(-1), values.reshape(-1))
+
+
+def gather(values: Any, index: tuple[Any, ...]) -> Any:
+    """``values[index]``: the transpose of `scatter`.
+
+    >>> gather(np.array([1.0, 2.0, 4.0]), (np.array([0, 2, 0]),))
+    array([1., 4., 1.])
+    """
+    return values[index]

@@ -1,0 +1,321 @@
+"""The Jacobian that users hold: an immutable sum of terms, never expanded until somebody asks for its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ShapeError
+from chainrule.linear import convert
+from chainrule.linear._scipy import sparse_linalg
+from chainrule.linear.apply import pull, pull_batch, push, push_batch
+from chainrule.linear.compose import close, compose, merge
+from chainrule.linear.describe import describe
+from chainrule.linear.sparse import entries, to_csr
+from chainrule.linear.term import Factor, Opaque, Pattern, Term, identity, pattern
+
+__all__ = ["Jacobian"]
+
+
+class Jacobian:
+    """∂out/∂arg as a sum of terms: a linear map from arrays of `column_shape` to arrays of `row_shape`.
+
+        It multiplies vectors and other Jacobians, adds, scales, transposes; `dense`, `sparse` and `operator` write it
+        out for NumPy and SciPy. Nothing is stored but the factors that a person would write down.
+
+        Args:
+            terms: the terms; those that can be added without a loss are.
+            row_shape: the shape of the output.
+            column_shape: the shape of the argument.
+            dtype: the dtype of entries where no factor says it (default float64).
+
+        >>> from chainrule.linear.sparse import entries, to_csr
+    from chainrule.linear.term import pattern
+        >>> x = np.array([2.0, 5.0])
+        >>> linear, _ = pattern([2, 3], [1], [0, 1], [(0,)])  # y = x @ W, with respect to W of shape (2, 3)
+        >>> J = Jacobian([Term(linear, (x,))], (3,), (2, 3))
+        >>> J
+        Jacobian of shape (3, 2, 3): xᵀ ⊗ I₃, 2 stored of 18 entries
+        >>> J @ np.ones((2, 3))
+        array([7., 7., 7.])
+        >>> J.dense()[1]
+        array([[0., 2., 0.],
+               [0., 5., 0.]])
+    """
+
+    __slots__ = ("column_shape", "dtype", "row_shape", "terms")
+    __array_ufunc__ = None  # so that `array @ J` and `array * J` come here
+
+    terms: tuple[Term, ...]
+    row_shape: tuple[int, ...]
+    column_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __init__(
+        self, terms: Sequence[Term], row_shape: Sequence[int], column_shape: Sequence[int], dtype: Any = None
+    ) -> None:
+        row_shape, column_shape = tuple(row_shape), tuple(column_shape)
+        for term in terms:
+            found = term.pattern.row_shape, term.pattern.column_shape
+            if found != (row_shape, column_shape):
+                raise ShapeError(
+                    f"a term maps arrays of shape {found[1]} to shape {found[0]}; the Jacobian is declared from "
+                    f"{column_shape} to {row_shape}: all its terms must have these shapes"
+                )
+        kept = tuple(merge([term for term in terms if 0 not in term.pattern.sizes]))
+        kind = convert.dtype_of(kept, np.float64 if dtype is None else dtype)
+        for name, value in (("terms", kept), ("row_shape", row_shape), ("column_shape", column_shape), ("dtype", kind)):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a Jacobian is immutable; {name!r} cannot be set: make a new one from its terms")
+
+    @classmethod
+    def identity(cls, shape: Sequence[int], dtype: Any = None) -> Jacobian:
+        """The identity map on arrays of ``shape``.
+
+        >>> Jacobian.identity((3,))
+        Jacobian of shape (3, 3): identity, 0 stored of 9 entries
+        """
+        return cls([Term(identity(tuple(shape)))], shape, shape, dtype)
+
+    # ---------------------------------------------------------------------------------------------------------- shape
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the output followed by that of the argument, as of `dense`."""
+        return self.row_shape + self.column_shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes of `dense`."""
+        return len(self.row_shape) + len(self.column_shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries, zeros included."""
+        return prod(self.shape)
+
+    @property
+    def T(self) -> Jacobian:  # noqa: N802 (NumPy's name)
+        """The transposed map, from arrays of `row_shape` to arrays of `column_shape`; no array is copied."""
+        return Jacobian([term.transposed() for term in self.terms], self.column_shape, self.row_shape, self.dtype)
+
+    # ---------------------------------------------------------------------------------------------------- application
+    def apply(self, vector: Any, *, batch: bool = False) -> Any:
+        """J v for an array ``v`` of `column_shape`; with ``batch``, for each along a leading axis.
+
+        Raises:
+            ShapeError: the shape is another.
+
+        >>> Jacobian.identity((2,)).apply(np.eye(2), batch=True)
+        array([[1., 0.],
+               [0., 1.]])
+        """
+        vector = self._checked(vector, self.column_shape, batch)
+        if batch:
+            shape = (vector.shape[0], *self.row_shape)
+            return convert.apply_sum(push_batch, self.terms, vector, shape, self.dtype)
+        return convert.apply_sum(push, self.terms, vector, self.row_shape, self.dtype)
+
+    def apply_transposed(self, vector: Any, *, batch: bool = False) -> Any:
+        """Jᵀ v for an array ``v`` of `row_shape`; with ``batch``, for each along a leading axis."""
+        vector = self._checked(vector, self.row_shape, batch)
+        if batch:
+            shape = (vector.shape[0], *self.column_shape)
+            return convert.apply_sum(pull_batch, self.terms, vector, shape, self.dtype)
+        return convert.apply_sum(pull, self.terms, vector, self.column_shape, self.dtype)
+
+    def _checked(self, vector: Any, shape: tuple[int, ...], batch: bool) -> Any:
+        vector = vector if hasattr(vector, "shape") else np.asarray(vector, self.dtype)
+        if tuple(vector.shape[int(batch) :]) != shape or (batch and not vector.shape):
+            expected = f"(count, {', '.join(map(str, shape))})" if batch else str(shape)
+            raise ShapeError(
+                f"an array of shape {tuple(vector.shape)} was given to a Jacobian of shape {self.shape}; expected "
+                f"{expected}. Use .T for the transposed map, and apply(…, batch=True) for several vectors at once"
+            )
+        return vector
+
+    # -------------------------------------------------------------------------------------------------------- algebra
+    def __matmul__(self, other: Any) -> Any:
+        if not isinstance(other, Jacobian):
+            return self.apply(other)
+        if other.row_shape != self.column_shape:
+            raise ShapeError(
+                f"cannot multiply a Jacobian from arrays of shape {self.column_shape} by one to arrays of shape "
+                f"{other.row_shape}: the two must be equal"
+            )
+        terms = [term for outer in self.terms for inner in other.terms for term in compose(outer, inner)]
+        return Jacobian(terms, self.row_shape, other.column_shape, np.result_type(self.dtype, other.dtype))
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self.apply_transposed(other)
+
+    def __add__(self, other: Any) -> Jacobian:
+        if not isinstance(other, Jacobian):
+            return NotImplemented
+        if other.shape != self.shape or other.row_shape != self.row_shape:
+            raise ShapeError(
+                f"cannot add Jacobians from {self.column_shape} to {self.row_shape} and from {other.column_shape} to "
+                f"{other.row_shape}: their shapes must be equal"
+            )
+        kind = np.result_type(self.dtype, other.dtype)
+        return Jacobian([*self.terms, *other.terms], self.row_shape, self.column_shape, kind)
+
+    def __sub__(self, other: Any) -> Jacobian:
+        if not isinstance(other, Jacobian):
+            return NotImplemented
+        return self + (-other)
+
+    def __neg__(self) -> Jacobian:
+        return self * -1
+
+    def __mul__(self, number: Any) -> Jacobian:
+        if getattr(number, "shape", ()) != () or isinstance(number, Jacobian | str):
+            return NotImplemented
+        terms = [_scaled(term, number) for term in self.terms]
+        return Jacobian(terms, self.row_shape, self.column_shape, self.dtype)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, number: Any) -> Jacobian:
+        return self.__mul__(1 / number)
+
+    # ------------------------------------------------------------------------------------------------------ conversion
+    def dense(self) -> Any:
+        """All entries as an array of shape ``row_shape + column_shape``; tracked, so differentiable, if a factor is.
+
+        >>> Jacobian.identity((2,)).dense()
+        array([[1., 0.],
+               [0., 1.]])
+        """
+        return convert.dense(self.terms, self.row_shape, self.column_shape, self.dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """NumPy's ``np.asarray(J)``: the dense array."""
+        if copy is False:
+            raise ValueError("a Jacobian is not stored as an array: np.asarray(J) has to make one")
+        return np.asarray(self.dense(), dtype)
+
+    def sparse(self, format: str = "csr") -> Any:  # noqa: A002 (SciPy's name)
+        """The non-zero entries as a SciPy sparse array of two dimensions, rows and columns flattened.
+
+        Args:
+            format: a format that SciPy knows: "csr", "csc", "coo", "dia", …
+
+        >>> Jacobian.identity((3,)).sparse().nnz
+        3
+        """
+        found = to_csr(self.terms, self.row_shape, self.column_shape, self.dtype)
+        return found if format == "csr" else found.asformat(format)
+
+    def operator(self) -> Any:
+        """The map as a ``scipy.sparse.linalg.LinearOperator`` on flat vectors; nothing is written out."""
+        return convert.operator(self.terms, self.row_shape, self.column_shape, self.dtype)
+
+    # ---------------------------------------------------------------------------------------------------- description
+    @property
+    def stored(self) -> int:
+        """How many numbers are kept: an array that is used twice counts once, index tables and ±1 do not count."""
+        arrays, numbers = {}, 0
+        for term in self.terms:
+            for factor in term.factors:
+                if isinstance(factor, Opaque):
+                    arrays[id(factor)] = factor.stored
+                elif isinstance(factor, int | float | complex):
+                    numbers += abs(factor) != 1
+                else:
+                    arrays[id(factor)] = prod(factor.shape)
+        return sum(arrays.values()) + numbers
+
+    @property
+    def entries(self) -> int:
+        """How many entries are not zero by structure."""
+        return entries(self.terms, prod(self.row_shape), prod(self.column_shape))
+
+    @property
+    def structure(self) -> str:
+        """One line that says what kind of map this is and what it stores.
+
+        >>> Jacobian.identity((3,)).structure
+        'identity, 0 stored of 9 entries'
+        """
+        return f"{describe(self.terms)}, {self.stored} stored of {self.size} entries"
+
+    def __repr__(self) -> str:
+        return f"Jacobian of shape {self.shape}: {self.structure}"
+
+    # -------------------------------------------------------------------------------------------- diagonal and solving
+    def _square(self, what: str) -> None:
+        if self.row_shape != self.column_shape:
+            raise ShapeError(
+                f"{what} needs a Jacobian from a shape to the same shape; this one maps {self.column_shape} to "
+                f"{self.row_shape}"
+            )
+
+    def diagonal(self) -> Any:
+        """The entries ∂out[i]/∂arg[i] as an array of `row_shape`, without writing out the others.
+
+        Raises:
+            ShapeError: output and argument have different shapes.
+
+        >>> Jacobian.identity((3,)).diagonal()
+        array([1., 1., 1.])
+        """
+        self._square("diagonal()")
+        terms = [part for term in self.terms for part in close(term, "diagonal")]
+        return Jacobian(terms, self.row_shape, (), self.dtype).dense()
+
+    def trace(self) -> Any:
+        """The sum of the diagonal.
+
+        >>> float(Jacobian.identity((3,)).trace())
+        3.0
+        """
+        self._square("trace()")
+        terms = [part for term in self.terms for part in close(term, "trace")]
+        return Jacobian(terms, (), (), self.dtype).dense()[()]
+
+    def solve(self, right: Any) -> Any:
+        """The array ``x`` of `column_shape` with J x = ``right``: by division if J is diagonal, by sparse LU if few
+        entries are set, by LAPACK otherwise.
+
+        Raises:
+            ShapeError: J is not square, or ``right`` is not of `row_shape`.
+
+        >>> (2 * Jacobian.identity((2,))).solve(np.array([2.0, 6.0]))
+        array([1., 3.])
+        """
+        right = self._checked(right, self.row_shape, False)
+        count = prod(self.row_shape)
+        if count != prod(self.column_shape):
+            raise ShapeError(
+                f"solve() needs a square Jacobian; this one has {count} rows and {prod(self.column_shape)} columns: "
+                f"use scipy.sparse.linalg.lsmr(J.operator(), …) for least squares"
+            )
+        if self.row_shape == self.column_shape and all([_on_diagonal(term.pattern) for term in self.terms]):
+            return right / self.diagonal()
+        if self.entries * 8 < count * count:
+            found = sparse_linalg.splu(self.sparse("csc")).solve(np.asarray(right).reshape(-1))
+        else:
+            found = np.linalg.solve(np.reshape(self.dense(), (count, count)), np.reshape(right, (-1,)))
+        return np.reshape(found, self.column_shape)
+
+
+def _on_diagonal(p: Pattern) -> bool:
+    """Whether every entry lies on the diagonal."""
+    return p.row == p.column
+
+
+def _scaled(term: Term, number: Any) -> Term:
+    """The term times a number, which joins a number that is there."""
+    p = term.pattern
+    for k, factor in enumerate(p.factors):
+        if not factor.labels:
+            factors = (*term.factors[:k], term.factors[k] * number, *term.factors[k + 1 :])
+            return Term(p, factors, term.tables)
+    if "with a number" not in p.plans:
+        p.plans["with a number"], _ = pattern(p.sizes, p.row, p.column, (Factor(()), *p.factors), p.tables)
+    return Term(p.plans["with a number"], (number, *term.factors), term.tables)

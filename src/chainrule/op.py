@@ -1,0 +1,384 @@
+"""An operation: its forward function and, for each argument, its local Jacobian; and the only registry of them.
+
+A rule says how one entry of ∂out/∂argument is named and valued; reverse mode, forward mode, structured Jacobians,
+formulas and code are all derived from it. A rule's functions name what they need: a parameter called ``out`` is the
+result, the others are the operation's arguments by name. What no rule names is not kept after the forward run.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from chainrule.errors import NoDerivativeError
+from chainrule.linear.term import Pattern, Term, diagonal, pattern
+
+__all__ = [
+    "ALL",
+    "OUT",
+    "REGISTRY",
+    "Call",
+    "Constant",
+    "Diagonal",
+    "General",
+    "Operation",
+    "Product",
+    "Rule",
+    "Sample",
+    "Structural",
+    "broadcast",
+    "constant",
+    "define",
+    "elementwise",
+    "implements",
+]
+
+ALL = object()  # every argument is needed
+OUT = -1  # the position that stands for the result among what a rule needs
+
+
+class Call(Protocol):
+    """One application of an operation, as a rule sees it: shapes and parameters, no values."""
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]: ...  # of the arguments
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # of the result
+    @property
+    def params(self) -> Mapping[str, Any]: ...
+
+
+class Sample(NamedTuple):
+    """Arguments to test an operation with: shapes (filled with random numbers) or arrays, and parameters."""
+
+    arguments: tuple[Any, ...]
+    params: dict[str, Any] = {}
+
+
+class Rule:
+    """The local Jacobian with respect to one argument: which values it needs, and its terms.
+
+    ``position`` is the place of the argument. `terms` is given the call, the position, the result and the arguments
+    (None where not needed) and returns a sequence of :class:`~chainrule.linear.term.Term`.
+    """
+
+    needs: tuple[int, ...] = ()
+
+    def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        """The local Jacobian at these values."""
+        raise NotImplementedError
+
+
+def needs_of(function: Callable[..., Any], arguments: Sequence[str]) -> tuple[int, ...]:
+    """The positions that the parameters of a rule's function name (``out`` is OUT)."""
+    names = inspect.signature(function).parameters
+    unknown = [name for name in names if name != "out" and name not in arguments]
+    if unknown:
+        raise TypeError(f"a rule may need 'out' and {', '.join(map(repr, arguments))}; not {unknown}")
+    return tuple([OUT if name == "out" else list(arguments).index(name) for name in names])
+
+
+def select(needs: Sequence[int], out: Any, arguments: Sequence[Any]) -> list[Any]:
+    """The values at positions ``needs``."""
+    return [out if position == OUT else arguments[position] for position in needs]
+
+
+class Diagonal(Rule):
+    """Elementwise with broadcasting: ∂out[i]/∂x[i] = derivative[i].
+
+    The derivative is a function of ``out`` and the arguments that it names, or a number. ``choice`` says that its zeros
+    mark a path that is not taken, through which nothing passes, not even an infinity.
+    """
+
+    def __init__(
+        self, derivative: Callable[..., Any] | float, arguments: Sequence[str], choice: bool = False
+    ) -> None:
+        self.choice = choice
+        self.number = None if callable(derivative) else derivative
+        self.function = derivative if callable(derivative) else None
+        self.needs = needs_of(derivative, arguments) if callable(derivative) else ()
+
+    def value(self, out: Any, arguments: Sequence[Any]) -> Any:
+        """The derivative: an array that broadcasts to the result, or a number."""
+        if self.function is None:
+            return self.number
+        return self.function(*[out if need < 0 else arguments[need] for need in self.needs])
+
+    def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        value = self.value(out, arguments)
+        if type(value) in (int, float) and value == 0:
+            return ()
+        shape = getattr(value, "shape", ())
+        made, reshaped = diagonal(call.shape, call.shapes[position], shape)
+        if reshaped is not None:
+            value = value.reshape(reshaped)
+        elif type(value) in (int, float) and value == 1:
+            return (Term(_without_factors(made)),)
+        return (Term(made, (value,)),)
+
+
+def broadcast(call: Call, position: int) -> Pattern:
+    """The pattern of an elementwise operation without its derivative: how the argument is spread over the result."""
+    return _without_factors(diagonal(call.shape, call.shapes[position], ())[0])
+
+
+def _without_factors(made: Pattern) -> Pattern:
+    found = made.plans.get("without factors")
+    if found is None:
+        found = made.plans["without factors"] = pattern(made.sizes, made.row, made.column)[0]
+    result: Pattern = found
+    return result
+
+
+class Structural(Rule):
+    """A Jacobian of zeros and ones (or fixed numbers) that depends on shapes and parameters alone.
+
+    ``structure(call, position)`` returns terms; it is called once for each (shapes, parameters).
+    """
+
+    def __init__(self, structure: Callable[[Call, int], Iterable[Term]]) -> None:
+        self.structure = structure
+        self.known: dict[Any, Sequence[Term]] = {}
+
+    def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        return cached_by_call(self.known, call, position, lambda: tuple(self.structure(call, position)))
+
+
+_KNOWN_LIMIT = 1 << 14  # structures that a rule remembers before it starts afresh
+
+
+def cached_by_call(known: dict[Any, Any], call: Call, position: int, make: Callable[[], Any]) -> Any:
+    """``make()``, once for each shapes, parameters and position."""
+    params = call.params
+    key = (call.shapes, position, *params.values()) if params else (call.shapes, position)
+    found = known.get(key)
+    if found is None:
+        if len(known) > _KNOWN_LIMIT:
+            known.clear()
+        found = known[key] = make()
+    return found
+
+
+class Product(Rule):
+    """One term whose pattern depends on shapes and parameters and whose factors are functions of values.
+
+    ``structure(call, position)`` returns the :class:`Pattern`, with one factor for each function of ``factors``.
+    """
+
+    def __init__(
+        self,
+        structure: Callable[[Call, int], Pattern],
+        factors: Sequence[Callable[..., Any]],
+        arguments: Sequence[str],
+    ) -> None:
+        self.structure = structure
+        self.factors = [(function, needs_of(function, arguments)) for function in factors]
+        self.needs = tuple(dict.fromkeys(need for _, needs in self.factors for need in needs))
+        self.known: dict[Any, Pattern] = {}
+
+    def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        made = cached_by_call(self.known, call, position, lambda: self.structure(call, position))
+        return (Term(made, tuple([function(*select(needs, out, arguments)) for function, needs in self.factors])),)
+
+
+class General(Rule):
+    """Any Jacobian: ``function(call, position, **needed values)`` returns terms, structure and numbers together."""
+
+    def __init__(self, function: Callable[..., Iterable[Term]], needs: Sequence[str], arguments: Sequence[str]) -> None:
+        self.function = function
+        self.needs = tuple([OUT if name == "out" else list(arguments).index(name) for name in needs])
+
+    def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        return tuple(self.function(call, position, *select(self.needs, out, arguments)))
+
+
+class Constant(Rule):
+    """The result does not depend on this argument in a way that has a derivative: zero everywhere it exists.
+
+    With ``reason`` given the derivative is undefined, and asking for it is an error that says why.
+    """
+
+    def __init__(self, reason: str | None = None) -> None:
+        self.reason = reason
+
+    def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        if self.reason is not None:
+            raise NoDerivativeError(self.reason)
+        return ()
+
+
+class Operation:
+    """A function on arrays with one rule for each argument.
+
+    ``rules`` has one rule for each argument name, or is a function of the position where the number of arguments
+    varies (``arguments`` is then None). ``differentiable`` is False where every rule is :class:`Constant`: the result
+    is then never tracked. Calling an operation on tracked tensors records it; on arrays it computes.
+    """
+
+    __slots__ = (
+        "rules",
+        "_rule_of",
+        "arguments",
+        "companion",
+        "differentiable",
+        "domain",
+        "forward",
+        "keeps",
+        "label",
+        "name",
+        "samples",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        arguments: Sequence[str] | None,
+        rules: Sequence[Rule] | Callable[[int], Rule],
+        *,
+        samples: Sequence[Sample] = (),
+        domain: Sequence[tuple[float, float]] = (),
+        label: str | None = None,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.arguments = None if arguments is None else tuple(arguments)
+        self.samples = tuple(samples)
+        self.domain = tuple(domain)
+        self.label = label or "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+        self.companion: Any = None
+        self._rule_of = rules if callable(rules) else None
+        self.rules: dict[int, Rule] = {} if callable(rules) else dict(enumerate(rules))
+        self.differentiable = callable(rules) or any(
+            not isinstance(rule, Constant) or rule.reason is not None for rule in rules
+        )
+        self.keeps: dict[int, tuple[bool, Any]] = {}
+
+    def rule(self, position: int) -> Rule:
+        """The rule for the argument at ``position``."""
+        found = self.rules.get(position)
+        if found is None:
+            assert self._rule_of is not None, f"{self.name} has no argument {position}"
+            found = self.rules[position] = self._rule_of(position)
+        return found
+
+    def needed(self, mask: int, arity: int) -> tuple[bool, Any]:
+        """Whether the result, and which arguments (ALL, or None of them), differentiating the tracked ones needs.
+
+        Bit k of ``mask`` says that argument k is tracked; the answer is kept in ``keeps``.
+        """
+        needs: set[int] = set()
+        for position in range(arity):
+            if mask >> position & 1:
+                needs.update(self.rule(position).needs)
+        kept = tuple([position in needs for position in range(arity)])
+        answer = (OUT in needs, ALL if all(kept) else kept if any(kept) else None)
+        if len(self.keeps) < _KNOWN_LIMIT:
+            self.keeps[mask] = answer
+        return answer
+
+    def __call__(self, *arguments: Any, **params: Any) -> Any:
+        for argument in arguments:
+            record = getattr(type(argument), "__chainrule_record__", None)
+            if record is not None:
+                return record(self, arguments, params)
+        return self.forward(*arguments, **params)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> Any:
+        return (_named, (self.name,))
+
+
+def _named(name: str) -> Operation:
+    return OPERATIONS[name]
+
+
+OPERATIONS: dict[str, Operation] = {}  # by name, in order of definition
+REGISTRY: dict[Any, Callable[..., Any]] = {}  # a NumPy function -> the operation, or the adapter that calls some
+
+
+def define(
+    name: str,
+    forward: Callable[..., Any],
+    *rules: Rule,
+    arguments: Sequence[str] | None = ("x",),
+    variadic: Callable[[int], Rule] | None = None,
+    numpy: Any = None,
+    samples: Sequence[Sample] = (),
+    domain: Sequence[tuple[float, float]] = (),
+    label: str | None = None,
+) -> Operation:
+    """Define an operation and register it (under ``numpy``, a NumPy function of the same signature, when given).
+
+    Give one rule for each argument, or ``variadic``, a function of the position, where their number varies.
+    ``samples`` are arguments to test it with, ``domain`` the interval that each argument is drawn from.
+    """
+    if variadic is None and arguments is not None and len(rules) != len(arguments):
+        raise TypeError(f"{name} has {len(arguments)} arguments and {len(rules)} rules: one rule each")
+    made = Operation(
+        name, forward, None if variadic else arguments, variadic or rules, samples=samples, domain=domain, label=label
+    )
+    OPERATIONS[name] = made
+    if numpy is not None:
+        REGISTRY[numpy] = made
+    return made
+
+
+_NAMES = {1: ("x",), 2: ("a", "b"), 3: ("a", "b", "c")}
+
+
+def elementwise(
+    function: Any,
+    *derivatives: Callable[..., Any] | float,
+    name: str | None = None,
+    domain: Sequence[tuple[float, float]] | tuple[float, float] = (),
+    label: str | None = None,
+    companion: Any = None,
+    choice: bool = False,
+) -> Operation:
+    """Define an elementwise operation by its derivatives, one for each argument: functions or numbers.
+
+    ``domain`` is the interval to draw test arguments from: one for all, or one for each. With a ``name`` of its own the
+    operation does not stand for ``function`` on tracked tensors.
+
+    >>> import numpy as np
+    >>> elementwise(np.sin, lambda x: np.cos(x))  # ∂out[i]/∂x[i] = cos(x)[i]
+    <operation sin>
+    """
+    arguments = _NAMES[len(derivatives)]
+    intervals: Any = domain
+    if intervals and not isinstance(intervals[0], tuple):
+        intervals = (intervals,) * len(arguments)
+    rules = [Diagonal(derivative, arguments, choice) for derivative in derivatives]
+    made = define(
+        name or function.__name__,
+        function,
+        *rules,
+        arguments=arguments,
+        numpy=None if name else function,
+        domain=intervals,
+        label=label,
+    )
+    made.companion = companion
+    return made
+
+
+def constant(function: Any, arity: int, *, name: str | None = None, reason: str | None = None) -> Operation:
+    """Define an elementwise operation whose derivative is zero wherever it exists."""
+    arguments = _NAMES[arity]
+    rules = [Constant(reason)] * arity
+    return define(name or function.__name__, function, *rules, arguments=arguments, numpy=function)
+
+
+def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function as the meaning of NumPy functions on tracked tensors: it takes their arguments."""
+
+    def register(adapter: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            REGISTRY[function] = adapter
+        return adapter
+
+    return register

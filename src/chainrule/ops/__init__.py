@@ -1,0 +1,41 @@
+"""The operations: one file for each family, one rule for each operation."""
+
+from chainrule.ops import (
+    contract,
+    custom,
+    decompose,
+    determinant,
+    elementwise,
+    index,
+    join,
+    linalg,
+    masked,
+    norms,
+    order,
+    pick,
+    product,
+    products,
+    reduce,
+    shape,
+    softmax,
+)
+
+__all__ = [
+    "contract",
+    "custom",
+    "decompose",
+    "determinant",
+    "elementwise",
+    "index",
+    "join",
+    "linalg",
+    "masked",
+    "norms",
+    "order",
+    "pick",
+    "product",
+    "products",
+    "reduce",
+    "shape",
+    "softmax",
+]

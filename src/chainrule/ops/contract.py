@@ -1,0 +1,422 @@
+"""Products summed over shared labels: einsum, matmul and their relatives, all by one rule.
+
+    out[o] = Σ Π_k operand_k[l_k]        ∂out[o]/∂operand_k[l_k] = Π_{m≠k} operand_m[l_m]
+
+The row has the labels of the output, the column those of the operand, and the other operands are the factors. So an
+operation is given by its labels alone, as in einsum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ShapeError
+from chainrule.linear.contract import plan_contraction
+from chainrule.linear.term import Factor, Pattern, Term, pattern
+from chainrule.op import REGISTRY, Call, Operation, Rule, Sample, cached_by_call, define, implements
+from chainrule.ops.options import refuse_out, shape_of
+
+__all__ = ["Contraction", "Labels", "contraction", "dot", "einsum", "inner", "matmul", "outer", "tensordot"]
+
+Shapes = Sequence[tuple[int, ...]]
+Names = tuple[Sequence[Sequence[int]], Sequence[int]]
+Labels = Callable[[Shapes, Mapping[str, Any]], Names]
+"""From shapes and parameters to the labels of each operand's axes and of the output's axes."""
+
+OPERANDS = 64  # as many as np.einsum takes
+
+
+def label_sizes(operands: Sequence[Sequence[int]], shapes: Shapes) -> list[int]:
+    """The size of each label; an axis of size 1 is stretched to the others with its label."""
+    sizes = [1] * (1 + max([label for labels in operands for label in labels], default=-1))
+    for labels, shape in zip(operands, shapes, strict=True):
+        for label, size in zip(labels, shape, strict=True):
+            if size != 1:
+                sizes[label] = size
+    return sizes
+
+
+class Contraction(Rule):
+    """∂out[o]/∂operand[l] = the product of the other operands.
+
+    ``labels`` names the axes (see `Labels`); ``others`` are the positions of the other operands.
+    """
+
+    def __init__(self, labels: Labels, others: Sequence[int]) -> None:
+        self.labels = labels
+        self.needs = tuple(others)
+        self.known: dict[Any, tuple[Pattern, list[tuple[int, tuple[int, ...] | None]]]] = {}
+
+    def plan(self, call: Call, position: int) -> tuple[Pattern, list[tuple[int, tuple[int, ...] | None]]]:
+        """The pattern, and for each factor its operand and the shape without stretched axes (None: as it is)."""
+        operands, output = self.labels(call.shapes, call.params)
+        sizes = label_sizes(operands, call.shapes)
+        factors = []
+        picks: list[tuple[int, tuple[int, ...] | None]] = []
+        for k, (labels, shape) in enumerate(zip(operands, call.shapes, strict=True)):
+            if k == position:
+                continue
+            kept = [label for label, size in zip(labels, shape, strict=True) if size == sizes[label]]
+            factors.append(kept)
+            picks.append((k, None if len(kept) == len(shape) else tuple([sizes[label] for label in kept])))
+        column = [
+            label if size == sizes[label] else None
+            for label, size in zip(operands[position], call.shapes[position], strict=True)
+        ]
+        return pattern(sizes, output, column, factors)[0], picks
+
+    def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        made, picks = cached_by_call(self.known, call, position, lambda: self.plan(call, position))
+        factors = [arguments[k] if shape is None else arguments[k].reshape(shape) for k, shape in picks]
+        return (Term(made, tuple(factors)),)
+
+
+def contraction(
+    name: str,
+    forward: Callable[..., Any],
+    labels: Labels,
+    *,
+    numpy: Any = None,
+    samples: Sequence[Sample] = (),
+    label: str | None = None,
+) -> Operation:
+    """Define a product of two operands by its labels."""
+    rules = [Contraction(labels, [1 - position]) for position in (0, 1)]
+    return define(name, forward, *rules, arguments=("a", "b"), numpy=numpy, samples=samples, label=label)
+
+
+def batched(a: int, b: int, left: int, right: int) -> tuple[list[int], list[int], list[int]]:
+    """The labels of the batch axes of two operands and of the result, where the last axes are apart."""
+    rank = max(a - left, b - right, 0)
+    batch = list(range(rank))
+    return batch[rank - max(a - left, 0) :], batch[rank - max(b - right, 0) :], batch
+
+
+# --- matrix products --------------------------------------------------------------------------------------------------
+
+
+def matmul_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:
+    """out[…ik] = Σ_j a[…ij] b[…jk]; an operand of one axis has only j."""
+    a, b = len(shapes[0]), len(shapes[1])
+    left, right, batch = batched(a, b, 2, 2)
+    i, j, k = len(batch), len(batch) + 1, len(batch) + 2
+    return (
+        ([*left, i, j] if a > 1 else [j], [*right, j, k] if b > 1 else [j]),
+        batch + [i] * (a > 1) + [k] * (b > 1),
+    )
+
+
+matmul = contraction(
+    "matmul",
+    np.matmul,
+    matmul_labels,
+    numpy=np.matmul,
+    samples=[
+        Sample(((2, 3), (3, 4))),
+        Sample(((3,), (3, 4))),
+        Sample(((2, 3), (3,))),
+        Sample(((3,), (3,))),
+        Sample(((5, 1, 2, 3), (4, 3, 2))),
+        Sample(((4, 3), (5, 3, 1))),
+        Sample(((2, 1, 3), (3,))),
+        Sample(((2, 0), (0, 3))),
+    ],
+    label="Mm",
+)
+REGISTRY[np.linalg.matmul] = matmul
+
+
+def vecdot_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:
+    """out[…] = Σ_i a[…i] b[…i]."""
+    left, right, batch = batched(len(shapes[0]), len(shapes[1]), 1, 1)
+    return ([*left, len(batch)], [*right, len(batch)]), batch
+
+
+def matvec_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:
+    """out[…i] = Σ_j a[…ij] b[…j]."""
+    left, right, batch = batched(len(shapes[0]), len(shapes[1]), 2, 1)
+    i, j = len(batch), len(batch) + 1
+    return ([*left, i, j], [*right, j]), [*batch, i]
+
+
+def vecmat_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:
+    """out[…j] = Σ_i a[…i] b[…ij]."""
+    left, right, batch = batched(len(shapes[0]), len(shapes[1]), 1, 2)
+    i, j = len(batch), len(batch) + 1
+    return ([*left, i], [*right, i, j]), [*batch, j]
+
+
+vecdot = contraction(
+    "vecdot",
+    np.vecdot,
+    vecdot_labels,
+    numpy=np.vecdot,
+    samples=[Sample(((2, 3), (3,))), Sample(((4, 1, 3), (2, 3))), Sample(((3,), (3,)))],
+)
+for _name, _labels, _shapes in (
+    ("matvec", matvec_labels, [((2, 3, 4), (4,)), ((3, 4), (2, 4))]),
+    ("vecmat", vecmat_labels, [((3,), (2, 3, 4)), ((2, 3), (3, 4))]),
+):
+    if (_function := getattr(np, _name, None)) is not None:  # since NumPy 2.2
+        contraction(_name, _function, _labels, numpy=_function, samples=[Sample(pair) for pair in _shapes])
+
+
+@implements(np.linalg.vecdot)
+def vecdot_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """np.linalg.vecdot."""
+    return vecdot(x1, x2) if axis == -1 else vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
+
+
+# --- NumPy's older products -------------------------------------------------------------------------------------------
+
+
+def dot_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:
+    """out[a…, b…k] = Σ_j a[a…j] b[b…jk]: the last axis of ``a`` with the last but one (or only) of ``b``."""
+    a, b = len(shapes[0]), len(shapes[1])
+    if not a or not b:
+        return (range(a), range(b)), range(a + b)
+    left, right = list(range(a - 1)), list(range(a, a + b - 1))
+    summed = a + b
+    place = max(b - 2, 0)
+    return ([*left, summed], [*right[:place], summed, *right[place:]]), left + right
+
+
+dot = contraction(
+    "dot",
+    np.dot,
+    dot_labels,
+    samples=[
+        Sample(((3,), (3,))),
+        Sample(((2, 3), (3, 4))),
+        Sample(((2, 3), (3,))),
+        Sample(((2, 3), (4, 3, 2))),
+        Sample(((), (2, 3))),
+        Sample(((2,), ())),
+    ],
+)
+
+
+@implements(np.dot)
+def dot_of(a: Any, b: Any, out: Any = None) -> Any:
+    """np.dot."""
+    refuse_out("np.dot", out)
+    return dot(a, b)
+
+
+@implements(np.vdot)
+def vdot(a: Any, b: Any, /) -> Any:
+    """np.vdot: the sum of the products of all entries."""
+    return dot(np.conjugate(np.reshape(a, -1)), np.reshape(b, -1))
+
+
+def inner_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:
+    """out[a…, b…] = Σ_j a[a…j] b[b…j]."""
+    a, b = len(shapes[0]), len(shapes[1])
+    if not a or not b:
+        return (range(a), range(b)), range(a + b)
+    left, right = list(range(a - 1)), list(range(a, a + b - 1))
+    return ([*left, a + b], [*right, a + b]), left + right
+
+
+inner = contraction(
+    "inner",
+    np.inner,
+    inner_labels,
+    numpy=np.inner,
+    samples=[Sample(((3,), (3,))), Sample(((2, 3), (4, 3))), Sample(((2, 3), (3,))), Sample(((), (2, 3)))],
+)
+
+outer = contraction(
+    "outer",
+    np.outer,
+    lambda shapes, params: (([0], [1]), [0, 1]),
+    samples=[Sample(((2,), (3,))), Sample(((1,), (3,))), Sample(((0,), (3,)))],
+)
+
+
+@implements(np.outer)
+def outer_of(a: Any, b: Any, out: Any = None) -> Any:
+    """np.outer: both arguments are flattened."""
+    refuse_out("np.outer", out)
+    flat = [x if len(shape_of(x)) == 1 else np.reshape(x, -1) for x in (a, b)]
+    return outer(*flat)
+
+
+@implements(np.linalg.outer)
+def outer_of_vectors(x1: Any, x2: Any, /) -> Any:
+    """np.linalg.outer: vectors only."""
+    if len(shape_of(x1)) != 1 or len(shape_of(x2)) != 1:
+        raise ShapeError(
+            f"np.linalg.outer: shapes {shape_of(x1)} and {shape_of(x2)}, expected two vectors. np.outer flattens arrays "
+            "of more axes; np.einsum or x[..., None] * y[..., None, :] make a batch of outer products."
+        )
+    return outer(x1, x2)
+
+
+def tensordot_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:
+    """The axes listed for ``a`` and ``b`` are summed in pairs; the others of ``a``, then of ``b``, stay."""
+    first, second = params["axes"]
+    rank = len(shapes[0])
+    left = list(range(rank))
+    right = [rank + k for k in range(len(shapes[1]))]
+    for i, j in zip(first, second, strict=True):
+        right[j] = left[i]
+    stay = [k for k in left if k not in first] + [label for k, label in enumerate(right) if k not in second]
+    return (left, right), stay
+
+
+tensordot = contraction(
+    "tensordot",
+    lambda a, b, axes: np.tensordot(a, b, axes),
+    tensordot_labels,
+    samples=[
+        Sample(((2, 3, 4), (4, 3, 5)), {"axes": ((1, 2), (1, 0))}),
+        Sample(((2, 3), (2, 3)), {"axes": ((0, 1), (0, 1))}),
+        Sample(((2,), (3, 1)), {"axes": ((), ())}),
+    ],
+)
+
+
+@implements(np.tensordot, np.linalg.tensordot)
+def tensordot_of(a: Any, b: Any, axes: Any = 2) -> Any:
+    """np.tensordot."""
+    rank_a, rank_b = len(shape_of(a)), len(shape_of(b))
+    if isinstance(axes, int | np.integer):
+        pair = (tuple(range(rank_a - int(axes), rank_a)), tuple(range(int(axes))))
+    else:
+        pair = tuple([(int(k),) if isinstance(k, int | np.integer) else tuple([int(m) for m in k]) for k in axes])
+    first, second = pair
+    in_range = all([-rank_a <= k < rank_a for k in first]) and all([-rank_b <= k < rank_b for k in second])
+    if len(first) != len(second) or not in_range or min(first, default=0) < -rank_a:
+        raise ShapeError(
+            f"np.tensordot: axes={axes!r} for shapes {shape_of(a)} and {shape_of(b)}: give as many axes of the first as "
+            "of the second, each of which it has."
+        )
+    return tensordot(a, b, axes=(tuple([k % rank_a for k in first]), tuple([k % rank_b for k in second])))
+
+
+# --- einsum -----------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def explicit(subscripts: str, ranks: tuple[int, ...]) -> str:
+    """Subscripts with the output written out and letters in place of each ``...``.
+
+    >>> explicit("...j, jk", (3, 2))
+    'abj,jk->abk'
+    """
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    parts = inputs.split(",")
+    if len(parts) != len(ranks):
+        raise ShapeError(f"np.einsum: {subscripts!r} names {len(parts)} operands, and {len(ranks)} are given.")
+    widths = [rank - len(part.replace("...", "")) if "..." in part else 0 for part, rank in zip(parts, ranks, strict=True)]
+    width = max(widths)
+    spare = [letter for letter in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in subscripts]
+    batch = "".join(spare[:width])
+    for number, (part, rank, own) in enumerate(zip(parts, ranks, widths, strict=True)):
+        named = len(part.replace("...", ""))
+        if own < 0 or ("..." not in part and named != rank):
+            raise ShapeError(
+                f"np.einsum: {part!r} names {named} axes, and operand {number} has {rank}. Name every axis, or write "
+                "... for those that are not named."
+            )
+    parts = [part.replace("...", batch[width - own :]) for part, own in zip(parts, widths, strict=True)]
+    letters = "".join(parts)
+    if not arrow:
+        output = batch + "".join(sorted([c for c in set(letters) - set(batch) if letters.count(c) == 1]))
+    elif "..." in output:
+        output = output.replace("...", batch)
+    elif width:
+        raise ShapeError(
+            f"np.einsum: {subscripts!r} has axes in ... that the output does not name: write ... in the output as well, "
+            "and sum over them afterwards."
+        )
+    return f"{','.join(parts)}->{output}"
+
+
+@lru_cache(maxsize=4096)
+def parsed(subscripts: str) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
+    """The labels of explicit subscripts, as numbers."""
+    inputs, _, output = subscripts.partition("->")
+    number = {letter: k for k, letter in enumerate(dict.fromkeys(inputs.replace(",", "")))}
+    try:
+        return (
+            tuple([tuple([number[letter] for letter in part]) for part in inputs.split(",")]),
+            tuple([number[letter] for letter in output]),
+        )
+    except KeyError as problem:
+        raise ShapeError(f"np.einsum: {subscripts!r}: no operand has the output's {problem.args[0]!r}.") from None
+
+
+def einsum_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:
+    """What the subscripts say."""
+    return parsed(params["subscripts"])
+
+
+@lru_cache(maxsize=4096)
+def einsum_plan(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> Callable[..., Any] | None:
+    """The contraction by matrix products in a good order; None where einsum itself has to stretch an axis."""
+    operands, output = parsed(subscripts)
+    sizes = label_sizes(operands, shapes)
+    if any([size != sizes[label] for labels, shape in zip(operands, shapes, strict=True)
+            for label, size in zip(labels, shape, strict=True)]):  # fmt: skip
+        return None
+    return plan_contraction(tuple([Factor(labels) for labels in operands]), output, tuple(sizes))
+
+
+def einsum_forward(*operands: Any, subscripts: str) -> Any:
+    """np.einsum with explicit subscripts; several floating-point operands are multiplied by BLAS."""
+    if len(operands) > 1 and all([type(x) is np.ndarray and x.dtype.kind in "fc" for x in operands]):
+        plan = einsum_plan(subscripts, tuple([x.shape for x in operands]))
+        if plan is not None:
+            return plan(*operands)
+    return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
+
+
+einsum = define(
+    "einsum",
+    einsum_forward,
+    arguments=None,
+    variadic=lambda position: Contraction(einsum_labels, [k for k in range(OPERANDS) if k != position]),
+    samples=[
+        Sample(((2, 3), (3, 4)), {"subscripts": "ij,jk->ik"}),
+        Sample(((3, 3),), {"subscripts": "ii->i"}),
+        Sample(((3, 3),), {"subscripts": "ii->"}),
+        Sample(((2, 3),), {"subscripts": "ij->j"}),
+        Sample(((2, 3, 4),), {"subscripts": "ijk->kij"}),
+        Sample(((5, 2, 3), (5, 3, 4), (4,)), {"subscripts": "bij,bjk,k->bi"}),
+        Sample(((2, 3), (4,)), {"subscripts": "ij,k->i"}),
+        Sample(((3, 3), (3,)), {"subscripts": "ii,i->i"}),
+        Sample(((1, 3), (2, 3)), {"subscripts": "ij,ij->ij"}),
+    ],
+)
+
+
+@implements(np.einsum)
+def einsum_of(*arguments: Any, out: Any = None, optimize: Any = False, dtype: Any = None, **options: Any) -> Any:
+    """np.einsum, with subscripts as a text or in the interleaved form ``einsum(x, [0, 1], y, [1, 2], [0, 2])``.
+
+    ``optimize``, ``order`` and ``casting`` are accepted and make no difference to the result.
+    """
+    refuse_out("np.einsum", out)
+    subscripts, operands = (arguments[0], arguments[1:]) if isinstance(arguments[0], str) else interleaved(arguments)
+    if dtype is not None:
+        operands = tuple([np.asarray(x, dtype) if isinstance(x, list | tuple) else x.astype(dtype) for x in operands])
+    return einsum(*operands, subscripts=explicit(subscripts, tuple([len(shape_of(x)) for x in operands])))
+
+
+def interleaved(arguments: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    """Subscripts and operands from the form in which lists of numbers follow the operands."""
+
+    def text(labels: Sequence[Any]) -> str:
+        return "".join(["..." if k is Ellipsis else chr(65 + k if k < 26 else 71 + k) for k in labels])
+
+    pairs = len(arguments) // 2
+    subscripts = ",".join([text(arguments[2 * k + 1]) for k in range(pairs)])
+    if len(arguments) % 2:
+        subscripts += "->" + text(arguments[-1])
+    return subscripts, tuple(arguments[: 2 * pairs : 2])

@@ -1,0 +1,176 @@
+"""Determinants: by the inverse, and by singular values where there is none.
+
+    ∂det A/∂A[i,j] = C[i,j]                 the cofactors: det A · A⁻ᵀ where A has an inverse
+    ∂log|det A|/∂A[i,j] = A⁻¹[j,i]
+
+The cofactors of a singular matrix U Σ Vᵀ are det U det V Σ_a U[i,a] Π_{b≠a} σ_b V[j,a]: no division by zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.linear.term import Pattern, Term, pattern
+from chainrule.op import Call, Constant, General, Product, Sample, cached_by_call, define, implements
+from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
+from chainrule.ops.options import plain, shape_of
+from chainrule.ops.product import LeaveTwoOut, leave_one_out
+
+__all__ = ["cofactors", "det", "logabsdet", "slogdet"]
+
+
+def entries_pattern(call: Call, position: int, transposed: bool = False) -> Pattern:
+    """Row: the batch; column: the entries (i, j); one factor over (i, j), or (j, i)."""
+    shape = call.shapes[0]
+    batch, i, j, *_ = matrix_labels(len(shape))
+    return pattern(shape, batch, [*batch, i, j], [[*batch, j, i] if transposed else [*batch, i, j]])[0]
+
+
+# --- log |det| --------------------------------------------------------------------------------------------------------
+
+logabsdet = define(
+    "logabsdet",
+    guarded("np.linalg.slogdet", lambda a: np.linalg.slogdet(a)[1], ""),
+    Product(lambda call, position: entries_pattern(call, position, True), [lambda a: inv(a)], ("a",)),
+    arguments=("a",),
+    samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[-2.0]]),))],
+)
+
+sign_of_determinant = define(
+    "sign_of_determinant",
+    guarded("np.linalg.slogdet", lambda a: np.linalg.slogdet(a)[0], ""),
+    Constant(),
+    arguments=("a",),
+    samples=[Sample((MATRICES,))],
+)
+
+
+class SlogdetResult(NamedTuple):
+    """What `np.linalg.slogdet` returns: the determinant is ``sign * exp(logabsdet)``."""
+
+    sign: Any
+    logabsdet: Any
+
+
+@implements(np.linalg.slogdet)
+def slogdet(a: Any) -> SlogdetResult:
+    """np.linalg.slogdet; the sign is constant wherever the logarithm has a derivative."""
+    return SlogdetResult(sign_of_determinant(a), logabsdet(a))
+
+
+# --- det --------------------------------------------------------------------------------------------------------------
+
+
+def has_good_inverse(a: Any) -> bool:
+    """Whether every matrix has an inverse that keeps half of the digits."""
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        return False
+    size = np.linalg.norm(a, axis=(-2, -1)) * np.linalg.norm(inverse, axis=(-2, -1))
+    return bool(np.all(size < np.finfo(a.dtype).eps ** -0.5))
+
+
+def det_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
+    """∂det/∂A[i,j] = C[i,j]."""
+    if has_good_inverse(plain(a)):
+        made = cached_by_call(_det_patterns, call, position, lambda: det_pattern(call))
+        return [Term(made, (out, inv(a)))]
+    made = cached_by_call(_cofactor_patterns, call, position, lambda: entries_pattern(call, position))
+    return [Term(made, (cofactors(a),))]
+
+
+def det_pattern(call: Call) -> Pattern:
+    """Row: the batch; column: the entries (i, j); factors det(batch) and A⁻¹(j, i)."""
+    shape = call.shapes[0]
+    batch, i, j, *_ = matrix_labels(len(shape))
+    return pattern(shape, batch, [*batch, i, j], [batch, [*batch, j, i]])[0]
+
+
+_det_patterns: dict[Any, Pattern] = {}
+_cofactor_patterns: dict[Any, Pattern] = {}
+SINGULAR = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.5, -1.0, 2.0]])
+
+det = define(
+    "det",
+    guarded("np.linalg.det", np.linalg.det, ""),
+    General(det_terms, ("out", "a"), ("a",)),
+    arguments=("a",),
+    numpy=np.linalg.det,
+    samples=[
+        Sample((MATRIX,)),
+        Sample((MATRICES,)),
+        Sample((SINGULAR,)),
+        Sample((np.zeros((2, 2)),)),
+        Sample((np.array([[2.0]]),)),
+    ],
+)
+
+# A = U Σ Vᵀ as one array: the rows of U, of V, and σ. One column of U and its σ bear a sign, so that det U det V = 1.
+singular_parts = define(
+    "singular_parts",
+    lambda a: parts_forward(a),
+    Constant("the third derivative of a determinant at a matrix without inverse is not available"),
+    arguments=("a",),
+)
+
+
+def parts_forward(a: Any) -> Any:
+    """U, V and σ, one below the other."""
+    left, values, right = np.linalg.svd(a)
+    if a.shape[-1]:
+        sign = np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]
+        left[..., 0] *= sign
+        values[..., :1] *= sign
+    return np.concatenate([left, np.swapaxes(right, -1, -2), values[..., None, :]], -2)
+
+
+def parts(a: Any) -> tuple[Any, Any, Any]:
+    """U, V and σ."""
+    n = shape_of(a)[-1]
+    found = singular_parts(a)
+    return found[..., :n, :], found[..., n : 2 * n, :], found[..., 2 * n, :]
+
+
+def cofactors_forward(a: Any) -> Any:
+    """C[i,j] = Σ_a U[i,a] Π_{b≠a} σ_b V[j,a]."""
+    left, right, values = parts(a)
+    return np.matmul(left * leave_one_out(values)[..., None, :], np.swapaxes(right, -1, -2))
+
+
+def cofactor_terms(call: Call, position: int, a: Any) -> list[Term]:
+    """∂C[i,j]/∂A[k,l] = Σ_{a,b} P[a,b] (U[i,a] V[j,a] U[k,b] V[l,b] − U[i,a] V[j,b] U[k,b] V[l,a]).
+
+    P[a,b] = Π_{c≠a,b} σ_c for a ≠ b, else 0.
+    """
+    shape = call.shapes[0]
+    batch, i, j, k, l = matrix_labels(len(shape))
+    first, second, n = l + 1, l + 2, shape[-1]
+
+    def make(of_j: int, of_l: int) -> Pattern:
+        factors = [[i, first], [j, of_j], [k, second], [l, of_l], [first, second]]
+        labels = [[*batch, *factor] for factor in factors]
+        return pattern([*shape, n, n, n, n], [*batch, i, j], [*batch, k, l], [*labels, []])[0]
+
+    own, crossed = cached_by_call(
+        _change_patterns, call, position, lambda: (make(first, second), make(second, first))
+    )
+    left, right, values = parts(a)
+    products = LeaveTwoOut(values).dense()
+    return [
+        Term(own, (left, right, left, right, products, 1.0)),
+        Term(crossed, (left, right, left, right, products, -1.0)),
+    ]
+
+
+_change_patterns: dict[Any, tuple[Pattern, Pattern]] = {}
+
+cofactors = define(
+    "cofactors",
+    cofactors_forward,
+    General(cofactor_terms, ("a",), ("a",)),
+    arguments=("a",),
+    samples=[Sample((MATRIX,)), Sample((SINGULAR,)), Sample((MATRICES,)), Sample((np.array([[2.0]]),))],
+)

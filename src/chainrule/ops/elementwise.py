@@ -1,0 +1,266 @@
+"""Elementwise operations: one line each, the derivative with respect to each argument.
+
+∂out[i]/∂x[i] is written as a function of what it needs: ``out``, ``x`` (or ``a``, ``b``, ``c``). At points without a
+derivative the value is the convention of the documentation: 0 for |x| at 0, an equal share for ties in maximum.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.linear.term import Term
+from chainrule.op import REGISTRY, Constant, Diagonal, Structural, constant, define, elementwise, implements
+
+LN2 = float(np.log(2.0))
+LN10 = float(np.log(10.0))
+DEGREE = float(np.pi / 180.0)
+
+POSITIVE = (0.3, 2.0)
+UNIT = (-0.8, 0.8)
+
+
+def indicator(condition: Any, like: Any) -> Any:
+    """1 where the condition holds and 0 elsewhere, in the dtype of ``like``."""
+    return np.asarray(condition, dtype=like.dtype) if isinstance(condition, np.bool_) else condition.astype(like.dtype)
+
+
+def nonzero(x: Any) -> Any:
+    """``x`` with its zeros replaced by ones: a divisor where the quotient is 0 by convention."""
+    return np.where(x == 0, np.ones((), getattr(x, "dtype", None)), x)
+
+
+def share(a: Any, b: Any, out: Any) -> Any:
+    """1 where ``a`` is the result, 0 where ``b`` is, ½ where they tie."""
+    won = indicator(a == out, out)
+    return won - 0.5 * won * indicator(b == out, out)
+
+
+def power_base(a: Any, b: Any) -> Any:
+    """∂(aᵇ)/∂a = b·aᵇ⁻¹, and 0 for b = 0 (also at a = 0)."""
+    if isinstance(b, (int, float)):
+        if b == 2:
+            return 2 * a
+        return b * a ** (b - 1) if b != 0 else 0.0
+    zero = b == 0
+    return b * a ** np.where(zero, np.ones((), b.dtype), b - 1)
+
+
+# arithmetic
+add = elementwise(np.add, 1, 1)
+subtract = elementwise(np.subtract, 1, -1, label="Sub")
+multiply = elementwise(np.multiply, lambda b: b, lambda a: a, label="Mul")
+divide = elementwise(np.divide, lambda b: 1 / b, lambda out, b: -out / b, domain=POSITIVE, label="Div")
+power = elementwise(
+    np.power, power_base, lambda out, a: out * np.log(nonzero(a)), domain=POSITIVE, label="Pow"
+)
+float_power = elementwise(np.float_power, power_base, lambda out, a: out * np.log(nonzero(a)), domain=POSITIVE)
+remainder = elementwise(np.remainder, 1, lambda a, b: -np.floor(a / b), domain=POSITIVE)
+fmod = elementwise(np.fmod, 1, lambda a, b: -np.trunc(a / b), domain=POSITIVE)
+negative = elementwise(np.negative, -1, label="Neg")
+positive = elementwise(np.positive, 1)
+identity = elementwise(lambda x: x, 1, name="identity", label="Alias")
+clone = elementwise(np.copy, 1, name="clone")
+reciprocal = elementwise(np.reciprocal, lambda out: -out * out, domain=POSITIVE)
+square = elementwise(np.square, lambda x: 2 * x, label="Pow")
+conjugate = elementwise(np.conjugate, 1)
+
+# exponentials, logarithms, roots
+exp = elementwise(np.exp, lambda out: out)
+exp2 = elementwise(np.exp2, lambda out: out * LN2)
+expm1 = elementwise(np.expm1, lambda out: out + 1)
+log = elementwise(np.log, lambda x: 1 / x, domain=POSITIVE)
+log2 = elementwise(np.log2, lambda x: 1 / (LN2 * x), domain=POSITIVE)
+log10 = elementwise(np.log10, lambda x: 1 / (LN10 * x), domain=POSITIVE)
+log1p = elementwise(np.log1p, lambda x: 1 / (1 + x), domain=POSITIVE)
+sqrt = elementwise(np.sqrt, lambda out: 0.5 / out, domain=POSITIVE)
+cbrt = elementwise(np.cbrt, lambda out: 1 / (3 * out * out), domain=POSITIVE)
+logaddexp = elementwise(np.logaddexp, lambda out, a: np.exp(a - out), lambda out, b: np.exp(b - out))
+logaddexp2 = elementwise(np.logaddexp2, lambda out, a: np.exp2(a - out), lambda out, b: np.exp2(b - out))
+
+# trigonometric and hyperbolic
+sin = elementwise(np.sin, lambda x: np.cos(x), companion=np.cos)
+cos = elementwise(np.cos, lambda x: -np.sin(x), companion=np.sin)
+tan = elementwise(np.tan, lambda out: 1 + out * out, domain=UNIT)
+arcsin = elementwise(np.arcsin, lambda x: 1 / np.sqrt(1 - x * x), domain=UNIT, label="Asin")
+arccos = elementwise(np.arccos, lambda x: -1 / np.sqrt(1 - x * x), domain=UNIT, label="Acos")
+arctan = elementwise(np.arctan, lambda x: 1 / (1 + x * x), label="Atan")
+arctan2 = elementwise(
+    np.arctan2,
+    lambda a, b: b / nonzero(a * a + b * b),
+    lambda a, b: -a / nonzero(a * a + b * b),
+    domain=POSITIVE,
+    label="Atan2",
+)
+hypot = elementwise(
+    np.hypot, lambda out, a: a / nonzero(out), lambda out, b: b / nonzero(out), domain=POSITIVE
+)
+sinh = elementwise(np.sinh, lambda x: np.cosh(x), companion=np.cosh)
+cosh = elementwise(np.cosh, lambda x: np.sinh(x), companion=np.sinh)
+tanh = elementwise(np.tanh, lambda out: 1 - out * out)
+arcsinh = elementwise(np.arcsinh, lambda x: 1 / np.sqrt(1 + x * x), label="Asinh")
+arccosh = elementwise(np.arccosh, lambda x: 1 / np.sqrt(x * x - 1), domain=(1.2, 3.0), label="Acosh")
+arctanh = elementwise(np.arctanh, lambda x: 1 / (1 - x * x), domain=UNIT, label="Atanh")
+degrees = elementwise(np.degrees, 1 / DEGREE)
+radians = elementwise(np.radians, DEGREE)
+rad2deg = elementwise(np.rad2deg, 1 / DEGREE)
+deg2rad = elementwise(np.deg2rad, DEGREE)
+
+
+def sinc_derivative(x: Any) -> Any:
+    """sinc′(x) = (cos πx − sinc x)/x, by its series −π²x/3 (1 − π²x²/10 + π⁴x⁴/280) where that loses digits."""
+    near = abs(x) < 1e-2
+    y = np.where(near, np.ones((), x.dtype), x)
+    z = (np.pi * x) ** 2
+    series = -(np.pi**2 / 3) * x * (1 - z / 10 * (1 - z / 28 * (1 - z / 54)))
+    return np.where(near, series, (np.cos(np.pi * y) - np.sinc(y)) / y)
+
+
+sinc = elementwise(np.sinc, sinc_derivative, domain=(0.3, 0.9))
+
+# kinks and choices
+absolute = elementwise(np.absolute, lambda x: np.sign(x), domain=POSITIVE, label="Abs")
+fabs = elementwise(np.fabs, lambda x: np.sign(x), domain=POSITIVE)
+maximum = elementwise(
+    np.maximum, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True
+)
+minimum = elementwise(
+    np.minimum, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True
+)
+fmax = elementwise(
+    np.fmax, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True
+)
+fmin = elementwise(
+    np.fmin, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True
+)
+copysign = elementwise(
+    np.copysign, lambda out, a: np.sign(a) * np.sign(out), 0, domain=POSITIVE
+)
+heaviside = elementwise(np.heaviside, 0, lambda out, a: indicator(a == 0, out))
+ldexp = elementwise(np.ldexp, lambda out, b: indicator(out == out, out) * np.exp2(b), 0, domain=POSITIVE)
+relu = elementwise(
+    lambda x: np.maximum(x, 0), lambda out: indicator(out > 0, out), name="relu", domain=POSITIVE, choice=True
+)
+
+
+def sigmoid_forward(x: Any) -> Any:
+    """1/(1 + e⁻ˣ) without overflow on either side, in the dtype of ``x``."""
+    x = np.asarray(x)
+    x = x if np.issubdtype(x.dtype, np.inexact) else x.astype(float)
+    if np.issubdtype(x.dtype, np.complexfloating):
+        return 1 / (1 + np.exp(-x))
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+sigmoid = elementwise(sigmoid_forward, lambda out: out * (1 - out), name="sigmoid")
+softplus = elementwise(lambda x: np.logaddexp(x, 0), lambda x: sigmoid(x), name="softplus")
+
+# constant wherever they have a derivative: zero
+floor = elementwise(np.floor, 0, domain=(0.1, 0.9))
+ceil = elementwise(np.ceil, 0, domain=(0.1, 0.9))
+trunc = elementwise(np.trunc, 0, domain=(0.1, 0.9))
+rint = elementwise(np.rint, 0, domain=(0.1, 0.4))
+sign = elementwise(np.sign, 0, domain=POSITIVE)
+floor_divide = elementwise(np.floor_divide, 0, 0, domain=(0.4, 0.9))
+
+# a choice between two arrays: a path that is not taken passes nothing
+where = define(
+    "where",
+    np.where,
+    Constant(),
+    Diagonal(lambda condition, out: indicator(condition, out), ("condition", "a", "b"), choice=True),
+    Diagonal(lambda condition, out: indicator(np.logical_not(condition), out), ("condition", "a", "b"), choice=True),
+    arguments=("condition", "a", "b"),
+)
+
+# conversion of the dtype
+astype = define(
+    "astype",
+    lambda x, dtype: x.astype(dtype),
+    Structural(lambda call, position: [_identity(call.shape)]),
+    label="ToCopy",
+)
+
+
+def _identity(shape: tuple[int, ...]) -> Term:
+    from_shape = Diagonal(1, ("x",))
+    return from_shape.terms(_Shapes(shape), 0, None, ())[0]
+
+
+class _Shapes:
+    """A call of one argument with the shape of its result."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.shapes = (shape,)
+        self.params: dict[str, Any] = {}
+
+
+# true or false, or integers: there is nothing to differentiate
+for _function in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and,
+                  np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift,
+                  np.right_shift, np.gcd, np.lcm):
+    constant(_function, 2)
+for _function in (np.logical_not, np.isfinite, np.isinf, np.isnan, np.signbit, np.invert, np.bitwise_count,
+                  np.isnat):
+    constant(_function, 1)
+
+UNDEFINED = "it steps between neighbouring floating-point numbers and has no derivative"
+constant(np.spacing, 1, reason=UNDEFINED)
+constant(np.nextafter, 2, reason=UNDEFINED)
+
+
+# ufuncs of several results, and functions made of the above
+@implements(np.modf)
+def modf(x: Any) -> tuple[Any, Any]:
+    """Fractional and integral part."""
+    whole = np.trunc(x)
+    return x - whole, whole
+
+
+@implements(np.divmod)
+def divide_with_remainder(a: Any, b: Any) -> tuple[Any, Any]:
+    """Floor quotient and remainder."""
+    return np.floor_divide(a, b), np.remainder(a, b)
+
+
+@implements(np.where)
+def choose(condition: Any, *values: Any) -> Any:
+    """np.where; with the condition alone, the positions where it holds."""
+    if not values:
+        return np.nonzero(condition)
+    return where(getattr(condition, "value", condition), *values)
+
+
+REGISTRY[np.clip] = lambda x, a_min=None, a_max=None, out=None, *, min=None, max=None: clip(
+    x, a_min if min is None else min, a_max if max is None else max
+)
+
+
+def clip(x: Any, low: Any, high: Any) -> Any:
+    """Limit to [low, high]; the derivative with respect to ``x`` is 1 also at the edges."""
+    if low is None and high is None:
+        return clone(x)
+    if low is None:
+        return clip_above(x, high)
+    if high is None:
+        return clip_below(x, low)
+    return clip_above(clip_below(x, low), high)
+
+
+clip_below = elementwise(
+    np.maximum,
+    lambda out, a: indicator(a == out, out),
+    lambda out, a: indicator(a != out, out),
+    name="clip_below",
+    choice=True,
+)
+clip_above = elementwise(
+    np.minimum,
+    lambda out, a: indicator(a == out, out),
+    lambda out, a: indicator(a != out, out),
+    name="clip_above",
+    choice=True,
+)

@@ -1,0 +1,392 @@
+"""Arrays put together and taken apart: concatenate, stack, pad, split; each part is a run of the result.
+
+    z = concatenate(x, y)      ∂z[i]/∂x[i] = 1,  ∂z[i+n]/∂y[i] = 1
+    z = stack(x, y)            ∂z[k,i]/∂(part k)[i] = 1
+    z = pad(x, a zeros)        ∂z[i+a]/∂x[i] = 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from chainrule.errors import NoRuleError
+from chainrule.linear.term import Axis, Term, affine, constant, pattern
+from chainrule.op import Call, Sample, Structural, define, implements
+from chainrule.ops.index import getitem
+from chainrule.ops.reduce import refuse_out
+from chainrule.ops.region import FULL, plain
+from chainrule.ops.shape import arrayed, at_least, broadcast_to, integers_of, moveaxis, ravel, reshape, swapaxes
+
+__all__ = ["along", "concatenate", "pad_constant", "slice_along", "split", "stack"]
+
+
+def along(axis: int, entry: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+    """The index template that has ``entry`` at one axis and all of the axes before."""
+    return (FULL,) * axis + (entry,)
+
+
+def slice_along(x: Any, axis: int, start: int | None, stop: int | None, step: int | None = None) -> Any:
+    """``x[…, start:stop:step, …]`` at one axis."""
+    return getitem(x, index=along(axis % len(x.shape), ("slice", start, stop, step)))
+
+
+# --- concatenate and stack ---
+
+
+def concatenate_terms(call: Call, position: int) -> Iterable[Term]:
+    """∂z[i + offset]/∂part[i] = 1."""
+    axis = call.params["axis"] % len(call.shape)
+    shape = call.shapes[position]
+    offset = sum([before[axis] for before in call.shapes[:position]])
+    row: list[Axis | int] = list(range(len(shape)))
+    row[axis] = affine(call.shape[axis], axis, 1, offset)
+    return (Term(pattern(shape, row, range(len(shape)))[0]),)
+
+
+_concatenate = Structural(concatenate_terms)
+concatenate = define(
+    "concatenate",
+    lambda *parts, axis: np.concatenate(parts, axis),
+    variadic=lambda position: _concatenate,
+    label="Cat",
+    samples=[
+        Sample(((2,), (3,)), {"axis": 0}),
+        Sample(((2, 3), (2, 0), (2, 1)), {"axis": -1}),
+        Sample(((1, 2),), {"axis": 0}),
+    ],
+)
+
+
+def _cast(parts: Sequence[Any], dtype: Any) -> list[Any]:
+    return [part.astype(np.dtype(dtype)) for part in parts] if dtype is not None else list(parts)
+
+
+@implements(np.concatenate)  # np.concat is the same function
+def concatenate_of(
+    arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
+    """np.concatenate."""
+    refuse_out("np.concatenate", out)
+    parts = _cast([arrayed(part) for part in sequence(arrays)], dtype)
+    if axis is None:
+        parts, axis = [ravel(part) for part in parts], 0
+    return concatenate(*parts, axis=int(axis))
+
+
+def sequence(arrays: Any) -> list[Any]:
+    """What a function of several arrays was given: a sequence of arrays, or one array that is taken apart."""
+    return [arrays[k] for k in range(arrays.shape[0])] if hasattr(arrays, "shape") else list(arrays)
+
+
+def stack_terms(call: Call, position: int) -> Iterable[Term]:
+    """∂z[position, i]/∂part[i] = 1."""
+    axis = call.params["axis"] % len(call.shape)
+    shape = call.shapes[position]
+    row: list[Axis | int] = list(range(len(shape)))
+    row.insert(axis, constant(len(call.shapes), position))
+    return (Term(pattern(shape, row, range(len(shape)))[0]),)
+
+
+_stack = Structural(stack_terms)
+stack = define(
+    "stack",
+    lambda *parts, axis: np.stack(parts, axis),
+    variadic=lambda position: _stack,
+    samples=[
+        Sample(((), (), ()), {"axis": 0}),
+        Sample(((2, 3), (2, 3)), {"axis": 1}),
+        Sample(((2, 0), (2, 0)), {"axis": -1}),
+        Sample(((3,),), {"axis": 0}),
+    ],
+)
+
+
+@implements(np.stack)
+def stack_of(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """np.stack."""
+    refuse_out("np.stack", out)
+    return stack(*_cast([arrayed(part) for part in sequence(arrays)], dtype), axis=int(axis))
+
+
+@implements(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """np.vstack."""
+    return concatenate(*_cast([at_least(part, 2) for part in sequence(tup)], dtype), axis=0)
+
+
+@implements(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """np.hstack."""
+    parts = _cast([at_least(part, 1) for part in sequence(tup)], dtype)
+    return concatenate(*parts, axis=0 if len(parts[0].shape) == 1 else 1)
+
+
+@implements(np.dstack)
+def dstack(tup: Any) -> Any:
+    """np.dstack."""
+    return concatenate(*[at_least(part, 3) for part in sequence(tup)], axis=2)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    """np.column_stack."""
+    parts = [arrayed(part) for part in sequence(tup)]
+    columns = [swapaxes(at_least(part, 2), 0, 1) if len(part.shape) < 2 else part for part in parts]
+    return concatenate(*columns, axis=1)
+
+
+@implements(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """np.append."""
+    arr, values = arrayed(arr), arrayed(values)
+    if axis is None:
+        return concatenate(ravel(arr), ravel(values), axis=0)
+    return concatenate(arr, values, axis=axis)
+
+
+@implements(np.block)
+def block(arrays: Any) -> Any:
+    """np.block."""
+
+    def depth_of(entry: Any) -> int:
+        return 1 + max([depth_of(part) for part in entry], default=0) if isinstance(entry, list) else 0
+
+    def rank_of(entry: Any) -> int:
+        return max([rank_of(part) for part in entry]) if isinstance(entry, list) else len(arrayed(entry).shape)
+
+    depth = depth_of(arrays)
+    rank = max(rank_of(arrays), depth)
+
+    def put_together(entry: Any, level: int) -> Any:
+        if level < depth:
+            if not isinstance(entry, list):
+                raise ValueError(f"List depths are mismatched: np.block found an array at depth {level} of {depth}")
+            return concatenate(*[put_together(part, level + 1) for part in entry], axis=level - depth)
+        part = arrayed(entry)
+        return reshape(part, shape=(1,) * (rank - len(part.shape)) + tuple(part.shape))
+
+    return put_together(arrays, 0)
+
+
+@implements(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """np.insert."""
+    arr, values = arrayed(arr), arrayed(values)
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    axis = normalize_axis_index(axis, len(arr.shape))
+    where = plain(obj)
+    if not isinstance(where, slice):
+        where = np.asarray(where)
+        where = where.nonzero()[0] if where.dtype == bool else where.astype(np.intp)
+    size = arr.shape[axis]
+    values = reshape(values, shape=(1,) * (len(arr.shape) - len(values.shape)) + tuple(values.shape))
+    if isinstance(where, slice):
+        count = len(range(size)[where])
+    elif where.ndim == 0:
+        values = moveaxis(values, 0, axis)
+        count = values.shape[axis]
+        where = np.repeat(where, count)
+    else:
+        count = values.shape[axis] if where.size == 1 else where.size
+    shape = tuple([count if k == axis else n for k, n in enumerate(arr.shape)])
+    whole = concatenate(arr, values if values.shape == shape else broadcast_to(values, shape=shape), axis=axis)
+    if not isinstance(where, slice) and where.size == 1 and count > 1:
+        where = np.repeat(where, count)
+    order = np.insert(np.arange(size), where, size + np.arange(count))
+    return getitem(whole, order, index=along(axis, ("array",)))
+
+
+@implements(np.delete)
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """np.delete."""
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    axis = normalize_axis_index(axis, len(arr.shape))
+    kept = np.delete(np.arange(arr.shape[axis]), plain(obj))
+    return getitem(arr, kept, index=along(axis, ("array",)))
+
+
+# --- pad ---
+
+
+def pad_terms(call: Call, position: int) -> Iterable[Term]:
+    """∂z[i + before]/∂x[i] = 1."""
+    shape = call.shapes[0]
+    row = [
+        affine(size, k, 1, before)
+        for k, (size, (before, _)) in enumerate(zip(call.shape, call.params["widths"], strict=True))
+    ]
+    return (Term(pattern(shape, row, range(len(shape)))[0]),)
+
+
+pad_constant = define(
+    "pad_constant",
+    lambda x, widths, values=0: np.pad(x, widths, constant_values=values),
+    Structural(pad_terms),
+    label="ConstantPadNd",
+    samples=[
+        Sample(((3,),), {"widths": ((1, 2),)}),
+        Sample(((2, 3),), {"widths": ((0, 0), (2, 0)), "values": ((1.0, 2.0), (3.0, 4.0))}),
+        Sample(((1, 0),), {"widths": ((1, 0), (1, 1))}),
+    ],
+)
+
+Pairs = tuple[tuple[Any, Any], ...]
+
+
+def pairs(value: Any, rank: int) -> Pairs:
+    """A pair for each axis, from what np.pad takes: a number, a pair, a pair for each, a dictionary by axis."""
+    if isinstance(value, dict):
+        given = {axis % rank: pair for axis, pair in value.items()}
+        return tuple([tuple(np.broadcast_to(given.get(k, 0), (2,)).tolist()) for k in range(rank)])
+    return tuple([tuple(pair) for pair in np.broadcast_to(value, (rank, 2)).tolist()])
+
+
+INDEXED = ("edge", "reflect", "symmetric", "wrap")
+STATISTICS: dict[str, Callable[..., Any]] = {
+    "maximum": np.max,
+    "minimum": np.min,
+    "mean": np.mean,
+    "median": np.median,
+}
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
+    """np.pad, in all of its modes but a function of one's own."""
+    rank = len(array.shape)
+    widths = pairs(pad_width, rank)
+    if mode in ("constant", "empty"):
+        values = options.get("constant_values", 0)
+        if hasattr(type(values), "__chainrule_record__"):
+            raise NoRuleError(
+                "np.pad: constant_values is a tensor, and padding is not differentiated with respect to it. Give "
+                "a number, or concatenate the tensor's values to the array."
+            )
+        return pad_constant(array, widths=widths, values=pairs(values, rank) if np.ndim(values) else values)
+    known = (*INDEXED, *STATISTICS, "linear_ramp")
+    if mode not in known:
+        raise NoRuleError(f"np.pad: no rule for mode={mode!r}; known are constant, empty, {', '.join(known)}.")
+    for axis, width in enumerate(widths):
+        if width == (0, 0):
+            continue
+        if mode in INDEXED:
+            array = pad_indexed(array, axis, width, mode, options)
+        else:
+            array = concatenate(*pad_sides(array, axis, width, mode, options), axis=axis)
+    return array
+
+
+def pad_indexed(array: Any, axis: int, width: tuple[int, int], mode: str, options: dict[str, Any]) -> Any:
+    """Padding with entries of the array itself; the odd kind of reflection is 2·edge - entry."""
+    size = array.shape[axis]
+    odd = options.get("reflect_type", "even") == "odd"
+    if odd and (max(width) >= size + (mode == "symmetric")):
+        raise NoRuleError(
+            f"np.pad: no rule for reflect_type='odd' with a width of {max(width)} on an axis of {size}. Pad in steps "
+            "that are smaller than the axis."
+        )
+    positions = np.pad(np.arange(size), width, mode=mode)  # type: ignore[call-overload]
+    padded = getitem(array, positions, index=along(axis, ("array",)))
+    if not odd:
+        return padded
+    first, last = slice_along(array, axis, 0, 1), slice_along(array, axis, size - 1, None)
+    before = slice_along(padded, axis, 0, width[0])
+    after = slice_along(padded, axis, width[0] + size, None)
+    return concatenate(2 * first - before, array, 2 * last - after, axis=axis)
+
+
+def pad_sides(array: Any, axis: int, width: tuple[int, int], mode: str, options: dict[str, Any]) -> list[Any]:
+    """What stands before, in and after an axis padded with statistics of it, or with a ramp."""
+    size = array.shape[axis]
+    rank = len(array.shape)
+    sides: list[Any] = []
+    if mode == "linear_ramp":
+        ends = pairs(options.get("end_values", 0), rank)[axis]
+        for end, count, flipped in ((ends[0], width[0], False), (ends[1], width[1], True)):
+            edge = slice_along(array, axis, size - 1, None) if flipped else slice_along(array, axis, 0, 1)
+            ramp = np.arange(count, dtype=plain(array).dtype) / max(count, 1)
+            ramp = (ramp[::-1] if flipped else ramp).reshape([-1 if k == axis else 1 for k in range(rank)])
+            sides.append(end + (edge - end) * ramp)
+    else:
+        lengths = options.get("stat_length")
+        chosen = ((None, None),) * rank if lengths is None else pairs(lengths, rank)
+        for number, count in enumerate(width):
+            length = chosen[axis][number]
+            length = size if length is None else min(length, size)
+            part = slice_along(array, axis, 0, length) if number == 0 else slice_along(array, axis, size - length, None)
+            value = STATISTICS[mode](part, axis=axis, keepdims=True)
+            sides.append(broadcast_to(value, shape=tuple([count if k == axis else n for k, n in enumerate(array.shape)])))
+    return [sides[0], array, sides[1]]
+
+
+# --- taking apart ---
+
+
+def cut(x: Any, bounds: Sequence[int | None], axis: int) -> list[Any]:
+    """The pieces between successive bounds."""
+    return [slice_along(x, axis, first, last) for first, last in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+@implements(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """np.array_split."""
+    given = plain(indices_or_sections)
+    if np.ndim(given):
+        return cut(ary, [0, *integers_of(given), None], axis)
+    count = int(given)
+    if count <= 0:
+        raise ValueError("number sections must be larger than 0.")
+    each, extra = divmod(ary.shape[axis], count)
+    return cut(ary, np.cumsum([0] + extra * [each + 1] + (count - extra) * [each]).tolist(), axis)
+
+
+@implements(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """np.split."""
+    given = plain(indices_or_sections)
+    if not np.ndim(given) and ary.shape[axis] % int(given):
+        raise ValueError(
+            f"array split does not result in an equal division: axis {axis} has {ary.shape[axis]} entries, "
+            f"which {int(given)} does not divide. np.array_split makes pieces of unequal length."
+        )
+    return array_split(ary, given, axis)
+
+
+@implements(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """np.hsplit."""
+    if not ary.shape:
+        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
+    return split(ary, indices_or_sections, 1 if len(ary.shape) > 1 else 0)
+
+
+@implements(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """np.vsplit."""
+    if len(ary.shape) < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
+    return split(ary, indices_or_sections, 0)
+
+
+@implements(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """np.dsplit."""
+    if len(ary.shape) < 3:
+        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+    return split(ary, indices_or_sections, 2)
+
+
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    """np.unstack."""
+    axis = normalize_axis_index(axis, len(x.shape))
+    return tuple([getitem(x, index=along(axis, ("int", k))) for k in range(x.shape[axis])])
+
+
+if hasattr(np, "unstack"):  # NumPy 2.1
+    implements(np.unstack)(unstack)

@@ -1,0 +1,303 @@
+"""Matrix functions: inverse, solve, determinant, Cholesky factor; matrices are the last two axes, the others a batch.
+
+    Y = A⁻¹            ∂Y[i,l]/∂A[j,k] = −Y[i,j] Y[k,l]          two factors that are the same array
+    x = A⁻¹ b          ∂x[i]/∂b[j]     = A⁻¹[i,j]                 applied by solving, never formed
+    log|det A|         ∂out/∂A[i,j]    = A⁻¹[j,i]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.errors import MatrixError, NoRuleError, ShapeError
+from chainrule.linear.term import Factor, Opaque, Pattern, Term, pattern
+from chainrule.op import Call, Constant, General, Product, Rule, Sample, cached_by_call, define, implements
+from chainrule.ops.contract import Contraction, batched, label_sizes, matmul
+from chainrule.ops.options import plain, shape_of
+
+__all__ = ["cholesky", "guarded", "inv", "logabsdet", "pinv", "solve", "solve_triangular", "square_shape"]
+
+
+def square_shape(name: str, x: Any) -> tuple[int, ...]:
+    """The shape of a batch of square matrices; ShapeError for others."""
+    shape = shape_of(x)
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ShapeError(f"{name}: expected a square matrix (or a batch of them, last two axes), got shape {shape}.")
+    return shape
+
+
+def guarded(name: str, forward: Callable[..., Any], advice: str, square: bool = True) -> Callable[..., Any]:
+    """The forward function with NumPy's complaints about matrices made clear."""
+
+    def run(a: Any, *arguments: Any, **params: Any) -> Any:
+        if square:
+            square_shape(name, a)
+        try:
+            return forward(a, *arguments, **params)
+        except np.linalg.LinAlgError as problem:
+            raise MatrixError(f"{name}: {problem} (shape {shape_of(a)}). {advice}") from problem
+
+    return run
+
+
+SINGULAR = "Some row is a combination of the others. Use np.linalg.pinv, or add a small multiple of the identity."
+
+
+def matrix_labels(rank: int) -> tuple[list[int], int, int, int, int]:
+    """Labels of the batch axes of a matrix, then four more."""
+    batch = list(range(rank - 2))
+    return batch, rank - 2, rank - 1, rank, rank + 1
+
+
+# --- inverse ----------------------------------------------------------------------------------------------------------
+
+
+def inv_pattern(call: Call, position: int) -> Pattern:
+    """Row (i, l), column (j, k), factors Y(i, j), Y(k, l), −1."""
+    shape = call.shapes[0]
+    batch, i, l, j, k = matrix_labels(len(shape))
+    sizes = [*shape, shape[-1], shape[-1]]
+    return pattern(sizes, [*batch, i, l], [*batch, j, k], [[*batch, i, j], [*batch, k, l], []])[0]
+
+
+MATRIX = np.array([[2.0, 0.3, -0.4], [0.5, 1.5, 0.2], [-0.3, 0.6, 1.8]])
+MATRICES = np.stack([MATRIX, MATRIX.T + np.eye(3), 2 * MATRIX @ MATRIX])
+
+inv = define(
+    "inv",
+    guarded("np.linalg.inv", np.linalg.inv, SINGULAR),
+    Product(inv_pattern, [lambda out: out, lambda out: out, lambda: -1.0], ("a",)),
+    arguments=("a",),
+    numpy=np.linalg.inv,
+    samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[2.0]]),)), Sample((np.zeros((0, 0)),))],
+)
+
+
+def pinv_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
+    """∂P[i,l]/∂A[j,k] = −P[i,j] P[k,l] + (PPᵀ)[i,k] (I − AP)[j,l] + (I − PA)[i,k] (PᵀP)[j,l], the rank held fixed."""
+    shape = call.shapes[0]
+    batch, i, l, j, k = matrix_labels(len(shape))
+    m, n = shape[-2:]
+    sizes = [*shape[:-2], n, m, m, n]
+
+    def make(first: list[int], second: list[int], *more: list[int]) -> Pattern:
+        return pattern(sizes, [*batch, i, l], [*batch, j, k], [[*batch, *first], [*batch, *second], *more])[0]
+
+    through, across = cached_by_call(
+        _pinv_patterns, call, position, lambda: (make([i, j], [k, l], []), make([i, k], [j, l]))
+    )
+    transposed = np.swapaxes(out, -1, -2)
+    return [
+        Term(through, (out, out, -1.0)),
+        Term(across, (matmul(out, transposed), np.eye(m, dtype=call_dtype(out)) - matmul(a, out))),
+        Term(across, (np.eye(n, dtype=call_dtype(out)) - matmul(out, a), matmul(transposed, out))),
+    ]
+
+
+_pinv_patterns: dict[Any, tuple[Pattern, Pattern]] = {}
+
+
+def call_dtype(x: Any) -> Any:
+    """The dtype of an array or tensor."""
+    return plain(x).dtype
+
+
+pinv = define(
+    "pinv",
+    guarded("np.linalg.pinv", lambda a, rcond: np.linalg.pinv(a, rcond), "", square=False),
+    General(pinv_terms, ("out", "a"), ("a",)),
+    arguments=("a",),
+    samples=[
+        Sample((MATRIX,), {"rcond": None}),
+        Sample((MATRIX[:, :2],), {"rcond": None}),
+        Sample((MATRICES[:, :2],), {"rcond": None}),
+    ],
+)
+
+
+@implements(np.linalg.pinv)
+def pinv_of(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    """np.linalg.pinv; ``hermitian`` would only make it faster."""
+    del hermitian
+    chosen = rcond if rtol is None or rtol is np._NoValue else rtol  # type: ignore[attr-defined]
+    return pinv(a, rcond=None if chosen is None else float(chosen))
+
+
+# --- linear equations -------------------------------------------------------------------------------------------------
+
+
+class Solver(Opaque):
+    """A⁻¹ as a map: it is applied by solving, with A or with Aᵀ."""
+
+    def __init__(self, a: Any) -> None:
+        self.a = a
+        self.shape = tuple(a.shape)
+        self.dtype = a.dtype
+
+    def apply(self, vectors: Any) -> Any:
+        """A⁻¹ V."""
+        return solve(self.a, vectors)
+
+    def apply_transposed(self, vectors: Any) -> Any:
+        """A⁻ᵀ V."""
+        return solve(np.swapaxes(self.a, -1, -2), vectors)
+
+    def dense(self) -> Any:
+        """A⁻¹."""
+        return inv(self.a)
+
+    @property
+    def stored(self) -> int:
+        """The entries of A."""
+        return int(self.a.size)
+
+
+def solve_labels(shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any]) -> tuple[list[list[int]], list[int]]:
+    """The axes of A (batch, equations i, unknowns j), of b (batch, i, c) and of the result (batch, j, c).
+
+    As in NumPy 2, ``b`` is one vector only if it has one axis.
+    """
+    a, b = len(shapes[0]), len(shapes[1])
+    if b == 1:
+        left, right, batch = list(range(a - 2)), [], list(range(a - 2))
+    else:
+        left, right, batch = batched(a, b, 2, 2)
+    i, j, c = len(batch), len(batch) + 1, len(batch) + 2
+    more = [c] if b > 1 else []
+    return [[*left, i, j], [*right, i, *more]], [*batch, j, *more]
+
+
+class SolveRule(Rule):
+    """∂x/∂b = A⁻¹ and ∂x/∂A = −A⁻¹ ⊗ x, with A⁻¹ applied by solving."""
+
+    def __init__(self, needs: Sequence[int]) -> None:
+        self.needs = tuple(needs)
+        self.known: dict[Any, Any] = {}
+
+    def plan(self, call: Call, position: int) -> tuple[Pattern, tuple[int, ...] | None]:
+        """The pattern, and the shape of A without stretched axes (None: as it is)."""
+        (left, right), output = solve_labels(call.shapes, call.params)
+        sizes = label_sizes([left, right], call.shapes)
+        batch = [
+            label for label, size in zip(left[:-2], call.shapes[0][:-2], strict=True) if size == sizes[label]
+        ]
+        i, j = left[-2:]
+        inverse = Factor((*batch, j, i), opaque=True)
+        shapes = tuple([sizes[label] for label in (*batch, i, j)])
+        reshaped = None if shapes == call.shapes[0] else shapes
+        if position == 1:
+            column = [
+                label if size == sizes[label] else None
+                for label, size in zip(right, call.shapes[1], strict=True)
+            ]
+            return pattern(sizes, output, column, [inverse])[0], reshaped
+        # A[m, k] has its own labels: the equation m is i, the unknown k is not the j of the row
+        k = len(sizes)
+        sizes = [*sizes, sizes[j]]
+        solution = [k if label == j else label for label in output]
+        column = [
+            label if size == sizes[label] else None
+            for label, size in zip([*left[:-1], k], call.shapes[0], strict=True)
+        ]
+        return pattern(sizes, output, column, [inverse, solution, []])[0], reshaped
+
+    def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        made, reshaped = cached_by_call(self.known, call, position, lambda: self.plan(call, position))
+        a = arguments[0] if reshaped is None else arguments[0].reshape(reshaped)
+        inverse = Solver(a)
+        return (Term(made, (inverse,) if position else (inverse, out, -1.0)),)
+
+
+solve = define(
+    "solve",
+    guarded("np.linalg.solve", np.linalg.solve, SINGULAR),
+    SolveRule([0, -1]),
+    SolveRule([0]),
+    arguments=("a", "b"),
+    numpy=np.linalg.solve,
+    samples=[
+        Sample((MATRIX, (3,))),
+        Sample((MATRIX, (3, 2))),
+        Sample((MATRICES, (3,))),
+        Sample((MATRICES, (3, 3, 2))),
+        Sample((MATRIX, (2, 3, 2))),
+        Sample((MATRICES[:, None], (1, 2, 3, 1))),
+        Sample((np.zeros((0, 0)), (0,))),
+    ],
+)
+
+
+def solve_triangular(a: Any, b: Any, lower: bool = True, unit_diagonal: bool = False) -> Any:
+    """Solve with one triangle of ``a``; the other is not read. ``b`` as for `np.linalg.solve`.
+
+    >>> solve_triangular(np.array([[2.0, 9.0], [1.0, 1.0]]), np.array([2.0, 3.0]))
+    array([1., 2.])
+    """
+    square_shape("solve_triangular", a)
+    triangle = (np.tril if lower else np.triu)(a, (-1 if lower else 1) if unit_diagonal else 0)
+    return solve(triangle + np.eye(shape_of(a)[-1], dtype=a.dtype) if unit_diagonal else triangle, b)
+
+
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Refused: the rank that it finds is no smooth function."""
+    raise NoRuleError(
+        "np.linalg.lstsq has no derivative rule: it returns four results, one of them the rank that it found.\nWrite "
+        "np.linalg.pinv(A) @ b, or np.linalg.solve(A.T @ A, A.T @ b) where the columns of A are independent; pass "
+        "x.detach() where no gradient is wanted."
+    )
+
+
+# --- Cholesky factor --------------------------------------------------------------------------------------------------
+
+
+def cholesky_terms(call: Call, position: int, out: Any) -> list[Term]:
+    """∂L[i,l]/∂A[j,k] = Σ_a L[i,a] H[a,l] (W[a,j] W[l,k] T[j,k] + W[a,k] W[l,j] T'[j,k]), W = L⁻¹.
+
+    H has ½ on the diagonal and 1 below; T has 1 on and below, T' below the diagonal: only that triangle of A is read,
+    and its entries stand for those across the diagonal as well.
+    """
+    shape = call.shapes[0]
+    batch, i, l, j, k = matrix_labels(len(shape))
+    a, n = k + 1, shape[-1]
+
+    def make(swapped: bool) -> Pattern:
+        first, second = (k, j) if swapped else (j, k)
+        factors = [[*batch, i, a], [a, l], [*batch, a, first], [*batch, l, second], [j, k]]
+        return pattern([*shape, n, n, n], [*batch, i, l], [*batch, j, k], factors)[0]
+
+    straight, swapped = cached_by_call(_cholesky_patterns, call, position, lambda: (make(False), make(True)))
+    ones = np.ones((n, n), call_dtype(out))
+    lower, strict = np.tril(ones), np.tril(ones, -1)
+    half = (lower + strict) * 0.5
+    inverse = inv(out)
+    return [
+        Term(straight, (out, half, inverse, inverse, lower)),
+        Term(swapped, (out, half, inverse, inverse, strict)),
+    ]
+
+
+_cholesky_patterns: dict[Any, tuple[Pattern, Pattern]] = {}
+
+DEFINITE = "The matrix is not positive definite: add a small multiple of the identity."
+
+cholesky = define(
+    "cholesky",
+    guarded("np.linalg.cholesky", np.linalg.cholesky, DEFINITE),
+    General(cholesky_terms, ("out",), ("a",)),
+    arguments=("a",),
+    samples=[
+        Sample((MATRIX @ MATRIX.T,)),
+        Sample((MATRICES @ np.swapaxes(MATRICES, -1, -2),)),
+        Sample((np.array([[4.0]]),)),
+    ],
+)
+
+
+@implements(np.linalg.cholesky)
+def cholesky_of(a: Any, /, *, upper: bool = False) -> Any:
+    """np.linalg.cholesky: one triangle of ``a`` is read, and only it has a gradient."""
+    return np.swapaxes(cholesky(np.swapaxes(a, -1, -2)), -1, -2) if upper else cholesky(a)

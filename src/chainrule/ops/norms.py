@@ -1,0 +1,153 @@
+"""Norms of vectors and matrices; at 0, where a norm has no derivative, it is taken to be 0.
+
+    out = (Σ |x|ᵖ)^(1/p)        ∂out/∂x[i] = sign(x[i]) |x[i]|ᵖ⁻¹ · out¹⁻ᵖ
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import NoDerivativeError, ShapeError
+from chainrule.linear.term import Pattern, Term
+from chainrule.op import Call, General, Sample, cached_by_call, define, implements
+from chainrule.ops.decompose import singular_values
+from chainrule.ops.elementwise import nonzero
+from chainrule.ops.options import Axes, plain, plain_axis, plain_keepdims, shape_of
+from chainrule.ops.reduce import reduced_axes, reduction, samples_of, without_kept
+
+__all__ = ["euclidean_norm", "norm", "power_norm"]
+
+
+def euclidean_forward(x: Any, axis: Any, keepdims: bool) -> Any:
+    """√Σ x²."""
+    if axis is None and not keepdims and x.dtype.kind == "f":
+        flat = x.reshape(-1)
+        return np.sqrt(np.dot(flat, flat))
+    return np.sqrt(np.add.reduce((np.conjugate(x) * x).real, axis, keepdims=keepdims))
+
+
+def euclidean_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
+    """∂out[r]/∂x[r,s] = x[r,s] / out[r]."""
+    made = cached_by_call(_patterns, call, position, lambda: reduction(call, "column", "row"))
+    return [Term(made, (x, 1 / nonzero(without_kept(call, out))))]
+
+
+_patterns: dict[Any, Pattern] = {}
+
+euclidean_norm = define(
+    "euclidean_norm",
+    euclidean_forward,
+    General(euclidean_terms, ("out", "x"), ("x",)),
+    samples=samples_of((), (1, 1)),
+    label="LinalgVectorNorm",
+)
+
+
+def power_forward(x: Any, axis: Any, keepdims: bool, p: float) -> Any:
+    """(Σ |x|ᵖ)^(1/p)."""
+    return np.add.reduce(np.abs(x) ** p, axis, keepdims=keepdims) ** (1 / p)
+
+
+def power_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
+    """∂out[r]/∂x[r,s] = sign(x[r,s]) |x[r,s]|ᵖ⁻¹ · out[r]¹⁻ᵖ."""
+    p = call.params["p"]
+    made = cached_by_call(_power_patterns, call, position, lambda: reduction(call, "column", "row"))
+    return [Term(made, (np.sign(x) * abs(nonzero(x)) ** (p - 1), nonzero(without_kept(call, out)) ** (1 - p)))]
+
+
+_power_patterns: dict[Any, Pattern] = {}
+
+power_norm = define(
+    "power_norm",
+    power_forward,
+    General(power_terms, ("out", "x"), ("x",)),
+    samples=[*samples_of(p=3), *samples_of(p=1.5)[:2], Sample(((2, 3),), {"axis": 1, "keepdims": False, "p": -2})],
+    label="LinalgVectorNorm",
+)
+
+
+# --- NumPy's signatures -----------------------------------------------------------------------------------------------
+
+
+@implements(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
+    """np.linalg.norm."""
+    keepdims = plain_keepdims(keepdims)
+    axis = plain_axis(axis)
+    rank = len(shape_of(x))
+    if ord is None:
+        return euclidean_norm(x, axis=axis, keepdims=keepdims)
+    axes = reduced_axes(axis, rank)
+    if len(axes) == 1:
+        return along(x, axes, ord, keepdims)
+    if len(axes) == 2:
+        return of_matrices(x, axes, ord, keepdims)
+    raise ShapeError(
+        f"np.linalg.norm: ord={ord!r} over {len(axes)} axes of shape {shape_of(x)}: expected one axis (a norm of vectors) or "
+        "two (of matrices). Name them by axis=, or use np.linalg.vector_norm."
+    )
+
+
+def along(x: Any, axis: Any, ord: Any, keepdims: bool) -> Any:
+    """The p-norm of vectors along ``axis``."""
+    if isinstance(ord, str):
+        raise ShapeError(f"np.linalg.norm: ord={ord!r} is a norm of matrices, and axis {axis} is one axis of vectors.")
+    if ord == 2:
+        return euclidean_norm(x, axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == np.inf:
+        return np.max(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == -np.inf:
+        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        if getattr(x, "requires_grad", False):
+            raise NoDerivativeError(
+                "np.linalg.norm with ord=0 counts the entries that are not 0: it is constant or jumps, and has no derivative "
+                "to follow. Use ord=1 to make entries small, or x.detach() to count them."
+            )
+        return np.sum(plain(x) != 0, axis=axis, keepdims=keepdims).astype(plain(x).dtype)
+    return power_norm(x, axis=axis, keepdims=keepdims, p=float(ord))
+
+
+def of_matrices(x: Any, axes: tuple[int, int], ord: Any, keepdims: bool) -> Any:
+    """A norm of the matrices that two axes hold."""
+    rows, columns = axes
+    if ord in ("fro", "f"):
+        return euclidean_norm(x, axis=axes, keepdims=keepdims)
+    if ord in (1, -1, np.inf, -np.inf):
+        first, second = (rows, columns) if ord in (1, -1) else (columns, rows)
+        sums = np.sum(np.abs(x), axis=first, keepdims=True)
+        result = (np.max if ord > 0 else np.min)(sums, axis=second, keepdims=True)
+    elif ord in (2, -2, "nuc"):
+        values = singular_values(np.moveaxis(x, axes, (-2, -1)))
+        result = np.sum(values, axis=-1) if ord == "nuc" else values[..., 0 if ord == 2 else -1]
+        return np.expand_dims(result, sorted(axes)) if keepdims else result
+    else:
+        raise ShapeError(f"np.linalg.norm: ord={ord!r} is no norm of matrices: 1, -1, 2, -2, inf, -inf, 'fro' or 'nuc'.")
+    return result if keepdims else np.squeeze(result, axes)
+
+
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Any, /, *, axis: Axes = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """np.linalg.vector_norm."""
+    return along(x, plain_axis(axis), ord, plain_keepdims(keepdims))
+
+
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """np.linalg.matrix_norm."""
+    rank = len(shape_of(x))
+    return of_matrices(x, (rank - 2, rank - 1), ord, plain_keepdims(keepdims))
+
+
+@implements(np.linalg.cond)
+def condition(x: Any, p: Any = None) -> Any:
+    """np.linalg.cond."""
+    if p in (None, 2, -2):
+        values = singular_values(x)
+        first, last = values[..., 0], values[..., -1]
+        return last / first if p == -2 else first / last
+    return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)

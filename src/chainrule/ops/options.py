@@ -1,0 +1,49 @@
+"""The options that many of NumPy's functions share, brought to a form that can be a key; and those that are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import AssignmentError
+
+__all__ = ["UNSET", "Axes", "plain", "plain_axis", "plain_keepdims", "refuse_out", "shape_of"]
+
+UNSET = np._NoValue  # type: ignore[attr-defined]  # what NumPy's own signatures have for an option that is not given
+Axes = int | Sequence[int] | None
+
+
+def plain(value: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
+    return getattr(value, "value", value)
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """The shape of an array, a tensor, a number or nested lists."""
+    shape: tuple[int, ...] | None = getattr(value, "shape", None)
+    return np.shape(value) if shape is None else tuple(shape)
+
+
+def plain_axis(axis: Axes) -> int | tuple[int, ...] | None:
+    """An axis or axes as NumPy takes them, in a form that can be a key."""
+    if axis is None or type(axis) is int:
+        return axis
+    if isinstance(axis, tuple | list):
+        return tuple([int(k) for k in axis])
+    return int(axis)  # type: ignore[arg-type]  # an integer of NumPy's
+
+
+def plain_keepdims(keepdims: Any) -> bool:
+    """The option ``keepdims``, False where it is not given."""
+    return keepdims is not UNSET and bool(keepdims)
+
+
+def refuse_out(name: str, out: Any) -> None:
+    """Refuse an array to write the result into."""
+    if out is not None and not (isinstance(out, tuple) and out == (None,)):
+        raise AssignmentError(
+            f"{name}(..., out=...): a result that is tracked cannot be written into an array that already exists, which "
+            f"would forget where it came from. Leave `out` out and use what {name} returns."
+        )

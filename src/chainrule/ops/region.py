@@ -1,0 +1,457 @@
+"""Regions: the places in an array that an index names, as axes of a term; and what lies outside them.
+
+An index is split into a *template*, which is hashable and says what stands at each place, and its arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from math import prod
+from operator import index as whole
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.linear.term import Axis, Pattern, Term, affine, constant, identity, pattern
+from chainrule.op import Call
+
+__all__ = [
+    "ARRAY",
+    "ELLIPSIS",
+    "FULL",
+    "MANY",
+    "NEW",
+    "Region",
+    "Template",
+    "as_slices",
+    "build_index",
+    "last_written",
+    "locate",
+    "located",
+    "outside",
+    "outside_arrays",
+    "parse_index",
+    "placed",
+    "plain",
+    "tabled_identity",
+    "taken",
+]
+
+Template = tuple[tuple[Any, ...], ...]
+Index = tuple[Template, tuple[Any, ...]]
+
+ELLIPSIS = ("ellipsis",)
+NEW = ("new",)
+ARRAY = ("array",)
+FULL = ("slice", None, None, None)
+SHORT_STEP = 4  # the positions that a slice of this step or less skips are written as affine runs, not as a table
+MANY = tuple(range(1, 66))  # the positions of index arrays among the arguments: NumPy has at most 64 axes
+
+
+def plain(value: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
+    return getattr(value, "value", value)
+
+
+def parse_index(index: Any) -> Index:
+    """Split what stands between the brackets of ``x[…]`` into a hashable template and its arrays.
+
+    >>> parse_index((0, slice(1, None), None))
+    ((('int', 0), ('slice', 1, None, None), ('new',)), ())
+    >>> parse_index(([0, 2], ...))
+    ((('array',), ('ellipsis',)), (array([0, 2]),))
+    """
+    kind = type(index)
+    if kind is int:
+        return (("int", index),), ()
+    if kind is slice:
+        return (_slice(index),), ()
+    if kind is not tuple:
+        index = (index,)
+    template: list[tuple[Any, ...]] = []
+    arrays: list[Any] = []
+    for entry in index:
+        kind = type(entry)
+        if kind is int:
+            template.append(("int", entry))
+        elif kind is slice:
+            template.append(_slice(entry))
+        elif entry is None:
+            template.append(NEW)
+        elif entry is Ellipsis:
+            template.append(ELLIPSIS)
+        else:
+            array = np.asarray(plain(entry))
+            if array.size == 0 and isinstance(entry, list):
+                array = array.astype(np.intp)
+            if array.ndim == 0 and array.dtype.kind in "iu":
+                template.append(("int", int(array)))
+            else:
+                template.append(ARRAY)
+                arrays.append(array)
+    return tuple(template), tuple(arrays)
+
+
+def _slice(entry: slice) -> tuple[Any, ...]:
+    start, stop, step = entry.start, entry.stop, entry.step
+    return (
+        "slice",
+        start if start is None or type(start) is int else whole(plain(start)),
+        stop if stop is None or type(stop) is int else whole(plain(stop)),
+        step if step is None or type(step) is int else whole(plain(step)),
+    )
+
+
+def build_index(template: Template, arrays: Sequence[Any] = ()) -> tuple[Any, ...]:
+    """The index that :func:`parse_index` split, as NumPy takes it.
+
+    >>> build_index((("int", 0), ("slice", 1, None, None)))
+    (0, slice(1, None, None))
+    """
+    following = iter(arrays)
+    built: list[Any] = []
+    for entry in template:
+        kind = entry[0]
+        if kind == "int":
+            built.append(entry[1])
+        elif kind == "slice":
+            built.append(slice(entry[1], entry[2], entry[3]))
+        elif kind == "new":
+            built.append(None)
+        elif kind == "ellipsis":
+            built.append(Ellipsis)
+        else:
+            built.append(next(following))
+    return tuple(built)
+
+
+class Region(NamedTuple):
+    """Where the entries of ``x[index]`` lie in ``x``.
+
+    ``places`` are the axes of ``x``, ``labels`` names each axis of the region (None: its only position), ``tables``
+    are the labels of the index arrays and ``sources`` says of each table: which array, in which shape, for what extent.
+    """
+
+    sizes: tuple[int, ...]
+    places: tuple[Axis, ...]
+    labels: tuple[int | None, ...]
+    tables: tuple[tuple[int, ...], ...] = ()
+    sources: tuple[tuple[int, tuple[int, ...], int], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the region."""
+        return tuple([1 if label is None else self.sizes[label] for label in self.labels])
+
+    def positions(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """The tables: index arrays without the axes along which they are constant, counted from the front."""
+        return tuple(
+            [
+                _from_front(
+                    np.broadcast_to(arrays[number].reshape(kept), [self.sizes[label] for label in labels]), size
+                )
+                for (number, kept, size), labels in zip(self.sources, self.tables, strict=True)
+            ]
+        )
+
+    def aligned(self, shape: tuple[int, ...]) -> list[int | None]:
+        """The labels of an array of ``shape`` that is broadcast to the region."""
+        ahead = len(shape) - len(self.labels)
+        named: list[int | None] = []
+        for place, size in enumerate(shape):
+            label = self.labels[place - ahead] if place >= ahead else None
+            named.append(None if label is None or (size == 1 and self.sizes[label] != 1) else label)
+        return named
+
+
+def _from_front(array: Any, size: int) -> Any:
+    return np.where(array < 0, array + size, array) if array.size and array.min() < 0 else array
+
+
+def expanded(template: Template, rank: int) -> list[tuple[Any, ...]]:
+    """The template with its ellipsis (or its missing end) written as full slices."""
+    used = sum([entry is not NEW and entry[0] not in ("new", "ellipsis") for entry in template])
+    full = [FULL] * (rank - used)
+    for place, entry in enumerate(template):
+        if entry[0] == "ellipsis":
+            return [*template[:place], *full, *template[place + 1 :]]
+    return [*template, *full]
+
+
+def separated(template: Template) -> bool:
+    """Whether something stands between the advanced indices: NumPy then puts their axes first."""
+    advanced = [entry[0] in ("int", "array") for entry in template]
+    first = advanced.index(True)
+    last = len(advanced) - advanced[::-1].index(True)
+    return not all(advanced[first:last])
+
+
+@lru_cache(maxsize=1 << 14)
+def region(shape: tuple[int, ...], template: Template, arrays: tuple[tuple[int, ...], ...] = ()) -> Region:
+    """The region of an index of integers, slices and integer arrays of the shapes ``arrays``.
+
+    >>> region((5, 4), (("slice", 1, None, 2), ("int", -1))).places[0]
+    Axis(size=5, labels=(0,), strides=(2,), offset=1, table=-1)
+    """
+    sizes: list[int] = []
+    places: list[Axis] = []
+    labels: list[int | None] = []
+    tables: list[tuple[int, ...]] = []
+    sources: list[tuple[int, tuple[int, ...], int]] = []
+    common = np.broadcast_shapes(*arrays) if arrays else ()
+    shared = list(range(len(common)))  # the labels of the axes that the index arrays share
+    sizes.extend(common)
+    target = 0 if arrays and separated(template) else None  # where these axes stand in the result
+    axis = 0
+    for entry in expanded(template, len(shape)):
+        kind = entry[0]
+        if kind == "new":
+            labels.append(None)
+            continue
+        extent = shape[axis]
+        axis += 1
+        if kind == "int":
+            target = len(labels) if target is None else target
+            places.append(constant(extent, entry[1] % extent if extent else 0))
+        elif kind == "slice":
+            start, stop, step = slice(*entry[1:]).indices(extent)
+            length = len(range(start, stop, step))
+            if length == 1:
+                places.append(constant(extent, start))
+                labels.append(None)
+            else:
+                places.append(affine(extent, len(sizes), step if length else 1, start if length else 0))
+                labels.append(len(sizes))
+                sizes.append(length)
+        else:
+            target = len(labels) if target is None else target
+            given = arrays[len(tables)]
+            ahead = len(common) - len(given)
+            kept = [k for k, size in enumerate(given) if size != 1 or common[ahead + k] == 1] or [len(given) - 1]
+            named = tuple([shared[ahead + k] for k in kept])
+            places.append(Axis(extent, named, (0,) * len(named), 0, len(tables)))
+            sources.append((len(tables), tuple([given[k] for k in kept]), extent))
+            tables.append(named)
+    if arrays:
+        assert target is not None
+        labels[target:target] = shared
+    return Region(tuple(sizes), tuple(places), tuple(labels), tuple(tables), tuple(sources))
+
+
+def integers(shape: tuple[int, ...], template: Template, arrays: Sequence[Any]) -> Index:
+    """The same index with masks written as the integer arrays of their true positions."""
+    if all(array.dtype.kind != "b" for array in arrays):
+        return template, tuple(arrays)
+    if any(array.ndim == 0 for array in arrays):  # x[True]: one more axis, of size 1 or 0
+        flat = np.arange(prod(shape)).reshape(shape)[build_index(template, arrays)]
+        return (ARRAY,) * len(shape), tuple(np.unravel_index(flat, shape)) if shape else ()
+    following = iter(arrays)
+    entries: list[tuple[Any, ...]] = []
+    found: list[Any] = []
+    for entry in template:
+        if entry[0] != "array":
+            entries.append(entry)
+            continue
+        array = next(following)
+        parts = array.nonzero() if array.dtype.kind == "b" else (array,)
+        entries.extend([ARRAY] * len(parts))
+        found.extend(parts)
+    return tuple(entries), tuple(found)
+
+
+def located(call: Call, arrays: Sequence[Any]) -> tuple[Region, tuple[Any, ...]]:
+    """The region that a call's index names in its first argument, and its tables."""
+    return locate(call.shapes[0], call.params["index"], arrays)
+
+
+def locate(shape: tuple[int, ...], template: Template, arrays: Sequence[Any]) -> tuple[Region, tuple[Any, ...]]:
+    """The region of an index in an array of ``shape``, and its tables."""
+    if not shape and arrays:  # only x[True] and x[False] can index an array without axes
+        sizes = np.empty(())[build_index(template, arrays)].shape
+        return Region(sizes, (), tuple(range(len(sizes)))), ()
+    template, arrays = integers(shape, template, arrays)
+    found = region(shape, template, tuple([array.shape for array in arrays]))
+    return found, found.positions(arrays)
+
+
+def taken(found: Region) -> Pattern:
+    """The pattern of reading the region: a row for each of its entries."""
+    return pattern(found.sizes, found.labels, found.places, (), found.tables)[0]
+
+
+def placed(found: Region, shape: tuple[int, ...]) -> Pattern:
+    """The pattern of putting an array of ``shape`` there, broadcast to the region."""
+    return pattern(found.sizes, found.places, found.aligned(shape), (), found.tables)[0]
+
+
+Run = tuple[int, int, int]  # start, step, length of positions along one axis
+
+
+def skipped(place: Axis, length: int) -> list[Run] | None:
+    """The positions along an axis that the ``length`` positions of ``place`` leave out; None: many short runs."""
+    if length == 0:
+        return [(0, 1, place.size)]
+    step = place.strides[0] if place.labels else 1
+    first = min(place.offset, place.offset + (length - 1) * step)
+    last = max(place.offset, place.offset + (length - 1) * step)
+    runs = [(0, 1, first), (last + 1, 1, place.size - last - 1)]
+    if length > 1 and abs(step) > SHORT_STEP:
+        return None
+    runs += [(first + k, abs(step), length - 1) for k in range(1, abs(step))] if length > 1 else []
+    return [run for run in runs if run[2] > 0]
+
+
+def outside(found: Region) -> Iterator[Term]:
+    """The identity outside an affine region: for each axis in turn, what it leaves out within the ones before."""
+    lengths = [found.sizes[place.labels[0]] if place.labels else 1 for place in found.places]
+    extents = [place.size for place in found.places]
+    for axis, place in enumerate(found.places):
+        if not all(lengths[:axis]):
+            return  # an axis before was left out as a whole
+        inside = [
+            (before.offset, before.strides[0] if before.labels else 1, length)
+            for before, length in zip(found.places[:axis], lengths[:axis], strict=True)
+        ]
+        after = [(0, 1, size) for size in extents[axis + 1 :]]
+        runs = skipped(place, lengths[axis])
+        if runs is None:
+            kept = np.delete(np.arange(place.size), place.offset + place.strides[0] * np.arange(lengths[axis]))
+            yield same([*inside, (0, 1, len(kept)), *after], extents, axis, kept)
+        else:
+            for run in runs:
+                yield same([*inside, run, *after], extents)
+
+
+def same(runs: Sequence[Run], extents: Sequence[int], tabled: int = -1, table: Any = None) -> Term:
+    """The identity on a box of positions, one of whose axes may be given by a table."""
+    axes: list[Axis] = []
+    sizes: list[int] = []
+    tables: list[tuple[int, ...]] = []
+    for axis, ((start, step, length), extent) in enumerate(zip(runs, extents, strict=True)):
+        if length == 1 and axis != tabled:
+            axes.append(constant(extent, start))
+            continue
+        if axis == tabled:
+            tables.append((len(sizes),))
+            axes.append(Axis(extent, (len(sizes),), (0,), 0, 0))
+        else:
+            axes.append(affine(extent, len(sizes), step, start))
+        sizes.append(length)
+    return Term(pattern(sizes, axes, axes, (), tables)[0], (), (table,) if tables else ())
+
+
+def outside_arrays(found: Region, tables: Sequence[Any]) -> Iterator[Term]:
+    """The identity outside a region of index arrays: full axes stay labels, the others get tables of what is kept."""
+    free = [
+        axis
+        for axis, place in enumerate(found.places)
+        if place.table < 0 and place.labels and place.strides == (1,) and place.size == found.sizes[place.labels[0]]
+    ]
+    bound = [axis for axis in range(len(found.places)) if axis not in free]
+    if not found.places:  # an array without axes, at x[True] or x[False]
+        if 0 in found.sizes:
+            yield Term(identity(()))
+        return
+    shape = [found.places[axis].size for axis in bound]
+    kept = np.ones(shape, bool)
+    kept[points(found, tables, bound)] = False
+    yield tabled_identity([place.size for place in found.places], bound, kept.nonzero())
+
+
+def tabled_identity(extents: Sequence[int], bound: Sequence[int], positions: Sequence[Any]) -> Term:
+    """The identity on the listed positions of the axes ``bound``, and on all of the other axes."""
+    sizes = [len(positions[0])] if bound else []
+    axes: list[Axis] = []
+    for axis, extent in enumerate(extents):
+        if axis in bound:
+            axes.append(Axis(extent, (0,), (0,), 0, bound.index(axis)))
+        else:
+            axes.append(affine(extent, len(sizes)))
+            sizes.append(extent)
+    return Term(pattern(sizes, axes, axes, (), [(0,)] * len(bound))[0], (), tuple(positions))
+
+
+def points(found: Region, tables: Sequence[Any], axes: Sequence[int]) -> tuple[Any, ...]:
+    """Index arrays, over the labels that ``axes`` use in order, of their positions in the region."""
+    used = sorted({label for axis in axes for label in found.places[axis].labels})
+    index: list[Any] = []
+    for axis in axes:
+        place = found.places[axis]
+        if place.table >= 0:
+            shape = [found.sizes[label] if label in place.labels else 1 for label in used]
+            index.append(tables[place.table].reshape(shape))
+        elif place.labels:
+            shape = [-1 if label in place.labels else 1 for label in used]
+            index.append((place.offset + place.strides[0] * np.arange(found.sizes[place.labels[0]])).reshape(shape))
+        else:
+            index.append(np.full((1,) * len(used), place.offset))
+    return tuple(np.broadcast_arrays(*index)) if index else ()
+
+
+def last_written(found: Region, tables: Sequence[Any], shape: tuple[int, ...]) -> Term:
+    """Where the entries of an array of ``shape`` are put; of several for one position the last one counts."""
+    bound = [axis for axis, place in enumerate(found.places) if place.table >= 0]
+    whole_term = Term(placed(found, shape), (), tuple(tables))
+    if not bound:
+        return whole_term
+    index = points(found, tables, bound)
+    flat = np.ravel_multi_index(index, [found.places[axis].size for axis in bound]).reshape(-1)
+    order = np.arange(flat.size)
+    last = np.zeros(prod([found.places[axis].size for axis in bound]), np.intp)
+    np.maximum.at(last, flat, order)
+    winners = np.nonzero(last[flat] == order)[0]
+    if len(winners) == flat.size:
+        return whole_term
+    # One label runs over the winners; the axes of the index arrays, on both sides, are tables of it.
+    joint = sorted({label for axis in bound for label in found.places[axis].labels})
+    sizes = [*found.sizes, len(winners)]
+    run = len(found.sizes)
+    new_tables = [part.reshape(-1)[winners] for part in index]
+    row = [
+        Axis(place.size, (run,), (0,), 0, bound.index(axis)) if axis in bound else place
+        for axis, place in enumerate(found.places)
+    ]
+    where = np.unravel_index(winners, [found.sizes[label] for label in joint])
+    column: list[Axis | int | None] = []
+    for label, size in zip(found.aligned(shape), shape, strict=True):
+        if label in joint:
+            column.append(Axis(size, (run,), (0,), 0, len(new_tables)))
+            new_tables.append(where[joint.index(label)])
+        else:
+            column.append(label)
+    return Term(pattern(sizes, row, column, (), [(run,)] * len(new_tables))[0], (), tuple(new_tables))
+
+
+def as_slices(shape: tuple[int, ...], positions: Any) -> tuple[Region, list[int]] | None:
+    """The affine region that flat positions are, with the order of its axes; None if they are not one."""
+    if positions.size == 0 or 0 in shape:
+        return None
+    start = int(positions.reshape(-1)[0])
+    strides = [
+        int(np.take(positions, 1, axis).reshape(-1)[0]) - start if size > 1 else 0
+        for axis, size in enumerate(positions.shape)
+    ]
+    grid = start + sum(
+        stride * np.arange(size).reshape((-1,) + (1,) * (positions.ndim - 1 - axis))
+        for axis, (size, stride) in enumerate(zip(positions.shape, strides, strict=True))
+    )
+    if not np.array_equal(np.broadcast_to(grid, positions.shape), positions):
+        return None
+    offsets = [int(offset) for offset in np.unravel_index(start, shape)] if shape else []
+    places = [constant(size, offset) for size, offset in zip(shape, offsets, strict=True)]
+    labels: list[int | None] = []
+    for label, (length, stride) in enumerate(zip(positions.shape, strides, strict=True)):
+        if length == 1:
+            labels.append(None)
+            continue
+        for axis, size in enumerate(shape):
+            step, rest = divmod(stride, prod(shape[axis + 1 :]))
+            last = offsets[axis] + step * (length - 1)
+            if rest == 0 and step != 0 and 0 <= last < size and not places[axis].labels:
+                places[axis] = affine(size, label, step, offsets[axis])
+                break
+        else:
+            return None
+        labels.append(label)
+    return Region(positions.shape, tuple(places), tuple(labels)), []

@@ -1,0 +1,336 @@
+"""The sweeps over a recorded program: pullback of cotangents, pushforward of tangents, and of whole Jacobians.
+
+All three are the chain rule on the same local Jacobians: a sweep visits the nodes in order, asks each for its terms,
+and applies them transposed, applies them, or composes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
+from operator import attrgetter
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from chainrule.linear.apply import pull, push
+from chainrule.linear.compose import compose, merge
+from chainrule.linear.term import Term, identity
+from chainrule.op import Diagonal, Rule, broadcast
+from chainrule.program.node import LARGE, Node
+from chainrule.program.ownership import LOCAL, PASSED
+
+__all__ = ["dependents", "jacobian_terms", "pullback", "pushforward", "schedule"]
+
+_by_sequence = attrgetter("sequence")
+
+Wrap = Callable[[Any, Any], Any]  # (value, vertex) -> the tracked tensor of that value: makes a sweep record itself
+
+
+def schedule(roots: Iterable[Any]) -> tuple[list[Node], list[Any]]:
+    """The nodes that ``roots`` depend on, latest first, and the leaves. No recursion: a chain may be a million long."""
+    nodes: list[Node] = []
+    leaves: list[Any] = []
+    seen: set[Any] = set()
+    stack = list(roots)
+    while stack:
+        vertex = stack.pop()
+        if vertex in seen:
+            continue
+        seen.add(vertex)
+        if type(vertex) is Node:
+            nodes.append(vertex)
+            for parent in vertex.parents:
+                if parent is not None:
+                    stack.append(parent)
+        else:
+            leaves.append(vertex)
+    nodes.sort(key=_by_sequence, reverse=True)
+    return nodes, leaves
+
+
+def dependents(nodes: Sequence[Node], targets: Iterable[Any]) -> set[Any]:
+    """The targets and the vertices among ``nodes`` (latest first) that depend on one of them."""
+    found = set(targets)
+    for node in reversed(nodes):
+        for parent in node.parents:
+            if parent is not None and parent in found:
+                found.add(node)
+                break
+    return found
+
+
+class Recall(NDArrayOperatorsMixin):
+    """An argument that remembers which functions of it the program has computed."""
+
+    def __init__(self, array: Any, results: Mapping[tuple[Any, int], Any]) -> None:
+        self.array = array
+        self.results = results
+
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if method == "__call__" and len(inputs) == 1 and not options:
+            found = self.results.get((function, id(self.array)))
+            if found is not None:
+                return found
+        plain = [value.array if type(value) is Recall else value for value in inputs]
+        return getattr(function, method)(*plain, **options)
+
+
+def careful_product(rule: Diagonal, vector: Any, derivative: Any) -> Any:
+    """``vector * derivative`` where nothing passes through a path that is not taken: there 0·∞ is 0.
+
+    A path is not taken where the vector is exactly zero, or where the derivative marks a choice and is zero.
+    """
+    seen, slope = (np.asarray(getattr(value, "value", value)) for value in (vector, derivative))
+    untaken = (seen == 0) & ~np.isfinite(slope)
+    if untaken.any():
+        derivative = np.where(untaken, np.zeros((), slope.dtype), derivative)
+    if rule.choice:
+        untaken = (slope == 0) & ~np.isfinite(seen)
+        if untaken.any():
+            vector = np.where(untaken, np.zeros((), seen.dtype), vector)
+    return vector * derivative
+
+
+def _pull_diagonal(
+    rule: Diagonal, node: Node, position: int, cotangent: Any, out: Any, values: Any, last: bool
+) -> Any:
+    """The transposed elementwise Jacobian applied, where the argument was not broadcast; reuses large buffers."""
+    derivative = rule.value(out, values)
+    if type(derivative) in (int, float):
+        if derivative == 1:
+            return cotangent
+    elif type(derivative) is np.ndarray and derivative.size >= LARGE and type(cotangent) is np.ndarray:
+        # A buffer that only this frame refers to can take the product: no new memory is touched.
+        if getrefcount(derivative) == LOCAL and derivative.base is None and derivative.dtype == cotangent.dtype:
+            if derivative.ndim == cotangent.ndim and cotangent.size <= derivative.size:
+                return np.multiply(derivative, cotangent, out=derivative)
+        elif (
+            last
+            and getrefcount(cotangent) == PASSED
+            and cotangent.base is None
+            and cotangent.size >= derivative.size
+            and derivative.dtype == cotangent.dtype
+        ):
+            return np.multiply(cotangent, derivative, out=cotangent)
+    return cotangent * derivative
+
+
+def _pull_terms(terms: Sequence[Term], cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The sum of transposed terms applied to a cotangent."""
+    if not terms:
+        return np.zeros((1,) * len(shape), dtype)  # thin: zero along every axis
+    total = None
+    for made, factors, tables in terms:
+        part = pull(made, cotangent, factors, tables)
+        total = part if total is None else total + part
+    return total
+
+
+def pullback(
+    seeds: Sequence[tuple[Any, Any]],
+    targets: Sequence[Any] | None = None,
+    *,
+    wrap: Wrap | None = None,
+    retain: bool = True,
+) -> dict[Any, Any]:
+    """Pull cotangents back from the seeds to the targets (or, by default, to every leaf).
+
+    ``seeds`` are (vertex, cotangent). Returns the cotangent of each target or leaf that something reached; it may be
+    *thin* (size 1 along axes on which it does not vary) and may share memory with other cotangents. With ``wrap`` the
+    sweep is itself recorded. ``retain=False`` frees the values that nodes kept, when the sweep is done.
+
+    Where a cotangent is exactly zero nothing is passed on, even by an infinite derivative: a path that is not taken
+    contributes nothing. Because that costs, it is done only when the plain sweep met a number that is not finite.
+    """
+    nodes, _ = schedule([vertex for vertex, _ in seeds])
+    needed = None if targets is None else dependents(nodes, targets)
+    captured = frozenset(targets) if targets is not None else frozenset()
+    # Hooks must run once only, so a program with hooks is swept carefully from the start.
+    careful = Node.hooked and any(node.hooks is not None for node in nodes)
+    arrived = _pullback(nodes, seeds, needed, captured, wrap, careful)
+    if not careful and not all(_is_finite(value) for value in arrived.values()):
+        arrived = {}
+        arrived = _pullback(nodes, seeds, needed, captured, wrap, True)
+    if not retain:
+        for node in nodes:
+            node.release()
+    return arrived
+
+
+def _is_finite(cotangent: Any) -> bool:
+    """Whether every number is finite; squares that overflow only cost a second, careful sweep."""
+    raw = getattr(cotangent, "value", cotangent).ravel()
+    return bool(isfinite(raw.dot(raw)))
+
+
+def _pullback(
+    nodes: Sequence[Node],
+    seeds: Sequence[tuple[Any, Any]],
+    needed: set[Any] | None,
+    captured: frozenset[Any],
+    wrap: Wrap | None,
+    careful: bool,
+) -> dict[Any, Any]:
+    """One sweep of `pullback` over its nodes."""
+    pending: dict[Any, Any] = {}
+    arrived: dict[Any, Any] = {}
+    for vertex, cotangent in seeds:
+        pending[vertex] = cotangent if vertex not in pending else pending[vertex] + cotangent
+    cotangent = None
+    recalled: dict[tuple[Any, int], Any] | None = None
+    for node in nodes:
+        if node not in pending or (needed is not None and node not in needed):
+            continue
+        cotangent = pending.pop(node)
+        if node.hooks is not None:
+            cotangent = _run_hooks(node, cotangent)
+        if node in captured:
+            arrived[node] = cotangent
+        out, values = saved_for(node, wrap)
+        parents = node.parents
+        if wrap is None and node.operation.companion is not None and node.out is not None:
+            if recalled is None:
+                recalled = _results(nodes)
+            values = [Recall(value, recalled) for value in values]
+        rules = node.operation.rules
+        final = len(parents) - 1
+        for position, parent in enumerate(parents):
+            if parent is None or (needed is not None and parent not in needed):
+                continue
+            dtype = parent.dtype if type(parent) is Node else parent.value.dtype  # a leaf may speak of dtypes its own way
+            rule = rules.get(position) or node.operation.rule(position)
+            if type(rule) is Diagonal and careful:
+                part = careful_product(rule, cotangent, rule.value(out, values))
+                part = pull(broadcast(node, position), part, (), ())
+            elif type(rule) is Diagonal and node.shapes[position] == node.shape:
+                part = _pull_diagonal(rule, node, position, cotangent, out, values, position == final)
+            else:
+                terms = rule.terms(node, position, out, values)
+                part = _pull_terms(terms, cotangent, node.shapes[position], dtype)
+            if part.dtype is not dtype and part.dtype != dtype:
+                part = part.astype(dtype)
+            present = pending.get(parent)
+            if present is None:
+                pending[parent] = part
+            elif part.size >= LARGE and type(part) is np.ndarray and type(present) is np.ndarray:
+                pending[parent] = _add_large(present, part)
+            else:
+                pending[parent] = present + part
+            part = present = None
+        cotangent = None
+    if needed is None:
+        return {vertex: value for vertex, value in pending.items() if type(vertex) is not Node}
+    for target in captured:
+        if target in pending:
+            arrived[target] = pending[target]
+    return arrived
+
+
+def _results(nodes: Sequence[Node]) -> dict[tuple[Any, int], Any]:
+    """What the program computed of which array, for operations that are another's derivative."""
+    return {
+        (node.operation.forward, id(node.values[0])): node.out
+        for node in nodes
+        if node.operation.companion is not None and node.out is not None and node.values is not None
+    }
+
+
+def _add_large(present: Any, part: Any) -> Any:
+    """Add two large cotangents, into one of them when nobody else refers to it."""
+    if present.dtype == part.dtype:
+        # one more reference than to what was only passed: the dictionary of pending cotangents
+        if present.base is None and getrefcount(present) == PASSED + 1 and present.size >= part.size:
+            return np.add(present, part, out=present)
+        if part.base is None and getrefcount(part) == PASSED and part.size >= present.size:
+            return np.add(part, present, out=part)
+    return present + part
+
+
+def _run_hooks(node: Node, cotangent: Any) -> Any:
+    for hook in node.hooks or ():
+        changed = hook(cotangent)
+        if changed is not None:
+            cotangent = changed
+    return cotangent
+
+
+def pushforward(seeds: Mapping[Any, Any], roots: Sequence[Any], *, wrap: Wrap | None = None) -> dict[Any, Any]:
+    """Push tangents forward from the vertices in ``seeds`` to ``roots``; a root that nothing reaches is left out."""
+    nodes, _ = schedule(roots)
+    arrived = _pushforward(nodes, seeds, roots, wrap, False)
+    if not all(_is_finite(value) for value in arrived.values()):
+        arrived = _pushforward(nodes, seeds, roots, wrap, True)
+    return arrived
+
+
+def _pushforward(
+    nodes: Sequence[Node], seeds: Mapping[Any, Any], roots: Sequence[Any], wrap: Wrap | None, careful: bool
+) -> dict[Any, Any]:
+    """One sweep of `pushforward` over its nodes."""
+    tangents: dict[Any, Any] = dict(seeds)
+    for node in reversed(nodes):
+        if node in tangents or not any(parent is not None and parent in tangents for parent in node.parents):
+            continue
+        total = None
+        out, values = saved_for(node, wrap)
+        for position, parent in enumerate(node.parents):
+            if parent is None or parent not in tangents:
+                continue
+            tangent = tangents[parent]
+            rule = node.operation.rule(position)
+            if type(rule) is Diagonal and careful:
+                spread = push(broadcast(node, position), tangent, (), ())
+                parts = [careful_product(rule, spread, rule.value(out, values))]
+            else:
+                parts = [
+                    push(term.pattern, tangent, term.factors, term.tables)
+                    for term in rule.terms(node, position, out, values)
+                ]
+            for part in parts:
+                total = part if total is None else total + part
+        if total is not None:
+            tangents[node] = total if total.dtype == node.dtype else total.astype(node.dtype)
+    return {root: tangents[root] for root in roots if root in tangents}
+
+
+def saved_for(node: Node, wrap: Wrap | None) -> tuple[Any, Sequence[Any]]:
+    """What the node kept; as tracked tensors if the sweep is to be recorded."""
+    out, values = node.saved()
+    if wrap is None:
+        return out, values
+    return None if out is None else wrap(out, node), [
+        value if value is None or parent is None else wrap(value, parent)
+        for value, parent in zip(values, node.parents, strict=True)
+    ]
+
+
+def jacobian_terms(root: Any, targets: Sequence[Any], *, wrap: Wrap | None = None) -> dict[Any, list[Term]]:
+    """The Jacobian of ``root`` with respect to each target as terms, composed from the local Jacobians."""
+    nodes, _ = schedule([root])
+    needed = dependents(nodes, targets)
+    captured = frozenset(targets)
+    pending: dict[Any, list[Term]] = {root: [Term(identity(root.shape))]}
+    arrived: dict[Any, list[Term]] = {}
+    for node in nodes:
+        if node not in pending or node not in needed:
+            continue
+        terms = merge(pending.pop(node))
+        if node in captured:
+            arrived[node] = terms
+        out, values = saved_for(node, wrap)
+        for position, parent in enumerate(node.parents):
+            if parent is None or parent not in needed:
+                continue
+            rule: Rule = node.operation.rule(position)
+            local = rule.terms(node, position, out, values)
+            gathered = pending.setdefault(parent, [])
+            for outer in terms:
+                for inner in local:
+                    gathered.extend(compose(outer, inner))
+    for target in captured:
+        if target in pending:
+            arrived[target] = merge(pending[target])
+    return arrived

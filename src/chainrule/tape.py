@@ -1,0 +1,364 @@
+"""What a tensor is to the tape: a value and where it came from; recording, in-place writes and views."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ChainruleError, DtypeError, GradientError, ShapeError
+from chainrule.op import ALL, Operation
+from chainrule.ops.index import build_index, overwrite, overwrite_flat, parse_index
+from chainrule.program.node import LARGE, NO_PARAMS, Node, mark_written, tick
+
+__all__ = ["Tracked", "enabled", "observe", "record", "set_enabled", "write"]
+
+
+class _Mode(threading.local):
+    """Whether operations are recorded, for each thread by itself."""
+
+    enabled = True
+
+
+_mode = _Mode()
+_observer: Callable[[str, tuple[Any, ...], Any], None] | None = None
+
+
+def enabled() -> bool:
+    """Whether operations are being recorded in this thread."""
+    return _mode.enabled
+
+
+def set_enabled(value: bool) -> bool:
+    """Turn recording on or off in this thread; returns what it was."""
+    before = _mode.enabled
+    _mode.enabled = value
+    return before
+
+
+@contextmanager
+def observe(callback: Callable[[str, tuple[Any, ...], Any], None]) -> Iterator[None]:
+    """Call ``callback(name, arguments, result)`` for every operation on a tensor, tracked or not, while inside.
+
+    Reading ``.grad`` is reported as ``("grad", (tensor,), gradient)``.
+    """
+    global _observer
+    before = _observer
+    _observer = callback
+    try:
+        yield
+    finally:
+        _observer = before
+
+
+def notify(name: str, arguments: tuple[Any, ...], result: Any) -> None:
+    """Tell the observer, if there is one."""
+    if _observer is not None:
+        _observer(name, arguments, result)
+
+
+class Tracked:
+    """A value and the vertex of the tape that it came from (None: a leaf, or not tracked).
+
+    ``tracked`` says that operations on it are recorded. A view (a tensor that shares the memory of another) also keeps
+    its ``recipe``, so that a write to either is seen by both: ``root`` is the tensor that the family of views
+    started from, and ``writes`` of the root counts the writes to any of them.
+    """
+
+    value: Any
+    node: Any = None
+    tracked: bool = False
+    plain: type[Tracked]  # the class of tensors whose results take the class of other arguments
+    root: Tracked | None = None
+    recipe: tuple[Tracked, Operation, tuple[Any, ...], Mapping[str, Any]] | None = None
+    seen: int = 0
+    writes: int = 0
+
+    def __init__(self, value: Any, node: Any = None, tracked: bool = False) -> None:
+        self.value = value
+        if tracked:
+            self.node = node
+            self.tracked = True
+
+    __hash__ = object.__hash__
+
+    @property
+    def shape(self) -> Any:
+        """The shape of the value."""
+        return self.value.shape
+
+    @property
+    def vertex(self) -> Any:
+        """The vertex that stands for this tensor in the graph: a node, or the leaf tensor; None if not tracked."""
+        if self.root is not None and self.root.writes != self.seen:
+            self.refresh()
+        if not self.tracked:
+            return None
+        return self if self.node is None else self.node
+
+    def refresh(self) -> None:
+        """Make the node of a view again after a write to its family."""
+        root, recipe = self.root, self.recipe
+        assert root is not None and recipe is not None
+        self.seen = root.writes
+        parent, operation, arguments, params = recipe
+        vertex = parent.vertex
+        self.tracked = vertex is not None
+        if vertex is None:
+            self.node = None
+            return
+        parents = (vertex,) + (None,) * (len(arguments) - 1)
+        values = (parent.value, *arguments[1:])
+        shapes = tuple([getattr(value, "shape", ()) for value in values])
+        self.node = make_node(operation, parents, values, self.value, shapes, params)
+
+
+def make_node(
+    operation: Operation,
+    parents: tuple[Any, ...],
+    values: Sequence[Any],
+    out: Any,
+    shapes: tuple[tuple[int, ...], ...],
+    params: Mapping[str, Any],
+) -> Node:
+    """A node that keeps only what the rules of its tracked arguments need."""
+    mask = 0
+    for position, parent in enumerate(parents):
+        if parent is not None:
+            mask |= 1 << position
+    keeps_out, kept = operation.keeps.get(mask) or operation.needed(mask, len(parents))
+    if kept is ALL:
+        kept = values if type(values) is tuple else tuple(values)
+    elif kept is not None:
+        kept = tuple([value if keep else None for value, keep in zip(values, kept, strict=True)])
+    if not keeps_out and (operation.companion is None or out.size < LARGE):
+        return Node(operation, parents, kept, None, shapes, out.shape, out.dtype, params)
+    return Node(operation, parents, kept, out, shapes, out.shape, out.dtype, params)
+
+
+def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, Any] = NO_PARAMS) -> Any:
+    """Run an operation on tensors, arrays and numbers; note it on the tape if an argument is tracked."""
+    values: list[Any] = []
+    parents: list[Any] = []
+    shapes: list[tuple[int, ...]] = []
+    mask = 0
+    bit = 1
+    kind: Any = None
+    for argument in arguments:
+        if isinstance(argument, Tracked):
+            if kind is None or type(argument) is not Tracked.plain:
+                kind = type(argument)
+            value = argument.value
+            values.append(value)
+            shapes.append(value.shape)
+            if argument.root is not None:
+                vertex = argument.vertex
+            elif argument.tracked:
+                node = argument.node
+                vertex = argument if node is None else node
+            else:
+                vertex = None
+            parents.append(vertex)
+            if vertex is not None:
+                mask |= bit
+        else:
+            plain = type(argument)
+            if plain is not float and plain is not np.ndarray and plain not in _PLAIN:
+                argument = plain_value(argument, operation)
+            values.append(argument)
+            shapes.append(argument.shape if plain is np.ndarray else getattr(argument, "shape", ()))
+            parents.append(None)
+        bit += bit
+    try:
+        out = operation.forward(*values, **params) if params else operation.forward(*values)
+    except ChainruleError:
+        raise  # said by the operation itself
+    except (ValueError, TypeError, IndexError) as problem:
+        raise explained(operation, values, params, problem) from problem
+    if type(out) is not np.ndarray:
+        out = np.asarray(out)
+    dtype = out.dtype
+    if mask and _mode.enabled and operation.differentiable and dtype.kind in "fc":
+        keeps_out, kept = operation.keeps.get(mask) or operation.needed(mask, len(parents))
+        if kept is ALL:
+            kept = values
+        elif kept is not None:
+            kept = [value if keep else None for value, keep in zip(values, kept, strict=True)]
+        keeps_out = keeps_out or (operation.companion is not None and out.size >= LARGE)
+        node = Node(operation, parents, kept, out if keeps_out else None, tuple(shapes), out.shape, dtype, params)
+        result = kind(out, node, True)
+    else:
+        result = kind(out, None)
+    if out.base is not None:
+        note_view(result, arguments, operation, values, params)
+    if _observer is not None:
+        _observer(operation.name, tuple(arguments), result)
+    return result
+
+
+_PLAIN = {np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_, type(None)}
+
+
+def plain_value(argument: Any, operation: Operation) -> Any:
+    """An argument that is not a tensor as an array or number; nested lists may be given."""
+    if isinstance(argument, np.ndarray | np.generic | float | int | complex):
+        return argument
+    array = np.asarray(argument)
+    if array.dtype.kind not in "fciub":
+        raise DtypeError(
+            f"{operation.name}: cannot compute with {type(argument).__name__} {argument!r:.60}; expected numbers or "
+            "arrays of numbers."
+        )
+    return array
+
+
+def note_view(result: Tracked, arguments: Sequence[Any], operation: Operation, values: Any, params: Any) -> None:
+    """Remember how a result that shares its argument's memory was made from it."""
+    source = arguments[0]
+    if not isinstance(source, Tracked):
+        return
+    mine, other = result.value, source.value
+    base = mine.base
+    if base is not other and base is not other.base:
+        return
+    result.root = root = source if source.root is None else source.root
+    result.recipe = (source, operation, tuple(values), params)
+    result.seen = root.writes
+
+
+def explained(operation: Operation, values: Sequence[Any], params: Mapping[str, Any], problem: Exception) -> Exception:
+    """NumPy's complaint, with the operation, the shapes and the axes that do not fit."""
+    shapes = [getattr(value, "shape", ()) for value in values if value is not None]
+    kinds = {getattr(value, "dtype", np.dtype(float)).kind for value in values if value is not None}
+    if kinds - set("fciub"):
+        return DtypeError(f"{operation.name}: expected numbers, got dtypes "
+                          f"{', '.join(str(getattr(value, 'dtype', type(value).__name__)) for value in values)}.")
+    if isinstance(problem, TypeError) and not isinstance(problem, ValueError):
+        return DtypeError(f"{operation.name}: {problem}")
+    if isinstance(problem, IndexError):
+        return IndexError(f"{operation.name} of shape {shapes[0]}: {problem}")
+    given = " and ".join(str(tuple(shape)) for shape in shapes)
+    return ShapeError(f"{operation.name}: shapes {given} do not fit: {which_axis(shapes) or problem}")
+
+
+def which_axis(shapes: Sequence[tuple[int, ...]]) -> str:
+    """The first pair of axes that neither broadcasts nor (for a product) matches, in words; empty if none stands out."""
+    if len(shapes) != 2 or not all(shapes):
+        return ""
+    a, b = shapes
+    inner = len(b) - 2 if len(b) > 1 else 0
+    for back in range(1, min(len(a), len(b)) + 1):
+        m, n = a[-back], b[-back]
+        if m != n and 1 not in (m, n):
+            product = "" if a[-1] == b[inner] else (
+                f"; as a matrix product, axis {len(a) - 1} of the first has {a[-1]} and axis {inner} of the second {b[inner]}"
+            )
+            return f"axis {len(a) - back} of the first has {m} and axis {len(b) - back} of the second has {n}{product}"
+    if a[-1] != b[inner]:
+        return f"axis {len(a) - 1} of the first has {a[-1]} and axis {inner} of the second has {b[inner]}"
+    return ""
+
+
+# --- in-place writes ---
+
+
+def write(target: Tracked, result: Any) -> Any:
+    """Overwrite ``target`` with ``result`` (a tensor or an array of its shape): value, history and family of views."""
+    vertex = result.vertex if isinstance(result, Tracked) else None
+    value = result.value if isinstance(result, Tracked) else np.asarray(result)
+    check_writable(target, vertex)
+    if value.shape != target.value.shape:
+        value = np.broadcast_to(value, target.value.shape)
+    if not np.can_cast(value.dtype, target.value.dtype, "same_kind"):
+        raise DtypeError(
+            f"result type {value.dtype} can't be cast to the desired output type {target.value.dtype}\n"
+            "An in-place operation cannot change the dtype of what it overwrites."
+        )
+    np.copyto(target.value, value, casting="same_kind")
+    if isinstance(vertex, Node):
+        mark_written(target.value, vertex.sequence)
+        if vertex.out is not None and vertex.out is value:
+            vertex.out = target.value
+    else:
+        mark_written(target.value, tick())
+    if _mode.enabled:
+        rebind(target, vertex)
+    return target
+
+
+def check_writable(target: Tracked, vertex: Any) -> None:
+    """A leaf that requires grad (or a view of one) may only be written where nothing is recorded."""
+    if not _mode.enabled:
+        return
+    root = target if target.root is None else target.root
+    if root.tracked and root.node is None:
+        kind = "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
+        raise GradientError(
+            f"{kind} is being used in an in-place operation.\nIts gradient would have no value to belong to. Compute a "
+            "new tensor, or write under `with no_grad():` if the change is not part of the computation."
+        )
+
+
+def rebind(target: Tracked, vertex: Any) -> None:
+    """Give ``target`` a new history, and through it the tensor that it is a view of."""
+    root = target.root
+    if root is None:
+        target.node = vertex
+        target.tracked = vertex is not None
+        target.writes += 1
+        return
+    if vertex is None and not root.tracked:
+        root.writes += 1
+        target.seen = root.writes
+        return
+    before = root.vertex
+    shape = root.value.shape
+    positions = np.arange(root.value.size).reshape(shape)
+    path: list[Tracked] = []
+    step: Tracked = target
+    while step is not root:
+        path.append(step)
+        assert step.recipe is not None
+        step = step.recipe[0]
+    for step in reversed(path):
+        assert step.recipe is not None
+        _, operation, arguments, params = step.recipe
+        positions = operation.forward(positions, *arguments[1:], **params)
+    node = make_node(
+        overwrite_flat,
+        (before, vertex, None),
+        (root.value, target.value, positions),
+        root.value,
+        (shape, target.value.shape, positions.shape),
+        NO_PARAMS,
+    )
+    root.node = node
+    root.tracked = True
+    root.writes += 1
+
+
+def write_at(target: Tracked, index: Any, value: Any) -> None:
+    """``target[index] = value``, recorded."""
+    template, arrays = parse_index(index)
+    vertex = value.vertex if isinstance(value, Tracked) else None
+    plain = value.value if isinstance(value, Tracked) else np.asarray(value)
+    check_writable(target, vertex)
+    before = target.vertex
+    try:
+        target.value[build_index(template, arrays)] = plain
+    except (ValueError, IndexError) as problem:
+        raise explained(overwrite, (target.value, plain), {}, problem) from problem
+    if not _mode.enabled or (before is None and vertex is None):
+        mark_written(target.value, tick())
+        if _mode.enabled:
+            rebind(target, None)
+        return
+    arguments = (target.value, plain, *arrays)
+    parents = (before, vertex) + (None,) * len(arrays)
+    shapes = tuple([argument.shape for argument in arguments])
+    node = make_node(overwrite, parents, arguments, target.value, shapes, {"index": template})
+    mark_written(target.value, node.sequence)
+    rebind(target, node)

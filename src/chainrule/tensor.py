@@ -1,0 +1,605 @@
+"""The tensor that users hold: an array under NumPy's protocols, with PyTorch's requires_grad, grad and backward."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dis import opmap
+from typing import Any, Self
+from weakref import ref
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.backward import backward, check_differentiable, cotangents_of, owned, wrap
+from chainrule.errors import AssignmentError, DtypeError, GradientError, ShapeError
+from chainrule.modes import enable_grad, no_grad, set_grad_enabled
+from chainrule.op import REGISTRY
+from chainrule.ops import elementwise as e
+from chainrule.ops.index import getitem, parse_index
+from chainrule.program import node as nodes
+from chainrule.program.node import Node
+from chainrule.protocol import ASSIGNED, ufunc_with_options, without_rule
+from chainrule.tape import Tracked, notify, observe, record, write, write_at
+
+__all__ = [
+    "Tensor",
+    "check_differentiable",
+    "cotangents_of",
+    "enable_grad",
+    "no_grad",
+    "observe",
+    "ones",
+    "set_grad_enabled",
+    "tensor",
+    "wrap",
+    "zeros",
+]
+
+STORE_SUBSCRIPT = opmap["STORE_SUBSCR"]
+
+
+class RemovableHandle:
+    """What `Tensor.register_hook` returns: ``remove()`` takes the hook away."""
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self.hooks = hooks
+        self.hook = hook
+
+    def remove(self) -> None:
+        """Take the hook away; a second time does nothing."""
+        self.hooks[:] = [hook for hook in self.hooks if hook is not self.hook]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.remove()
+
+
+def _binary(operation: Any) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return record(operation, (self, other))
+
+    return method
+
+
+def _reversed(operation: Any) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return record(operation, (other, self))
+
+    return method
+
+
+def _in_place(operation: Any) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return write(self, record(operation, (self, other)))
+
+    return method
+
+
+def _method(function: Any) -> Callable[..., Any]:
+    """A method that is a NumPy function of the tensor."""
+
+    def method(self: Any, *arguments: Any, **options: Any) -> Any:
+        return REGISTRY[function](self, *arguments, **options)
+
+    method.__name__ = method.__qualname__ = function.__name__
+    method.__doc__ = f"``np.{function.__name__}`` of the tensor."
+    return method
+
+
+class Tensor(Tracked):
+    """An array that remembers how it was computed.
+
+    NumPy's functions and operators work on it and are differentiable; `backward` computes gradients as PyTorch does.
+
+    >>> x = tensor([1.0, 2.0], requires_grad=True)
+    >>> y = np.sum(x ** 2)
+    >>> y.backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    _grad: Any = None
+    _hooks: list[Any] | None = None
+    _after: list[Any] | None = None
+    _retains: bool = False
+    __array_priority__ = 1000
+
+    # --- what it is ---
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the value."""
+        return self.value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return int(self.value.ndim)
+
+    @property
+    def size(self) -> Any:
+        """The number of elements."""
+        return self.value.size
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return int(self.value.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return int(self.value.nbytes)
+
+    @property
+    def T(self) -> Any:
+        """The tensor with its axes reversed."""
+        return REGISTRY[np.transpose](self)
+
+    @property
+    def mT(self) -> Any:
+        """The tensor with its last two axes exchanged."""
+        return REGISTRY[np.swapaxes](self, -1, -2)
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return REGISTRY[np.real](self)
+
+    @property
+    def flat(self) -> Any:
+        """The elements in order."""
+        return iter(self.ravel())
+
+    def __len__(self) -> int:
+        if not self.value.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.value.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        for position in range(len(self.value)):
+            yield self[position]
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.value, separator=", ", prefix="tensor(")
+        if self.value.dtype not in (np.dtype(float), np.dtype(bool), np.dtype(int)):
+            text += f", dtype={self.value.dtype}"
+        if self.grad_fn is not None:
+            text += f", grad_fn={self.grad_fn!r}"
+        elif self.requires_grad:
+            text += ", requires_grad=True"
+        return f"tensor({text})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value.item(), spec) if not self.value.ndim else format(repr(self), spec)
+
+    # --- as a number ---
+
+    def item(self, *position: int) -> Any:
+        """The one element as a Python number."""
+        return self.value.item(*position)
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self.value.tolist()
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __float__(self) -> float:
+        if self.requires_grad:
+            frame = sys._getframe(1)
+            if frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCRIPT:
+                raise AssignmentError(ASSIGNED)
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __complex__(self) -> complex:
+        return complex(self.value)
+
+    def __index__(self) -> int:
+        if self.value.dtype.kind not in "iub":
+            raise TypeError(f"only integer tensors can be used as an index; this one is {self.value.dtype}")
+        return int(self.value)
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self.value == getattr(element, "value", element)).any())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.requires_grad:
+            raise AssignmentError(ASSIGNED)
+        return np.array(self.value, dtype=dtype, copy=copy)
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The value as a NumPy array that shares memory; an error if it requires grad, unless ``force``."""
+        if self.requires_grad and not force:
+            raise GradientError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.\n"
+                "A plain array forgets how it was computed, so a gradient would stop here."
+            )
+        return self.value
+
+    # --- PyTorch's view of differentiation ---
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded and gradients flow to it."""
+        if self.root is not None and self.root.writes != self.seen:
+            self.refresh()
+        return self.tracked
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Ask for gradients with respect to this leaf (or no longer); returns the tensor itself."""
+        if not self.is_leaf:
+            if not requires_grad:
+                raise GradientError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                )
+            return self
+        if requires_grad:
+            check_differentiable(self.value.dtype)
+        self.tracked = bool(requires_grad)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        return not self.requires_grad or self.node is None
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node of the operation that made this tensor, or None for a leaf."""
+        return self.node if self.requires_grad and type(self.node) is Node else None
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that `backward` has accumulated, or None."""
+        if self._grad is None and not self._retains and not self.is_leaf:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+                "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
+                stacklevel=2,
+            )
+        notify("grad", (self,), self._grad)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise DtypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
+            if value.value.shape != self.value.shape:
+                raise ShapeError(
+                    f"assigned grad has data of a different size\nThe tensor has shape {tuple(self.value.shape)}, the "
+                    f"gradient {tuple(value.value.shape)}."
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor although it is not a leaf."""
+        if not self.requires_grad:
+            raise GradientError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.is_leaf or self._retains:
+            return
+        self._retains = True
+        weak = ref(self)
+
+        def keep(cotangent: Any) -> None:
+            tensor_ = weak()
+            if tensor_ is not None:
+                tensor_._grad = None
+                tensor_.accumulate(cotangent, run_hooks=False)
+
+        keep.last = True  # type: ignore[attr-defined]
+        self._node_hooks().append(keep)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was asked for."""
+        return self._retains
+
+    def _node_hooks(self) -> list[Any]:
+        node = self.vertex
+        Node.hooked = True
+        if node.hooks is None:
+            node.hooks = []
+        hooks: list[Any] = node.hooks
+        return hooks
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
+        """Call ``hook(gradient)`` when the gradient of this tensor is known; what it returns (if not None) replaces it."""
+        if not self.requires_grad:
+            raise GradientError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.is_leaf:
+            if self._hooks is None:
+                self._hooks = []
+            self._hooks.append(hook)
+            return RemovableHandle(self._hooks, hook)
+        hooks = self._node_hooks()
+        kind, shape = type(self), self.value.shape
+
+        def run(cotangent: Any) -> Any:
+            if not isinstance(cotangent, Tensor):
+                cotangent = kind(owned(cotangent, shape), None)
+            result = hook(cotangent)
+            return None if result is None else (result if result.requires_grad else result.value)
+
+        position = next((k for k, known in enumerate(hooks) if getattr(known, "last", False)), len(hooks))
+        hooks.insert(position, run)
+        return RemovableHandle(hooks, run)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> RemovableHandle:
+        """Call ``hook(tensor)`` after a gradient was added to this leaf."""
+        if not self.is_leaf:
+            raise GradientError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self._after is None:
+            self._after = []
+        self._after.append(hook)
+        return RemovableHandle(self._after, hook)
+
+    def accumulate(self, cotangent: Any, run_hooks: bool = True) -> None:
+        """Add a cotangent (possibly thin) to `grad`."""
+        if isinstance(cotangent, Tensor):
+            if cotangent.value.shape != self.value.shape:
+                cotangent = REGISTRY[np.broadcast_to](cotangent, self.value.shape)
+            gradient = type(self)(cotangent.value, cotangent.vertex, cotangent.requires_grad)
+        else:
+            gradient = type(self)(owned(cotangent, self.value.shape), None)
+        if run_hooks and self._hooks:
+            for hook in tuple(self._hooks):
+                changed = hook(gradient)
+                if changed is not None:
+                    gradient = changed
+        if self._grad is None:
+            self._grad = gradient
+        elif self._grad.requires_grad or gradient.requires_grad:
+            self._grad = self._grad + gradient
+        else:
+            self._grad.value += gradient.value
+        for after in self._after or ():
+            after(self)
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add the gradient of this tensor to ``.grad`` of the leaves that it depends on.
+
+        ``gradient`` is the cotangent v, of this tensor's shape, for an array with more than one element: vᵀJ is
+        computed. ``retain_graph`` keeps what a second backward needs, ``create_graph`` records the backward itself so
+        that it can be differentiated again, ``inputs`` limits the leaves.
+        """
+        backward((self,), (gradient,), retain_graph, create_graph, inputs)
+
+    def detach(self) -> Self:
+        """The same value (sharing memory), not tracked."""
+        result = type(self)(self.value, None)
+        notify("detach", (self,), result)
+        return result
+
+    def detach_(self) -> Self:
+        """Forget how this tensor was computed."""
+        self.node, self.tracked, self.root, self.recipe = None, False, None, None
+        return self
+
+    @property
+    def data(self) -> Self:
+        """The value as a tensor that is not tracked and shares memory."""
+        return type(self)(self.value, None)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.value = getattr(value, "value", np.asarray(value))
+
+    @property
+    def _version(self) -> int:
+        return nodes.write_count(self.value)
+
+    def clone(self) -> Any:
+        """A copy through which gradients flow."""
+        return record(e.clone, (self,))
+
+    def copy(self, order: str = "C") -> Any:
+        """A copy through which gradients flow."""
+        del order
+        return record(e.clone, (self,))
+
+    def __copy__(self) -> Any:
+        return self.detach() if self.is_leaf and not self.requires_grad else record(e.clone, (self,))
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        if not self.is_leaf:
+            raise GradientError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
+            )
+        result = type(self)(self.value.copy(), None, self.tracked)
+        result._grad = None if self._grad is None else type(self._grad)(self._grad.value.copy(), None)
+        memo[id(self)] = result
+        return result
+
+    def __reduce__(self) -> Any:
+        return (_rebuilt, (type(self), self.value, self.requires_grad))
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """The tensor in another dtype."""
+        if not copy and np.dtype(dtype) == self.value.dtype:
+            return self
+        return record(e.astype, (self,), {"dtype": np.dtype(dtype)})
+
+    # --- items ---
+
+    def __getitem__(self, index: Any) -> Any:
+        template, arrays = parse_index(index)
+        return record(getitem, (self, *arrays), {"index": template})
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        write_at(self, index, value)
+
+    # --- operators ---
+
+    __hash__ = object.__hash__
+    __add__, __radd__, __iadd__ = _binary(e.add), _reversed(e.add), _in_place(e.add)
+    __sub__, __rsub__, __isub__ = _binary(e.subtract), _reversed(e.subtract), _in_place(e.subtract)
+    __mul__, __rmul__, __imul__ = _binary(e.multiply), _reversed(e.multiply), _in_place(e.multiply)
+    __truediv__, __rtruediv__, __itruediv__ = _binary(e.divide), _reversed(e.divide), _in_place(e.divide)
+    __floordiv__, __rfloordiv__ = _binary(e.floor_divide), _reversed(e.floor_divide)
+    __mod__, __rmod__ = _binary(e.remainder), _reversed(e.remainder)
+    __rpow__ = _reversed(e.power)
+    __matmul__, __rmatmul__ = _binary(ops.contract.matmul), _reversed(ops.contract.matmul)
+    __eq__ = _binary(REGISTRY[np.equal])  # type: ignore[assignment]
+    __ne__ = _binary(REGISTRY[np.not_equal])  # type: ignore[assignment]
+    __lt__, __le__ = _binary(REGISTRY[np.less]), _binary(REGISTRY[np.less_equal])
+    __gt__, __ge__ = _binary(REGISTRY[np.greater]), _binary(REGISTRY[np.greater_equal])
+    __and__, __rand__ = _binary(REGISTRY[np.bitwise_and]), _reversed(REGISTRY[np.bitwise_and])
+    __or__, __ror__ = _binary(REGISTRY[np.bitwise_or]), _reversed(REGISTRY[np.bitwise_or])
+    __xor__, __rxor__ = _binary(REGISTRY[np.bitwise_xor]), _reversed(REGISTRY[np.bitwise_xor])
+
+    def __divmod__(self, other: Any) -> Any:
+        return REGISTRY[np.divmod](self, other)
+
+    def __pow__(self, exponent: Any) -> Any:
+        if type(exponent) in (int, float) and exponent == 2:
+            return record(e.square, (self,))
+        return record(e.power, (self, exponent))
+
+    def __ipow__(self, exponent: Any) -> Any:
+        return write(self, self**exponent)
+
+    def __neg__(self) -> Any:
+        return record(e.negative, (self,))
+
+    def __pos__(self) -> Any:
+        return record(e.positive, (self,))
+
+    def __abs__(self) -> Any:
+        return record(e.absolute, (self,))
+
+    def __invert__(self) -> Any:
+        return record(REGISTRY[np.invert], (self,))
+
+    # --- NumPy's methods ---
+
+    sum, mean, prod = _method(np.sum), _method(np.mean), _method(np.prod)
+    var, std = _method(np.var), _method(np.std)
+    max, min = _method(np.max), _method(np.min)
+    cumsum, cumprod = _method(np.cumsum), _method(np.cumprod)
+    dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
+    ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
+    take, repeat, clip = _method(np.take), _method(np.repeat), _method(np.clip)
+    conj, round = _method(np.conjugate), _method(np.round)
+    argmax, argmin, argsort = _method(np.argmax), _method(np.argmin), _method(np.argsort)
+    any, all, nonzero = _method(np.any), _method(np.all), _method(np.nonzero)
+
+    def flatten(self, order: str = "C") -> Any:
+        """The elements along one axis."""
+        return REGISTRY[np.ravel](self, order)
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """The elements in another shape."""
+        return REGISTRY[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order; reversed if none is given."""
+        chosen = None if not axes or axes == (None,) else (axes[0] if not isinstance(axes[0], int) else axes)
+        return REGISTRY[np.transpose](self, chosen)
+
+    # --- NumPy's protocols ---
+
+    @staticmethod
+    def __chainrule_record__(operation: Any, arguments: Sequence[Any], params: Any) -> Any:
+        return record(operation, arguments, params)
+
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if method == "__call__" and not options:
+            operation = REGISTRY.get(function)
+            if operation is not None:
+                return operation(*inputs)
+        return ufunc_with_options(function, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        adapter = REGISTRY.get(function)
+        if adapter is not None:
+            return adapter(*arguments, **options)
+        return without_rule(function, arguments, options)
+
+
+Tracked.plain = Tensor
+
+def _rebuilt(kind: Any, value: Any, requires_grad: bool) -> Any:
+    return kind(value, None, requires_grad)
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of ``data`` (numbers, nested lists, arrays, tensors).
+
+    Raises :class:`DtypeError` for text, objects, ragged lists, and for integers that should require grad.
+
+    >>> tensor([[1.0, 2.0]], requires_grad=True)
+    tensor([[1., 2.]], requires_grad=True)
+    """
+    value = as_array(data, dtype)
+    if requires_grad:
+        check_differentiable(value.dtype)
+    return Tensor(value, None, bool(requires_grad))
+
+
+def zeros(shape: int | Sequence[int], dtype: Any = float) -> Tensor:
+    """A tensor of zeros to be filled: ``out = zeros(3); out[0] = x[0] * 2`` keeps the gradient, np.zeros would not.
+
+    >>> x = tensor([1.0, 2.0], requires_grad=True)
+    >>> out = zeros(2)
+    >>> out[0] = x[1] * 3
+    >>> out.sum().backward()
+    >>> x.grad
+    tensor([0., 3.])
+    """
+    return Tensor(np.zeros(shape, dtype))
+
+
+def ones(shape: int | Sequence[int], dtype: Any = float) -> Tensor:
+    """A tensor of ones."""
+    return Tensor(np.ones(shape, dtype))
+
+
+def as_array(data: Any, dtype: Any = None) -> Any:
+    """A fresh array of numbers with the contents of ``data``."""
+    if isinstance(data, Tensor):
+        data = data.value
+    elif isinstance(data, list | tuple):
+        data = _plain(data)
+    try:
+        value = np.array(data, dtype=dtype)
+    except (ValueError, TypeError) as problem:
+        raise DtypeError(f"expected numbers in a regular (not ragged) array, got {data!r:.80}: {problem}") from problem
+    if value.dtype.kind not in "fciub":
+        raise DtypeError(f"expected numbers, got {value.dtype} from {data!r:.80}")
+    return value
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, Tensor):
+        return data.value
+    return [_plain(element) for element in data] if isinstance(data, list | tuple) else data
+
+

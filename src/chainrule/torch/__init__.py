@@ -1,0 +1,1 @@
+"""PyTorch's names, standing in for PyTorch where it is not installed."""

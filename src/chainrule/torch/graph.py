@@ -1,0 +1,120 @@
+"""The recorded computation as PyTorch shows it: ``grad_fn`` with its name, its class and its ``next_functions``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.program.node import Node
+
+__all__ = ["GraphNode", "graph_node"]
+
+
+class GraphNode:
+    """One step of a computation, as ``grad_fn`` gives it; its class is named after the step, as PyTorch's are."""
+
+    def __init__(self, vertex: Any) -> None:
+        self.vertex = vertex
+
+    def name(self) -> str:
+        """The step's name, ``MulBackward0``."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[GraphNode | None, int], ...]:
+        """The steps that made its arguments, each with 0; None for an argument that is not tracked."""
+        if not isinstance(self.vertex, Node):
+            return ()
+        return tuple([(None if parent is None else graph_node(parent), 0) for parent in self.vertex.parents])
+
+    @property
+    def variable(self) -> Any:
+        """The leaf that the gradient is added to, at an ``AccumulateGrad``."""
+        return None if isinstance(self.vertex, Node) else self.vertex
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dictionary for the user."""
+        return self.__dict__.setdefault("_metadata", {})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GraphNode) and self.vertex is other.vertex
+
+    def __hash__(self) -> int:
+        return id(self.vertex)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self.vertex):#x}>"
+
+
+_classes: dict[str, type[GraphNode]] = {}
+
+
+def graph_node(vertex: Any) -> GraphNode:
+    """The step for a node, or the end of the way for a leaf."""
+    name = step_name(vertex) if isinstance(vertex, Node) else "AccumulateGrad"
+    found = _classes.get(name)
+    if found is None:
+        found = _classes[name] = type(name, (GraphNode,), {"__module__": "torch.autograd.graph"})
+    return found(vertex)
+
+
+def step_name(node: Node) -> str:
+    """PyTorch's name of a step; it numbers the variants of an operation."""
+    name = getattr(node.operation, "shown", None) or _VARIANTS.get(node.operation.name, _plain)(node)
+    return name if isinstance(name, str) else _plain(node)
+
+
+def _plain(node: Node) -> str:
+    return node.name
+
+
+def _matmul(node: Node) -> str:
+    ranks = tuple([len(shape) for shape in node.shapes])
+    known = {(1, 1): "DotBackward0", (2, 1): "MvBackward0", (1, 2): "SqueezeBackward4", (2, 2): "MmBackward0"}
+    return known.get(ranks, "BmmBackward0" if ranks == (3, 3) else "UnsafeViewBackward0")
+
+
+def _reduced(node: Node) -> str:
+    return f"{node.operation.label}Backward{0 if node.params.get('axis') is None else 1}"
+
+
+def _index(node: Node) -> str:
+    entries = [entry for entry in node.params["index"] if entry[0] != "ellipsis"]
+    if not entries:
+        return "AliasBackward0"
+    names = {"int": "SelectBackward0", "slice": "SliceBackward0", "new": "UnsqueezeBackward0"}
+    if any([entry[0] not in names for entry in entries]):
+        return "IndexBackward0"
+    return names[entries[-1][0]]
+
+
+def _power(node: Node) -> str:
+    if node.parents[0] is None:
+        return "PowBackward2"
+    return "PowBackward0" if not node.shapes[1] and not isinstance(_value(node, 1), np.ndarray) else "PowBackward1"
+
+
+def _value(node: Node, position: int) -> Any:
+    return None if node.values is None else node.values[position]
+
+
+def _transpose(node: Node) -> str:
+    return "PermuteBackward0" if node.params.get("axes") is None or len(node.shape) != 2 else "TransposeBackward0"
+
+
+def _extreme(node: Node) -> str:
+    return f"{node.operation.label}Backward1" if node.params.get("axis") is None else f"{node.operation.label}Backward0"
+
+
+_VARIANTS = {
+    "matmul": _matmul,
+    "sum": _reduced,
+    "mean": _reduced,
+    "getitem": _index,
+    "power": _power,
+    "transpose": _transpose,
+    "max": _extreme,
+    "min": _extreme,
+}

@@ -1,0 +1,84 @@
+"""grad and value_and_grad: the gradient of a function that returns one number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import NotScalarError
+from chainrule.tensor import Tensor
+from chainrule.transforms.trace import Trace
+
+__all__ = ["grad", "value_and_grad"]
+
+
+def value_and_grad(
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """A function that returns ``(function(*args), gradient)``.
+
+    The gradient has the shape, dtype and containers of the argument (a tuple of gradients if ``argnums`` is one).
+    With ``has_aux`` the function returns ``(value, aux)`` and the result is ``((value, aux), gradient)``.
+    Raises :class:`~chainrule.errors.NotScalarError` unless the value is one number, and
+    :class:`~chainrule.errors.DtypeError` for integer arguments.
+
+    >>> import numpy as np
+    >>> value_and_grad(lambda x: np.sum(x ** 3))(np.array([1.0, 2.0]))
+    (np.float64(9.0), array([ 3., 12.]))
+    """
+
+    @wraps(function)
+    def differentiated(*arguments: Any, **options: Any) -> Any:
+        trace = Trace(function, arguments, options, argnums, has_aux, "grad")
+        output = scalar_output(trace)
+        gradients = trace.pull([np.ones(output.value.shape, output.value.dtype)] if output is not None else [])
+        value = trace.value
+        return ((value, trace.aux) if has_aux else value), trace.regroup(gradients)
+
+    return differentiated
+
+
+def scalar_output(trace: Trace) -> Tensor | None:
+    """The one number that the function returned; None if it is a constant."""
+    if len(trace.outputs) != 1:
+        raise NotScalarError(
+            f"grad: the function returned {len(trace.outputs)} values; a gradient is of one number. Use "
+            "cr.jacobian or cr.vjp for several, or has_aux=True if the others are not to be differentiated."
+        )
+    (output,) = trace.outputs
+    if np.size(getattr(output, "value", output)) != 1:
+        raise NotScalarError(
+            f"grad: the function returned an array of shape {np.shape(getattr(output, 'value', output))}; a gradient is "
+            "of one number. Reduce it (np.sum, np.mean), or use cr.jacobian(f)(x) for all rows, or cr.vjp for vᵀJ."
+        )
+    if not isinstance(output, Tensor):
+        trace.outputs = []
+        trace.result_structure, trace.outputs = 0, [output]
+        return None if not trace.inputs else Tensor(np.asarray(output, float))
+    return output
+
+
+def grad(
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """A function that returns the gradient of ``function``, in the shape of its argument. Any order: ``grad(grad(f))``.
+
+    With ``has_aux`` the result is ``(gradient, aux)``. Errors as for `value_and_grad`.
+
+    >>> import numpy as np
+    >>> grad(lambda x: np.sum(np.sin(x)))(np.array([0.0, np.pi]))
+    array([ 1., -1.])
+    >>> float(grad(grad(lambda x: x ** 3))(2.0))
+    12.0
+    """
+    both = value_and_grad(function, argnums, has_aux)
+
+    @wraps(function)
+    def gradient(*arguments: Any, **options: Any) -> Any:
+        value, result = both(*arguments, **options)
+        return (result, value[1]) if has_aux else result
+
+    return gradient

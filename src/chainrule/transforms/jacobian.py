@@ -1,0 +1,89 @@
+"""jacobian and hessian: the derivative as a structured map, in the form that a person would write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import GradientError, NotTrackedError
+from chainrule.linear.jacobian import Jacobian
+from chainrule.program.sweep import jacobian_terms
+from chainrule.tensor import Tensor
+from chainrule.transforms.gradient import grad
+from chainrule.transforms.trace import Trace
+from chainrule.transforms.trees import unflatten
+
+__all__ = ["hessian", "jacobian", "tape_jacobian"]
+
+
+def jacobian(
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """A function that returns the :class:`~chainrule.linear.jacobian.Jacobian` of ``function``.
+
+    Its shape is out.shape + arg.shape; only the numbers that a person would write are kept (``.stored``). For nested
+    results and arguments: the containers of the result, each leaf the containers of the argument.
+
+    >>> import numpy as np
+    >>> x, W = np.array([1.0, 2.0]), np.ones((2, 3))
+    >>> J = jacobian(lambda W: x @ W)(W)                       # ∂h_i/∂W_jk = x_j δ_ik
+    >>> J.shape, J.stored, J.entries
+    ((3, 2, 3), 2, 6)
+    """
+
+    @wraps(function)
+    def differentiated(*arguments: Any, **options: Any) -> Any:
+        trace = Trace(function, arguments, options, argnums, has_aux, "jacobian")
+        rows = []
+        for output in trace.outputs:
+            shape = tuple(np.shape(getattr(output, "value", output)))
+            dtype = getattr(output, "dtype", np.dtype(float))
+            found = trace.jacobian_terms(output) if isinstance(output, Tensor) else [[] for _ in trace.inputs]
+            rows.append(
+                trace.regroup(
+                    [
+                        Jacobian(terms, shape, tuple(tensor.value.shape), np.result_type(dtype, tensor.value.dtype))
+                        for terms, tensor in zip(found, trace.inputs, strict=True)
+                    ]
+                )
+            )
+        result = unflatten(trace.result_structure, rows)
+        return (result, trace.aux) if has_aux else result
+
+    return differentiated
+
+
+def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """A function that returns the Hessian of a scalar ``function`` as a structured map, the Jacobian of its gradient.
+
+    >>> import numpy as np
+    >>> H = hessian(lambda x: np.sum(np.exp(x)))(np.zeros(4))
+    >>> H.shape, H.stored
+    ((4, 4), 4)
+    """
+    return jacobian(grad(function, argnums), argnums)
+
+
+def tape_jacobian(output: Tensor, source: Tensor) -> Jacobian:
+    """The Jacobian of one tensor with respect to another that it was computed from, read off the tape.
+
+    ``source`` may be a leaf or any intermediate tensor. Raises :class:`~chainrule.errors.NotTrackedError` if
+    either is not tracked, and :class:`~chainrule.errors.GradientError` if there is no path between them.
+
+    >>> x = Tensor(np.array([1.0, 2.0]), None, True)
+    >>> h = x * x
+    >>> tape_jacobian(np.sin(h), h).stored
+    2
+    """
+    for tensor, role in ((output, "output"), (source, "source")):
+        if not isinstance(tensor, Tensor) or tensor.vertex is None:
+            raise NotTrackedError(f"tape_jacobian: the {role} is not tracked: nothing it was computed from requires grad")
+    with np.errstate(all="ignore"):
+        found = jacobian_terms(output.vertex, [source.vertex])
+    if source.vertex not in found:
+        raise GradientError("tape_jacobian: the output does not depend on the source")
+    dtype = np.result_type(output.value.dtype, source.value.dtype)
+    return Jacobian(found[source.vertex], tuple(output.value.shape), tuple(source.value.shape), dtype)

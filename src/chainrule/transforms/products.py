@@ -1,0 +1,98 @@
+"""Products with a Jacobian that is never formed: vjp, jvp, linearize, and hvp with a Hessian."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ShapeError
+from chainrule.transforms.gradient import grad
+from chainrule.transforms.trace import Trace
+from chainrule.transforms.trees import flatten, skeleton, unflatten
+
+__all__ = ["hvp", "jvp", "linearize", "vjp"]
+
+
+def matched(tree: Any, leaves: Sequence[Any], structure: Any, what: str) -> list[Any]:
+    """The leaves of ``tree``, checked to have the structure and shapes of ``leaves``."""
+    found, shape = flatten(tree)
+    if skeleton(shape) != skeleton(structure):
+        raise ShapeError(f"{what}: expected the containers {skeleton(structure)}, got {skeleton(shape)}")
+    for given, like in zip(found, leaves, strict=True):
+        if np.shape(getattr(given, "value", given)) != np.shape(getattr(like, "value", like)):
+            raise ShapeError(
+                f"{what}: expected shape {np.shape(getattr(like, 'value', like))}, got "
+                f"{np.shape(getattr(given, 'value', given))}"
+            )
+    return found
+
+
+def vjp(function: Callable[..., Any], *arguments: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """``function(*arguments)`` and its pullback: ``pullback(v)`` is vᵀJ, one for each argument (a tuple).
+
+    ``v`` has the containers and shapes of the result. With ``has_aux`` returns (value, pullback, aux).
+
+    >>> import numpy as np
+    >>> value, pullback = vjp(lambda x: x ** 2, np.array([1.0, 2.0]))
+    >>> pullback(np.array([1.0, 10.0]))
+    (array([ 2., 40.]),)
+    """
+    trace = Trace(function, arguments, {}, range(len(arguments)), has_aux, "vjp")
+
+    def pullback(cotangent: Any) -> Any:
+        leaves = matched(cotangent, trace.outputs, trace.result_structure, "the cotangent given to a pullback")
+        return trace.regroup(trace.pull(leaves))
+
+    return (trace.value, pullback, trace.aux) if has_aux else (trace.value, pullback)
+
+
+def linearize(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Callable[..., Any]]:
+    """``function(*arguments)`` and its pushforward: ``pushforward(*tangents)`` is J·t without running the function again.
+
+    >>> import numpy as np
+    >>> value, pushforward = linearize(np.sin, np.array([0.0, 1.0]))
+    >>> pushforward(np.array([2.0, 0.0]))
+    array([2., 0.])
+    """
+    trace = Trace(function, arguments, {}, range(len(arguments)), False, "linearize")
+
+    def pushforward(*tangents: Any) -> Any:
+        if len(tangents) != len(arguments):
+            raise ShapeError(f"linearize: {len(arguments)} arguments need as many tangents, got {len(tangents)}")
+        leaves: list[Any] = []
+        start = 0
+        for tangent, structure, count in zip(tangents, trace.structures, trace.counts, strict=True):
+            leaves += matched(tangent, trace.given[start : start + count], structure, "a tangent")
+            start += count
+        return unflatten(trace.result_structure, trace.push(leaves))
+
+    return trace.value, pushforward
+
+
+def jvp(function: Callable[..., Any], arguments: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """``(function(*arguments), J·tangents)`` in forward mode.
+
+    >>> import numpy as np
+    >>> jvp(lambda x, y: x * y, (np.array([2.0, 3.0]), 10.0), (np.array([1.0, 0.0]), 1.0))
+    (array([20., 30.]), array([12.,  3.]))
+    """
+    if not isinstance(arguments, tuple | list) or not isinstance(tangents, tuple | list):
+        raise ShapeError("jvp: the arguments and the tangents are given as two tuples: jvp(f, (x,), (t,))")
+    value, pushforward = linearize(function, *arguments)
+    return value, pushforward(*tangents)
+
+
+def hvp(function: Callable[..., Any], arguments: Any, vectors: Any) -> Any:
+    """The Hessian of a scalar function times a vector, forward over reverse: ``hvp(f, (x,), (v,))`` or ``hvp(f, x, v)``.
+
+    >>> import numpy as np
+    >>> hvp(lambda x: np.sum(x ** 3), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+    """
+    single = not isinstance(arguments, tuple)
+    points = (arguments,) if single else arguments
+    tangents = (vectors,) if single else vectors
+    _, product = jvp(grad(function, argnums=tuple(range(len(points)))), points, tangents)
+    return product[0] if single else product

@@ -1,0 +1,228 @@
+"""One recorded run of a function: fresh leaves in, vertices of the result out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import AssignmentError, DtypeError, GradientError
+from chainrule.linear.term import Term
+from chainrule.ops.elementwise import identity
+from chainrule.program.node import NO_PARAMS, Node
+from chainrule.program.sweep import jacobian_terms, pullback, pushforward, schedule
+from chainrule.tape import set_enabled
+from chainrule.tensor import Tensor, check_differentiable, wrap
+from chainrule.transforms.trees import flatten, unflatten
+
+__all__ = ["Trace", "chosen", "plain_or_tensor"]
+
+
+def chosen(argnums: int | Sequence[int], arguments: Sequence[Any], name: str) -> tuple[list[int], bool]:
+    """The positions that ``argnums`` names, checked, and whether it was a single number."""
+    single = isinstance(argnums, int | np.integer)
+    positions = [argnums] if single else list(argnums)  # type: ignore[arg-type, list-item]
+    for position in positions:
+        if not isinstance(position, int | np.integer) or not -len(arguments) <= position < len(arguments):
+            raise GradientError(
+                f"{name}: argnums={argnums!r} names argument {position!r}, but the function was called with "
+                f"{len(arguments)} positional argument{'s' * (len(arguments) != 1)}."
+            )
+    return [int(position) % len(arguments) for position in positions], single  # type: ignore[arg-type]
+
+
+def fresh(value: Any, where: str) -> Tensor:
+    """A tensor at which differentiation starts; if the value is itself tracked, connected to where it came from."""
+    if isinstance(value, Tensor):
+        kind = type(value)
+        check_differentiable(np.dtype(value.value.dtype))
+        vertex = value.vertex
+        if vertex is None:
+            return kind(value.value, None, True)
+        shape = value.value.shape
+        return kind(
+            value.value, Node(identity, (vertex,), None, None, (shape,), shape, value.value.dtype, NO_PARAMS), True
+        )
+    if isinstance(value, bool | int | np.integer | np.bool_) or (
+        isinstance(value, np.ndarray) and value.dtype.kind in "iub"
+    ):
+        kind_name = value.dtype if isinstance(value, np.ndarray | np.generic) else type(value).__name__
+        raise DtypeError(
+            f"{where}: cannot differentiate with respect to integers ({kind_name}): a derivative needs real numbers. "
+            "Pass 2.0 instead of 2, or x.astype(float)."
+        )
+    array = np.asarray(value)
+    if array.dtype.kind not in "fc":
+        raise DtypeError(f"{where}: cannot differentiate with respect to {type(value).__name__} {value!r:.60}")
+    check_differentiable(array.dtype)
+    return Tensor(array, None, True)
+
+
+def plain_or_tensor(value: Any, like: Any) -> Any:
+    """A result in the user's terms: a tensor if it is still tracked or came from tensors, else an array or number."""
+    if isinstance(value, Tensor) and (value.requires_grad or isinstance(like, Tensor)):
+        return value
+    array = value.value if isinstance(value, Tensor) else value
+    return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 and not isinstance(like, np.ndarray) else array
+
+
+class Trace:
+    """``function(*arguments)`` run once, recorded from fresh leaves at the positions ``argnums``."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+        argnums: int | Sequence[int],
+        has_aux: bool,
+        name: str,
+    ) -> None:
+        self.positions, self.single = chosen(argnums, arguments, name)
+        self.given: list[Any] = []  # the leaves as the user gave them
+        self.inputs: list[Tensor] = []
+        self.structures: list[Any] = []
+        self.counts: list[int] = []
+        called = list(arguments)
+        for position in self.positions:
+            leaves, structure = flatten(arguments[position])
+            tensors = [fresh(leaf, f"{name}, argument {position}") for leaf in leaves]
+            self.given += leaves
+            self.inputs += tensors
+            self.structures.append(structure)
+            self.counts.append(len(leaves))
+            called[position] = unflatten(structure, tensors)
+        before = set_enabled(True)
+        try:
+            result = function(*called, **options)
+        except ValueError as problem:
+            if isinstance(problem.__cause__, AssignmentError):  # NumPy replaces what __float__ raised
+                raise problem.__cause__ from None
+            raise
+        finally:
+            set_enabled(before)
+        self.aux: Any = None
+        if has_aux:
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise GradientError(f"{name}: has_aux=True expects the function to return (value, aux), got {result!r:.80}")
+            result, aux = result
+            self.aux = self.released(aux)
+        self.outputs, self.result_structure = flatten(result)
+        self.tracks_other = self._tracks_other()
+
+    def _tracks_other(self) -> bool:
+        """Whether the result also depends on tracked values outside: then derivatives must be recorded themselves."""
+        roots = [output.vertex for output in self.outputs if isinstance(output, Tensor) and output.vertex is not None]
+        _, leaves = schedule(roots)
+        mine = {id(tensor) for tensor in self.inputs}
+        return any(id(leaf) not in mine for leaf in leaves)
+
+    def released(self, tree: Any) -> Any:
+        """A result of the function as the user sees it: untracked unless it depends on something outside."""
+        leaves, structure = flatten(tree)
+        return unflatten(structure, [self.show(leaf) for leaf in leaves])
+
+    def show(self, leaf: Any) -> Any:
+        """One result: without history that only concerns this trace."""
+        if not isinstance(leaf, Tensor):
+            return leaf
+        if leaf.requires_grad:
+            mine = {id(tensor) for tensor in self.inputs}
+            _, leaves = schedule([leaf.vertex])
+            if any(id(start) not in mine for start in leaves):
+                return leaf
+        if any(isinstance(value, Tensor) for value in self.given):
+            return leaf.detach()
+        return plain_or_tensor(leaf.value, None)
+
+    @property
+    def value(self) -> Any:
+        """The function's result."""
+        return self.released(unflatten(self.result_structure, self.outputs))
+
+    def regroup(self, leaves: Sequence[Any]) -> Any:
+        """One object for each leaf, in the containers of the arguments (not in a tuple for a single argnum)."""
+        trees = []
+        start = 0
+        for structure, count in zip(self.structures, self.counts, strict=True):
+            trees.append(unflatten(structure, leaves[start : start + count]))
+            start += count
+        return trees[0] if self.single else tuple(trees)
+
+    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
+        """The cotangents of the inputs, given one for each output: in full, in the inputs' shapes and dtypes."""
+        recorded = self.tracks_other or any(isinstance(c, Tensor) and c.requires_grad for c in cotangents)
+        seeds = []
+        for output, cotangent in zip(self.outputs, cotangents, strict=True):
+            if isinstance(output, Tensor) and output.vertex is not None:
+                plain = cotangent.value if isinstance(cotangent, Tensor) else cotangent
+                plain = np.asarray(plain, output.value.dtype)
+                if recorded:
+                    plain = (
+                        cotangent.astype(output.value.dtype)
+                        if isinstance(cotangent, Tensor) and cotangent.value.dtype != output.value.dtype
+                        else cotangent if isinstance(cotangent, Tensor) else Tensor(plain)
+                    )
+                seeds.append((output.vertex, plain))
+        targets = [tensor.vertex for tensor in self.inputs]
+        with np.errstate(all="ignore"):
+            arrived = self._recorded(pullback, seeds, targets) if recorded else pullback(seeds, targets)
+        return [self.full(arrived.get(tensor.vertex), tensor, given)
+                for tensor, given in zip(self.inputs, self.given, strict=True)]
+
+    def push(self, tangents: Sequence[Any]) -> list[Any]:
+        """The tangents of the outputs, given one for each input."""
+        recorded = self.tracks_other or any(isinstance(t, Tensor) and t.requires_grad for t in tangents)
+        seeds = {}
+        for tensor, tangent in zip(self.inputs, tangents, strict=True):
+            if recorded:
+                seeds[tensor.vertex] = tangent if isinstance(tangent, Tensor) else Tensor(np.asarray(tangent, tensor.value.dtype))
+            else:
+                plain = tangent.value if isinstance(tangent, Tensor) else tangent
+                seeds[tensor.vertex] = np.asarray(plain, tensor.value.dtype)
+        roots = [output.vertex for output in self.outputs if isinstance(output, Tensor) and output.vertex is not None]
+        with np.errstate(all="ignore"):
+            arrived = self._recorded(pushforward, seeds, roots) if recorded else pushforward(seeds, roots)
+        like = self.given[0] if self.given else None
+        results = []
+        for output in self.outputs:
+            vertex = output.vertex if isinstance(output, Tensor) else None
+            results.append(self.full(None if vertex is None else arrived.get(vertex), output, like))
+        return results
+
+    @staticmethod
+    def _recorded(sweep: Callable[..., Any], *arguments: Any) -> Any:
+        before = set_enabled(True)
+        try:
+            return sweep(*arguments, wrap=wrap)
+        finally:
+            set_enabled(before)
+
+    def full(self, found: Any, of: Any, like: Any) -> Any:
+        """A cotangent or tangent in the shape of ``of``, with zeros where nothing arrived, in the user's terms."""
+        shape = np.shape(of.value) if isinstance(of, Tensor) else np.shape(of)
+        dtype = of.value.dtype if isinstance(of, Tensor) else np.asarray(of).dtype
+        if found is None:
+            found = np.zeros(shape, dtype)
+        elif isinstance(found, Tensor):
+            if found.value.shape != shape:
+                found = np.broadcast_to(found, shape)
+            return plain_or_tensor(found, like)
+        elif found.shape != shape or found.base is not None:
+            found = np.broadcast_to(found, shape).copy()
+        if isinstance(like, Tensor):
+            return type(like)(found, None)
+        return plain_or_tensor(found, like)
+
+    def jacobian_terms(self, output: Tensor) -> list[list[Term]]:
+        """The Jacobian of one output with respect to each input, as terms."""
+        targets = [tensor.vertex for tensor in self.inputs]
+        if output.vertex is None:
+            return [[] for _ in targets]
+        with np.errstate(all="ignore"):
+            if self.tracks_other:
+                arrived = self._recorded(jacobian_terms, output.vertex, targets)
+            else:
+                arrived = jacobian_terms(output.vertex, targets)
+        return [arrived.get(target, []) for target in targets]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.linear.apply import pull, push
-from chainrule.op import OPERATIONS, Constant, Diagonal, Operation, Sample
+from chainrule.op import OPERATIONS, Constant, Diagonal, Operation, Sample, Undefined
 from chainrule.program.node import Node
 from chainrule.tape import make_node
 
@@ -65,7 +66,11 @@ def samples_of(operation: Operation) -> list[Sample]:
 
 def differentiable_operations() -> Iterator[Operation]:
     """The operations that have a derivative."""
-    return (operation for operation in OPERATIONS.values() if operation.differentiable)
+    return (
+        operation
+        for operation in OPERATIONS.values()
+        if operation.differentiable and not isinstance(operation.rule(0), Undefined)
+    )
 
 
 def call(operation: Operation, arguments: Sequence[Any], params: dict[str, Any]) -> tuple[Any, Node, list[int]]:
@@ -126,9 +131,10 @@ def numeric(function: Any, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         first, second = (4 * fine - coarse) / 3, (4 * finer - fine) / 3
         columns[:, column] = ((16 * second - first) / 15).ravel()
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)  # the imaginary part was dropped
                 exact = np.asarray(function(x + 1e-30j * step)).imag / 1e-30
-        except (TypeError, ValueError, np.linalg.LinAlgError):
+        except (TypeError, ValueError, np.linalg.LinAlgError, np.exceptions.ComplexWarning):
             continue
         if exact.shape == base.shape and np.allclose(exact.ravel(), columns[:, column], rtol=1e-7, atol=1e-8):
             columns[:, column] = exact.ravel()

@@ -20,18 +20,6 @@ def modules() -> list[str]:
     return [".".join(path.parts).removesuffix(".__init__") for path in paths if path.name != "__main__"]
 
 
-def stray_names(module: types.ModuleType) -> set[str]:
-    """The names that a module shows without an underscore, is the home of, and does not list in ``__all__``."""
-    return {
-        name
-        for name, value in vars(module).items()
-        if not name.startswith("_")
-        and (inspect.isclass(value) or inspect.isfunction(value))
-        and value.__module__ == module.__name__
-        and name not in module.__all__
-    }
-
-
 @pytest.mark.parametrize("name", modules())
 def test_every_listed_name_can_be_imported(name: str) -> None:
     module = importlib.import_module(name)
@@ -57,8 +45,3 @@ def test_every_public_name_is_documented(name: str) -> None:
         described = (inspect.isfunction(member) or isinstance(member, property) for member in own.values())
         bare = [e for (e, m), said in zip(own.items(), described, strict=True) if said and not inspect.getdoc(m)]
         assert bare == [], f"{name} has members without a docstring"
-
-
-@pytest.mark.parametrize("name", [entry for entry in modules() if hasattr(importlib.import_module(entry), "__all__")])
-def test_a_module_lists_all_that_it_defines(name: str) -> None:
-    assert stray_names(importlib.import_module(name)) == set()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from chainrule.errors import NoDerivativeError
+from chainrule.errors import NoDerivativeError
 from chainrule.linear.term import Pattern, Term, diagonal, pattern
 
 __all__ = [
@@ -27,11 +28,13 @@ __all__ = [
     "Rule",
     "Sample",
     "Structural",
+    "Undefined",
     "broadcast",
     "constant",
     "define",
     "elementwise",
     "implements",
+    "undefined",
 ]
 
 ALL = object()  # every argument is needed
@@ -194,18 +197,20 @@ class General(Rule):
 
 
 class Constant(Rule):
-    """The result does not depend on this argument in a way that has a derivative: zero everywhere it exists.
+    """Nothing flows to this argument: the derivative is zero wherever it exists, or the argument is no number."""
 
-    With ``reason`` given the derivative is undefined, and asking for it is an error that says why.
-    """
+    def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        return ()
 
-    def __init__(self, reason: str | None = None) -> None:
+
+class Undefined(Rule):
+    """There is no derivative with respect to this argument; asking for it is an error that says why."""
+
+    def __init__(self, reason: str) -> None:
         self.reason = reason
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
-        if self.reason is not None:
-            raise NoDerivativeError(self.reason)
-        return ()
+        raise NoDerivativeError(self.reason)
 
 
 class Operation:
@@ -250,9 +255,7 @@ class Operation:
         self.companion: Any = None
         self._rule_of = rules if callable(rules) else None
         self.rules: dict[int, Rule] = {} if callable(rules) else dict(enumerate(rules))
-        self.differentiable = callable(rules) or any(
-            not isinstance(rule, Constant) or rule.reason is not None for rule in rules
-        )
+        self.differentiable = callable(rules) or any(not isinstance(rule, Constant) for rule in rules)
         self.keeps: dict[int, tuple[bool, Any]] = {}
 
     def rule(self, position: int) -> Rule:
@@ -263,11 +266,13 @@ class Operation:
             found = self.rules[position] = self._rule_of(position)
         return found
 
-    def needed(self, mask: int, arity: int) -> tuple[bool, Any]:
+    def needed(self, mask: int) -> tuple[bool, Any]:
         """Whether the result, and which arguments (ALL, or None of them), differentiating the tracked ones needs.
 
-        Bit k of ``mask`` says that argument k is tracked; the answer is kept in ``keeps``.
+        Bit k of ``mask`` says that argument k is tracked, and its highest bit says how many arguments there are; the
+        answer is kept in ``keeps``.
         """
+        arity = mask.bit_length() - 1
         needs: set[int] = set()
         for position in range(arity):
             if mask >> position & 1:
@@ -366,11 +371,16 @@ def elementwise(
     return made
 
 
-def constant(function: Any, arity: int, *, name: str | None = None, reason: str | None = None) -> Operation:
-    """Define an elementwise operation whose derivative is zero wherever it exists."""
-    arguments = _NAMES[arity]
-    rules = [Constant(reason)] * arity
-    return define(name or function.__name__, function, *rules, arguments=arguments, numpy=function)
+def constant(function: Any, arity: int) -> Operation:
+    """Define an elementwise operation whose results (truth values, integers) have no derivative."""
+    rules = [Constant()] * arity
+    return define(function.__name__, function, *rules, arguments=_NAMES[arity], numpy=function)
+
+
+def undefined(function: Any, arity: int, reason: str) -> Operation:
+    """Define an elementwise operation that cannot be differentiated: trying to is an error that says why."""
+    rules = [Undefined(f"{function.__name__}: {reason}")] * arity
+    return define(function.__name__, function, *rules, arguments=_NAMES[arity], numpy=function)
 
 
 def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -72,7 +72,12 @@ _REDUCTIONS = {
     np.logical_and: np.all,
     np.logical_or: np.any,
 }
-_ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
+_ACCUMULATIONS = {
+    np.add: np.cumsum,
+    np.multiply: np.cumprod,
+    np.maximum: np.maximum.accumulate,
+    np.minimum: np.minimum.accumulate,
+}
 
 
 def without_rule(function: Any, arguments: Any, options: Any) -> Any:

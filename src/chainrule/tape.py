@@ -125,11 +125,11 @@ def make_node(
     params: Mapping[str, Any],
 ) -> Node:
     """A node that keeps only what the rules of its tracked arguments need."""
-    mask = 0
+    mask = 1 << len(parents)
     for position, parent in enumerate(parents):
         if parent is not None:
             mask |= 1 << position
-    keeps_out, kept = operation.keeps.get(mask) or operation.needed(mask, len(parents))
+    keeps_out, kept = operation.keeps.get(mask) or operation.needed(mask)
     if kept is ALL:
         kept = values if type(values) is tuple else tuple(values)
     elif kept is not None:
@@ -182,7 +182,8 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
         out = np.asarray(out)
     dtype = out.dtype
     if mask and _mode.enabled and operation.differentiable and dtype.kind in "fc":
-        keeps_out, kept = operation.keeps.get(mask) or operation.needed(mask, len(parents))
+        mask |= bit
+        keeps_out, kept = operation.keeps.get(mask) or operation.needed(mask)
         if kept is ALL:
             kept = values
         elif kept is not None:

@@ -57,9 +57,8 @@ def test_the_algebra_is_that_of_matrices(data: st.DataObject) -> None:
     np.testing.assert_allclose((a @ b).dense(), np.tensordot(dense_a, dense_b, len(y)), atol=1e-10)
     np.testing.assert_allclose((b + c).dense(), dense_b + dense_c, atol=1e-12)
     np.testing.assert_allclose((b - 3 * c / 2).dense(), dense_b - 1.5 * dense_c, atol=1e-12)
-    np.testing.assert_allclose(((a @ b).T @ a).dense() if y == z else (a @ b).T.T.dense(),
-                               np.tensordot(np.moveaxis(np.tensordot(dense_a, dense_b, len(y)), range(len(z)), range(-len(z), 0)), dense_a, len(z))
-                               if y == z else np.tensordot(dense_a, dense_b, len(y)), atol=1e-9)  # fmt: skip
+    flipped = np.moveaxis(dense_b, range(len(y)), range(-len(y), 0)) if y else dense_b
+    np.testing.assert_allclose((b.T @ c).dense(), np.tensordot(flipped, dense_c, len(y)), atol=1e-10)
 
 
 @given(st.data())
@@ -125,13 +124,12 @@ def test_sums_are_said_in_words() -> None:
     n = 5
     upper = of(whole([n - 1], [Axis(n, (0,), (1,))], [Axis(n, (0,), (1,), 1)], [(0,)]))
     middle = of(whole([n], [0], [0], [(0,)]))
-    assert (upper + middle + upper.T).structure == "tridiagonal, 3 terms, 13 stored of 25 entries"
+    assert (upper + middle + upper.T).structure == "tridiagonal, 3 terms, 9 stored of 25 entries"
     assert (upper + middle).structure == "upper bidiagonal, 2 terms, 9 stored of 25 entries"
     outer = of(whole([n, n], [0], [1], [(0,), (1,)]))
     other = of(whole([n, n], [0], [1], [(0,), (1,)]))
     assert (middle + outer).structure == "diagonal + rank one, 15 stored of 25 entries"
     assert (middle + outer + other).structure == "diagonal + rank 2, 25 stored of 25 entries"
-    assert (middle - middle).structure == "diagonal, 5 stored of 25 entries"
     assert (Jacobian.identity((3,)) - Jacobian.identity((3,))).structure == "zero, 0 stored of 9 entries"
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
 import numpy as np
 
 from chainrule.check.compare import Truth
 
-__all__ = ["Backend", "Observer"]
+__all__ = ["Backend", "Observer", "note_derivatives", "replace_while"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # An operation happened: its name, its arguments, its result. Reading `x.grad` is the operation "grad" of x; a backward
@@ -49,3 +50,47 @@ class Backend(Protocol):
 
     def loss(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
         """Per unit of eps, what computing this gradient can lose; None when it is not known."""
+
+
+def replace_while(undo: ExitStack, owner: Any, name: str, changed: Any) -> None:
+    """Set an attribute for as long as ``undo`` is open."""
+    undo.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, changed)
+
+
+def note_derivatives(undo: ExitStack, observer: Observer, functional: Any, func: Any) -> None:
+    """Have what PyTorch's two modules of differentiating functions return noted as gradients.
+
+    ``functional`` holds functions that return derivatives, ``func`` transforms that return such functions.
+    """
+    for name in ("jacobian", "hessian", "vjp", "jvp", "hvp", "vhp"):
+        if hasattr(functional, name):
+            replace_while(undo, functional, name, noted(observer, getattr(functional, name)))
+    for name in ("grad", "grad_and_value", "jacrev", "jacfwd", "hessian"):
+        if hasattr(func, name):
+            replace_while(undo, func, name, _makes_noted(observer, getattr(func, name)))
+    for name in ("vjp", "jvp"):
+        if hasattr(func, name):
+            replace_while(undo, func, name, noted(observer, getattr(func, name)))
+
+
+def noted(observer: Observer, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function; each result is a derivative, or a value and a derivative, or a value and a pullback."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if isinstance(result, tuple) and len(result) > 1 and callable(result[1]) and not hasattr(result[1], "shape"):
+            return (result[0], noted(observer, result[1]), *result[2:])
+        observer("derivative", args, result)
+        return result
+
+    return called
+
+
+def _makes_noted(observer: Observer, transform: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(transform)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return noted(observer, transform(*args, **kwargs))
+
+    return called

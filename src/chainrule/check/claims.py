@@ -489,13 +489,13 @@ class Watcher:
             truth = self._contracted(backend, truth, cotangent)
             if not self._plausible(named.found, truth) or (named.provenance.random and not explicit):
                 return None
-        weigh = functools.partial(judge_form, named.found, layouts=True) if explicit else functools.partial(judge, named.found)
+        weigh = functools.partial(judge_form if explicit else judge, named.found)
         judgement = weigh(truth)
         if judgement.verdict != EXACT and int(np.prod(truth.rows, dtype=np.int64)) == 1:
             loss = backend.loss(output, cotangent, argument)
             if loss is not None:
                 judgement = weigh(replace(truth, loss=loss.reshape(truth.value.shape)))
-        return replace(judgement, message=judgement.message, details=judgement.details | {"derivative": text})
+        return replace(judgement, details=judgement.details | {"derivative": text})
 
     def _contracted(self, backend: Backend, truth: Truth, cotangent: Any) -> Truth:
         """The gradient that `backward(cotangent)` gives: vᵀJ."""

@@ -180,7 +180,7 @@ def _judge_elements(claimed: Value, truth: Truth) -> Judgement:
     units = float(np.max(off)) / (max(claimed.eps, truth.value.eps) * largest)
     told = f"largest difference {_number(float(np.max(off)))}"
     if claimed.slack == 0.0:
-        told += f", {_number(units)} units in the last place of the largest element"
+        told += f", {_number(units)} units in the last place"
     elif float(np.max(off)) > SAFETY * max(claimed.eps, truth.value.eps) * largest:
         told += f", {claimed.reason}"
     return Judgement(ROUNDED, told, "rounding", {"difference": float(np.max(off)), "units": units})

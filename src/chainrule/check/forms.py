@@ -40,11 +40,11 @@ class Pattern:
         return int(np.prod(self.lengths, dtype=np.int64))
 
 
-def judge_form(claimed: Value, truth: Truth, *, layouts: bool = True) -> Judgement:
+def judge_form(claimed: Value, truth: Truth) -> Judgement:
     """Judge a claim against a Jacobian, or a gradient, in whichever of the usual forms it is written.
 
-    ``layouts`` allows the transposed layout of a gradient, with the derivative's axes before the function's, as people
-    do who write derivatives as rows. Axes of length 1 in the rows are dropped: a loss of shape (1,) is a number.
+    The transposed layout of a gradient that is not square is one of them: some people write derivatives as rows. Axes of
+    length 1 in the rows are dropped: a loss of shape (1,) is a number.
 
     >>> x = np.array([1.0, 2.0])
     >>> jacobian = np.einsum("j,ik->ijk", x, np.eye(3))
@@ -55,21 +55,20 @@ def judge_form(claimed: Value, truth: Truth, *, layouts: bool = True) -> Judgeme
     >>> judge_form(replace(kept, array=x), truth).message
     'the 2 different entries on the delta, 6 of 18: equal to the last bit'
     """
-    rows, columns = truth.rows, truth.columns
     whole = judge(claimed, truth)
     if whole.ok or truth.value.array.size == 0 or np.isnan(truth.value.array).any():
         return whole
     if not claimed.shaped and truth.value.array.size == 1:
         return whole
     found: list[Judgement] = []
-    for form, candidate, expected in _forms(claimed, truth, layouts):
+    for form, candidate, expected in _forms(claimed, truth):
         judgement = judge(candidate, expected)
         if judgement.ok:
             return _name(judgement, form)
         if judgement.verdict == WRONG and candidate.shape == expected.value.shape and candidate.shaped:
             found.append(_name(judgement, form))
-    if int(np.prod(rows, dtype=np.int64)) == 1:
-        return whole  # a gradient: its own shape is what to compare with
+    if int(np.prod(truth.rows, dtype=np.int64)) == 1:
+        return judge(claimed, _reshape(truth, truth.columns, (), truth.columns))
     if whole.verdict == SHAPE:
         return _accept_layout(whole)
     return _diagonal_only(claimed, truth) or (found[0] if found else whole)
@@ -100,25 +99,25 @@ def _accept_layout(judgement: Judgement) -> Judgement:
     return replace(judgement, message=f"as a Jacobian, {judgement.message}")
 
 
-def _forms(claimed: Value, truth: Truth, layouts: bool) -> Iterator[tuple[str, Value, Truth]]:
+def _forms(claimed: Value, truth: Truth) -> Iterator[tuple[str, Value, Truth]]:
     """Each form, as its name, the claim brought into it, and what it should then be; likely forms first."""
     rows, columns = truth.rows, truth.columns
     count_rows, count_columns = (int(np.prod(shape, dtype=np.int64)) for shape in (rows, columns))
     if count_rows == 1:
         gradient = _reshape(truth, columns, (), columns)
         yield "", claimed, gradient
-        if layouts and len(columns) == 2 and columns[0] != columns[1] and claimed.shape == columns[::-1]:
+        if len(columns) == 2 and columns[0] != columns[1] and claimed.shape == columns[::-1]:
             yield "in the transposed layout", replace(claimed, array=claimed.array.T), gradient
-        if layouts and len(columns) == 1 and claimed.shape == (1, *columns):
+        if len(columns) == 1 and claimed.shape == (1, *columns):
             yield "as a row", replace(claimed, array=claimed.array[0]), gradient
         return
     flat = _reshape(truth, (count_rows, count_columns), (count_rows,), (count_columns,))
     if claimed.shaped and claimed.shape == flat.value.shape:
         yield "the Jacobian as a matrix", claimed, flat
-    if layouts and claimed.shaped and claimed.shape == (*columns, *rows):
+    if claimed.shaped and claimed.shape == (*columns, *rows):
         order = (*range(len(columns), len(columns) + len(rows)), *range(len(columns)))
         yield "in the transposed layout", replace(claimed, array=claimed.array.transpose(order)), truth
-    yield from _compact(claimed, truth, layouts)
+    yield from _compact(claimed, truth)
     yield from _sums(claimed, truth)
 
 
@@ -130,7 +129,7 @@ def _reshape(truth: Truth, shape: tuple[int, ...], rows: tuple[int, ...], column
     return Truth(value, rows, columns, loss, truth.structure)
 
 
-def _compact(claimed: Value, truth: Truth, layouts: bool) -> Iterator[tuple[str, Value, Truth]]:
+def _compact(claimed: Value, truth: Truth) -> Iterator[tuple[str, Value, Truth]]:
     """Compact forms on the finest delta patterns of the Jacobian."""
     total = truth.value.array.size
     for pattern in _patterns(truth):
@@ -140,8 +139,6 @@ def _compact(claimed: Value, truth: Truth, layouts: bool) -> Iterator[tuple[str,
         diagonal = len(pattern.lengths) == len(truth.rows) == len(truth.columns)
         for order in itertools.permutations(range(len(pattern.lengths)), claimed.array.ndim):
             if tuple(pattern.lengths[label] for label in order) != claimed.shape and claimed.shape != ():
-                continue
-            if order and len(order) == len(pattern.lengths) and order != own and not layouts:
                 continue
             shape = [1] * len(pattern.lengths)
             for label in order:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.backend import Observer
+from chainrule.check.backend import Observer, replace_while
 from chainrule.check.compare import Truth, Value
 from chainrule.errors import ChainruleError
 from chainrule.linear.apply import pull
@@ -96,8 +96,8 @@ class Tape:
             finally:
                 node.released = released
 
-        replace(undo, Node, "release", release)
-        replace(undo, Node, "saved", read)
+        replace_while(undo, Node, "release", release)
+        replace_while(undo, Node, "saved", read)
 
     def _notice_backward(self, undo: contextlib.ExitStack, observer: Observer) -> None:
         backward = Tensor.backward
@@ -106,7 +106,7 @@ class Tape:
             backward(tensor, gradient, *args, **kwargs)
             observer("backward", (tensor, gradient), None)
 
-        replace(undo, Tensor, "backward", noticed)
+        replace_while(undo, Tensor, "backward", noticed)
 
     @contextlib.contextmanager
     def _aside(self) -> Iterator[None]:
@@ -207,12 +207,6 @@ class Tape:
             total += np.abs(np.asarray(moved, dtype=np.float64)) ** 2
         moved_by: Array = np.sqrt(total / PROBES)
         return moved_by
-
-
-def replace(undo: contextlib.ExitStack, owner: Any, name: str, changed: Any) -> None:
-    """Set an attribute for as long as ``undo`` is open."""
-    undo.callback(setattr, owner, name, getattr(owner, name))
-    setattr(owner, name, changed)
 
 
 def _absolute(term: Term) -> Term | None:

@@ -28,6 +28,7 @@ from chainrule.check.source import HOOK, instrument
 from chainrule.check.tape import Tape
 from chainrule.cli.cells import Outcome, run_cell
 from chainrule.cli.notebook import Cell
+from chainrule.cli.standin import StandIn
 from chainrule.errors import CellTimeoutError, ChainruleError
 from chainrule.interop.pytorch import PyTorch
 
@@ -147,7 +148,7 @@ def _backends(task: Task) -> list[Backend]:
     if task.torch == "torch":
         return [Tape(), PyTorch()]
     facade.install()
-    return [Tape(facade.manual_seed)]
+    return [StandIn()]
 
 
 def _namespace() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.backend import Observer
+from chainrule.check.backend import Observer, note_derivatives, replace_while
 from chainrule.check.compare import Truth, Value
 
 __all__ = ["PyTorch"]
@@ -140,31 +140,8 @@ class PyTorch:
             for root, cotangent in zip(roots, cotangents, strict=True):
                 root.backward(cotangent, *args, **kwargs)
 
-        changes: list[tuple[Any, str, Any]] = [(autograd, "backward", backward)]
-        for module, names in (
-            (autograd.functional, ("jacobian", "hessian", "vjp", "jvp", "hvp", "vhp")),
-            (self.torch.func, ("grad", "grad_and_value", "jacrev", "jacfwd", "hessian", "vjp", "jvp")),
-        ):
-            direct = module is autograd.functional
-            changes += [(module, name, self._noted(observer, getattr(module, name), direct)) for name in names]
-        for module, name, changed in changes:
-            undo.callback(setattr, module, name, getattr(module, name))
-            setattr(module, name, changed)
-
-    def _noted(self, observer: Observer, function: Callable[..., Any], direct: bool) -> Callable[..., Any]:
-        """Have the result of a differentiating function (or of the function that it returns) noted as a gradient."""
-
-        def noted(*args: Any, **kwargs: Any) -> Any:
-            result = function(*args, **kwargs)
-            if direct:
-                observer("derivative", args, result)
-                return result
-            if isinstance(result, tuple):
-                observer("derivative", args, result[1:])
-                return result
-            return self._noted(observer, result, True)
-
-        return noted
+        replace_while(undo, autograd, "backward", backward)
+        note_derivatives(undo, observer, autograd.functional, self.torch.func)
 
     def _backward(
         self,

@@ -104,6 +104,8 @@ def _kind(p: Pattern) -> str:
         return "known by its products only"
     carried = {label for factor in p.factors for label in factor.labels}
     if any([axis.table >= 0 for axis in p.row + p.column]):
+        if len(p.sizes) == 1 and len(p.tables) == len(p.row) + len(p.column):
+            return "sparse, entry by entry"
         return "entries at index tables" if carried else "selection by index tables"
     axes = [axis.labels for axis in p.row + p.column]
     in_place = all([p.is_bare(axis) for axis in p.row + p.column])
@@ -118,7 +120,7 @@ def _kind(p: Pattern) -> str:
         return _one(parts[0], p)
     if names == ["x", "xᵀ"] or names in (["1", "xᵀ"], ["1ᵀ", "x"]):
         return "rank one"
-    if names == ["1", "1ᵀ"]:
+    if set(names) <= {"1", "1ᵀ"}:
         return "constant"
     ordered = _ordered(parts, p)
     letters = iter("ABCDEFGHKLMNPQRSTUVWXYZ")  # a letter for each matrix

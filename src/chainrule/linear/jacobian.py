@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -139,6 +139,10 @@ class Jacobian:
         return vector
 
     # -------------------------------------------------------------------------------------------------------- algebra
+    @overload
+    def __matmul__(self, other: Jacobian) -> Jacobian: ...
+    @overload
+    def __matmul__(self, other: Any) -> Any: ...
     def __matmul__(self, other: Any) -> Any:
         if not isinstance(other, Jacobian):
             return self.apply(other)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.linear.fold import fold
 from chainrule.linear.term import Factor, Pattern, Term, pattern
 
 __all__ = ["merge"]
@@ -99,7 +100,8 @@ def merge(terms: Iterable[Term]) -> list[Term]:
     """The same sum of terms with fewer of them.
 
     Terms of the same structure that differ in a single factor add that factor (numbers in front are factors too);
-    a diagonal takes in a diagonal that is constant along some of its labels.
+    a diagonal takes in a diagonal that is constant along some of its labels; very many small terms are folded into
+    one that lists its entries (:mod:`chainrule.linear.fold`).
 
     >>> p, _ = pattern([2], [0], [0], [(0,)])
     >>> (term,) = merge([Term(p, (np.array([1.0, 2.0]),)), Term(p, (np.array([5.0, 5.0]),))])
@@ -122,7 +124,7 @@ def merge(terms: Iterable[Term]) -> list[Term]:
     sums = [entry for group in groups.values() for entry in group]
     if len(sums) > 1:
         sums = _absorbed(sums)
-    return [term for term in [entry.term() for entry in sums] if term is not None]
+    return fold([term for term in [entry.term() for entry in sums] if term is not None])
 
 
 def _absorbed(sums: list[_Sum]) -> list[_Sum]:

@@ -1,11 +1,14 @@
 """The operations: one file for each family, one rule for each operation."""
 
 from chainrule.ops import (
+    accumulate,
+    calculus,
     contract,
     custom,
     decompose,
     determinant,
     elementwise,
+    facts,
     index,
     join,
     linalg,
@@ -21,11 +24,14 @@ from chainrule.ops import (
 )
 
 __all__ = [
+    "accumulate",
+    "calculus",
     "contract",
     "custom",
     "decompose",
     "determinant",
     "elementwise",
+    "facts",
     "index",
     "join",
     "linalg",

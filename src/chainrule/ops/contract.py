@@ -335,6 +335,12 @@ def explicit(subscripts: str, ranks: tuple[int, ...]) -> str:
             f"np.einsum: {subscripts!r} has axes in ... that the output does not name: write ... in the output as well, "
             "and sum over them afterwards."
         )
+    for letter in output:
+        if letter not in letters or output.count(letter) > 1:
+            raise ShapeError(
+                f"np.einsum: {subscripts!r}: the output's {letter!r} is "
+                f"{'given twice' if letter in letters else 'in no operand'}. Name axes of the operands, each once."
+            )
     return f"{','.join(parts)}->{output}"
 
 
@@ -343,13 +349,10 @@ def parsed(subscripts: str) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...
     """The labels of explicit subscripts, as numbers."""
     inputs, _, output = subscripts.partition("->")
     number = {letter: k for k, letter in enumerate(dict.fromkeys(inputs.replace(",", "")))}
-    try:
-        return (
-            tuple([tuple([number[letter] for letter in part]) for part in inputs.split(",")]),
-            tuple([number[letter] for letter in output]),
-        )
-    except KeyError as problem:
-        raise ShapeError(f"np.einsum: {subscripts!r}: no operand has the output's {problem.args[0]!r}.") from None
+    return (
+        tuple([tuple([number[letter] for letter in part]) for part in inputs.split(",")]),
+        tuple([number[letter] for letter in output]),
+    )
 
 
 def einsum_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:

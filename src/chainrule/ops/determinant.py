@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.linear.term import Pattern, Term, pattern
-from chainrule.op import Call, Constant, General, Product, Sample, cached_by_call, define, implements
+from chainrule.op import Call, Constant, General, Product, Sample, Undefined, cached_by_call, define, implements
 from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
 from chainrule.ops.options import plain, shape_of
 from chainrule.ops.product import LeaveTwoOut, leave_one_out
@@ -112,7 +112,7 @@ det = define(
 singular_parts = define(
     "singular_parts",
     lambda a: parts_forward(a),
-    Constant("the third derivative of a determinant at a matrix without inverse is not available"),
+    Undefined("the third derivative of a determinant at a matrix without inverse is not available"),
     arguments=("a",),
 )
 
@@ -140,11 +140,16 @@ def cofactors_forward(a: Any) -> Any:
     return np.matmul(left * leave_one_out(values)[..., None, :], np.swapaxes(right, -1, -2))
 
 
-def cofactor_terms(call: Call, position: int, a: Any) -> list[Term]:
-    """∂C[i,j]/∂A[k,l] = Σ_{a,b} P[a,b] (U[i,a] V[j,a] U[k,b] V[l,b] − U[i,a] V[j,b] U[k,b] V[l,a]).
+def cofactor_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
+    """∂C[i,j]/∂A[k,l] = (C[i,j] C[k,l] − C[i,l] C[k,j]) / det A; without an inverse, by singular values.
 
-    P[a,b] = Π_{c≠a,b} σ_c for a ≠ b, else 0.
+    Then it is Σ_{a,b} P[a,b] (U[i,a] V[j,a] U[k,b] V[l,b] − U[i,a] V[j,b] U[k,b] V[l,a]), P[a,b] = Π_{c≠a,b} σ_c for
+    a ≠ b, else 0.
     """
+    if has_good_inverse(plain(a)):
+        straight, swapped = cached_by_call(_cofactor_pairs, call, position, lambda: cofactor_pairs(call))
+        share = 1 / det(a)
+        return [Term(straight, (out, out, share)), Term(swapped, (out, out, share, -1.0))]
     shape = call.shapes[0]
     batch, i, j, k, l = matrix_labels(len(shape))
     first, second, n = l + 1, l + 2, shape[-1]
@@ -165,12 +170,22 @@ def cofactor_terms(call: Call, position: int, a: Any) -> list[Term]:
     ]
 
 
+def cofactor_pairs(call: Call) -> tuple[Pattern, Pattern]:
+    """Row (i, j), column (k, l): factors C(i, j), C(k, l), 1/det; and C(i, l), C(k, j), 1/det, −1."""
+    shape = call.shapes[0]
+    batch, i, j, k, l = matrix_labels(len(shape))
+    sizes, row, column = [*shape, shape[-1], shape[-1]], [*batch, i, j], [*batch, k, l]
+    straight = pattern(sizes, row, column, [[*batch, i, j], [*batch, k, l], batch])[0]
+    return straight, pattern(sizes, row, column, [[*batch, i, l], [*batch, k, j], batch, []])[0]
+
+
+_cofactor_pairs: dict[Any, tuple[Pattern, Pattern]] = {}
 _change_patterns: dict[Any, tuple[Pattern, Pattern]] = {}
 
 cofactors = define(
     "cofactors",
     cofactors_forward,
-    General(cofactor_terms, ("a",), ("a",)),
+    General(cofactor_terms, ("out", "a"), ("a",)),
     arguments=("a",),
-    samples=[Sample((MATRIX,)), Sample((SINGULAR,)), Sample((MATRICES,)), Sample((np.array([[2.0]]),))],
+    samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[2.0]]),))],
 )

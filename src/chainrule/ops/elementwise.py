@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear.term import Term
-from chainrule.op import REGISTRY, Constant, Diagonal, Structural, constant, define, elementwise, implements
+from chainrule.op import REGISTRY, Constant, Diagonal, Sample, Structural, constant, define, elementwise, implements, undefined
 
 LN2 = float(np.log(2.0))
 LN10 = float(np.log(10.0))
@@ -138,7 +138,15 @@ copysign = elementwise(
     np.copysign, lambda out, a: np.sign(a) * np.sign(out), 0, domain=POSITIVE
 )
 heaviside = elementwise(np.heaviside, 0, lambda out, a: indicator(a == 0, out))
-ldexp = elementwise(np.ldexp, lambda out, b: indicator(out == out, out) * np.exp2(b), 0, domain=POSITIVE)
+ldexp = define(
+    "ldexp",
+    np.ldexp,
+    Diagonal(lambda out, b: np.exp2(b).astype(out.dtype), ("a", "b")),
+    Constant(),
+    arguments=("a", "b"),
+    numpy=np.ldexp,
+    samples=[Sample(((3,), np.array([0, 2, -1]))), Sample(((2, 3), np.array(1)))],
+)
 relu = elementwise(
     lambda x: np.maximum(x, 0), lambda out: indicator(out > 0, out), name="relu", domain=POSITIVE, choice=True
 )
@@ -181,6 +189,7 @@ astype = define(
     lambda x, dtype: x.astype(dtype),
     Structural(lambda call, position: [_identity(call.shape)]),
     label="ToCopy",
+    samples=[Sample(((2, 3),), {"dtype": np.dtype(float)})],
 )
 
 
@@ -208,8 +217,8 @@ for _function in (np.logical_not, np.isfinite, np.isinf, np.isnan, np.signbit, n
     constant(_function, 1)
 
 UNDEFINED = "it steps between neighbouring floating-point numbers and has no derivative"
-constant(np.spacing, 1, reason=UNDEFINED)
-constant(np.nextafter, 2, reason=UNDEFINED)
+undefined(np.spacing, 1, UNDEFINED)
+undefined(np.nextafter, 2, UNDEFINED)
 
 
 # ufuncs of several results, and functions made of the above

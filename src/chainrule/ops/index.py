@@ -32,12 +32,11 @@ from chainrule.ops.region import (
     outside_arrays,
     parse_index,
     placed,
-    plain,
     tabled_identity,
     taken,
 )
 
-__all__ = ["build_index", "getitem", "overwrite", "overwrite_flat", "parse_index", "plain", "scatter_add"]
+__all__ = ["build_index", "getitem", "overwrite", "overwrite_flat", "parse_index", "scatter_add"]
 
 # --- reading ---
 

@@ -1,8 +1,8 @@
 """Arrays put together and taken apart: concatenate, stack, pad, split; each part is a run of the result.
 
-    z = concatenate(x, y)      ∂z[i]/∂x[i] = 1,  ∂z[i+n]/∂y[i] = 1
-    z = stack(x, y)            ∂z[k,i]/∂(part k)[i] = 1
-    z = pad(x, a zeros)        ∂z[i+a]/∂x[i] = 1
+z = concatenate(x, y)      ∂z[i]/∂x[i] = 1,  ∂z[i+n]/∂y[i] = 1
+z = stack(x, y)            ∂z[k,i]/∂(part k)[i] = 1
+z = pad(x, a zeros)        ∂z[i+a]/∂x[i] = 1
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from chainrule.errors import NoRuleError
 from chainrule.linear.term import Axis, Term, affine, constant, pattern
 from chainrule.op import Call, Sample, Structural, define, implements
 from chainrule.ops.index import getitem
-from chainrule.ops.reduce import refuse_out
-from chainrule.ops.region import FULL, plain
+from chainrule.ops.options import plain, refuse_out
+from chainrule.ops.region import FULL
 from chainrule.ops.shape import arrayed, at_least, broadcast_to, integers_of, moveaxis, ravel, reshape, swapaxes
 
 __all__ = ["along", "concatenate", "pad_constant", "slice_along", "split", "stack"]
@@ -321,7 +321,9 @@ def pad_sides(array: Any, axis: int, width: tuple[int, int], mode: str, options:
             length = size if length is None else min(length, size)
             part = slice_along(array, axis, 0, length) if number == 0 else slice_along(array, axis, size - length, None)
             value = STATISTICS[mode](part, axis=axis, keepdims=True)
-            sides.append(broadcast_to(value, shape=tuple([count if k == axis else n for k, n in enumerate(array.shape)])))
+            sides.append(
+                broadcast_to(value, shape=tuple([count if k == axis else n for k, n in enumerate(array.shape)]))
+            )
     return [sides[0], array, sides[1]]
 
 

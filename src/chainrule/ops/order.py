@@ -1,7 +1,7 @@
 """Order along axes: the largest and smallest entries, sorting, quantiles; the Jacobian is a table of positions.
 
-    y = max(x)         ∂y/∂x[m] = δ(m, argmax), shared equally among entries that tie
-    y = sort(x)        ∂y[i]/∂x[m] = δ(m, argsort[i])
+y = max(x)         ∂y/∂x[m] = δ(m, argmax), shared equally among entries that tie
+y = sort(x)        ∂y[i]/∂x[m] = δ(m, argsort[i])
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from chainrule.errors import NoRuleError
 from chainrule.linear.term import Axis, Term, pattern
 from chainrule.op import Call, General, Operation, Sample, define, implements
 from chainrule.ops.pick import along_axis, take, take_along_axis
-from chainrule.ops.reduce import UNSET, Axes, plain_axis, plain_keepdims, reduced_axes, refuse_out
-from chainrule.ops.region import plain
+from chainrule.ops.options import UNSET, Axes, plain, plain_axis, plain_keepdims, refuse_out
+from chainrule.ops.reduce import reduced_axes
 from chainrule.ops.shape import moveaxis, ravel, reshape
 
 __all__ = ["max", "min", "partition", "sort", "topk"]
@@ -98,15 +98,17 @@ max, min = _extreme(np.max), _extreme(np.min)
 nanmax, nanmin = _extreme(np.nanmax), _extreme(np.nanmin)
 
 
-def _implement_extreme(function: Any, operation: Operation, choose: Any, worst: float) -> None:
-    @implements(function)
+def _implement_extreme(function: Any, operation: Operation, choose: Any, worst: float, *other_names: Any) -> None:
+    @implements(function, *other_names)
     def adapter(
         a: Any, axis: Axes = None, out: Any = None, keepdims: Any = UNSET, initial: Any = UNSET, where: Any = UNSET
     ) -> Any:
         refuse_out(f"np.{function.__name__}", out)
         if where is not UNSET and where is not True:
             if initial is UNSET:
-                raise ValueError(f"np.{function.__name__} with where= needs initial=, the result where nothing is chosen")
+                raise ValueError(
+                    f"np.{function.__name__} with where= needs initial=, the result where nothing is chosen"
+                )
             a = np.where(plain(where), a, np.asarray(worst, plain(a).dtype))
         options = {"axis": plain_axis(axis), "keepdims": plain_keepdims(keepdims)}
         if initial is UNSET:
@@ -119,8 +121,8 @@ def _implement_extreme(function: Any, operation: Operation, choose: Any, worst: 
         return choose(operation(a, **options), initial)
 
 
-_implement_extreme(np.max, max, np.maximum, -np.inf)  # np.amax is the same function
-_implement_extreme(np.min, min, np.minimum, np.inf)
+_implement_extreme(np.max, max, np.maximum, -np.inf, np.amax)
+_implement_extreme(np.min, min, np.minimum, np.inf, np.amin)
 _implement_extreme(np.nanmax, nanmax, np.fmax, -np.inf)
 _implement_extreme(np.nanmin, nanmin, np.fmin, np.inf)
 

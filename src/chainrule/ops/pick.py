@@ -1,8 +1,8 @@
 """Entries picked by position, by NumPy's names: take, diagonals, triangles, choices; and their places filled.
 
-    y = take_along_axis(x, p)      ∂y[i,k]/∂x[i,m] = δ(m, p[i,k])
-    y = diagonal(x)                ∂y[i]/∂x[i,i] = 1
-    y = tril(x)                    ∂y[i,j]/∂x[i,j] = 1 for j ≤ i
+y = take_along_axis(x, p)      ∂y[i,k]/∂x[i,m] = δ(m, p[i,k])
+y = diagonal(x)                ∂y[i]/∂x[i,i] = 1
+y = tril(x)                    ∂y[i,j]/∂x[i,j] = 1 for j ≤ i
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from chainrule.errors import NoRuleError
-from chainrule.linear.functions import scatter
 from chainrule.linear.term import Axis, Term, affine, pattern
 from chainrule.op import Call, Constant, General, Sample, Structural, define, implements
 from chainrule.ops.index import getitem
 from chainrule.ops.join import along, stack
-from chainrule.ops.reduce import refuse_out
-from chainrule.ops.region import plain
+from chainrule.ops.options import plain, refuse_out
 from chainrule.ops.shape import arrayed, broadcast_arrays, broadcast_to, integers_of, moveaxis, ravel, reshape, tile
 
 __all__ = ["along_axis", "diag_embed", "diagonal", "take", "take_along_axis", "tril", "triu"]
@@ -53,9 +51,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
 def along_axis(call: Call, axis: int, positions: Any) -> Term:
     """The term of reading along one axis at ``positions``, which has the shape of the result."""
     shape, given = call.shape, call.shapes[0]
-    column: list[Axis | int | None] = [
-        None if size == 1 and shape[k] != 1 else k for k, size in enumerate(given)
-    ]
+    column: list[Axis | int | None] = [None if size == 1 and shape[k] != 1 else k for k, size in enumerate(given)]
     labels = tuple(range(len(shape)))
     column[axis] = Axis(given[axis], labels, (0,) * len(labels), 0, 0)
     return Term(pattern(shape, labels, column, (), [labels])[0], (), (positions,))
@@ -351,19 +347,6 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     refuse_plain("np.place", arr)
     mask = np.asarray(plain(mask), bool).reshape(arr.shape)
     arr[mask] = resize(arrayed(vals), (int(mask.sum()),))
-
-
-@implements(np.add.at)
-def add_at(target: Any, index: Any, values: Any) -> None:
-    """np.add.at: repeated positions receive every value."""
-    refuse_plain("np.add.at", target)
-    index = index if isinstance(index, tuple) else (index,)
-    region = np.empty(target.shape, np.int8)[tuple([plain(entry) for entry in index])].shape
-    values = arrayed(values)
-    values = values if tuple(values.shape) == region else broadcast_to(values, shape=region)
-    kind = plain(target).dtype
-    values = values if values.dtype == kind else values.astype(kind)
-    target[...] = target + scatter(values, tuple(target.shape), tuple([plain(entry) for entry in index]))
 
 
 @implements(np.apply_along_axis)

@@ -211,7 +211,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     a, v = np.reshape(a, -1), np.reshape(v, -1)
     if mode == "same":
         long, short = max(a.shape[0], v.shape[0]), min(a.shape[0], v.shape[0])
-        start = short // 2 if a.shape[0] >= v.shape[0] else (short - 1) // 2
+        start = (short - 1) // 2 if a.shape[0] >= v.shape[0] else short // 2
         return _full(a, np.conjugate(v)[::-1])[start : start + long]
     return convolve(a, np.conjugate(v)[::-1], mode)
 

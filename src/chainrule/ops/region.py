@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.linear.term import Axis, Pattern, Term, affine, constant, identity, pattern
 from chainrule.op import Call
+from chainrule.ops.options import plain
 
 __all__ = [
     "ARRAY",
@@ -33,7 +34,6 @@ __all__ = [
     "outside_arrays",
     "parse_index",
     "placed",
-    "plain",
     "tabled_identity",
     "taken",
 ]
@@ -47,11 +47,6 @@ ARRAY = ("array",)
 FULL = ("slice", None, None, None)
 SHORT_STEP = 4  # the positions that a slice of this step or less skips are written as affine runs, not as a table
 MANY = tuple(range(1, 66))  # the positions of index arrays among the arguments: NumPy has at most 64 axes
-
-
-def plain(value: Any) -> Any:
-    """The array of a tensor; anything else as it is."""
-    return getattr(value, "value", value)
 
 
 def parse_index(index: Any) -> Index:

@@ -1,9 +1,9 @@
 """The same entries in another shape: reshape, axes in another order, repetition, shifts; nothing is stored.
 
-    y = x.reshape(…)       the row and the column are the same labels, grouped in two ways
-    y = x.T                ∂y[j,i]/∂x[i,j] = 1
-    y = broadcast(x)       ∂y[i,j]/∂x[j] = 1
-    y = roll(x, s)         two runs: ∂y[i+s]/∂x[i] = 1 and ∂y[i]/∂x[i+n-s] = 1
+y = x.reshape(…)       the row and the column are the same labels, grouped in two ways
+y = x.T                ∂y[j,i]/∂x[i,j] = 1
+y = broadcast(x)       ∂y[i,j]/∂x[j] = 1
+y = roll(x, s)         two runs: ∂y[i+s]/∂x[i] = 1 and ∂y[i]/∂x[i+n-s] = 1
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from chainrule.linear.term import Axis, Pattern, Term, affine, pattern
 from chainrule.op import REGISTRY, Call, Constant, Diagonal, Operation, Sample, Structural, define, implements
 from chainrule.ops.elementwise import clone
 from chainrule.ops.index import getitem
-from chainrule.ops.region import FULL, plain
+from chainrule.ops.options import plain
+from chainrule.ops.region import FULL
 
 __all__ = ["arrayed", "broadcast_to", "regroup", "repeat", "reshape", "roll", "tile", "transpose"]
 
@@ -439,7 +440,9 @@ def roll_of(a: Any, shift: Any, axis: Any = None) -> Any:
     """np.roll."""
     if axis is None:
         return reshape(roll(ravel(a), shift=(sum(integers_of(shift)),), axis=(0,)), shape=a.shape)
-    shifts, axes = np.broadcast_arrays(integers_of(shift), normalize_axis_tuple(integers_of(axis), len(a.shape), None, True))
+    shifts, axes = np.broadcast_arrays(
+        integers_of(shift), normalize_axis_tuple(integers_of(axis), len(a.shape), None, True)
+    )
     return roll(a, shift=tuple(shifts.tolist()), axis=tuple(axes.tolist()))
 
 
@@ -503,7 +506,14 @@ for _function, _operation in ((np.zeros_like, zeros_like), (np.ones_like, ones_l
 
 @implements(np.full_like)
 def full_like(
-    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
 ) -> Any:
     """np.full_like; the value may be a tensor."""
     kind = np.dtype(plain(a).dtype if dtype is None else dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from chainrule.op import OPERATIONS, Constant, Diagonal, Operation, Sample, Unde
 from chainrule.program.node import Node
 from chainrule.tape import make_node
 
-SHAPES = {
+SHAPES: dict[int, list[Any]] = {
     1: [((3,),), ((2, 3),), ((),), ((1,),), ((0, 2),)],
     2: [
         ((3,), (3,)),
@@ -73,7 +73,7 @@ def differentiable_operations() -> Iterator[Operation]:
     )
 
 
-def call(operation: Operation, arguments: Sequence[Any], params: dict[str, Any]) -> tuple[Any, Node, list[int]]:
+def call(operation: Operation, arguments: Sequence[Any], params: Mapping[str, Any]) -> tuple[Any, Node, list[int]]:
     """The result, its node with every differentiable argument tracked, and their positions."""
     out = np.asarray(operation.forward(*arguments, **params))
     positions = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (lambda: leaf() + None, errors.DtypeError, ["add"]),
     (lambda: leaf()[7], IndexError, ["getitem", "(3,)", "7"]),
     (lambda: cr.jvp(lambda x: x, (np.ones(2),), (np.ones(3),)), errors.ShapeError, ["(2,)", "(3,)"]),
-    (lambda: cr.jvp(lambda x: x, np.ones(2), np.ones(2)), errors.ShapeError, ["two tuples"]),
+    (lambda: cr.jvp(lambda x: x, cast(Any, 1.0), cast(Any, 1.0)), errors.ShapeError, ["two tuples"]),
     (lambda: cr.vjp(lambda x: x, np.ones(2))[1](np.ones(3)), errors.ShapeError, ["(2,)", "(3,)"]),
     (lambda: cr.vjp(lambda x: (x, x), np.ones(2))[1](np.ones(2)), errors.ShapeError, ["(*, *)"]),
     (lambda: cr.linearize(lambda x: x, np.ones(2))[1](), errors.ShapeError, ["1 arguments"]),
@@ -107,6 +107,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (lambda: cr.define(lambda x: x, "1, 1"), errors.RuleError, ["letters"]),
     (lambda: cr.define(lambda x, y: x, 1.0), errors.RuleError, ["2 arguments"]),
     (lambda: cr.define(lambda x: x, lambda z: z), errors.RuleError, ["'z'"]),
+    (lambda: cr.define(lambda x: x + 0.0, np.cos), errors.RuleError, ["parameters have names", "cos"]),
     (lambda: cr.define(np.matmul, "ik, ij <- b:jk", "ik, jk <- a:ij"), errors.RuleError, ["ufunc"]),
     (
         lambda: cr.grad(lambda a: np.sum(cr.define(lambda a: a.T, "ij, ij")(a)))(np.ones((2, 3))),

@@ -24,7 +24,7 @@ def wrap(value: Any, vertex: Any) -> Any:
 
 
 def backward(
-    roots: Sequence[Tracked],
+    roots: Sequence[Any],
     gradients: Sequence[Any],
     retain_graph: bool | None = None,
     create_graph: bool = False,
@@ -33,7 +33,7 @@ def backward(
     """Add the gradients of ``roots`` to the leaves (or to ``inputs``, if given)."""
     targets = None
     if inputs is not None:
-        chosen = [inputs] if isinstance(inputs, Tracked) else list(inputs)
+        chosen: list[Any] = [inputs] if isinstance(inputs, Tracked) else list(inputs)
         if not chosen:
             raise GradientError("`inputs` argument to `backward()` cannot be empty.")
         targets = [leaf.vertex for leaf in chosen]
@@ -60,8 +60,9 @@ def cotangents_of(
         vertex = root.vertex
         if vertex is None:
             raise NotTrackedError(
-                f"element {number} of tensors does not require grad and does not have a grad_fn\nNothing it was computed "
-                "from requires grad. Create the inputs with requires_grad=True, and compute outside no_grad()."
+                f"element {number} of tensors does not require grad and does not have a grad_fn\n"
+                "Nothing it was computed from requires grad. Create the inputs with requires_grad=True, and compute "
+                "outside no_grad()."
             )
         seeds.append((vertex, seed(root, gradient, create_graph, number)))
     retain = create_graph if retain_graph is None else retain_graph
@@ -82,17 +83,18 @@ def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> A
         if root.value.size != 1:
             raise NotScalarError(
                 "grad can be implicitly created only for scalar outputs\n"
-                f"This tensor has shape {tuple(shape)}: {root.value.size} numbers, each with a gradient of its own. Reduce "
-                "it to one number (sum() or mean()), or choose a cotangent v of that shape: y.backward(v) computes vᵀJ "
-                "(v = ones adds the rows of J), or ask for all rows: chainrule.jacobian(f)(x)."
+                f"This tensor has shape {tuple(shape)}: {root.value.size} numbers, each with a gradient of its own. "
+                "Reduce it to one number (sum() or mean()), or choose a cotangent v of that shape: y.backward(v) "
+                "computes vᵀJ (v = ones adds the rows of J), or ask for all rows: chainrule.jacobian(f)(x)."
             )
         value = np.ones(shape, root.value.dtype)
         return Tracked.plain(value) if create_graph else value
     value = gradient.value if isinstance(gradient, Tracked) else np.asarray(gradient)
     if value.shape != shape:
         raise ShapeError(
-            f"Mismatch in shape: grad_output[{number}] has a shape of torch.Size({list(value.shape)}) and output[{number}] "
-            f"has a shape of torch.Size({list(shape)}).\nA cotangent has the shape of the tensor it belongs to."
+            f"Mismatch in shape: grad_output[{number}] has a shape of torch.Size({list(value.shape)}) and "
+            f"output[{number}] has a shape of torch.Size({list(shape)}).\n"
+            "A cotangent has the shape of the tensor it belongs to."
         )
     if value.dtype.kind not in "fiub":
         raise DtypeError(f"a cotangent is made of real numbers; got {value.dtype}")
@@ -100,7 +102,7 @@ def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> A
         value = value.astype(root.value.dtype)
     if not create_graph:
         return value
-    if isinstance(gradient, Tracked) and gradient.requires_grad:
+    if isinstance(gradient, Tracked) and gradient.vertex is not None:
         return Tracked.plain(value, gradient.vertex, True)
     return Tracked.plain(value)
 

@@ -1,36 +1,36 @@
 """Every exception that chainrule raises, as one tree; each docstring is its manual page.
 
-    ChainruleError
-    ├── ShapeError (ValueError)              shapes that do not fit
-    ├── GradientError (RuntimeError)         a derivative that cannot be taken
-    │   ├── NotScalarError                   backward() of something that is not one number
-    │   ├── NotTrackedError                  nothing on the way requires grad
-    │   ├── FreedGraphError                  a second backward through a freed graph
-    │   ├── ModifiedError                    a value that backward needs was overwritten
-    │   └── NoDerivativeError                the derivative does not exist, or no rule is known
-    ├── DtypeError (TypeError)               integers, objects, text where real numbers are needed
-    ├── NoRuleError (TypeError)              a NumPy function without a rule
-    ├── DrawError (RuntimeError)             random numbers that cannot be drawn
-    │   └── DrawDtypeError (NotImplementedError)   … of that type
-    ├── SeedError (ValueError)               a seed or a generator's state that is none
-    ├── InitialisationError (ValueError)     first weights that cannot be chosen
-    ├── PromotionError (RuntimeError)        two number types without a common one
-    ├── NotProvidedError (AttributeError)    a name of PyTorch's that chainrule.torch does not have
-    ├── StandInError                     PyTorch's own errors, in its words, from chainrule.torch
-    │   ├── StandInRuntimeError (RuntimeError)
-    │   │   └── SingularMatrixError      a matrix without an inverse
-    │   ├── StandInTypeError (TypeError)
-    │   ├── StandInValueError (ValueError)
-    │   ├── StandInIndexError (IndexError)
-    │   └── NoDeviceError (AssertionError)   a graphics card
-    ├── RuleError (ValueError)               a user's rule that cannot be read or does not fit
-    ├── MatrixError (numpy.linalg.LinAlgError)  a matrix without inverse, Cholesky factor, …
-    ├── AssignmentError (TypeError)          a tracked value put into a plain NumPy array
-    ├── NotebookError                        a notebook that cannot be read or run
-    │   ├── NotebookMissingError (FileNotFoundError)    there is no such file
-    │   ├── NotebookFormatError (ValueError)            it is not a notebook of Python cells
-    │   └── CellTimeoutError (TimeoutError)             a cell that does not end
-    └── LibraryMissingError (ImportError)    a library that was asked for is not installed
+ChainruleError
+├── ShapeError (ValueError)              shapes that do not fit
+├── GradientError (RuntimeError)         a derivative that cannot be taken
+│   ├── NotScalarError                   backward() of something that is not one number
+│   ├── NotTrackedError                  nothing on the way requires grad
+│   ├── FreedGraphError                  a second backward through a freed graph
+│   ├── ModifiedError                    a value that backward needs was overwritten
+│   └── NoDerivativeError                the derivative does not exist, or no rule is known
+├── DtypeError (TypeError)               integers, objects, text where real numbers are needed
+├── NoRuleError (TypeError)              a NumPy function without a rule
+├── DrawError (RuntimeError)             random numbers that cannot be drawn
+│   └── DrawDtypeError (NotImplementedError)   … of that type
+├── SeedError (ValueError)               a seed or a generator's state that is none
+├── InitialisationError (ValueError)     first weights that cannot be chosen
+├── PromotionError (RuntimeError)        two number types without a common one
+├── NotProvidedError (AttributeError)    a name of PyTorch's that chainrule.torch does not have
+├── StandInError                     PyTorch's own errors, in its words, from chainrule.torch
+│   ├── StandInRuntimeError (RuntimeError)
+│   │   └── SingularMatrixError      a matrix without an inverse
+│   ├── StandInTypeError (TypeError)
+│   ├── StandInValueError (ValueError)
+│   ├── StandInIndexError (IndexError)
+│   └── NoDeviceError (AssertionError)   a graphics card
+├── RuleError (ValueError)               a user's rule that cannot be read or does not fit
+├── MatrixError (numpy.linalg.LinAlgError)  a matrix without inverse, Cholesky factor, …
+├── AssignmentError (TypeError)          a tracked value put into a plain NumPy array
+├── NotebookError                        a notebook that cannot be read or run
+│   ├── NotebookMissingError (FileNotFoundError)    there is no such file
+│   ├── NotebookFormatError (ValueError)            it is not a notebook of Python cells
+│   └── CellTimeoutError (TimeoutError)             a cell that does not end
+└── LibraryMissingError (ImportError)    a library that was asked for is not installed
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ __all__ = [
     "FreedGraphError",
     "GradientError",
     "InitialisationError",
-    "MatrixError",
     "LibraryMissingError",
+    "MatrixError",
     "ModifiedError",
     "NoDerivativeError",
     "NoDeviceError",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ContextDecorator
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from chainrule.tape import set_enabled
 
 __all__ = ["enable_grad", "no_grad", "set_grad_enabled"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class set_grad_enabled(ContextDecorator):
@@ -30,7 +32,7 @@ class set_grad_enabled(ContextDecorator):
     def __exit__(self, *problem: object) -> None:
         set_enabled(self.before)
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: _Function) -> _Function:
         set_enabled(self.before)
         return super().__call__(function)
 

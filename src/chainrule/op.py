@@ -7,11 +7,10 @@ result, the others are the operation's arguments by name. What no rule names is 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from chainrule.errors import NoDerivativeError
 from chainrule.errors import NoDerivativeError
 from chainrule.linear.term import Pattern, Term, diagonal, pattern
 
@@ -56,7 +55,7 @@ class Sample(NamedTuple):
     """Arguments to test an operation with: shapes (filled with random numbers) or arrays, and parameters."""
 
     arguments: tuple[Any, ...]
-    params: dict[str, Any] = {}
+    params: Mapping[str, Any] = MappingProxyType({})
 
 
 class Rule:
@@ -75,7 +74,8 @@ class Rule:
 
 def needs_of(function: Callable[..., Any], arguments: Sequence[str]) -> tuple[int, ...]:
     """The positions that the parameters of a rule's function name (``out`` is OUT)."""
-    names = inspect.signature(function).parameters
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount]
     unknown = [name for name in names if name != "out" and name not in arguments]
     if unknown:
         raise TypeError(f"a rule may need 'out' and {', '.join(map(repr, arguments))}; not {unknown}")
@@ -94,9 +94,7 @@ class Diagonal(Rule):
     mark a path that is not taken, through which nothing passes, not even an infinity.
     """
 
-    def __init__(
-        self, derivative: Callable[..., Any] | float, arguments: Sequence[str], choice: bool = False
-    ) -> None:
+    def __init__(self, derivative: Callable[..., Any] | float, arguments: Sequence[str], choice: bool = False) -> None:
         self.choice = choice
         self.number = None if callable(derivative) else derivative
         self.function = derivative if callable(derivative) else None
@@ -145,7 +143,10 @@ class Structural(Rule):
         self.known: dict[Any, Sequence[Term]] = {}
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
-        return cached_by_call(self.known, call, position, lambda: tuple(self.structure(call, position)))
+        found: Sequence[Term] = cached_by_call(
+            self.known, call, position, lambda: tuple(self.structure(call, position))
+        )
+        return found
 
 
 _KNOWN_LIMIT = 1 << 14  # structures that a rule remembers before it starts afresh
@@ -222,7 +223,6 @@ class Operation:
     """
 
     __slots__ = (
-        "rules",
         "_rule_of",
         "arguments",
         "companion",
@@ -232,6 +232,7 @@ class Operation:
         "keeps",
         "label",
         "name",
+        "rules",
         "samples",
     )
 

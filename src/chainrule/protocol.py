@@ -30,7 +30,7 @@ def ufunc_with_options(function: Any, method: str, inputs: Sequence[Any], option
         return REGISTRY[_ACCUMULATIONS[function]](inputs[0], **{"axis": 0, **options})
     if method == "outer":
         a, b = inputs
-        rank = np.ndim(b) if not isinstance(b, Tracked) else b.ndim
+        rank = np.ndim(b.value if isinstance(b, Tracked) else b)
         return function(a[(..., *[None] * rank)], b, **options)
     operation = REGISTRY.get(function)
     if method == "at" and function in (np.add, np.subtract):
@@ -53,7 +53,9 @@ def ufunc_with_options(function: Any, method: str, inputs: Sequence[Any], option
     result = operation(*inputs)
     if out is None:
         if mask is not True:
-            raise NoRuleError(f"np.{function.__name__} with where= leaves the other elements undefined; give out= as well")
+            raise NoRuleError(
+                f"np.{function.__name__} with where= leaves the other elements undefined; give out= as well"
+            )
         return result
     (target,) = out
     if not isinstance(target, Tracked):
@@ -61,7 +63,8 @@ def ufunc_with_options(function: Any, method: str, inputs: Sequence[Any], option
             raise AssignmentError(ASSIGNED)
         np.copyto(target, result.value, where=mask)
         return target
-    return write(target, result if mask is True else np.where(mask, result, target))
+    chosen: Any = result if mask is True else REGISTRY[np.where](mask, result, target)
+    return write(target, chosen)
 
 
 _REDUCTIONS = {
@@ -82,7 +85,11 @@ _ACCUMULATIONS = {
 
 def without_rule(function: Any, arguments: Any, options: Any) -> Any:
     """A NumPy function that has no rule: an error for tracked tensors, NumPy's own result for others."""
-    name = function if isinstance(function, str) else f"{getattr(function, '__module__', None) or 'numpy'}.{function.__name__}"
+    name = (
+        function
+        if isinstance(function, str)
+        else f"{getattr(function, '__module__', None) or 'numpy'}.{function.__name__}"
+    )
     found: list[Tracked] = []
 
     def plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError, DtypeError, GradientError, ShapeError
-from chainrule.op import ALL, Operation
+from chainrule.op import ALL, Diagonal, Operation
 from chainrule.ops.index import build_index, overwrite, overwrite_flat, parse_index
 from chainrule.program.node import LARGE, NO_PARAMS, Node, mark_written, tick
 
@@ -235,31 +235,30 @@ def explained(operation: Operation, values: Sequence[Any], params: Mapping[str, 
     shapes = [getattr(value, "shape", ()) for value in values if value is not None]
     kinds = {getattr(value, "dtype", np.dtype(float)).kind for value in values if value is not None}
     if kinds - set("fciub"):
-        return DtypeError(f"{operation.name}: expected numbers, got dtypes "
-                          f"{', '.join(str(getattr(value, 'dtype', type(value).__name__)) for value in values)}.")
+        return DtypeError(
+            f"{operation.name}: expected numbers, got dtypes "
+            f"{', '.join(str(getattr(value, 'dtype', type(value).__name__)) for value in values)}."
+        )
     if isinstance(problem, TypeError) and not isinstance(problem, ValueError):
         return DtypeError(f"{operation.name}: {problem}")
     if isinstance(problem, IndexError):
         return IndexError(f"{operation.name} of shape {shapes[0]}: {problem}")
     given = " and ".join(str(tuple(shape)) for shape in shapes)
-    return ShapeError(f"{operation.name}: shapes {given} do not fit: {which_axis(shapes) or problem}")
+    return ShapeError(f"{operation.name}: shapes {given} do not fit: {which_axis(operation, shapes) or problem}")
 
 
-def which_axis(shapes: Sequence[tuple[int, ...]]) -> str:
-    """The first pair of axes that neither broadcasts nor (for a product) matches, in words; empty if none stands out."""
+def which_axis(operation: Operation, shapes: Sequence[tuple[int, ...]]) -> str:
+    """The first pair of axes that should agree and does not, in words; empty if none stands out."""
     if len(shapes) != 2 or not all(shapes):
         return ""
     a, b = shapes
-    inner = len(b) - 2 if len(b) > 1 else 0
-    for back in range(1, min(len(a), len(b)) + 1):
-        m, n = a[-back], b[-back]
-        if m != n and 1 not in (m, n):
-            product = "" if a[-1] == b[inner] else (
-                f"; as a matrix product, axis {len(a) - 1} of the first has {a[-1]} and axis {inner} of the second {b[inner]}"
-            )
-            return f"axis {len(a) - back} of the first has {m} and axis {len(b) - back} of the second has {n}{product}"
-    if a[-1] != b[inner]:
-        return f"axis {len(a) - 1} of the first has {a[-1]} and axis {inner} of the second has {b[inner]}"
+    if isinstance(operation.rule(0), Diagonal):
+        pairs = [(len(a) - back, len(b) - back) for back in range(1, min(len(a), len(b)) + 1)]
+    else:
+        pairs = [(len(a) - 1, max(len(b) - 2, 0))]  # the axes that a product sums over
+    for first, second in pairs:
+        if a[first] != b[second] and (len(pairs) == 1 or 1 not in (a[first], b[second])):
+            return f"axis {first} of the first has {a[first]} and axis {second} of the second has {b[second]}"
     return ""
 
 
@@ -287,6 +286,7 @@ def write(target: Tracked, result: Any) -> Any:
         mark_written(target.value, tick())
     if _mode.enabled:
         rebind(target, vertex)
+    notify("write", (target, result), target)
     return target
 
 
@@ -296,7 +296,9 @@ def check_writable(target: Tracked, vertex: Any) -> None:
         return
     root = target if target.root is None else target.root
     if root.tracked and root.node is None:
-        kind = "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
+        kind = (
+            "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
+        )
         raise GradientError(
             f"{kind} is being used in an in-place operation.\nIts gradient would have no value to belong to. Compute a "
             "new tensor, or write under `with no_grad():` if the change is not part of the computation."

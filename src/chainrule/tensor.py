@@ -96,7 +96,7 @@ class Tensor(Tracked):
     NumPy's functions and operators work on it and are differentiable; `backward` computes gradients as PyTorch does.
 
     >>> x = tensor([1.0, 2.0], requires_grad=True)
-    >>> y = np.sum(x ** 2)
+    >>> y = np.sum(x**2)
     >>> y.backward()
     >>> x.grad
     tensor([2., 4.])
@@ -183,7 +183,9 @@ class Tensor(Tracked):
 
     def item(self, *position: int) -> Any:
         """The one element as a Python number."""
-        return self.value.item(*position)
+        result = self.value.item(*position)
+        notify("item", (self,), result)
+        return result
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
@@ -197,7 +199,9 @@ class Tensor(Tracked):
             frame = sys._getframe(1)
             if frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCRIPT:
                 raise AssignmentError(ASSIGNED)
-        return float(self.value)
+        result = float(self.value)
+        notify("float", (self,), result)
+        return result
 
     def __int__(self) -> int:
         return int(self.value)
@@ -216,7 +220,9 @@ class Tensor(Tracked):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.requires_grad:
             raise AssignmentError(ASSIGNED)
-        return np.array(self.value, dtype=dtype, copy=copy)
+        result = np.array(self.value, dtype=dtype, copy=copy)
+        notify("array", (self,), result)
+        return result
 
     def numpy(self, *, force: bool = False) -> Any:
         """The value as a NumPy array that shares memory; an error if it requires grad, unless ``force``."""
@@ -225,7 +231,9 @@ class Tensor(Tracked):
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.\n"
                 "A plain array forgets how it was computed, so a gradient would stop here."
             )
-        return self.value
+        result = self.value.view()
+        notify("numpy", (self,), result)
+        return result
 
     # --- PyTorch's view of differentiation ---
 
@@ -269,9 +277,9 @@ class Tensor(Tracked):
         """The gradient that `backward` has accumulated, or None."""
         if self._grad is None and not self._retains and not self.is_leaf:
             warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
-                "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
-                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated "
+                "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
                 stacklevel=2,
             )
         notify("grad", (self,), self._grad)
@@ -325,7 +333,7 @@ class Tensor(Tracked):
         return hooks
 
     def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
-        """Call ``hook(gradient)`` when the gradient of this tensor is known; what it returns (if not None) replaces it."""
+        """Call ``hook(gradient)`` when this tensor's gradient is known; what it returns, if not None, replaces it."""
         if not self.requires_grad:
             raise GradientError("cannot register a hook on a tensor that doesn't require gradient")
         if self.is_leaf:
@@ -406,7 +414,9 @@ class Tensor(Tracked):
     @property
     def data(self) -> Self:
         """The value as a tensor that is not tracked and shares memory."""
-        return type(self)(self.value, None)
+        result = type(self)(self.value, None)
+        notify("data", (self,), result)
+        return result
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -455,6 +465,7 @@ class Tensor(Tracked):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         write_at(self, index, value)
+        notify("setitem", (self, index, value), self)
 
     # --- operators ---
 
@@ -467,8 +478,8 @@ class Tensor(Tracked):
     __mod__, __rmod__ = _binary(e.remainder), _reversed(e.remainder)
     __rpow__ = _reversed(e.power)
     __matmul__, __rmatmul__ = _binary(ops.contract.matmul), _reversed(ops.contract.matmul)
-    __eq__ = _binary(REGISTRY[np.equal])  # type: ignore[assignment]
-    __ne__ = _binary(REGISTRY[np.not_equal])  # type: ignore[assignment]
+    __eq__ = _binary(REGISTRY[np.equal])
+    __ne__ = _binary(REGISTRY[np.not_equal])
     __lt__, __le__ = _binary(REGISTRY[np.less]), _binary(REGISTRY[np.less_equal])
     __gt__, __ge__ = _binary(REGISTRY[np.greater]), _binary(REGISTRY[np.greater_equal])
     __and__, __rand__ = _binary(REGISTRY[np.bitwise_and]), _reversed(REGISTRY[np.bitwise_and])
@@ -496,7 +507,7 @@ class Tensor(Tracked):
         return record(e.absolute, (self,))
 
     def __invert__(self) -> Any:
-        return record(REGISTRY[np.invert], (self,))
+        return REGISTRY[np.invert](self)
 
     # --- NumPy's methods ---
 
@@ -545,6 +556,7 @@ class Tensor(Tracked):
 
 
 Tracked.plain = Tensor
+
 
 def _rebuilt(kind: Any, value: Any, requires_grad: bool) -> Any:
     return kind(value, None, requires_grad)
@@ -601,5 +613,3 @@ def _plain(data: Any) -> Any:
     if isinstance(data, Tensor):
         return data.value
     return [_plain(element) for element in data] if isinstance(data, list | tuple) else data
-
-

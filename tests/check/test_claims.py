@@ -167,10 +167,10 @@ def test_names_without_a_path_are_zero(audit: Any) -> None:
     assert set(result.verdicts.values()) == {"right"}
 
 
-def test_training_by_hand_is_judged_before_each_step(audit: Any) -> None:
-    for order in ("L.backward()\n    dW = hand()", "dW = hand()\n    L.backward()"):
-        result = audit(
-            f"""
+@pytest.mark.parametrize("order", ["L.backward()\n    dW = hand()", "dW = hand()\n    L.backward()"])
+def test_training_by_hand_is_judged_before_each_step(audit: Any, order: str) -> None:
+    result = audit(
+        f"""
 x, y = torch.randn(20, 5), torch.randn(20)
 W = torch.randn(5, requires_grad=True)
 def hand():
@@ -181,9 +181,9 @@ for step in range(4):
     {order}
     W.data -= 0.1 * W.grad
 """
-        )
-        assert result.outcomes[0].errors == []
-        assert result.only("dW").ok
+    )
+    assert result.outcomes[0].errors == []
+    assert result.only("dW").ok
 
 
 def test_a_compare_function_names_what_was_handed_in(audit: Any) -> None:

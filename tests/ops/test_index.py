@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from chainrule.ops.index import build_index, getitem, overwrite, overwrite_flat, parse_index, scatter_add
-from tests.ops.dense import by_definition, check_operation, local_terms
+from tests.ops.dense import by_definition, check_operation, check_samples, local_terms
 
 INDICES: list[tuple[tuple[int, ...], Any]] = [
     ((5,), 2),
@@ -162,3 +162,7 @@ def test_the_last_of_several_writes_counts() -> None:
 def test_integers_that_take_a_real_number_become_real() -> None:
     out = overwrite(np.arange(3), np.array(0.5), index=(("int", 1),))
     np.testing.assert_array_equal(out, [0, 0.5, 2])
+
+
+def test_every_sample() -> None:
+    assert len(check_samples("chainrule.ops.index")) > 12

@@ -71,7 +71,7 @@ def test_a_constant_has_gradient_zero() -> None:
 
 
 def test_any_order() -> None:
-    g = np.sin
+    g: Any = np.sin
     x = 0.7
     expected = [np.cos(x), -np.sin(x), -np.cos(x), np.sin(x), np.cos(x)]
     for value in expected:

@@ -24,13 +24,14 @@ SIGN = re.compile(r"<>|==|!=|≈|≟|\b(vs\.?|versus|compare\w*)\b", re.IGNORECA
 
 @dataclass(frozen=True)
 class Item:
-    """A printed value with its source, and the words before it."""
+    """A printed value with its source, the words before it, and how many numbers it has."""
 
     value: Any
     text: str
     literal: str | None
     gradient: bool
     label: str | None
+    size: int = 1
 
 
 @dataclass(frozen=True)

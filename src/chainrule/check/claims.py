@@ -315,7 +315,7 @@ class Watcher:
             if not neighbours or {item.gradient for item in neighbours} & {item.gradient for item in items}:
                 return
             first, *rest = items or [None]
-            if first is None or any(np.size(item.value) != np.size(first.value) for item in neighbours):
+            if first is None or any(item.size != first.size for item in neighbours):
                 return
             items = [*neighbours, replace(first, label=first.label or ""), *rest]
             self._latest = None
@@ -324,12 +324,13 @@ class Watcher:
 
     def _item(self, site: Site, position: int, value: Any) -> Item | None:
         provenance = self.known.of(value)
-        if as_value(value, self.backends) is None:
+        found = as_value(value, self.backends)
+        if found is None:
             return None
         label = site.labels[position - 1] if 0 < position <= len(site.labels) else None
         text = site.texts[position] if position < len(site.texts) else ""
         literal = site.literals[position] if position < len(site.literals) else None
-        return Item(value, text, literal, provenance.rank >= REARRANGED, label)
+        return Item(value, text, literal, provenance.rank >= REARRANGED, label, found.array.size)
 
     def _neighbours(self, site: Site) -> list[Item]:
         """What the statement just before printed, if it only printed."""

@@ -120,6 +120,9 @@ class Provenances:
     def propagate(self, name: str, arguments: tuple[Any, ...], result: Any) -> None:
         """Note what an operation's result is, from what its arguments are."""
         word = name.strip("_").lower()
+        if word == "write":  # `target += value`: the target has the value's numbers now
+            self._overwrite(*arguments[:2])
+            return
         parts = list(_flatten(arguments))
         known = [(part, provenance) for part in parts if (provenance := self.of(part)) is not NOTHING]
         gradients = [provenance for _, provenance in known if provenance.rank > NONE]
@@ -135,6 +138,11 @@ class Provenances:
                 if self._look(target).rank == DIRECT and word not in COPYING:
                     continue  # what was read from `.grad` stays that, also after an update in place
                 self.set(target, Provenance(rank, origins))
+
+    def _overwrite(self, target: Any, value: Any) -> None:
+        provenance = self.of(value)
+        if self._look(target).rank != DIRECT and (provenance is not NOTHING or self._look(target) is not NOTHING):
+            self.set(target, provenance)
 
     def _rank(self, word: str, gradients: list[Provenance], others: list[Any], arguments: tuple[Any, ...]) -> int:
         lowest = min(provenance.rank for provenance in gradients)

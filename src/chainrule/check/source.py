@@ -17,6 +17,7 @@ is judged in each round, before the step is taken.
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -268,13 +269,17 @@ class _Expressions(ast.NodeTransformer):
 
     def _percent(self, node: ast.BinOp) -> ast.AST:
         index, alone = self._outer(node)
-        self._label(index, re.sub(r"%[-+ 0#]*[\d.*]*[a-zA-Z]", " ", str(getattr(node.left, "value", ""))))
+        words = re.split(r"%[-+ 0#]*[\d.*]*[a-zA-Z]", str(getattr(node.left, "value", "")))
+        values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+        changed: list[ast.expr] = []
+        for value, label in itertools.zip_longest(values, words[: len(values)], fillvalue=""):
+            if isinstance(value, ast.expr):
+                self._label(index, str(label))
+                changed.append(value if isinstance(value, ast.Starred) else self._part(value, index))
         if isinstance(node.right, ast.Tuple):
-            node.right.elts = [
-                item if isinstance(item, ast.Starred) else self._part(item, index) for item in node.right.elts
-            ]
+            node.right.elts = changed
         else:
-            node.right = self._part(node.right, index)
+            node.right = changed[0]
         return _hook("said", ast.Constant(index), node) if alone else node
 
 

@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pprint import pformat
-from typing import Any
+from typing import Any, TypeGuard
 
 __all__ = ["Outcome", "run_cell"]
 
@@ -84,7 +84,7 @@ def _plain_line(line: str, notes: list[str]) -> str:
         return f"{indent}pass"
     assigned = re.match(r"([A-Za-z_][\w, ]*)=\s*([!%].*)", text)
     if assigned:
-        notes.append(f"not run: {text}")
+        notes.append(f"not run: {assigned[2]}")
         return f"{indent}{assigned[1].strip()} = []"
     if re.fullmatch(r"\??\??[\w.]+\?\??|\?\??[\w.]+", text) and "?" in text:
         return f"{indent}pass"
@@ -193,7 +193,14 @@ def _reads(statement: ast.stmt) -> set[str]:
             for node in ast.walk(part)
             if isinstance(node, ast.Name)
         }
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    added = {node.target.id for node in ast.walk(statement) if isinstance(node, ast.AugAssign) and _is_name(node.target)}
+    return added | {
+        node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+
+
+def _is_name(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name)
 
 
 def _sets(statement: ast.stmt) -> set[str]:
@@ -224,7 +231,7 @@ def _last_line(problem: BaseException) -> str:
 
 
 def _line_of(problem: BaseException, file: str, default: int) -> int:
-    """The line of the cell in which an exception arose."""
-    lines = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == file]
-    return next((line for line in lines if line), default) if lines else default
+    """The line of the cell in which an exception arose, or from which it was called last."""
+    lines = [number for frame, number in traceback.walk_tb(problem.__traceback__) if frame.f_code.co_filename == file]
+    return lines[-1] if lines else default
 

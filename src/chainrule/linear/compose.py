@@ -124,6 +124,7 @@ def compose(outer: Term, inner: Term) -> list[Term]:
     Raises:
         ShapeError: the shapes do not meet.
 
+    >>> from chainrule.linear.term import Axis, pattern
     >>> scale, _ = pattern([3], [0], [0], [(0,)])  # y = d * x
     >>> shift, _ = pattern([2], [0], [Axis(3, (0,), (1,), 1)])  # z = y[1:]
     >>> (term,) = compose(Term(shift), Term(scale, (np.array([1.0, 2.0, 3.0]),)))
@@ -166,6 +167,7 @@ def close(term: Term, kind: str) -> list[Term]:
         term: a term whose row shape is its column shape.
         kind: "diagonal" (the row stays) or "trace".
 
+    >>> from chainrule.linear.term import pattern
     >>> outer, _ = pattern([5], [0], [0], [(0,)])
     >>> [t.factors[0] for t in close(Term(outer, (np.arange(5.0),)), "trace")]
     [np.float64(10.0)]
@@ -177,6 +179,7 @@ def close(term: Term, kind: str) -> list[Term]:
 def simplify(term: Term) -> list[Term]:
     """The term with its summed labels contracted where that saves storage, its numbers folded into one.
 
+    >>> from chainrule.linear.term import pattern
     >>> product, _ = pattern([2, 3, 4], [0], [2], [(0, 1), (1, 2)])  # an (2, 3) matrix times a (3, 4) one
     >>> (term,) = simplify(Term(product, (np.ones((2, 3)), np.ones((3, 4)))))
     >>> term.factors[0].shape

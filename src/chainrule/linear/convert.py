@@ -230,18 +230,23 @@ def dense(terms: Sequence[Term], row_shape: tuple[int, ...], column_shape: tuple
     return result
 
 
+def _cast(found: Any, dtype: Any) -> Any:
+    """Untracked values as an array of ``dtype``: a bare number must not make single precision double."""
+    return found if is_tracked(found) else np.asarray(found, dtype)
+
+
 def _pure(term: Term, shape: tuple[int, ...], dtype: Any) -> Any:
     """One term as a dense array, by functions that dispatch."""
     p = term.pattern
     labels = _cached(p, "whole", _whole)
     if labels is not None:
-        full = ordered_values(term, labels)
+        full = _cast(ordered_values(term, labels), dtype)
         return np.broadcast_to(full, shape) if full.shape != shape else full
     if 0 in p.sizes:
         return np.zeros(shape, dtype)
     grid = tuple([p.sizes[label] for label in p.outer])
     sides = [_axis_grid(axis, p.outer, p.sizes, term.tables) for axis in p.row + p.column]
-    found = np.reshape(np.broadcast_to(values(term) if term.factors else np.ones((), dtype), grid), (-1,))
+    found = np.reshape(np.broadcast_to(_cast(values(term), dtype), grid), (-1,))
     index = np.zeros((1,) * len(grid), np.int64)
     for side, size in zip(sides, shape, strict=True):
         index = index * size + side

@@ -11,6 +11,7 @@ from chainrule.linear.term import Axis, Pattern, Term
 
 __all__ = ["describe"]
 
+_NAMED = 3  # kinds of terms that are named; the others are counted
 _SMALL_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -107,11 +108,10 @@ def _kind(p: Pattern) -> str:
         if len(p.sizes) == 1 and len(p.tables) == len(p.row) + len(p.column):
             return "sparse, entry by entry"
         return "entries at index tables" if carried else "selection by index tables"
-    axes = [axis.labels for axis in p.row + p.column]
-    in_place = all([p.is_bare(axis) for axis in p.row + p.column])
-    in_place = in_place and all([len(set(side)) == len(side) for side in (axes[: len(p.row)], axes[len(p.row) :])])
-    if not in_place:
+    if not all([p.is_bare(axis) for axis in p.row + p.column]):
         return _moved(p, carried)
+    if any([len(_labels(side)) < len(side) for side in (p.row, p.column)]):
+        return "scaled diagonal of repeated axes" if carried else "diagonal of repeated axes"
     parts = _parts(p)
     names = sorted([part.name for part in parts])
     if not parts:
@@ -147,12 +147,15 @@ def _offset(p: Pattern) -> int | None:
     if len(p.row) != 1 or len(p.column) != 1:
         return None
     (row,), (column,) = p.row, p.column
-    plain = row.table < 0 and column.table < 0 and row.strides == column.strides == (1,) and row.labels == column.labels
+    plain = row.table < 0 and column.table < 0 and row.strides == column.strides and row.labels == column.labels
+    plain = plain and row.strides in ((), (1,))
     return column.offset - row.offset if plain else None
 
 
 def _moved(p: Pattern, carried: set[int]) -> str:
     """A term with slices, reshapes or windows among its axes."""
+    if not any([axis.labels for axis in p.row + p.column]):
+        return "one entry"
     offset = _offset(p)
     if offset is not None:
         return f"diagonal shifted by {offset:+d}" if offset else "part of the diagonal"
@@ -195,7 +198,8 @@ def describe(terms: Sequence[Term]) -> str:
         return f"{_band(found)}, {len(terms)} terms"
     kinds = Counter([_kind(term.pattern) for term in terms])
     rank = kinds.pop("rank one", 0)
-    names = [kind if count == 1 else f"{count} × ({kind})" for kind, count in kinds.items()]
+    names = [kind if count == 1 else f"{count} × ({kind})" for kind, count in kinds.most_common(_NAMED)]
     if rank:
         names.append("rank one" if rank == 1 else f"rank {rank}")
-    return " + ".join(names)
+    rest = len(terms) - rank - sum([count for _, count in kinds.most_common(_NAMED)])
+    return " + ".join(names) + (f" + {rest} more terms" if rest else "")

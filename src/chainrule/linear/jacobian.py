@@ -23,27 +23,26 @@ __all__ = ["Jacobian"]
 class Jacobian:
     """∂out/∂arg as a sum of terms: a linear map from arrays of `column_shape` to arrays of `row_shape`.
 
-        It multiplies vectors and other Jacobians, adds, scales, transposes; `dense`, `sparse` and `operator` write it
-        out for NumPy and SciPy. Nothing is stored but the factors that a person would write down.
+    It multiplies vectors and other Jacobians, adds, scales, transposes; `dense`, `sparse` and `operator` write it
+    out for NumPy and SciPy. Nothing is stored but the factors that a person would write down.
 
-        Args:
-            terms: the terms; those that can be added without a loss are.
-            row_shape: the shape of the output.
-            column_shape: the shape of the argument.
-            dtype: the dtype of entries where no factor says it (default float64).
+    Args:
+        terms: the terms; those that can be added without a loss are.
+        row_shape: the shape of the output.
+        column_shape: the shape of the argument.
+        dtype: the dtype of entries where no factor says it (default float64).
 
-        >>> from chainrule.linear.sparse import entries, to_csr
-    from chainrule.linear.term import pattern
-        >>> x = np.array([2.0, 5.0])
-        >>> linear, _ = pattern([2, 3], [1], [0, 1], [(0,)])  # y = x @ W, with respect to W of shape (2, 3)
-        >>> J = Jacobian([Term(linear, (x,))], (3,), (2, 3))
-        >>> J
-        Jacobian of shape (3, 2, 3): xᵀ ⊗ I₃, 2 stored of 18 entries
-        >>> J @ np.ones((2, 3))
-        array([7., 7., 7.])
-        >>> J.dense()[1]
-        array([[0., 2., 0.],
-               [0., 5., 0.]])
+    >>> from chainrule.linear.term import pattern
+    >>> x = np.array([2.0, 5.0])
+    >>> linear, _ = pattern([2, 3], [1], [0, 1], [(0,)])  # y = x @ W, with respect to W of shape (2, 3)
+    >>> J = Jacobian([Term(linear, (x,))], (3,), (2, 3))
+    >>> J
+    Jacobian of shape (3, 2, 3): xᵀ ⊗ I₃, 2 stored of 18 entries
+    >>> J @ np.ones((2, 3))
+    array([7., 7., 7.])
+    >>> J.dense()[1]
+    array([[0., 2., 0.],
+           [0., 5., 0.]])
     """
 
     __slots__ = ("column_shape", "dtype", "row_shape", "terms")

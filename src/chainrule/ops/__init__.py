@@ -11,6 +11,7 @@ from chainrule.ops import (
     facts,
     index,
     join,
+    like,
     linalg,
     masked,
     norms,
@@ -19,6 +20,7 @@ from chainrule.ops import (
     product,
     products,
     reduce,
+    repeat,
     shape,
     softmax,
 )
@@ -34,6 +36,7 @@ __all__ = [
     "facts",
     "index",
     "join",
+    "like",
     "linalg",
     "masked",
     "norms",
@@ -42,6 +45,7 @@ __all__ = [
     "product",
     "products",
     "reduce",
+    "repeat",
     "shape",
     "softmax",
 ]

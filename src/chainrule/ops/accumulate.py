@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from chainrule.errors import OptionError
 from chainrule.linear.term import Factor, Opaque, Term, pattern
 from chainrule.op import Call, General, Sample, define, implements
 from chainrule.ops.join import concatenate
 from chainrule.ops.options import plain, refuse_out
-from chainrule.ops.shape import flip, ravel
+from chainrule.ops.repeat import flip
+from chainrule.ops.shape import ravel
 
 __all__ = ["Triangle", "cumprod", "cumsum"]
 
@@ -147,7 +149,7 @@ def nancumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = No
 def _cumulative(name: str, x: Any, axis: int | None, dtype: Any, out: Any, initial: bool, operation: Any) -> Any:
     if axis is None:
         if len(x.shape) != 1:
-            raise ValueError(f"{name}: for an array of {len(x.shape)} axes, `axis` must be given")
+            raise OptionError(f"{name}: for an array of {len(x.shape)} axes, `axis` must be given.")
         axis = 0
     result = _running(name, x, axis, dtype, out, operation)
     if not initial:

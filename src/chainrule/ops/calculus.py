@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from chainrule.errors import NoRuleError
+from chainrule.errors import NoRuleError, OptionError, ShapeError
 from chainrule.linear.functions import scatter
 from chainrule.op import implements
 from chainrule.ops.join import concatenate, slice_along, stack
-from chainrule.ops.options import plain, refuse_out
+from chainrule.ops.options import plain
 from chainrule.ops.pick import take
-from chainrule.ops.shape import arrayed, broadcast_to, integers_of, moveaxis, ravel, reshape, roll_of
+from chainrule.ops.repeat import roll_of
+from chainrule.ops.shape import arrayed, broadcast_to, integers_of, moveaxis, ravel, reshape
 
 __all__ = ["diff", "gradient", "interp"]
 
@@ -24,10 +25,10 @@ __all__ = ["diff", "gradient", "interp"]
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """np.diff."""
     if n < 0:
-        raise ValueError(f"order must be non-negative but got {n}")
+        raise OptionError(f"np.diff: n={n} differences; n must be 0 or more.")
     a = arrayed(a)
     axis = normalize_axis_index(axis, len(a.shape))
-    given = [None if end is None or end is np._NoValue else arrayed(end) for end in (prepend, append)]  # type: ignore[attr-defined]
+    given = [None if end is None or end is np._NoValue else arrayed(end) for end in (prepend, append)]
     thin = tuple([1 if k == axis else size for k, size in enumerate(a.shape)])
     ends = [None if end is None else end if end.shape else broadcast_to(end, shape=thin) for end in given]
     parts = [part for part in (ends[0], a, ends[1]) if part is not None]
@@ -53,14 +54,14 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     f = arrayed(f)
     axes = tuple(range(len(f.shape))) if axis is None else normalize_axis_tuple(integers_of(axis), len(f.shape))
     if edge_order not in (1, 2):
-        raise ValueError("'edge_order' greater than 2 not supported")
+        raise OptionError(f"np.gradient: edge_order={edge_order}; expected 1 or 2.")
     if len(varargs) not in (0, 1, len(axes)):
-        raise TypeError("invalid number of arguments")
+        raise OptionError(f"np.gradient: {len(varargs)} spacings for {len(axes)} axes; give none, one, or one for each.")
     spacings = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
     found = []
     for k, spacing in zip(axes, spacings, strict=True):
         if f.shape[k] < edge_order + 1:
-            raise ValueError(
+            raise ShapeError(
                 f"np.gradient along axis {k}, which has {f.shape[k]} entries, needs at least {edge_order + 1} "
                 f"with edge_order={edge_order}"
             )
@@ -87,7 +88,7 @@ def gradient_along(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
             last = (3 * part(size - 1, None) - 4 * part(size - 2, -1) + part(size - 3, -2)) / (2 * spacing)
         return concatenate(first, inside, last, axis=axis)
     if spacing.shape != (size,):
-        raise ValueError("when 1d, distances must match the length of the corresponding dimension")
+        raise ShapeError(f"np.gradient: coordinates of shape {spacing.shape} for axis {axis}, which has {size} entries: give one number for each entry, or one distance for all.")
     steps = spacing[1:] - spacing[:-1]
     before, after = column(steps[:-1]), column(steps[1:])
     inside = (
@@ -133,9 +134,9 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     x, xp, fp = arrayed(x), arrayed(xp), arrayed(fp)
     at, nodes = plain(x), plain(xp)
     if nodes.ndim != 1 or nodes.shape != plain(fp).shape:
-        raise ValueError(f"np.interp: xp and fp must be of one axis and equal length, got {nodes.shape}, {fp.shape}")
+        raise ShapeError(f"np.interp: xp of shape {nodes.shape} and fp of shape {fp.shape}; expected one axis and equal length.")
     if nodes.size == 0:
-        raise ValueError("array of sample points is empty")
+        raise ShapeError("np.interp: xp has no entries; expected at least one point to interpolate from.")
     if nodes.size == 1:
         inside = broadcast_to(fp[0], shape=at.shape)
     else:
@@ -162,7 +163,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * n
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
     """np.meshgrid."""
     if indexing not in ("xy", "ij"):
-        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+        raise OptionError(f"np.meshgrid: indexing={indexing!r}; expected 'xy' or 'ij'.")
     rank = len(xi)
     places = list(range(rank))
     if indexing == "xy" and rank > 1:
@@ -199,7 +200,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     a, b = moveaxis(arrayed(a), axisa, -1), moveaxis(arrayed(b), axisb, -1)
     sizes = (a.shape[-1], b.shape[-1])
     if not set(sizes) <= {2, 3}:
-        raise ValueError(
+        raise ShapeError(
             f"both input arrays must be (arrays of) 3-dimensional vectors, but they are {sizes} dimensional"
         )
     last = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]

@@ -251,8 +251,8 @@ def outer_of_vectors(x1: Any, x2: Any, /) -> Any:
     """np.linalg.outer: vectors only."""
     if len(shape_of(x1)) != 1 or len(shape_of(x2)) != 1:
         raise ShapeError(
-            f"np.linalg.outer: shapes {shape_of(x1)} and {shape_of(x2)}, expected two vectors. np.outer flattens arrays "
-            "of more axes; np.einsum or x[..., None] * y[..., None, :] make a batch of outer products."
+            f"np.linalg.outer: shapes {shape_of(x1)} and {shape_of(x2)}, expected two vectors. np.outer flattens "
+            "arrays of more axes; np.einsum or x[..., None] * y[..., None, :] make a batch of outer products."
         )
     return outer(x1, x2)
 
@@ -286,15 +286,15 @@ def tensordot_of(a: Any, b: Any, axes: Any = 2) -> Any:
     """np.tensordot."""
     rank_a, rank_b = len(shape_of(a)), len(shape_of(b))
     if isinstance(axes, int | np.integer):
-        pair = (tuple(range(rank_a - int(axes), rank_a)), tuple(range(int(axes))))
+        pair: Sequence[tuple[int, ...]] = (tuple(range(rank_a - int(axes), rank_a)), tuple(range(int(axes))))
     else:
         pair = tuple([(int(k),) if isinstance(k, int | np.integer) else tuple([int(m) for m in k]) for k in axes])
-    first, second = pair
+    first, second = pair[0], pair[1]
     in_range = all([-rank_a <= k < rank_a for k in first]) and all([-rank_b <= k < rank_b for k in second])
     if len(first) != len(second) or not in_range or min(first, default=0) < -rank_a:
         raise ShapeError(
-            f"np.tensordot: axes={axes!r} for shapes {shape_of(a)} and {shape_of(b)}: give as many axes of the first as "
-            "of the second, each of which it has."
+            f"np.tensordot: axes={axes!r} for shapes {shape_of(a)} and {shape_of(b)}: give as many axes of the first "
+            "as of the second, each of which it has."
         )
     return tensordot(a, b, axes=(tuple([k % rank_a for k in first]), tuple([k % rank_b for k in second])))
 
@@ -313,7 +313,9 @@ def explicit(subscripts: str, ranks: tuple[int, ...]) -> str:
     parts = inputs.split(",")
     if len(parts) != len(ranks):
         raise ShapeError(f"np.einsum: {subscripts!r} names {len(parts)} operands, and {len(ranks)} are given.")
-    widths = [rank - len(part.replace("...", "")) if "..." in part else 0 for part, rank in zip(parts, ranks, strict=True)]
+    widths = [
+        rank - len(part.replace("...", "")) if "..." in part else 0 for part, rank in zip(parts, ranks, strict=True)
+    ]
     width = max(widths)
     spare = [letter for letter in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in subscripts]
     batch = "".join(spare[:width])
@@ -332,8 +334,8 @@ def explicit(subscripts: str, ranks: tuple[int, ...]) -> str:
         output = output.replace("...", batch)
     elif width:
         raise ShapeError(
-            f"np.einsum: {subscripts!r} has axes in ... that the output does not name: write ... in the output as well, "
-            "and sum over them afterwards."
+            f"np.einsum: {subscripts!r} has axes in ... that the output does not name: write ... in the output as "
+            "well, and sum over them afterwards."
         )
     for letter in output:
         if letter not in letters or output.count(letter) > 1:

@@ -20,7 +20,7 @@ Factors = Mapping[str, Callable[..., Any]]
 
 def define(
     forward: Callable[..., Any],
-    *jacobians: str | Callable[..., Any] | float | None | tuple[str, Factors],
+    *jacobians: str | Callable[..., Any] | float | tuple[str, Factors] | None,
     name: str | None = None,
 ) -> Operation:
     """Define a differentiable operation by its local Jacobian: one for each argument of ``forward``.
@@ -40,10 +40,6 @@ def define(
     cannot be read or does not fit the shapes.
 
     >>> import chainrule as cr
-    >>> product = cr.define(np.matmul, "ik, ij <- b:jk", "ik, jk <- a:ij", name="product")
-    Traceback (most recent call last):
-    ...
-    chainrule.errors.RuleError: product: the arguments of a ufunc have no names; give a function such as lambda a, b: ...
     >>> product = cr.define(lambda a, b: a @ b, "ik, ij <- b:jk", "ik, jk <- a:ij", name="product")
     >>> cr.grad(lambda a: np.sum(product(a, np.ones((2, 2)))))(np.eye(2))
     array([[2., 2.],
@@ -58,7 +54,8 @@ def define(
     arguments = list(inspect.signature(forward).parameters)
     if len(arguments) != len(jacobians):
         raise RuleError(
-            f"{label}: {len(arguments)} arguments ({', '.join(arguments)}) need as many local Jacobians, got {len(jacobians)}"
+            f"{label}: {len(arguments)} arguments ({', '.join(arguments)}) need as many local Jacobians, "
+            f"got {len(jacobians)}"
         )
     rules = [rule_of(jacobian, arguments, label) for jacobian in jacobians]
     return define_operation(label if label != "<lambda>" else "custom", forward, *rules, arguments=arguments)
@@ -69,6 +66,8 @@ def rule_of(jacobian: Any, arguments: Sequence[str], name: str) -> Rule:
     try:
         if jacobian is None:
             return Constant()
+        if callable(jacobian) and not hasattr(jacobian, "__code__"):
+            raise ValueError(f"a rule is written as a function or lambda whose parameters have names, got {jacobian!r}")
         if callable(jacobian) or isinstance(jacobian, int | float):
             return Diagonal(jacobian, arguments)
         text, functions = (jacobian, {}) if isinstance(jacobian, str) else jacobian
@@ -114,10 +113,14 @@ class Indexed(Rule):
     def fit(self, sizes: dict[str, int], labels: str, shape: tuple[int, ...], what: str) -> None:
         """Give the labels the sizes of a shape, or say which one does not fit."""
         if len(labels) != len(shape):
-            raise RuleError(f"{self.name}: {what} has shape {shape}, but {self.text!r} names {len(labels)} axes ({labels!r})")
+            raise RuleError(
+                f"{self.name}: {what} has shape {shape}, but {self.text!r} names {len(labels)} axes ({labels!r})"
+            )
         for label, size in zip(labels, shape, strict=True):
             if sizes.setdefault(label, size) != size:
-                raise RuleError(f"{self.name}: in {self.text!r} label {label!r} is {sizes[label]} and, in {what}, {size}")
+                raise RuleError(
+                    f"{self.name}: in {self.text!r} label {label!r} is {sizes[label]} and, in {what}, {size}"
+                )
 
 
 def signed(text: str) -> list[tuple[int, str]]:
@@ -147,7 +150,9 @@ def parse(
         elif known == "out" or known in arguments:
             factors.append((None, (OUT if known == "out" else list(arguments).index(known),), labels))
         else:
-            raise ValueError(f"{known!r} is neither an argument ({', '.join(arguments)}), nor 'out', nor a given factor")
+            raise ValueError(
+                f"{known!r} is neither an argument ({', '.join(arguments)}), nor 'out', nor a given factor"
+            )
     for labels in (row, column, *(labels for _, _, labels in factors)):
         if not all(letter.isalpha() for letter in labels):
             raise ValueError(f"labels are letters, got {labels!r}")

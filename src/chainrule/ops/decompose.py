@@ -24,7 +24,9 @@ __all__ = ["eigenvalues", "eigenvectors", "qr_orthogonal", "qr_triangular", "sin
 
 CONVERGENCE = "The iteration did not converge: look for entries that are infinite or not a number."
 
-_recent: tuple[tuple[Any, Any, tuple[Any, ...]], ...] = ()  # the last decompositions: what was asked, of what, the parts
+_recent: tuple[
+    tuple[Any, Any, tuple[Any, ...]], ...
+] = ()  # the last decompositions: what was asked, of what, the parts
 
 
 def part(index: int, kind: Any, function: Callable[[Any], tuple[Any, ...]], a: Any) -> Any:
@@ -48,7 +50,8 @@ def apart(name: str, values: Any, what: str, way_out: str) -> None:
     if close.any():
         place = tuple([int(k) for k in np.argwhere(close)[0]])
         raise NoDerivativeError(
-            f"{name}: {what} {values[place]:.6g} occurs twice, so its vectors are not unique and have no derivative.\n{way_out}"
+            f"{name}: {what} {values[place]:.6g} occurs twice, so its vectors are not unique and have no "
+            f"derivative.\n{way_out}"
         )
 
 
@@ -61,9 +64,12 @@ def term_patterns(call: Call, make: Callable[..., Sequence[Pattern]], known: dic
 # --- symmetric matrices -----------------------------------------------------------------------------------------------
 
 
+decompose: Any = np.linalg.eigh
+
+
 def eigh_part(index: int, a: Any, uplo: str) -> Any:
     """The eigenvalues (0) or eigenvectors (1)."""
-    return part(index, ("eigh", uplo), lambda x: np.linalg.eigh(x, uplo), a)
+    return part(index, ("eigh", uplo), lambda x: decompose(x, uplo), a)
 
 
 def triangles(a: Any, uplo: str) -> tuple[Any, Any]:
@@ -87,8 +93,8 @@ def eigenvalues_terms(call: Call, position: int, a: Any) -> list[Term]:
 
 
 _values_patterns: dict[Any, Any] = {}
-SYMMETRIC = MATRIX + MATRIX.T
-BATCH = MATRICES + np.swapaxes(MATRICES, -1, -2)
+SYMMETRIC = np.diag([1.0, 3.0, 6.0]) + 0.2 * MATRIX
+BATCH = np.stack([SYMMETRIC, SYMMETRIC[::-1, ::-1] + 0.1, np.diag([9.0, -2.0, 4.0]) - 0.3 * MATRIX])
 
 eigenvalues = define(
     "eigenvalues",
@@ -97,7 +103,7 @@ eigenvalues = define(
     arguments=("a",),
     samples=[
         Sample((SYMMETRIC,), {"uplo": "L"}),
-        Sample((MATRIX,), {"uplo": "U"}),
+        Sample((SYMMETRIC,), {"uplo": "U"}),
         Sample((BATCH,), {"uplo": "L"}),
         Sample((np.array([[2.0]]),), {"uplo": "L"}),
     ],
@@ -208,7 +214,8 @@ def singular_vectors_forward(a: Any, side: str) -> Any:
 def singular_vectors_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
     """The vectors W of this side, Z of the other; A's axes are (w, z) in this order, or the other way round.
 
-    ∂W[i,b]/∂A = Σ_{a≠b} W[i,a] (σ[b] W[w,a] Z[z,b] + σ[a] W[w,b] Z[z,a]) / (σ[b]² − σ[a]²) + (I − WWᵀ)[i,w] Z[z,b] / σ[b]
+    ∂W[i,b]/∂A = Σ_{a≠b} W[i,a] (σ[b] W[w,a] Z[z,b] + σ[a] W[w,b] Z[z,a]) / (σ[b]² − σ[a]²)
+                 + (I − WWᵀ)[i,w] Z[z,b] / σ[b]
     """
     left = call.params["side"] == "left"
     shape = call.shapes[0]
@@ -274,8 +281,8 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     rows, columns = shape_of(a)[-2:]
     if full_matrices and rows != columns:
         raise NoRuleError(
-            f"np.linalg.svd of shape {shape_of(a)} with full_matrices=True: the further vectors that complete the basis are "
-            "not unique and have no derivative. Pass full_matrices=False."
+            f"np.linalg.svd of shape {shape_of(a)} with full_matrices=True: the further vectors that complete the "
+            "basis are not unique and have no derivative. Pass full_matrices=False."
         )
     right = singular_vectors(a, side="right")
     return SVDResult(singular_vectors(a, side="left"), singular_values(a), np.swapaxes(right, -1, -2))

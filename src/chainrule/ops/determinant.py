@@ -159,9 +159,7 @@ def cofactor_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
         labels = [[*batch, *factor] for factor in factors]
         return pattern([*shape, n, n, n, n], [*batch, i, j], [*batch, k, l], [*labels, []])[0]
 
-    own, crossed = cached_by_call(
-        _change_patterns, call, position, lambda: (make(first, second), make(second, first))
-    )
+    own, crossed = cached_by_call(_change_patterns, call, position, lambda: (make(first, second), make(second, first)))
     left, right, values = parts(a)
     products = LeaveTwoOut(values).dense()
     return [

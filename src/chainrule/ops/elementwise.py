@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear.term import Term
-from chainrule.op import REGISTRY, Constant, Diagonal, Sample, Structural, constant, define, elementwise, implements, undefined
+from chainrule.op import (
+    REGISTRY,
+    Constant,
+    Diagonal,
+    Sample,
+    Structural,
+    constant,
+    define,
+    elementwise,
+    implements,
+    undefined,
+)
 
 LN2 = float(np.log(2.0))
 LN10 = float(np.log(10.0))
@@ -52,9 +63,7 @@ add = elementwise(np.add, 1, 1)
 subtract = elementwise(np.subtract, 1, -1, label="Sub")
 multiply = elementwise(np.multiply, lambda b: b, lambda a: a, label="Mul")
 divide = elementwise(np.divide, lambda b: 1 / b, lambda out, b: -out / b, domain=POSITIVE, label="Div")
-power = elementwise(
-    np.power, power_base, lambda out, a: out * np.log(nonzero(a)), domain=POSITIVE, label="Pow"
-)
+power = elementwise(np.power, power_base, lambda out, a: out * np.log(nonzero(a)), domain=POSITIVE, label="Pow")
 float_power = elementwise(np.float_power, power_base, lambda out, a: out * np.log(nonzero(a)), domain=POSITIVE)
 remainder = elementwise(np.remainder, 1, lambda a, b: -np.floor(a / b), domain=POSITIVE)
 fmod = elementwise(np.fmod, 1, lambda a, b: -np.trunc(a / b), domain=POSITIVE)
@@ -93,9 +102,7 @@ arctan2 = elementwise(
     domain=POSITIVE,
     label="Atan2",
 )
-hypot = elementwise(
-    np.hypot, lambda out, a: a / nonzero(out), lambda out, b: b / nonzero(out), domain=POSITIVE
-)
+hypot = elementwise(np.hypot, lambda out, a: a / nonzero(out), lambda out, b: b / nonzero(out), domain=POSITIVE)
 sinh = elementwise(np.sinh, lambda x: np.cosh(x), companion=np.cosh)
 cosh = elementwise(np.cosh, lambda x: np.sinh(x), companion=np.sinh)
 tanh = elementwise(np.tanh, lambda out: 1 - out * out)
@@ -122,21 +129,11 @@ sinc = elementwise(np.sinc, sinc_derivative, domain=(0.3, 0.9))
 # kinks and choices
 absolute = elementwise(np.absolute, lambda x: np.sign(x), domain=POSITIVE, label="Abs")
 fabs = elementwise(np.fabs, lambda x: np.sign(x), domain=POSITIVE)
-maximum = elementwise(
-    np.maximum, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True
-)
-minimum = elementwise(
-    np.minimum, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True
-)
-fmax = elementwise(
-    np.fmax, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True
-)
-fmin = elementwise(
-    np.fmin, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True
-)
-copysign = elementwise(
-    np.copysign, lambda out, a: np.sign(a) * np.sign(out), 0, domain=POSITIVE
-)
+maximum = elementwise(np.maximum, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
+minimum = elementwise(np.minimum, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
+fmax = elementwise(np.fmax, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
+fmin = elementwise(np.fmin, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
+copysign = elementwise(np.copysign, lambda out, a: np.sign(a) * np.sign(out), 0, domain=POSITIVE)
 heaviside = elementwise(np.heaviside, 0, lambda out, a: indicator(a == 0, out))
 ldexp = define(
     "ldexp",
@@ -208,13 +205,30 @@ class _Shapes:
 
 
 # true or false, or integers: there is nothing to differentiate
-for _function in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and,
-                  np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift,
-                  np.right_shift, np.gcd, np.lcm):
-    constant(_function, 2)
-for _function in (np.logical_not, np.isfinite, np.isinf, np.isnan, np.signbit, np.invert, np.bitwise_count,
-                  np.isnat):
-    constant(_function, 1)
+equal = constant(np.equal, 2)
+not_equal = constant(np.not_equal, 2)
+less = constant(np.less, 2)
+less_equal = constant(np.less_equal, 2)
+greater = constant(np.greater, 2)
+greater_equal = constant(np.greater_equal, 2)
+logical_and = constant(np.logical_and, 2)
+logical_or = constant(np.logical_or, 2)
+logical_xor = constant(np.logical_xor, 2)
+bitwise_and = constant(np.bitwise_and, 2)
+bitwise_or = constant(np.bitwise_or, 2)
+bitwise_xor = constant(np.bitwise_xor, 2)
+left_shift = constant(np.left_shift, 2)
+right_shift = constant(np.right_shift, 2)
+gcd = constant(np.gcd, 2)
+lcm = constant(np.lcm, 2)
+logical_not = constant(np.logical_not, 1)
+isfinite = constant(np.isfinite, 1)
+isinf = constant(np.isinf, 1)
+isnan = constant(np.isnan, 1)
+signbit = constant(np.signbit, 1)
+invert = constant(np.invert, 1)
+bitwise_count = constant(np.bitwise_count, 1)
+isnat = constant(np.isnat, 1)
 
 UNDEFINED = "it steps between neighbouring floating-point numbers and has no derivative"
 undefined(np.spacing, 1, UNDEFINED)

@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.linear.functions import scatter
 from chainrule.linear.term import Term, identity
 from chainrule.op import Call, Constant, Rule, Sample, cached_by_call, define, implements
+from chainrule.ops.outside import as_slices, last_written, outside, outside_arrays, tabled_identity
 from chainrule.ops.region import (
     ARRAY,
     ELLIPSIS,
@@ -23,16 +24,11 @@ from chainrule.ops.region import (
     MANY,
     NEW,
     Template,
-    as_slices,
     build_index,
-    last_written,
     locate,
     located,
-    outside,
-    outside_arrays,
     parse_index,
     placed,
-    tabled_identity,
     taken,
 )
 
@@ -230,7 +226,7 @@ scatter_add = define(
         Sample(((3,),), {"shape": (7,), "index": (("slice", 5, None, -2),)}),
         Sample(((3, 2), np.array([1, 0, 1])), {"shape": (2, 2), "index": (ARRAY,)}),
         Sample(
-            ((2,), np.array([[1], [0], [1]]), np.array([0, 2])), {"shape": (2, 4, 3), "index": (ARRAY, FULL, ARRAY)}
+            ((2, 1), np.array([[1], [0], [1]]), np.array([0, 2])), {"shape": (2, 4, 3), "index": (ARRAY, FULL, ARRAY)}
         ),
     ],
 )

@@ -8,12 +8,13 @@ z = pad(x, a zeros)        ∂z[i+a]/∂x[i] = 1
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from chainrule.errors import NoRuleError
+from chainrule.errors import NoRuleError, OptionError, ShapeError
 from chainrule.linear.term import Axis, Term, affine, constant, pattern
 from chainrule.op import Call, Sample, Structural, define, implements
 from chainrule.ops.index import getitem
@@ -164,7 +165,7 @@ def block(arrays: Any) -> Any:
     def put_together(entry: Any, level: int) -> Any:
         if level < depth:
             if not isinstance(entry, list):
-                raise ValueError(f"List depths are mismatched: np.block found an array at depth {level} of {depth}")
+                raise ShapeError(f"np.block: an array at depth {level} of the lists and others at {depth}; nest all of them equally deep.")
             return concatenate(*[put_together(part, level + 1) for part in entry], axis=level - depth)
         part = arrayed(entry)
         return reshape(part, shape=(1,) * (rank - len(part.shape)) + tuple(part.shape))
@@ -332,7 +333,7 @@ def pad_sides(array: Any, axis: int, width: tuple[int, int], mode: str, options:
 
 def cut(x: Any, bounds: Sequence[int | None], axis: int) -> list[Any]:
     """The pieces between successive bounds."""
-    return [slice_along(x, axis, first, last) for first, last in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [slice_along(x, axis, first, last) for first, last in pairwise(bounds)]
 
 
 @implements(np.array_split)
@@ -343,17 +344,17 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         return cut(ary, [0, *integers_of(given), None], axis)
     count = int(given)
     if count <= 0:
-        raise ValueError("number sections must be larger than 0.")
+        raise OptionError(f"np.array_split: {count} sections; expected at least 1.")
     each, extra = divmod(ary.shape[axis], count)
     return cut(ary, np.cumsum([0] + extra * [each + 1] + (count - extra) * [each]).tolist(), axis)
 
 
 @implements(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """np.split."""
     given = plain(indices_or_sections)
     if not np.ndim(given) and ary.shape[axis] % int(given):
-        raise ValueError(
+        raise ShapeError(
             f"array split does not result in an equal division: axis {axis} has {ary.shape[axis]} entries, "
             f"which {int(given)} does not divide. np.array_split makes pieces of unequal length."
         )
@@ -361,26 +362,26 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 @implements(np.hsplit)
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def hsplit(ary: Any, indices_or_sections: Any) -> Any:
     """np.hsplit."""
     if not ary.shape:
-        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
+        raise ShapeError(f"np.hsplit needs an array of 1 or more axes, got shape {tuple(ary.shape)}.")
     return split(ary, indices_or_sections, 1 if len(ary.shape) > 1 else 0)
 
 
 @implements(np.vsplit)
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def vsplit(ary: Any, indices_or_sections: Any) -> Any:
     """np.vsplit."""
     if len(ary.shape) < 2:
-        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
+        raise ShapeError(f"np.vsplit needs an array of 2 or more axes, got shape {tuple(ary.shape)}.")
     return split(ary, indices_or_sections, 0)
 
 
 @implements(np.dsplit)
-def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def dsplit(ary: Any, indices_or_sections: Any) -> Any:
     """np.dsplit."""
     if len(ary.shape) < 3:
-        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+        raise ShapeError(f"np.dsplit needs an array of 3 or more axes, got shape {tuple(ary.shape)}.")
     return split(ary, indices_or_sections, 2)
 
 

@@ -1,24 +1,24 @@
 """Matrix functions: inverse, solve, determinant, Cholesky factor; matrices are the last two axes, the others a batch.
 
-    Y = A⁻¹            ∂Y[i,l]/∂A[j,k] = −Y[i,j] Y[k,l]          two factors that are the same array
-    x = A⁻¹ b          ∂x[i]/∂b[j]     = A⁻¹[i,j]                 applied by solving, never formed
-    log|det A|         ∂out/∂A[i,j]    = A⁻¹[j,i]
+Y = A⁻¹            ∂Y[i,l]/∂A[j,k] = −Y[i,j] Y[k,l]          two factors that are the same array
+x = A⁻¹ b          ∂x[i]/∂b[j]     = A⁻¹[i,j]                 applied by solving, never formed
+log|det A|         ∂out/∂A[i,j]    = A⁻¹[j,i]
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from chainrule.errors import MatrixError, NoRuleError, ShapeError
 from chainrule.linear.term import Factor, Opaque, Pattern, Term, pattern
-from chainrule.op import Call, Constant, General, Product, Rule, Sample, cached_by_call, define, implements
-from chainrule.ops.contract import Contraction, batched, label_sizes, matmul
+from chainrule.op import Call, General, Product, Rule, Sample, cached_by_call, define, implements
+from chainrule.ops.contract import batched, label_sizes, matmul
 from chainrule.ops.options import plain, shape_of
 
-__all__ = ["cholesky", "guarded", "inv", "logabsdet", "pinv", "solve", "solve_triangular", "square_shape"]
+__all__ = ["cholesky", "guarded", "inv", "pinv", "solve", "solve_triangular", "square_shape"]
 
 
 def square_shape(name: str, x: Any) -> tuple[int, ...]:
@@ -122,7 +122,7 @@ pinv = define(
 def pinv_of(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     """np.linalg.pinv; ``hermitian`` would only make it faster."""
     del hermitian
-    chosen = rcond if rtol is None or rtol is np._NoValue else rtol  # type: ignore[attr-defined]
+    chosen = rcond if rtol is None or rtol is np._NoValue else rtol
     return pinv(a, rcond=None if chosen is None else float(chosen))
 
 
@@ -162,7 +162,7 @@ def solve_labels(shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any]) -
     """
     a, b = len(shapes[0]), len(shapes[1])
     if b == 1:
-        left, right, batch = list(range(a - 2)), [], list(range(a - 2))
+        left, right, batch = batched(a, 2, 2, 2)
     else:
         left, right, batch = batched(a, b, 2, 2)
     i, j, c = len(batch), len(batch) + 1, len(batch) + 2
@@ -181,17 +181,14 @@ class SolveRule(Rule):
         """The pattern, and the shape of A without stretched axes (None: as it is)."""
         (left, right), output = solve_labels(call.shapes, call.params)
         sizes = label_sizes([left, right], call.shapes)
-        batch = [
-            label for label, size in zip(left[:-2], call.shapes[0][:-2], strict=True) if size == sizes[label]
-        ]
+        batch = [label for label, size in zip(left[:-2], call.shapes[0][:-2], strict=True) if size == sizes[label]]
         i, j = left[-2:]
         inverse = Factor((*batch, j, i), opaque=True)
         shapes = tuple([sizes[label] for label in (*batch, i, j)])
         reshaped = None if shapes == call.shapes[0] else shapes
         if position == 1:
             column = [
-                label if size == sizes[label] else None
-                for label, size in zip(right, call.shapes[1], strict=True)
+                label if size == sizes[label] else None for label, size in zip(right, call.shapes[1], strict=True)
             ]
             return pattern(sizes, output, column, [inverse])[0], reshaped
         # A[m, k] has its own labels: the equation m is i, the unknown k is not the j of the row
@@ -199,8 +196,7 @@ class SolveRule(Rule):
         sizes = [*sizes, sizes[j]]
         solution = [k if label == j else label for label in output]
         column = [
-            label if size == sizes[label] else None
-            for label, size in zip([*left[:-1], k], call.shapes[0], strict=True)
+            label if size == sizes[label] else None for label, size in zip([*left[:-1], k], call.shapes[0], strict=True)
         ]
         return pattern(sizes, output, column, [inverse, solution, []])[0], reshaped
 

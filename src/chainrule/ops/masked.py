@@ -54,9 +54,7 @@ def nanvar(
     *, where: Any = UNSET, mean: Any = UNSET, correction: Any = UNSET,
 ) -> Any:  # fmt: skip
     """np.nanvar."""
-    return var_of(
-        a, axis, dtype, out, ddof, keepdims, where=numbers(a, where), mean=mean, correction=correction
-    )
+    return var_of(a, axis, dtype, out, ddof, keepdims, where=numbers(a, where), mean=mean, correction=correction)
 
 
 @implements(np.nanstd)
@@ -65,15 +63,11 @@ def nanstd(
     *, where: Any = UNSET, mean: Any = UNSET, correction: Any = UNSET,
 ) -> Any:  # fmt: skip
     """np.nanstd."""
-    return std_of(
-        a, axis, dtype, out, ddof, keepdims, where=numbers(a, where), mean=mean, correction=correction
-    )
+    return std_of(a, axis, dtype, out, ddof, keepdims, where=numbers(a, where), mean=mean, correction=correction)
 
 
 @implements(np.average)
-def average(
-    a: Any, axis: Axes = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False
-) -> Any:
+def average(a: Any, axis: Axes = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
     """np.average."""
     axis = plain_axis(axis)
     if weights is None:
@@ -100,8 +94,8 @@ def average(
 def unfit_weights(a: Any, weights: Any, axis: Any) -> ShapeError:
     """What to say of weights of another shape."""
     return ShapeError(
-        f"np.average: weights of shape {weights.shape} for an array of shape {a.shape} and axis={axis}: give one weight "
-        "for each entry, or name the axes that the weights run along."
+        f"np.average: weights of shape {weights.shape} for an array of shape {a.shape} and axis={axis}: give one "
+        "weight for each entry, or name the axes that the weights run along."
     )
 
 

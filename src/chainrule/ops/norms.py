@@ -1,6 +1,6 @@
 """Norms of vectors and matrices; at 0, where a norm has no derivative, it is taken to be 0.
 
-    out = (Σ |x|ᵖ)^(1/p)        ∂out/∂x[i] = sign(x[i]) |x[i]|ᵖ⁻¹ · out¹⁻ᵖ
+out = (Σ |x|ᵖ)^(1/p)        ∂out/∂x[i] = sign(x[i]) |x[i]|ᵖ⁻¹ · out¹⁻ᵖ
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from chainrule.op import Call, General, Sample, cached_by_call, define, implemen
 from chainrule.ops.decompose import singular_values
 from chainrule.ops.elementwise import nonzero
 from chainrule.ops.options import Axes, plain, plain_axis, plain_keepdims, shape_of
-from chainrule.ops.reduce import reduced_axes, reduction, samples_of, without_kept
+from chainrule.ops.reduce import add_up, reduced_axes, reduction, samples_of, without_kept
 
 __all__ = ["euclidean_norm", "norm", "power_norm"]
 
@@ -25,7 +25,7 @@ def euclidean_forward(x: Any, axis: Any, keepdims: bool) -> Any:
     if axis is None and not keepdims and x.dtype.kind == "f":
         flat = x.reshape(-1)
         return np.sqrt(np.dot(flat, flat))
-    return np.sqrt(np.add.reduce((np.conjugate(x) * x).real, axis, keepdims=keepdims))
+    return np.sqrt(add_up((np.conjugate(x) * x).real, axis, keepdims=keepdims))
 
 
 def euclidean_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
@@ -47,7 +47,7 @@ euclidean_norm = define(
 
 def power_forward(x: Any, axis: Any, keepdims: bool, p: float) -> Any:
     """(Σ |x|ᵖ)^(1/p)."""
-    return np.add.reduce(np.abs(x) ** p, axis, keepdims=keepdims) ** (1 / p)
+    return add_up(np.abs(x) ** p, axis, keepdims=keepdims) ** (1 / p)
 
 
 def power_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
@@ -85,8 +85,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
     if len(axes) == 2:
         return of_matrices(x, axes, ord, keepdims)
     raise ShapeError(
-        f"np.linalg.norm: ord={ord!r} over {len(axes)} axes of shape {shape_of(x)}: expected one axis (a norm of vectors) or "
-        "two (of matrices). Name them by axis=, or use np.linalg.vector_norm."
+        f"np.linalg.norm: ord={ord!r} over {len(axes)} axes of shape {shape_of(x)}: expected one axis (vectors) or "
+        "two (matrices). Name them by axis=, or use np.linalg.vector_norm."
     )
 
 
@@ -105,8 +105,8 @@ def along(x: Any, axis: Any, ord: Any, keepdims: bool) -> Any:
     if ord == 0:
         if getattr(x, "requires_grad", False):
             raise NoDerivativeError(
-                "np.linalg.norm with ord=0 counts the entries that are not 0: it is constant or jumps, and has no derivative "
-                "to follow. Use ord=1 to make entries small, or x.detach() to count them."
+                "np.linalg.norm with ord=0 counts the entries that are not 0: it is constant or jumps, and has no "
+                "derivative to follow. Use ord=1 to make entries small, or x.detach() to count them."
             )
         return np.sum(plain(x) != 0, axis=axis, keepdims=keepdims).astype(plain(x).dtype)
     return power_norm(x, axis=axis, keepdims=keepdims, p=float(ord))
@@ -126,7 +126,9 @@ def of_matrices(x: Any, axes: tuple[int, int], ord: Any, keepdims: bool) -> Any:
         result = np.sum(values, axis=-1) if ord == "nuc" else values[..., 0 if ord == 2 else -1]
         return np.expand_dims(result, sorted(axes)) if keepdims else result
     else:
-        raise ShapeError(f"np.linalg.norm: ord={ord!r} is no norm of matrices: 1, -1, 2, -2, inf, -inf, 'fro' or 'nuc'.")
+        raise ShapeError(
+            f"np.linalg.norm: ord={ord!r} is no norm of matrices: 1, -1, 2, -2, inf, -inf, 'fro' or 'nuc'."
+        )
     return result if keepdims else np.squeeze(result, axes)
 
 

@@ -11,7 +11,7 @@ from chainrule.errors import AssignmentError
 
 __all__ = ["UNSET", "Axes", "plain", "plain_axis", "plain_keepdims", "refuse_out", "shape_of"]
 
-UNSET = np._NoValue  # type: ignore[attr-defined]  # what NumPy's own signatures have for an option that is not given
+UNSET = np._NoValue  # what NumPy's own signatures have for an option that is not given
 Axes = int | Sequence[int] | None
 
 
@@ -44,6 +44,6 @@ def refuse_out(name: str, out: Any) -> None:
     """Refuse an array to write the result into."""
     if out is not None and not (isinstance(out, tuple) and out == (None,)):
         raise AssignmentError(
-            f"{name}(..., out=...): a result that is tracked cannot be written into an array that already exists, which "
-            f"would forget where it came from. Leave `out` out and use what {name} returns."
+            f"{name}(..., out=...): a result that is tracked cannot be written into an array that already exists, "
+            f"which would forget where it came from. Leave `out` out and use what {name} returns."
         )

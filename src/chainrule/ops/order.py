@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from chainrule.errors import NoRuleError
+from chainrule.errors import NoRuleError, OptionError, ShapeError
 from chainrule.linear.term import Axis, Term, pattern
 from chainrule.op import Call, General, Operation, Sample, define, implements
-from chainrule.ops.pick import along_axis, take, take_along_axis
 from chainrule.ops.options import UNSET, Axes, plain, plain_axis, plain_keepdims, refuse_out
+from chainrule.ops.pick import along_axis, take, take_along_axis
 from chainrule.ops.reduce import reduced_axes
 from chainrule.ops.shape import moveaxis, ravel, reshape
 
@@ -106,7 +106,7 @@ def _implement_extreme(function: Any, operation: Operation, choose: Any, worst: 
         refuse_out(f"np.{function.__name__}", out)
         if where is not UNSET and where is not True:
             if initial is UNSET:
-                raise ValueError(
+                raise OptionError(
                     f"np.{function.__name__} with where= needs initial=, the result where nothing is chosen"
                 )
             a = np.where(plain(where), a, np.asarray(worst, plain(a).dtype))
@@ -206,7 +206,7 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True, ordered: bool = T
     axis = normalize_axis_index(axis, len(x.shape))
     size = x.shape[axis]
     if not 0 <= k <= size:
-        raise ValueError(f"topk: k={k} entries of an axis that has {size}; k must lie in 0 … {size}")
+        raise OptionError(f"topk: k={k} entries of an axis that has {size}; k must lie in 0 … {size}")
     value = plain(x)
     order = np.argsort(-value if largest else value, axis=axis, kind="stable")
     positions = np.take(order, np.arange(k), axis=axis)
@@ -278,7 +278,7 @@ def median(a: Any, axis: Axes = None, out: Any = None, overwrite_input: bool = F
     ordered, gone = _sorted_over(a, axis)
     size = ordered.shape[-1]
     if size == 0:
-        raise ValueError("np.median of no entries: the reduced axes have size 0")
+        raise ShapeError(f"np.median of no entries: shape {tuple(a.shape)} along axis={axis}.")
     middle = ordered[..., (size - 1) // 2]
     if size % 2 == 0:
         middle = (middle + ordered[..., size // 2]) / 2
@@ -309,10 +309,10 @@ def quantile(
     ordered, gone = _sorted_over(a, axis)
     fraction = np.asarray(plain(q), dtype=float)
     if fraction.size and (fraction.min() < 0 or fraction.max() > 1):
-        raise ValueError("Quantiles must be in the range [0, 1]")
+        raise OptionError(f"np.quantile: q from {fraction.min()} to {fraction.max()}; a fraction lies in 0 … 1 (a percentage in 0 … 100).")
     size = ordered.shape[-1]
     if size == 0:
-        raise ValueError("np.quantile of no entries: the reduced axes have size 0")
+        raise ShapeError(f"np.quantile of no entries: shape {tuple(a.shape)} along axis={axis}.")
     virtual = fraction * (size - 1)
     low = np.floor(virtual).astype(np.intp)
     high = np.minimum(low + 1, size - 1)
@@ -339,6 +339,40 @@ def percentile(a: Any, q: Any, *arguments: Any, **options: Any) -> Any:
     return quantile(a, q / 100 if hasattr(q, "shape") else np.asarray(q) / 100, *arguments, **options)
 
 
+@implements(np.nanquantile)
+def nanquantile(a: Any, q: Any, axis: Axes = None, out: Any = None, *arguments: Any, **options: Any) -> Any:
+    """np.nanquantile by linear interpolation: what is not a number is sorted to the end and left out."""
+    refuse_out("np.nanquantile", out)
+    keepdims = options.pop("keepdims", False)
+    if arguments or options.pop("method", "linear") != "linear" or options.pop("weights", None) is not None:
+        raise NoRuleError("np.nanquantile: no rule but for method='linear' without weights; name its options.")
+    q = q if hasattr(q, "shape") else np.asarray(q, dtype=float)
+    ordered, gone = _sorted_over(a, axis)
+    kind, lead = plain(ordered).dtype, len(ordered.shape) - 1
+    count = np.count_nonzero(~np.isnan(plain(ordered)), axis=-1)
+    last = np.maximum(count - 1, 0).reshape(count.shape + (1,) * len(q.shape))
+    low = np.floor(plain(q) * last).astype(np.intp)
+    high = np.minimum(low + 1, last)
+    flat = (*count.shape, -1)
+    below, above = (take_along_axis(ordered, p.reshape(flat), axis=lead) for p in (low, high))
+    weight = reshape((q * last - low).astype(kind), shape=flat)
+    result = reshape(below + (above - below) * weight, shape=(*count.shape, *q.shape))
+    result = moveaxis(result, tuple(range(lead, lead + len(q.shape))), tuple(range(len(q.shape))))
+    return _restored(result, gone, a.shape, keepdims, len(q.shape))
+
+
+@implements(np.nanpercentile)
+def nanpercentile(a: Any, q: Any, *arguments: Any, **options: Any) -> Any:
+    """np.nanpercentile."""
+    return nanquantile(a, q / 100 if hasattr(q, "shape") else np.asarray(q) / 100, *arguments, **options)
+
+
+@implements(np.nanmedian)
+def nanmedian(a: Any, axis: Axes = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
+    """np.nanmedian."""
+    return nanquantile(a, 0.5, axis, out, keepdims=keepdims)
+
+
 @implements(np.unique)
 def unique(
     ar: Any,
@@ -349,7 +383,8 @@ def unique(
     **options: Any,
 ) -> Any:
     """np.unique: of equal entries the first one is taken."""
-    _, index, *more = np.unique(plain(ar), True, return_inverse, return_counts, axis, **options)
+    find: Any = np.unique
+    _, index, *more = find(plain(ar), True, return_inverse, return_counts, axis, **options)
     values = take(ravel(ar) if axis is None else ar, index, 0 if axis is None else axis)
     found = (values, *([index] if return_index else []), *more)
     return found if len(found) > 1 else values

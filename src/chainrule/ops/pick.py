@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from chainrule.errors import NoRuleError
+from chainrule.errors import NoRuleError, OptionError, ShapeError
 from chainrule.linear.term import Axis, Term, affine, pattern
 from chainrule.op import Call, Constant, General, Sample, Structural, define, implements
 from chainrule.ops.index import getitem
 from chainrule.ops.join import along, stack
 from chainrule.ops.options import plain, refuse_out
-from chainrule.ops.shape import arrayed, broadcast_arrays, broadcast_to, integers_of, moveaxis, ravel, reshape, tile
+from chainrule.ops.repeat import tile
+from chainrule.ops.shape import arrayed, broadcast_arrays, broadcast_to, integers_of, moveaxis, ravel, reshape
 
 __all__ = ["along_axis", "diag_embed", "diagonal", "take", "take_along_axis", "tril", "triu"]
 
@@ -183,7 +184,7 @@ def diag(v: Any, k: int = 0) -> Any:
     if len(v.shape) == 1:
         return diag_embed(v, offset=int(k))
     if len(v.shape) != 2:
-        raise ValueError(f"Input must be 1- or 2-d: np.diag was given shape {tuple(v.shape)}")
+        raise ShapeError(f"np.diag needs one axis or two, got shape {tuple(v.shape)}; np.diagonal takes the diagonals of more.")
     return diagonal_of(v, k)
 
 
@@ -203,7 +204,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     """np.fill_diagonal: written into the tensor."""
     if len(a.shape) != 2 and len(set(a.shape)) != 1:
-        raise ValueError("All dimensions of input must be of equal length")
+        raise ShapeError(f"np.fill_diagonal: shape {tuple(a.shape)}; more than two axes must be of equal length.")
     if len(a.shape) == 2:
         end = None if wrap else a.shape[1] * a.shape[1]
         where = np.unravel_index(np.arange(prod(a.shape))[: end : a.shape[1] + 1], a.shape)
@@ -271,7 +272,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         which = np.clip(which, 0, len(parts) - 1)
     which, *values = broadcast_arrays(which, *parts)
     if which.size and (which.min() < 0 or which.max() >= len(parts)):
-        raise ValueError(f"invalid entry in choice array: expected 0 … {len(parts) - 1}")
+        raise OptionError(f"np.choose: an entry that names none of the choices 0 … {len(parts) - 1}; mode='wrap' or 'clip' allow it.")
     chosen = stack(*values, axis=0)
     return getitem(take_along_axis(chosen, which[None], axis=0), index=(("int", 0),))
 
@@ -280,7 +281,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """np.select: the first choice whose condition holds."""
     if len(condlist) != len(choicelist):
-        raise ValueError("list of cases must be same length as list of conditions")
+        raise OptionError(f"np.select: {len(condlist)} conditions and {len(choicelist)} choices; give one choice for each.")
     result = default
     for condition, choice in zip(list(condlist)[::-1], list(choicelist)[::-1], strict=True):
         result = np.where(plain(condition), choice, result)
@@ -296,7 +297,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.logical_or.reduce(conditions))
     if len(funclist) != len(conditions):
-        raise ValueError(f"with {len(condlist)} condition(s), either {len(condlist)} or {len(condlist) + 1} functions")
+        raise OptionError(f"np.piecewise: {len(funclist)} functions for {len(conditions)} conditions; give one for each, and perhaps one for the rest.")
     result = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
         result[condition] = function(x[condition], *args, **kw) if callable(function) else function
@@ -357,7 +358,7 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
     lead = tuple(lines.shape[:-1])
     results: Sequence[Any] = [arrayed(func1d(lines[place], *args, **kwargs)) for place in np.ndindex(*lead)]
     if not results:
-        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+        raise ShapeError(f"np.apply_along_axis: shape {tuple(arr.shape)} has no line along axis {axis} to call the function with.")
     inner = tuple(results[0].shape)
     whole = reshape(stack(*results, axis=0), shape=(*lead, *inner))
     return moveaxis(whole, tuple(range(len(lead), len(lead) + len(inner))), tuple(range(axis, axis + len(inner))))

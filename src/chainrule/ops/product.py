@@ -110,7 +110,7 @@ _prod_patterns: dict[Any, Pattern] = {}
 
 prod = define(
     "prod",
-    lambda x, axis=None, keepdims=False, dtype=None: np.multiply.reduce(x, axis, dtype, None, keepdims),
+    lambda x, axis, keepdims, dtype: np.prod(x, axis, dtype, keepdims=keepdims),
     General(prod_terms, ("x",), ("x",)),
     samples=[
         *samples_of((), dtype=None),

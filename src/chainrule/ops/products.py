@@ -57,7 +57,9 @@ def trace_of(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any
     rank = len(shape_of(a))
     first, second = normalize_axis_index(axis1, rank), normalize_axis_index(axis2, rank)
     if first == second:
-        raise ShapeError(f"np.trace: axis1 and axis2 are both axis {first} of shape {shape_of(a)}; give two different axes.")
+        raise ShapeError(
+            f"np.trace: axis1 and axis2 are both axis {first} of shape {shape_of(a)}; give two different axes."
+        )
     return trace(a, offset=int(offset), axis1=first, axis2=second, dtype=dtype)
 
 
@@ -146,16 +148,14 @@ def kron(a: Any, b: Any) -> Any:
 
 
 @implements(np.cross)
-def cross(
-    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
-) -> Any:
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """np.cross of vectors of three entries."""
     if axis is not None:
         axisa = axisb = axisc = axis
     if shape_of(a)[axisa] != 3 or shape_of(b)[axisb] != 3:
         raise ShapeError(
-            f"np.cross: shapes {shape_of(a)} and {shape_of(b)}: vectors of three entries were expected along axes {axisa} and "
-            f"{axisb}. For two entries write a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]."
+            f"np.cross: shapes {shape_of(a)} and {shape_of(b)}: expected vectors of three entries along axes {axisa} "
+            f"and {axisb}. For two entries write a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]."
         )
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
     after, before = [1, 2, 0], [2, 0, 1]

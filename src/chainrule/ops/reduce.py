@@ -1,11 +1,10 @@
 """Reductions: sums, means and spreads along axes, with NumPy's options.
 
-    out[r] = Σ_s x[r,s]        ∂out[r]/∂x[r',s] = δ_rr'        row (r), column (r, s), nothing stored
+out[r] = Σ_s x[r,s]        ∂out[r]/∂x[r',s] = δ_rr'        row (r), column (r, s), nothing stored
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod as product
 from typing import Any
 
@@ -91,9 +90,12 @@ def samples_of(*shapes: tuple[int, ...], **more: Any) -> list[Sample]:
 # --- sum and mean -----------------------------------------------------------------------------------------------------
 
 
+add_up: Any = np.add.reduce
+
+
 def sum_forward(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """np.sum, without its preparations."""
-    return np.add.reduce(x, axis, dtype, None, keepdims)
+    return add_up(x, axis, dtype, None, keepdims)
 
 
 sum = define(
@@ -169,7 +171,7 @@ def mean_of(
 def chosen(where: Any, a: Any, axis: Axes, keepdims: Any) -> Any:
     """How many entries are chosen, in the dtype of ``a``."""
     mask = np.broadcast_to(True if is_everything(where) else plain(where), a.shape)
-    return np.add.reduce(mask, plain_axis(axis), a.dtype, None, plain_keepdims(keepdims))
+    return sum_forward(mask, plain_axis(axis), plain_keepdims(keepdims), a.dtype)
 
 
 # --- variance and standard deviation ----------------------------------------------------------------------------------
@@ -181,15 +183,11 @@ def degrees(call: Call) -> float:
     return float(left) if left > 0 else float("nan")
 
 
-def centred(call: Call, x: Any) -> Any:
-    """x[r,s] − mean(x)[r]."""
-    return x - mean(x, axis=call.params["axis"], keepdims=True, dtype=None)
-
-
 def var_terms(call: Call, position: int, x: Any) -> list[Term]:
     """∂out[r]/∂x[r,s] = 2 (x[r,s] − mean[r]) / (n − ddof): the mean's own change cancels."""
     made = cached_by_call(_var_patterns, call, position, lambda: reduction(call, "column", "number"))
-    return [Term(made, (centred(call, x), 2 / degrees(call)))]
+    centred = x - mean(x, axis=call.params["axis"], keepdims=True, dtype=None)
+    return [Term(made, (centred, 2 / degrees(call)))]
 
 
 _var_patterns: dict[Any, Pattern] = {}
@@ -203,9 +201,14 @@ var = define(
 
 
 def std_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
-    """∂out[r]/∂x[r,s] = (x[r,s] − mean[r]) / ((n − ddof) out[r]), and 0 where all entries are equal."""
+    """∂out[r]/∂x[r,s] = (x[r,s] − mean[r]) / ((n − ddof) out[r]), and 0 where all entries are equal, up to rounding."""
     made = cached_by_call(_std_patterns, call, position, lambda: reduction(call, "column", "row", "number"))
-    return [Term(made, (centred(call, x), 1 / nonzero(without_kept(call, out)), 1 / degrees(call)))]
+    centre = mean(x, axis=call.params["axis"], keepdims=True, dtype=None)
+    spread = without_kept(call, out)
+    level = plain(centre).reshape(plain(spread).shape)
+    is_noise = plain(spread) <= 4 * np.finfo(level.dtype).eps * np.abs(level)
+    inverse = np.where(is_noise, np.zeros((), level.dtype), 1 / nonzero(spread))
+    return [Term(made, (x - centre, inverse, 1 / degrees(call)))]
 
 
 _std_patterns: dict[Any, Pattern] = {}

@@ -1,4 +1,4 @@
-"""The same entries in another shape: reshape, axes in another order, repetition, shifts; nothing is stored.
+"""The same entries in another shape: reshape, axes in another order, broadcasting; nothing is stored.
 
 y = x.reshape(…)       the row and the column are the same labels, grouped in two ways
 y = x.T                ∂y[j,i]/∂x[i,j] = 1
@@ -9,21 +9,31 @@ y = roll(x, s)         two runs: ∂y[i+s]/∂x[i] = 1 and ∂y[i]/∂x[i+n-s] =
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
+from itertools import pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from chainrule.errors import OptionError, ShapeError
 from chainrule.linear.term import Axis, Pattern, Term, affine, pattern
-from chainrule.op import REGISTRY, Call, Constant, Diagonal, Operation, Sample, Structural, define, implements
+from chainrule.op import REGISTRY, Call, Sample, Structural, define, implements
 from chainrule.ops.elementwise import clone
-from chainrule.ops.index import getitem
 from chainrule.ops.options import plain
-from chainrule.ops.region import FULL
 
-__all__ = ["arrayed", "broadcast_to", "regroup", "repeat", "reshape", "roll", "tile", "transpose"]
+__all__ = [
+    "arrayed",
+    "at_least",
+    "broadcast_to",
+    "integers_of",
+    "moveaxis",
+    "ravel",
+    "regroup",
+    "reshape",
+    "swapaxes",
+    "transpose",
+]
 
 Shape = tuple[int, ...]
 
@@ -103,10 +113,10 @@ def nested(left: Sequence[int], right: Sequence[int], sizes: list[int]) -> tuple
     """Both sides as groups of the same labels, which are added to ``sizes``; None if the splits do not nest."""
     cuts = [list(np.cumprod([1, *side[::-1]])[::-1]) for side in (left, right)]
     common = sorted({int(cut) for side in cuts for cut in side}, reverse=True)
-    if any([large % small for large, small in zip(common, common[1:], strict=False)]):
+    if any([large % small for large, small in pairwise(common)]):
         return None
     first = len(sizes)
-    sizes.extend([large // small for large, small in zip(common, common[1:], strict=False)])
+    sizes.extend([large // small for large, small in pairwise(common)])
     made: list[list[Axis]] = []
     for side, extents in zip(cuts, (left, right), strict=True):
         axes = []
@@ -176,7 +186,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
         return reshape(a, shape=tuple([size for size in shape if size != 1]))
     gone = normalize_axis_tuple(integers_of(axis), len(shape))
     if any([shape[k] != 1 for k in gone]):
-        raise ValueError("cannot select an axis to squeeze out which has size not equal to one")
+        raise ShapeError(f"np.squeeze: axes {gone} of shape {tuple(shape)}: only axes of size 1 can be dropped (size not equal to one).")
     return reshape(a, shape=tuple([size for k, size in enumerate(shape) if k not in gone]))
 
 
@@ -243,11 +253,11 @@ def transpose_of(a: Any, axes: Any = None) -> Any:
     return transpose(a) if axes is None else transpose(a, axes=integers_of(axes))
 
 
-@implements(np.matrix_transpose)
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
 def matrix_transpose(x: Any, /) -> Any:
     """np.matrix_transpose."""
     if len(x.shape) < 2:
-        raise ValueError(f"matrix_transpose needs at least two axes, got shape {tuple(x.shape)}")
+        raise ShapeError(f"np.matrix_transpose needs at least two axes, got shape {tuple(x.shape)}.")
     return swapaxes(x, -1, -2)
 
 
@@ -266,7 +276,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     moved = normalize_axis_tuple(integers_of(source), rank, "source")
     places = normalize_axis_tuple(integers_of(destination), rank, "destination")
     if len(moved) != len(places):
-        raise ValueError("`source` and `destination` arguments must have the same number of elements")
+        raise OptionError(f"np.moveaxis: {len(moved)} axes to move and {len(places)} places; give one place for each.")
     order = [axis for axis in range(rank) if axis not in moved]
     for place, axis in sorted(zip(places, moved, strict=True)):
         order.insert(place, axis)
@@ -282,7 +292,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
-# --- repetition ---
+# --- broadcasting ---
 
 
 def broadcast_terms(call: Call, position: int) -> Iterable[Term]:
@@ -319,235 +329,3 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     values = [arrayed(value) for value in args]
     shape = np.broadcast_shapes(*[value.shape for value in values])
     return tuple([value if value.shape == shape else broadcast_to(value, shape=shape) for value in values])
-
-
-def tile_terms(call: Call, position: int) -> Iterable[Term]:
-    """∂y[n·r + i]/∂x[i] = 1 for every repetition r."""
-    shape, given = call.shape, call.shapes[0]
-    ahead = len(shape) - len(given)
-    sizes: list[int] = []
-    row: list[Axis] = []
-    column: list[int] = []
-    for axis, size in enumerate(shape):
-        extent = given[axis - ahead] if axis >= ahead else 1
-        row.append(Axis(size, (len(sizes), len(sizes) + 1), (extent, 1)))
-        column.append(len(sizes) + 1)
-        sizes += [size // extent if extent else 0, extent]
-    return () if 0 in sizes else (Term(_without_ones(sizes, row, column[ahead:])),)
-
-
-def _without_ones(sizes: Sequence[int], row: Sequence[Axis], column: Sequence[int]) -> Pattern:
-    """The pattern without the labels of size 1: they do not move a position."""
-
-    def kept(axis: Axis) -> Axis:
-        pairs = [(n, stride) for n, stride in zip(axis.labels, axis.strides, strict=True) if sizes[n] != 1]
-        return Axis(axis.size, tuple([n for n, _ in pairs]), tuple([stride for _, stride in pairs]), axis.offset)
-
-    return pattern(sizes, [kept(axis) for axis in row], [kept(affine(sizes[n], n)) for n in column])[0]
-
-
-tile = define(
-    "tile",
-    lambda x, reps: np.tile(x, reps),
-    Structural(tile_terms),
-    label="Repeat",
-    samples=[
-        Sample(((3,),), {"reps": (2,)}),
-        Sample(((2, 3),), {"reps": (3, 1, 2)}),
-        Sample(((2, 1),), {"reps": (2,)}),
-        Sample(((2, 3),), {"reps": (0, 2)}),
-    ],
-)
-
-
-@implements(np.tile)
-def tile_of(A: Any, reps: Any) -> Any:
-    """np.tile."""
-    return tile(A, reps=integers_of(reps))
-
-
-def repeat_terms(call: Call, position: int) -> Iterable[Term]:
-    """∂y[r·i + k]/∂x[i] = 1 for k < r."""
-    shape, axis, count = call.shapes[0], call.params["axis"], call.params["repeats"]
-    if 0 in call.shape:
-        return ()
-    row = [affine(size, k) for k, size in enumerate(shape)]
-    row[axis] = Axis(shape[axis] * count, (axis, len(shape)), (count, 1))
-    return (Term(_without_ones([*shape, count], row, range(len(shape)))),)
-
-
-repeat = define(
-    "repeat",
-    lambda x, repeats, axis: np.repeat(x, repeats, axis),
-    Structural(repeat_terms),
-    label="RepeatInterleave",
-    samples=[
-        Sample(((3,),), {"repeats": 2, "axis": 0}),
-        Sample(((2, 3),), {"repeats": 3, "axis": 1}),
-        Sample(((1, 3),), {"repeats": 0, "axis": 1}),
-    ],
-)
-
-
-@implements(np.repeat)
-def repeat_of(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    """np.repeat, the same number of times each or not."""
-    if axis is None:
-        a, axis = ravel(a), 0
-    axis = normalize_axis_index(axis, len(a.shape))
-    counts = integers_of(repeats)
-    if len(counts) == 1:
-        return repeat(a, repeats=counts[0], axis=axis)
-    positions = np.repeat(np.arange(a.shape[axis]), counts)
-    return getitem(a, positions, index=(FULL,) * axis + (("array",),))
-
-
-# --- shifts and turns ---
-
-
-def roll_terms(call: Call, position: int) -> Iterator[Term]:
-    """∂y[i+s]/∂x[i] = 1 for i < n-s, and ∂y[i]/∂x[i+n-s] = 1 for i < s; for all combinations of the axes."""
-    shape = call.shapes[0]
-    shifts = [0] * len(shape)
-    for shift, axis in zip(call.params["shift"], call.params["axis"], strict=True):
-        shifts[axis] += shift
-    choices: list[list[tuple[int, int, int]]] = []  # for each axis: where a run starts in the row, the column; length
-    for size, shift in zip(shape, shifts, strict=True):
-        start = shift % size if size else 0
-        choices.append([(start, 0, size - start), *([(0, size - start, start)] if start else [])])
-    for runs in product(*choices):
-        sizes = [length for _, _, length in runs]
-        row = [affine(size, k, 1, run[0]) for k, (size, run) in enumerate(zip(shape, runs, strict=True))]
-        column = [affine(size, k, 1, run[1]) for k, (size, run) in enumerate(zip(shape, runs, strict=True))]
-        yield Term(pattern(sizes, row, column)[0])
-
-
-roll = define(
-    "roll",
-    lambda x, shift, axis: np.roll(x, shift, axis),
-    Structural(roll_terms),
-    samples=[
-        Sample(((5,),), {"shift": (2,), "axis": (0,)}),
-        Sample(((3, 4),), {"shift": (-1, 6), "axis": (0, 1)}),
-        Sample(((3, 4),), {"shift": (2, 2), "axis": (1, 1)}),
-        Sample(((1, 0),), {"shift": (1, 1), "axis": (0, 1)}),
-    ],
-)
-
-
-@implements(np.roll)
-def roll_of(a: Any, shift: Any, axis: Any = None) -> Any:
-    """np.roll."""
-    if axis is None:
-        return reshape(roll(ravel(a), shift=(sum(integers_of(shift)),), axis=(0,)), shape=a.shape)
-    shifts, axes = np.broadcast_arrays(
-        integers_of(shift), normalize_axis_tuple(integers_of(axis), len(a.shape), None, True)
-    )
-    return roll(a, shift=tuple(shifts.tolist()), axis=tuple(axes.tolist()))
-
-
-@implements(np.flip)
-def flip(m: Any, axis: Any = None) -> Any:
-    """np.flip."""
-    rank = len(m.shape)
-    chosen = range(rank) if axis is None else normalize_axis_tuple(integers_of(axis), rank)
-    return getitem(m, index=tuple([("slice", None, None, -1) if k in chosen else FULL for k in range(rank)]))
-
-
-@implements(np.fliplr)
-def fliplr(m: Any) -> Any:
-    """np.fliplr."""
-    return flip(m, 1)
-
-
-@implements(np.flipud)
-def flipud(m: Any) -> Any:
-    """np.flipud."""
-    return flip(m, 0)
-
-
-@implements(np.rot90)
-def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    """np.rot90."""
-    first, second = normalize_axis_tuple(integers_of(axes), len(m.shape))
-    k = k % 4
-    if k == 0:
-        return m[...]
-    if k == 2:
-        return flip(m, (first, second))
-    return swapaxes(flip(m, second), first, second) if k == 1 else flip(swapaxes(m, first, second), second)
-
-
-# --- new arrays like another, and facts about arrays: nothing to differentiate ---
-
-
-def _like(function: Any) -> Operation:
-    """An operation whose result does not depend on the entries; a tensor, so that it can be filled with tracked ones."""
-    return define(
-        function.__name__, lambda x, **options: function(x, **options), Constant(), samples=[Sample(((2, 3),))]
-    )
-
-
-zeros_like, ones_like, empty_like = _like(np.zeros_like), _like(np.ones_like), _like(np.empty_like)
-
-
-def _implement_like(function: Any, operation: Operation) -> None:
-    @implements(function)
-    def adapter(
-        a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
-    ) -> Any:
-        options: dict[str, Any] = {} if dtype is None else {"dtype": np.dtype(dtype)}
-        return operation(a, **options, **({} if shape is None else {"shape": integers_of(shape)}))
-
-
-for _function, _operation in ((np.zeros_like, zeros_like), (np.ones_like, ones_like), (np.empty_like, empty_like)):
-    _implement_like(_function, _operation)
-
-
-@implements(np.full_like)
-def full_like(
-    a: Any,
-    fill_value: Any,
-    dtype: Any = None,
-    order: str = "K",
-    subok: bool = True,
-    shape: Any = None,
-    *,
-    device: Any = None,
-) -> Any:
-    """np.full_like; the value may be a tensor."""
-    kind = np.dtype(plain(a).dtype if dtype is None else dtype)
-    made = clone(broadcast_to(arrayed(fill_value), shape=a.shape if shape is None else integers_of(shape)))
-    return made if made.dtype == kind else made.astype(kind)
-
-
-@implements(np.copy)
-def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """np.copy."""
-    return clone(a)
-
-
-@implements(np.real)
-def real(val: Any) -> Any:
-    """np.real of real numbers."""
-    return val[...]
-
-
-@implements(np.imag)
-def imag(val: Any) -> Any:
-    """np.imag of real numbers: zeros."""
-    return zeros_like(val)
-
-
-nan_to_num = define(
-    "nan_to_num",
-    lambda x, nan=0.0, posinf=None, neginf=None: np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),
-    Diagonal(lambda x: np.isfinite(x).astype(x.dtype), ("x",)),
-    samples=[Sample(((2, 3),)), Sample(((3,),), {"nan": 1.0, "posinf": 2.0, "neginf": None})],
-)
-
-
-@implements(np.nan_to_num)
-def nan_to_num_of(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """np.nan_to_num: what is replaced passes no derivative."""
-    return nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)

@@ -1,7 +1,7 @@
 """Softmax and the logarithm of a sum of exponentials, along axes.
 
-    p = softmax(x)      ∂p[i]/∂x[j] = p[i] δ_ij − p[i] p[j]        two terms; p is stored, not p ⊗ p
-    l = logsumexp(x)    ∂l/∂x[i]    = exp(x[i] − l)
+p = softmax(x)      ∂p[i]/∂x[j] = p[i] δ_ij − p[i] p[j]        two terms; p is stored, not p ⊗ p
+l = logsumexp(x)    ∂l/∂x[i]    = exp(x[i] − l)
 """
 
 from __future__ import annotations
@@ -135,9 +135,7 @@ def log_softmax_terms(call: Call, position: int, out: Any) -> list[Term]:
 
 _log_softmax_patterns: dict[Any, Pattern] = {}
 
-_log_softmax = define(
-    "log_softmax", log_softmax_forward, General(log_softmax_terms, ("out",), ("x",)), samples=ALONG
-)
+_log_softmax = define("log_softmax", log_softmax_forward, General(log_softmax_terms, ("out",), ("x",)), samples=ALONG)
 
 
 def log_softmax(x: Any, axis: Axes = None) -> Any:

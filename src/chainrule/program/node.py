@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.errors import FreedGraphError, ModifiedError
 from chainrule.op import Operation
 
-__all__ = ["LARGE", "NO_PARAMS", "Leaf", "Node", "Vertex", "tick", "written", "write_count", "mark_written"]
+__all__ = ["LARGE", "NO_PARAMS", "Leaf", "Node", "Vertex", "mark_written", "tick", "write_count", "written"]
 
 NO_PARAMS: Mapping[str, Any] = {}
 LARGE = 4096  # elements from which memory traffic costs more than the bookkeeping that avoids it

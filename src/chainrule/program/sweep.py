@@ -94,9 +94,7 @@ def careful_product(rule: Diagonal, vector: Any, derivative: Any) -> Any:
     return vector * derivative
 
 
-def _pull_diagonal(
-    rule: Diagonal, node: Node, position: int, cotangent: Any, out: Any, values: Any, last: bool
-) -> Any:
+def _pull_diagonal(rule: Diagonal, node: Node, position: int, cotangent: Any, out: Any, values: Any, last: bool) -> Any:
     """The transposed elementwise Jacobian applied, where the argument was not broadcast; reuses large buffers."""
     derivative = rule.value(out, values)
     if type(derivative) in (int, float):
@@ -105,17 +103,26 @@ def _pull_diagonal(
     elif type(derivative) is np.ndarray and derivative.size >= LARGE and type(cotangent) is np.ndarray:
         # A buffer that only this frame refers to can take the product: no new memory is touched.
         if getrefcount(derivative) == LOCAL and derivative.base is None and derivative.dtype == cotangent.dtype:
-            if derivative.ndim == cotangent.ndim and cotangent.size <= derivative.size:
+            if _spans(derivative, cotangent):
                 return np.multiply(derivative, cotangent, out=derivative)
         elif (
             last
             and getrefcount(cotangent) == PASSED
             and cotangent.base is None
-            and cotangent.size >= derivative.size
             and derivative.dtype == cotangent.dtype
+            and _spans(cotangent, derivative)
         ):
             return np.multiply(cotangent, derivative, out=cotangent)
     return cotangent * derivative
+
+
+def _spans(whole: Any, other: Any) -> bool:
+    """Whether ``other`` broadcasts to the shape of ``whole``: both may be thin, and along different axes."""
+    shape, part = whole.shape, other.shape
+    if shape == part:
+        return True
+    skipped = len(shape) - len(part)
+    return skipped >= 0 and all([n in (1, m) for m, n in zip(shape[skipped:], part, strict=True)])
 
 
 def _pull_terms(terms: Sequence[Term], cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -200,7 +207,9 @@ def _pullback(
         for position, parent in enumerate(parents):
             if parent is None or (needed is not None and parent not in needed):
                 continue
-            dtype = parent.dtype if type(parent) is Node else parent.value.dtype  # a leaf may speak of dtypes its own way
+            dtype = (
+                parent.dtype if type(parent) is Node else parent.value.dtype
+            )  # a leaf may speak of dtypes its own way
             rule = rules.get(position) or node.operation.rule(position)
             if type(rule) is Diagonal and careful:
                 part = careful_product(rule, cotangent, rule.value(out, values))
@@ -242,9 +251,9 @@ def _add_large(present: Any, part: Any) -> Any:
     """Add two large cotangents, into one of them when nobody else refers to it."""
     if present.dtype == part.dtype:
         # one more reference than to what was only passed: the dictionary of pending cotangents
-        if present.base is None and getrefcount(present) == PASSED + 1 and present.size >= part.size:
+        if present.base is None and getrefcount(present) == PASSED + 1 and _spans(present, part):
             return np.add(present, part, out=present)
-        if part.base is None and getrefcount(part) == PASSED and part.size >= present.size:
+        if part.base is None and getrefcount(part) == PASSED and _spans(part, present):
             return np.add(part, present, out=part)
     return present + part
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import StandInIndexError, StandInRuntimeError, StandInTypeError
-from chainrule.op import OPERATIONS, REGISTRY
+from chainrule.op import REGISTRY
 from chainrule.ops import elementwise as e
 from chainrule.ops.index import getitem, overwrite, scatter_add
+from chainrule.ops.join import concatenate as concatenate_operation
+from chainrule.ops.join import stack as stack_operation
 from chainrule.ops.pick import take_along_axis
 from chainrule.ops.shape import broadcast_to, reshape as reshape_operation, tile as tile_operation, transpose as permutation
 from chainrule.torch import dtypes
@@ -309,7 +311,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
                     f"Sizes of tensors must match except in dimension {at}. Expected size {size} but got size {other} for "
                     f"tensor number {number} in the list.\nShapes {listed(first)} and {listed(shape)}."
                 )
-    return apply(_CONCATENATE, tuple(parts), {"axis": at})
+    return apply(concatenate_operation, tuple(parts), {"axis": at})
 
 
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
@@ -322,7 +324,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
                 f"stack expects each tensor to be equal size, but got {listed(first)} at entry 0 and "
                 f"{listed(part.value.shape)} at entry {number}"
             )
-    return apply(_STACK, tuple(parts), {"axis": position_of(dim, len(first) + 1)})
+    return apply(stack_operation, tuple(parts), {"axis": position_of(dim, len(first) + 1)})
 
 
 def hstack(tensors: Any) -> Any:
@@ -605,7 +607,6 @@ def clone(input: Any, *, memory_format: Any = None) -> Any:
     return apply(e.clone, (input,))
 
 
-_CONCATENATE, _STACK = OPERATIONS["concatenate"], OPERATIONS["stack"]
 
 _METHODS = {
     name: globals()[name]

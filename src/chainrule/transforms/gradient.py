@@ -26,7 +26,7 @@ def value_and_grad(
     :class:`~chainrule.errors.DtypeError` for integer arguments.
 
     >>> import numpy as np
-    >>> value_and_grad(lambda x: np.sum(x ** 3))(np.array([1.0, 2.0]))
+    >>> value_and_grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     (np.float64(9.0), array([ 3., 12.]))
     """
 
@@ -51,8 +51,8 @@ def scalar_output(trace: Trace) -> Tensor | None:
     (output,) = trace.outputs
     if np.size(getattr(output, "value", output)) != 1:
         raise NotScalarError(
-            f"grad: the function returned an array of shape {np.shape(getattr(output, 'value', output))}; a gradient is "
-            "of one number. Reduce it (np.sum, np.mean), or use cr.jacobian(f)(x) for all rows, or cr.vjp for vᵀJ."
+            f"grad: the function returned an array of shape {np.shape(getattr(output, 'value', output))}; a gradient "
+            "is of one number. Reduce it (np.sum, np.mean), or use cr.jacobian(f)(x) for all rows, or cr.vjp for vᵀJ."
         )
     if not isinstance(output, Tensor):
         trace.outputs = []
@@ -61,9 +61,7 @@ def scalar_output(trace: Trace) -> Tensor | None:
     return output
 
 
-def grad(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the gradient of ``function``, in the shape of its argument. Any order: ``grad(grad(f))``.
 
     With ``has_aux`` the result is ``(gradient, aux)``. Errors as for `value_and_grad`.
@@ -71,7 +69,7 @@ def grad(
     >>> import numpy as np
     >>> grad(lambda x: np.sum(np.sin(x)))(np.array([0.0, np.pi]))
     array([ 1., -1.])
-    >>> float(grad(grad(lambda x: x ** 3))(2.0))
+    >>> float(grad(grad(lambda x: x**3))(2.0))
     12.0
     """
     both = value_and_grad(function, argnums, has_aux)

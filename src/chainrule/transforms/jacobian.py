@@ -29,7 +29,7 @@ def jacobian(
 
     >>> import numpy as np
     >>> x, W = np.array([1.0, 2.0]), np.ones((2, 3))
-    >>> J = jacobian(lambda W: x @ W)(W)                       # ∂h_i/∂W_jk = x_j δ_ik
+    >>> J = jacobian(lambda W: x @ W)(W)  # ∂h_i/∂W_jk = x_j δ_ik
     >>> J.shape, J.stored, J.entries
     ((3, 2, 3), 2, 6)
     """
@@ -79,8 +79,10 @@ def tape_jacobian(output: Tensor, source: Tensor) -> Jacobian:
     2
     """
     for tensor, role in ((output, "output"), (source, "source")):
-        if not isinstance(tensor, Tensor) or tensor.vertex is None:
-            raise NotTrackedError(f"tape_jacobian: the {role} is not tracked: nothing it was computed from requires grad")
+        if getattr(tensor, "vertex", None) is None:
+            raise NotTrackedError(
+                f"tape_jacobian: the {role} is not tracked: nothing it was computed from requires grad"
+            )
     with np.errstate(all="ignore"):
         found = jacobian_terms(output.vertex, [source.vertex])
     if source.vertex not in found:

@@ -35,7 +35,7 @@ def vjp(function: Callable[..., Any], *arguments: Any, has_aux: bool = False) ->
     ``v`` has the containers and shapes of the result. With ``has_aux`` returns (value, pullback, aux).
 
     >>> import numpy as np
-    >>> value, pullback = vjp(lambda x: x ** 2, np.array([1.0, 2.0]))
+    >>> value, pullback = vjp(lambda x: x**2, np.array([1.0, 2.0]))
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
@@ -49,7 +49,7 @@ def vjp(function: Callable[..., Any], *arguments: Any, has_aux: bool = False) ->
 
 
 def linearize(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Callable[..., Any]]:
-    """``function(*arguments)`` and its pushforward: ``pushforward(*tangents)`` is J·t without running the function again.
+    """``function(*arguments)`` and its pushforward: ``pushforward(*tangents)`` is J·t, the function not run again.
 
     >>> import numpy as np
     >>> value, pushforward = linearize(np.sin, np.array([0.0, 1.0]))
@@ -85,10 +85,10 @@ def jvp(function: Callable[..., Any], arguments: Sequence[Any], tangents: Sequen
 
 
 def hvp(function: Callable[..., Any], arguments: Any, vectors: Any) -> Any:
-    """The Hessian of a scalar function times a vector, forward over reverse: ``hvp(f, (x,), (v,))`` or ``hvp(f, x, v)``.
+    """The Hessian of a scalar function times a vector, forward over reverse: ``hvp(f, (x,), (v,))``, ``hvp(f, x, v)``.
 
     >>> import numpy as np
-    >>> hvp(lambda x: np.sum(x ** 3), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
     single = not isinstance(arguments, tuple)

@@ -9,10 +9,10 @@ import numpy as np
 
 from chainrule.errors import AssignmentError, DtypeError, GradientError
 from chainrule.linear.term import Term
-from chainrule.ops.elementwise import identity
+from chainrule.ops.elementwise import astype, identity
 from chainrule.program.node import NO_PARAMS, Node
 from chainrule.program.sweep import jacobian_terms, pullback, pushforward, schedule
-from chainrule.tape import set_enabled
+from chainrule.tape import record, set_enabled
 from chainrule.tensor import Tensor, check_differentiable, wrap
 from chainrule.transforms.trees import flatten, unflatten
 
@@ -22,7 +22,7 @@ __all__ = ["Trace", "chosen", "plain_or_tensor"]
 def chosen(argnums: int | Sequence[int], arguments: Sequence[Any], name: str) -> tuple[list[int], bool]:
     """The positions that ``argnums`` names, checked, and whether it was a single number."""
     single = isinstance(argnums, int | np.integer)
-    positions = [argnums] if single else list(argnums)  # type: ignore[arg-type, list-item]
+    positions = [argnums] if single else list(argnums)  # type: ignore[arg-type]
     for position in positions:
         if not isinstance(position, int | np.integer) or not -len(arguments) <= position < len(arguments):
             raise GradientError(
@@ -59,12 +59,23 @@ def fresh(value: Any, where: str) -> Tensor:
     return Tensor(array, None, True)
 
 
+def seed(value: Any, dtype: Any, recorded: bool) -> Any:
+    """A cotangent or tangent to start a sweep from: a plain array, or a tensor if the sweep is recorded."""
+    if recorded and isinstance(value, Tensor):
+        cast = value if value.value.dtype == dtype else record(astype, (value,), {"dtype": dtype})
+        return Tensor(cast.value, cast.vertex, cast.vertex is not None)
+    plain = np.asarray(value.value if isinstance(value, Tensor) else value, dtype)
+    return Tensor(plain) if recorded else plain
+
+
 def plain_or_tensor(value: Any, like: Any) -> Any:
     """A result in the user's terms: a tensor if it is still tracked or came from tensors, else an array or number."""
     if isinstance(value, Tensor) and (value.requires_grad or isinstance(like, Tensor)):
         return value
     array = value.value if isinstance(value, Tensor) else value
-    return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 and not isinstance(like, np.ndarray) else array
+    return (
+        array[()] if isinstance(array, np.ndarray) and array.ndim == 0 and not isinstance(like, np.ndarray) else array
+    )
 
 
 class Trace:
@@ -105,7 +116,9 @@ class Trace:
         self.aux: Any = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
-                raise GradientError(f"{name}: has_aux=True expects the function to return (value, aux), got {result!r:.80}")
+                raise GradientError(
+                    f"{name}: has_aux=True expects the function to return (value, aux), got {result!r:.80}"
+                )
             result, aux = result
             self.aux = self.released(aux)
         self.outputs, self.result_structure = flatten(result)
@@ -153,34 +166,26 @@ class Trace:
     def pull(self, cotangents: Sequence[Any]) -> list[Any]:
         """The cotangents of the inputs, given one for each output: in full, in the inputs' shapes and dtypes."""
         recorded = self.tracks_other or any(isinstance(c, Tensor) and c.requires_grad for c in cotangents)
-        seeds = []
-        for output, cotangent in zip(self.outputs, cotangents, strict=True):
-            if isinstance(output, Tensor) and output.vertex is not None:
-                plain = cotangent.value if isinstance(cotangent, Tensor) else cotangent
-                plain = np.asarray(plain, output.value.dtype)
-                if recorded:
-                    plain = (
-                        cotangent.astype(output.value.dtype)
-                        if isinstance(cotangent, Tensor) and cotangent.value.dtype != output.value.dtype
-                        else cotangent if isinstance(cotangent, Tensor) else Tensor(plain)
-                    )
-                seeds.append((output.vertex, plain))
+        seeds = [
+            (output.vertex, seed(cotangent, output.value.dtype, recorded))
+            for output, cotangent in zip(self.outputs, cotangents, strict=True)
+            if isinstance(output, Tensor) and output.vertex is not None
+        ]
         targets = [tensor.vertex for tensor in self.inputs]
         with np.errstate(all="ignore"):
             arrived = self._recorded(pullback, seeds, targets) if recorded else pullback(seeds, targets)
-        return [self.full(arrived.get(tensor.vertex), tensor, given)
-                for tensor, given in zip(self.inputs, self.given, strict=True)]
+        return [
+            self.full(arrived.get(tensor.vertex), tensor, given)
+            for tensor, given in zip(self.inputs, self.given, strict=True)
+        ]
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
         """The tangents of the outputs, given one for each input."""
         recorded = self.tracks_other or any(isinstance(t, Tensor) and t.requires_grad for t in tangents)
-        seeds = {}
-        for tensor, tangent in zip(self.inputs, tangents, strict=True):
-            if recorded:
-                seeds[tensor.vertex] = tangent if isinstance(tangent, Tensor) else Tensor(np.asarray(tangent, tensor.value.dtype))
-            else:
-                plain = tangent.value if isinstance(tangent, Tensor) else tangent
-                seeds[tensor.vertex] = np.asarray(plain, tensor.value.dtype)
+        seeds = {
+            tensor.vertex: seed(tangent, tensor.value.dtype, recorded)
+            for tensor, tangent in zip(self.inputs, tangents, strict=True)
+        }
         roots = [output.vertex for output in self.outputs if isinstance(output, Tensor) and output.vertex is not None]
         with np.errstate(all="ignore"):
             arrived = self._recorded(pushforward, seeds, roots) if recorded else pushforward(seeds, roots)

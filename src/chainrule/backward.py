@@ -120,7 +120,12 @@ def check_differentiable(dtype: Any) -> None:
 
 def owned(cotangent: Any, shape: tuple[int, ...]) -> Any:
     """The cotangent in full, in memory of its own."""
-    if cotangent.shape == shape and cotangent.base is None and sys.getrefcount(cotangent) == PASSED:
+    if (
+        type(cotangent) is np.ndarray  # not the scalar that a sum returns, which nothing can be added to in place
+        and cotangent.shape == shape
+        and cotangent.base is None
+        and sys.getrefcount(cotangent) == PASSED
+    ):
         return cotangent
     result = np.empty(shape, cotangent.dtype)
     result[...] = cotangent

@@ -10,6 +10,7 @@ ChainruleError
 │   └── NoDerivativeError                the derivative does not exist, or no rule is known
 ├── DtypeError (TypeError)               integers, objects, text where real numbers are needed
 ├── NoRuleError (TypeError)              a NumPy function without a rule
+├── OptionError (ValueError)             an option of a function that has no meaning
 ├── DrawError (RuntimeError)             random numbers that cannot be drawn
 │   └── DrawDtypeError (NotImplementedError)   … of that type
 ├── SeedError (ValueError)               a seed or a generator's state that is none
@@ -38,6 +39,7 @@ from __future__ import annotations
 import numpy as np
 
 __all__ = [
+    "AlreadyImportedError",
     "AssignmentError",
     "CellTimeoutError",
     "ChainruleError",
@@ -59,7 +61,9 @@ __all__ = [
     "NotebookError",
     "NotebookFormatError",
     "NotebookMissingError",
+    "OptionError",
     "PromotionError",
+    "RuleError",
     "SeedError",
     "ShapeError",
     "SingularMatrixError",
@@ -205,6 +209,14 @@ class NotProvidedError(ChainruleError, AttributeError):
     """
 
 
+class OptionError(ChainruleError, ValueError):
+    """An option of a NumPy function that has no meaning, or does not go with its other arguments.
+
+    Wrong: ``np.quantile(x, 50)``.
+    Right: ``np.quantile(x, 0.5)``, or ``np.percentile(x, 50)``.
+    """
+
+
 class NotebookError(ChainruleError):
     """A notebook that cannot be read or run."""
 
@@ -247,6 +259,14 @@ class MatrixError(ChainruleError, np.linalg.LinAlgError):
 
     Wrong: ``np.linalg.inv(cr.tensor([[1.0, 2.0], [2.0, 4.0]]))``: the second row is twice the first.
     Right: ``np.linalg.pinv``, or a matrix with a small multiple of the identity added.
+    """
+
+
+class AlreadyImportedError(ChainruleError, ImportError):
+    """``chainrule.torch.install()`` came too late: PyTorch itself has been imported.
+
+    Wrong: ``import torch; chainrule.torch.install()``.
+    Right: ``install()`` first, in a fresh process; or ``install(force=True)``.
     """
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Diagonal",
     "General",
     "Operation",
+    "Part",
     "Product",
     "Rule",
     "Sample",
@@ -164,6 +165,14 @@ def cached_by_call(known: dict[Any, Any], call: Call, position: int, make: Calla
     return found
 
 
+class Part(NamedTuple):
+    """A factor of a product: a function (None: the value itself) of what it needs, and the shape to give it, if any."""
+
+    function: Callable[..., Any] | None
+    needs: tuple[int, ...]
+    shape: tuple[int, ...] | None = None
+
+
 class Product(Rule):
     """One term whose pattern depends on shapes and parameters and whose factors are functions of values.
 
@@ -177,13 +186,28 @@ class Product(Rule):
         arguments: Sequence[str],
     ) -> None:
         self.structure = structure
-        self.factors = [(function, needs_of(function, arguments)) for function in factors]
-        self.needs = tuple(dict.fromkeys(need for _, needs in self.factors for need in needs))
-        self.known: dict[Any, Pattern] = {}
+        self.factors = [Part(function, needs_of(function, arguments)) for function in factors]
+        self.needs = tuple(dict.fromkeys(need for part in self.factors for need in part.needs))
+        self.known: dict[Any, tuple[Pattern, Sequence[Part]]] = {}
+
+    def make(self, call: Call, position: int) -> tuple[Pattern, Sequence[Part]]:
+        """The pattern and the factors of a call."""
+        return self.structure(call, position), self.factors
+
+    def parts(self, call: Call, position: int) -> tuple[Pattern, Sequence[Part]]:
+        """The pattern and the factors; made once for each shapes and parameters."""
+        found: tuple[Pattern, Sequence[Part]]
+        found = cached_by_call(self.known, call, position, lambda: self.make(call, position))
+        return found
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
-        made = cached_by_call(self.known, call, position, lambda: self.structure(call, position))
-        return (Term(made, tuple([function(*select(needs, out, arguments)) for function, needs in self.factors])),)
+        made, parts = self.parts(call, position)
+        factors = []
+        for function, needs, shape in parts:
+            values = select(needs, out, arguments)
+            value = values[0] if function is None else function(*values)
+            factors.append(value if shape is None else value.reshape(shape))
+        return (Term(made, tuple(factors)),)
 
 
 class General(Rule):
@@ -232,6 +256,8 @@ class Operation:
         "keeps",
         "label",
         "name",
+        "plans",
+        "reuses",
         "rules",
         "samples",
     )
@@ -258,6 +284,8 @@ class Operation:
         self.rules: dict[int, Rule] = {} if callable(rules) else dict(enumerate(rules))
         self.differentiable = callable(rules) or any(not isinstance(rule, Constant) for rule in rules)
         self.keeps: dict[int, tuple[bool, Any]] = {}
+        self.plans: dict[Any, Any] = {}  # of pullbacks, by shapes
+        self.reuses = any(isinstance(rule, Diagonal) and rule.function is not None for rule in self.rules.values())
 
     def rule(self, position: int) -> Rule:
         """The rule for the argument at ``position``."""

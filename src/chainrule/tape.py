@@ -135,8 +135,8 @@ def make_node(
     elif kept is not None:
         kept = tuple([value if keep else None for value, keep in zip(values, kept, strict=True)])
     if not keeps_out and (operation.companion is None or out.size < LARGE):
-        return Node(operation, parents, kept, None, shapes, out.shape, out.dtype, params)
-    return Node(operation, parents, kept, out, shapes, out.shape, out.dtype, params)
+        return Node(operation, parents, kept, None, shapes, out.shape, out.dtype, params, mask)
+    return Node(operation, parents, kept, out, shapes, out.shape, out.dtype, params, mask)
 
 
 def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, Any] = NO_PARAMS) -> Any:
@@ -189,9 +189,13 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
         elif kept is not None:
             kept = [value if keep else None for value, keep in zip(values, kept, strict=True)]
         keeps_out = keeps_out or (operation.companion is not None and out.size >= LARGE)
-        node = Node(operation, parents, kept, out if keeps_out else None, tuple(shapes), out.shape, dtype, params)
+        node = Node(
+            operation, parents, kept, out if keeps_out else None, tuple(shapes), out.shape, dtype, params, mask
+        )
         result = kind(out, node, True)
     else:
+        if dtype.kind not in "fbiuc":
+            raise DtypeError(f"{operation.name}: the result has dtype {dtype}: give arrays of numbers, not of objects.")
         result = kind(out, None)
     if out.base is not None:
         note_view(result, arguments, operation, values, params)
@@ -205,15 +209,27 @@ _PLAIN = {np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int6
 
 def plain_value(argument: Any, operation: Operation) -> Any:
     """An argument that is not a tensor as an array or number; nested lists may be given."""
-    if isinstance(argument, np.ndarray | np.generic | float | int | complex):
+    if isinstance(argument, np.generic | float | int | complex):
         return argument
-    array = np.asarray(argument)
+    array = plain_array(argument, operation.name)
     if array.dtype.kind not in "fciub":
         raise DtypeError(
             f"{operation.name}: cannot compute with {type(argument).__name__} {argument!r:.60}; expected numbers or "
             "arrays of numbers."
         )
     return array
+
+
+def plain_array(value: Any, where: str) -> Any:
+    """``value`` as a plain array; a subclass whose elements or operators mean something else is refused."""
+    if isinstance(value, np.matrix):
+        raise DtypeError(f"{where}: `*` multiplies a np.matrix as matrices, but arrays elementwise: pass np.asarray(m).")
+    if isinstance(value, np.ma.MaskedArray):
+        raise DtypeError(
+            f"{where}: a masked array would lose its mask, so that what it hides would count: pass m.filled(0.0), or "
+            "choose with np.where(mask, 0.0, x)."
+        )
+    return np.asarray(value)
 
 
 def note_view(result: Tracked, arguments: Sequence[Any], operation: Operation, values: Any, params: Any) -> None:
@@ -271,7 +287,13 @@ def write(target: Tracked, result: Any) -> Any:
     value = result.value if isinstance(result, Tracked) else np.asarray(result)
     check_writable(target, vertex)
     if value.shape != target.value.shape:
-        value = np.broadcast_to(value, target.value.shape)
+        try:
+            value = np.broadcast_to(value, target.value.shape)
+        except ValueError:
+            raise ShapeError(
+                f"output with shape {list(target.value.shape)} doesn't match the broadcast shape {list(value.shape)}\n"
+                "An in-place operation cannot change the shape of what it overwrites."
+            ) from None
     if not np.can_cast(value.dtype, target.value.dtype, "same_kind"):
         raise DtypeError(
             f"result type {value.dtype} can't be cast to the desired output type {target.value.dtype}\n"

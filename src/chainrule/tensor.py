@@ -21,7 +21,7 @@ from chainrule.ops.index import getitem, parse_index
 from chainrule.program import node as nodes
 from chainrule.program.node import Node
 from chainrule.protocol import ASSIGNED, ufunc_with_options, without_rule
-from chainrule.tape import Tracked, notify, observe, record, write, write_at
+from chainrule.tape import Tracked, notify, observe, plain_array, record, write, write_at
 
 __all__ = [
     "Tensor",
@@ -348,7 +348,10 @@ class Tensor(Tracked):
             if not isinstance(cotangent, Tensor):
                 cotangent = kind(owned(cotangent, shape), None)
             result = hook(cotangent)
-            return None if result is None else (result if result.requires_grad else result.value)
+            if result is None:
+                return None
+            check_hooked(result, shape)
+            return result if result.requires_grad else result.value
 
         position = next((k for k, known in enumerate(hooks) if getattr(known, "last", False)), len(hooks))
         hooks.insert(position, run)
@@ -365,17 +368,20 @@ class Tensor(Tracked):
 
     def accumulate(self, cotangent: Any, run_hooks: bool = True) -> None:
         """Add a cotangent (possibly thin) to `grad`."""
-        if isinstance(cotangent, Tensor):
-            if cotangent.value.shape != self.value.shape:
-                cotangent = REGISTRY[np.broadcast_to](cotangent, self.value.shape)
-            gradient = type(self)(cotangent.value, cotangent.vertex, cotangent.requires_grad)
+        kind, shape = type(self), self.value.shape
+        if isinstance(cotangent, Tensor) and cotangent.requires_grad:
+            if cotangent.value.shape != shape:
+                cotangent = REGISTRY[np.broadcast_to](cotangent, shape)
+            cotangent = record(e.clone, (cotangent,))
+            gradient = kind(cotangent.value, cotangent.node, True)
         else:
-            gradient = type(self)(owned(cotangent, self.value.shape), None)
+            gradient = kind(owned(getattr(cotangent, "value", cotangent), shape), None)
         if run_hooks and self._hooks:
             for hook in tuple(self._hooks):
                 changed = hook(gradient)
                 if changed is not None:
-                    gradient = changed
+                    check_hooked(changed, shape)
+                    gradient = changed.clone()
         if self._grad is None:
             self._grad = gradient
         elif self._grad.requires_grad or gradient.requires_grad:
@@ -558,6 +564,20 @@ class Tensor(Tracked):
 Tracked.plain = Tensor
 
 
+def check_hooked(gradient: Any, shape: tuple[int, ...]) -> None:
+    """Raise unless what a hook returned can take the place of a gradient of ``shape``."""
+    if not isinstance(gradient, Tensor):
+        raise DtypeError(
+            f"expected Variable, but hook returned '{type(gradient).__name__}'\nA hook returns the tensor that takes the "
+            "place of the gradient, or None to leave it as it is."
+        )
+    if gradient.value.shape != shape:
+        raise ShapeError(
+            f"hook has changed the size of value\nThe gradient has shape {tuple(shape)}, the hook returned "
+            f"{tuple(gradient.value.shape)}."
+        )
+
+
 def _rebuilt(kind: Any, value: Any, requires_grad: bool) -> Any:
     return kind(value, None, requires_grad)
 
@@ -600,13 +620,15 @@ def as_array(data: Any, dtype: Any = None) -> Any:
         data = data.value
     elif isinstance(data, list | tuple):
         data = _plain(data)
+    elif isinstance(data, np.ndarray):
+        data = plain_array(data, "tensor")
     try:
         value = np.array(data, dtype=dtype)
     except (ValueError, TypeError) as problem:
         raise DtypeError(f"expected numbers in a regular (not ragged) array, got {data!r:.80}: {problem}") from problem
     if value.dtype.kind not in "fciub":
         raise DtypeError(f"expected numbers, got {value.dtype} from {data!r:.80}")
-    return value
+    return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
 
 
 def _plain(data: Any) -> Any:

@@ -7,7 +7,7 @@ import importlib
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ Audits = Callable[..., Audit]
 
 
 @pytest.fixture(params=["chainrule", pytest.param("torch", marks=pytest.mark.oracle)])
-def audit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Audits]:
+def audit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Audits:
     """A function that runs cells (texts) and returns an `Audit`."""
     backend: Backend
     if request.param == "torch":
@@ -80,4 +80,4 @@ def audit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         watcher.finish()
         return Audit(watcher.findings, outcomes, watcher.problems, namespace)
 
-    yield run
+    return run

@@ -44,6 +44,9 @@ OK = {"right", "right up to rounding"}
         "torch.allclose(torch.stack([row for row in W.grad]), hand)",
         "def compare(claimed, true):\n    return bool((claimed == true.grad).all())\ncompare(hand, W)",
         "g = W.grad.detach().clone()\ntorch.equal(g, hand)",
+        "filled = torch.zeros_like(W.grad)\nfilled[:] = hand\ntorch.equal(filled, W.grad)",
+        "total = torch.zeros(5, 3)\nfor j in range(5):\n    total[j] = W.grad[j]\ntorch.equal(total, hand)",
+        "total = torch.zeros(5, 3)\ntotal += W.grad\ntorch.equal(total, hand)",
     ],
 )
 @pytest.mark.parametrize(("factor", "expected"), [("1.0", OK), ("1.034", {"wrong"})])
@@ -345,7 +348,7 @@ def test_a_claim_that_cannot_be_judged_is_reported_and_disturbs_nothing(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("chainrule.check.claims.judge", broken)
+    monkeypatch.setattr("chainrule.check.comparisons.judge", broken)
     result = audit(LAYER, "print(W.grad == X.T @ upstream)")
     assert result.outcomes[1].errors == []
     assert result.problems == ["cell 2, line 1: not judged (ZeroDivisionError: planted)"]

@@ -17,6 +17,7 @@ def value(numbers: Any, eps: float = DOUBLE, **more: Any) -> Value:
     return Value(np.asarray(numbers, dtype=complex if np.iscomplexobj(numbers) else float), eps, "float64", **more)
 
 
+CUBE = np.arange(24.0).reshape(2, 3, 4)
 TRUE = value([[1.0, -2.0, 3.0], [0.5, 4.0, -0.25]])
 
 
@@ -92,7 +93,7 @@ def test_the_worst_element_is_named() -> None:
         (np.arange(6.0).reshape(3, 2), np.arange(6.0).reshape(2, 3), "shape", ".reshape(2, 3)"),
         (np.arange(6.0).reshape(2, 3).T, np.arange(6.0).reshape(2, 3), "transposed", ".T"),
         (np.arange(4.0).reshape(2, 2).T, np.arange(4.0).reshape(2, 2), "transposed", ".T"),
-        (np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1), np.arange(24.0).reshape(2, 3, 4), "transposed", "(1, 2, 0)"),
+        (CUBE.transpose(2, 0, 1), CUBE, "transposed", ".transpose(1, 2, 0)"),
         (np.ones((1, 3)), np.ones((2, 3)), "shape", "stretched"),
     ],
 )  # fmt: skip

@@ -56,7 +56,9 @@ def test_forms(claimed: Any, true: Truth, form: str) -> None:
 
 def test_one_number_for_all_entries() -> None:
     ones = truth(np.einsum("ik->ik", np.eye(3)), 1)
-    assert judge_form(claim(1.0, shaped=False), ones).message.startswith("the one number that all entries on the delta have")
+    assert judge_form(claim(1.0, shaped=False), ones).message.startswith(
+        "the one number that all entries on the delta have"
+    )
     assert judge_form(claim(2.0, shaped=False), ones).verdict == "wrong"
 
 

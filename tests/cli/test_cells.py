@@ -126,4 +126,6 @@ def test_lines_that_are_not_python(source: str, notes: list[str], printed: str) 
 
 
 def test_source_is_known_to_tracebacks() -> None:
-    assert run("import inspect\ndef f():\n    return 1\ninspect.getsource(f)").displayed == repr("def f():\n    return 1\n")
+    assert run("import inspect\ndef f():\n    return 1\ninspect.getsource(f)").displayed == repr(
+        "def f():\n    return 1\n"
+    )

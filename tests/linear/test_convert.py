@@ -143,12 +143,12 @@ def test_indices_are_small() -> None:
 @pytest.mark.parametrize("sign", [1.0, -1.0, 0.0])
 @pytest.mark.parametrize("axes", [(0, 1), (1, 0)])
 def test_symmetric_products_by_one_triangle(sign: float, axes: tuple[int, int]) -> None:
-    X, d = random.standard_normal((90, 70)), random.random(90)
+    X, d = random.standard_normal((150, 130)), random.random(150)
     d = d - 0.5 if sign == 0 else sign * d
     labels = [(0, 1), (0, 2)] if axes == (0, 1) else [(1, 0), (2, 0)]
     A = X if axes == (0, 1) else X.T
     for array in (A, A.copy(), np.asfortranarray(A)):
-        found = of(whole([90, 70, 70], [1], [2], [(), labels[0], (0,), labels[1]]), 2.0, array, d, array).dense()
+        found = of(whole([150, 130, 130], [1], [2], [(), labels[0], (0,), labels[1]]), 2.0, array, d, array).dense()
         np.testing.assert_allclose(found, 2 * X.T @ (d[:, None] * X), atol=1e-10)
         if sign:
             np.testing.assert_array_equal(found, found.T)

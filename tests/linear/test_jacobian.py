@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from typing import Any
 
@@ -149,24 +151,62 @@ def test_an_array_used_twice_is_stored_once() -> None:
     assert (2 * kron).stored == 10
 
 
+n = 40
+diagonal = of(whole([4], [0], [0], [(0,)]), np.array([1.0, 2.0, 4.0, -1.0]))
+small = np.eye(3) * 4 + random.random((3, 3))
+above = of(whole([n - 1], [Axis(n, (0,), (1,))], [Axis(n, (0,), (1,), 1)], [(0,)]))
+beyond = of(whole([n - 5], [Axis(n, (0,), (1,), 5)], [Axis(n, (0,), (1,))], [()]))
+middle = of(whole([n], [0], [0], [(0,)]), 9 + random.random(n))
+shuffled = random.permutation(n)
+scattered = of(whole([n], [0], [Axis(n, (0,), (), 0, 0)], [(0,)], [(0,)]), np.ones(n), tables=(shuffled,))
+
+
 @pytest.mark.parametrize(
-    ("p", "factors"),
+    "found",
     [
-        (whole([4], [0], [0], [(0,)]), (np.array([1.0, 2.0, 4.0, -1.0]),)),
-        (whole([4, 4], [0], [1], [(0, 1)]), (np.eye(4) + random.random((4, 4)),)),
-        (whole([12, 2, 2], [0, 1], [0, 2], [(0, 1, 2)]), (np.eye(2) * 3 + random.random((12, 2, 2)),)),
-        (whole([2, 3], [1, 0], [0, 1]), ()),
+        diagonal,
+        of(whole([2, 3], [0, 1], [0, 1], [(0,)])),
+        of(whole([4, 4], [0], [1], [(0, 1)]), np.eye(4) + random.random((4, 4))),
+        of(whole([12, 2, 2], [0, 1], [0, 2], [(0, 1, 2)]), np.eye(2) * 3 + random.random((12, 2, 2))),
+        of(whole([7, 3, 3], [1, 0], [0, 2], [(1, 2)]), small),
+        of(whole([7, 3, 3], [0, 1], [0, 2], [(1, 2)]), small) + of(whole([7, 3], [0, 1], [0, 1], [(0, 1)])) * 0.1,
+        of(whole([2, 3], [1, 0], [0, 1])),
+        of(whole([3, 3, 3, 3], [0, 2], [1, 3], [(0, 1), (2, 3)]), small, small),
+        middle + above + above.T,
+        middle + beyond,
+        scattered + 0.1 * middle,
     ],
+    ids=lambda found: found.structure.split(",")[0],
 )
-def test_solve_inverts(p: Pattern, factors: tuple[Any, ...]) -> None:
-    found = of(p, *factors)
-    x = random.standard_normal(p.column_shape)
-    np.testing.assert_allclose(found.solve(found @ x), x, atol=1e-10)
+def test_solve_inverts(found: Jacobian) -> None:
+    x = random.standard_normal(found.column_shape)
+    np.testing.assert_allclose(found.solve(found @ x), x, atol=1e-9)
+
+
+def test_blocks_that_do_not_vary_are_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+    plain = np.linalg.solve
+
+    def spy(matrices: Any, sides: Any) -> Any:
+        seen.append(matrices.shape)
+        return plain(matrices, sides)
+
+    monkeypatch.setattr(np.linalg, "solve", spy)
+    hessian = of(whole([500, 3, 3], [0, 1], [0, 2], [(1, 2)]), small)
+    hessian.solve(np.ones((500, 3)))
+    assert seen == [(1, 3, 3)]
 
 
 def test_it_is_immutable() -> None:
     with pytest.raises(AttributeError, match="a Jacobian is immutable; 'terms' cannot be set"):
         Jacobian.identity((2,)).terms = ()
+
+
+def test_it_can_be_copied_and_sent() -> None:
+    found = of(whole([2, 3], [1], [0, 1], [(0,)]))
+    found.sparse()
+    for other in (copy.copy(found), copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
+        np.testing.assert_array_equal(other.dense(), found.dense())
 
 
 @pytest.mark.parametrize(

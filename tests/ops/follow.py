@@ -50,3 +50,24 @@ def follow(function: Callable[[Any], Any], x: Any, tracked: bool = True) -> None
     second = cr.grad(lambda x: np.sum(gradient(x) * direction))(x)
     change = (np.asarray(gradient(x + step * direction)) - np.asarray(gradient(x - step * direction))) / (2 * step)
     np.testing.assert_allclose(np.asarray(second), change, rtol=1e-5, atol=1e-6)
+    for number, part in enumerate(expected):
+        if part.ndim <= 2:
+            compare_jacobian(function, number, x, step)
+
+
+def compare_jacobian(function: Callable[[Any], Any], number: int, x: Any, step: float) -> None:
+    """The structured Jacobian of one part, composed with squares, against differences of the part."""
+
+    def chosen(x: Any) -> Any:
+        return parts(function(x * x))[number]
+
+    made = chosen(cr.tensor(x, requires_grad=True))
+    if not getattr(made, "requires_grad", False):
+        return
+    found = np.asarray(cr.jacobian(chosen)(x).dense())
+    for place in np.ndindex(x.shape):
+        above, below = x.copy(), x.copy()
+        above[place] += step
+        below[place] -= step
+        column = (np.asarray(chosen(above)) - np.asarray(chosen(below))) / (2 * step)
+        np.testing.assert_allclose(found[(..., *place)], column, rtol=1e-5, atol=1e-6)

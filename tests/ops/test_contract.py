@@ -11,7 +11,9 @@ import pytest
 import chainrule as cr
 from chainrule.errors import AssignmentError, ShapeError
 from chainrule.op import OPERATIONS
-from chainrule.ops.contract import explicit, matmul
+from chainrule.ops.contract import matmul
+from chainrule.ops.einsum import explicit
+from chainrule.ops.products import Toeplitz
 from tests.ops.dense import by_definition, local_terms
 from tests.ops.gradients import check_function, gradient, numbers
 
@@ -164,6 +166,22 @@ def test_local_jacobian_of_a_convolution_is_the_toeplitz_matrix() -> None:
     expected = np.stack([np.convolve(row, kernel) for row in np.eye(4)], axis=1)
     assert np.array_equal(by_definition(terms, call.shape, (4,)), expected)
     assert sum(factor.size for term in terms for factor in term.factors) == 3
+
+
+def test_long_convolutions_are_applied_by_convolving(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = numbers(7), numbers(4, seed=1)
+    small = [local_terms(OPERATIONS["convolve"], [a, b], {}, k) for k in (0, 1)]
+    monkeypatch.setattr("chainrule.ops.products.APPLIED_FROM", 0)
+    for (call, terms), k in zip(small, (0, 1), strict=True):
+        _, (term,) = local_terms(OPERATIONS["convolve"], [a, b], {}, k)
+        toeplitz = term.factors[0]
+        assert isinstance(toeplitz, Toeplitz) and toeplitz.stored == (4, 7)[k]
+        expected = by_definition(terms, call.shape, (7, 4)[k : k + 1])
+        assert np.allclose(toeplitz.dense(), expected)
+        cotangent = numbers(10, 2, seed=2)
+        assert np.allclose(toeplitz.apply_transposed(cotangent), expected.T @ cotangent)
+    for mode in ("full", "same", "valid"):
+        check_function(lambda x, y, mode=mode: np.convolve(x, y, mode), a, b)
 
 
 @pytest.mark.parametrize(

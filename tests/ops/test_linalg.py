@@ -13,7 +13,8 @@ from chainrule.errors import MatrixError, NoDerivativeError, NoRuleError, ShapeE
 from chainrule.op import OPERATIONS
 from chainrule.ops.decompose import part
 from chainrule.ops.determinant import cofactors
-from chainrule.ops.linalg import Solver, solve_triangular
+from chainrule.ops.linalg import Solver, factorise, solve, solve_triangular
+from chainrule.ops.remembered import _kept, remembered
 from tests.ops.dense import by_definition, local_terms
 from tests.ops.gradients import check_function, check_second, gradient, numbers
 
@@ -85,6 +86,7 @@ def test_decompositions_multiply_to_the_matrix_and_its_derivative() -> None:
         assert np.allclose(gradient(function, weight, [A])[0], weight)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize(
     ("matrix", "shape"),
     [
@@ -99,8 +101,19 @@ def test_decompositions_multiply_to_the_matrix_and_its_derivative() -> None:
         (A[:1, :1], (1,)),
     ],
 )
-def test_solve(matrix: Any, shape: tuple[int, ...]) -> None:
-    check_function(np.linalg.solve, matrix, numbers(*shape))
+def test_solve(matrix: Any, shape: tuple[int, ...], transposed: bool) -> None:
+    if transposed:
+        check_function(lambda a, b: solve(a, b, transposed=True), matrix, numbers(*shape))
+    else:
+        check_function(np.linalg.solve, matrix, numbers(*shape))
+
+
+def test_solve_with_tensors() -> None:
+    a, b = numbers(6, 2, 3) + 4 * np.eye(6).reshape(6, 2, 3), numbers(6)
+    check_function(np.linalg.tensorsolve, a, b)
+    check_function(lambda x, y: np.linalg.tensorsolve(x, y, axes=(0,)), np.moveaxis(a.reshape(6, 6), 1, 0), b)
+    check_function(lambda x: np.linalg.tensorinv(x, ind=1), a)
+    check_function(np.linalg.tensorinv, np.moveaxis(a, 0, 2))
 
 
 def test_the_jacobian_of_solve_is_not_formed() -> None:
@@ -177,7 +190,7 @@ def test_logarithm_of_a_singular_determinant_has_no_derivative() -> None:
 @pytest.mark.parametrize("matrix", [np.eye(3), np.diag([1.0, 2.0, 2.0]), np.zeros((2, 2))])
 def test_equal_eigenvalues(matrix: Any) -> None:
     x = cr.tensor(matrix, requires_grad=True)
-    np.sum(np.linalg.eigvalsh(x)).backward()
+    FREE.eigvalsh(x).backward(np.ones(len(matrix)))
     assert np.allclose(x.grad.value, np.eye(len(matrix)))
     with pytest.raises(NoDerivativeError, match="occurs twice"):
         np.sum(np.linalg.eigh(x).eigenvectors).backward()
@@ -201,6 +214,40 @@ def test_parts_share_one_decomposition() -> None:
     assert np.array_equal(part(0, "test", decompose, x), x + 1) and len(calls) == 2
     part(0, "test", decompose, x.astype(np.float32))
     assert len(calls) == 3
+
+
+def test_decompositions_are_forgotten_with_their_matrix() -> None:
+    x = numbers(3, 3)
+    remembered("kept", lambda a: (a.copy(),), x)
+    assert any(entry.kind == "kept" for entry in _kept)
+    del x
+    assert not any(entry.kind == "kept" for entry in _kept)
+
+
+@pytest.mark.parametrize("shape", [(80,), (80, 2)])
+def test_large_matrices_are_factorised_once(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(a: Any) -> Any:
+        calls.append(a.shape)
+        return factorise(a)
+
+    monkeypatch.setattr("chainrule.ops.linalg.factorise", counted)
+    rng = np.random.default_rng(8)
+    matrix, right = rng.normal(size=(80, 80)) + 20 * np.eye(80), rng.normal(size=shape)
+    a, b = cr.tensor(matrix, requires_grad=True), cr.tensor(right, requires_grad=True)
+    out = FREE.solve(a, b)
+    assert np.allclose(out.value, np.linalg.solve(matrix, right), rtol=1e-12)
+    weight = rng.normal(size=shape)
+    out.backward(weight)
+    assert len(calls) == 1
+    adjoint = np.linalg.solve(matrix.T, weight)
+    assert np.allclose(b.grad.value, adjoint)
+    columns = adjoint.reshape(80, -1), out.value.reshape(80, -1)
+    assert np.allclose(a.grad.value, -columns[0] @ columns[1].T)
+    check_function(np.linalg.solve, matrix, right)
+    with pytest.raises(MatrixError, match="Singular matrix"):
+        np.linalg.solve(a * 0.0, b)
 
 
 # --- dtypes, sizes, errors --------------------------------------------------------------------------------------------

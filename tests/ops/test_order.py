@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import AssignmentError, NoRuleError
+from chainrule.errors import AssignmentError, NoRuleError, OptionError, ShapeError
 from chainrule.ops import accumulate, order
 from chainrule.ops.order import topk
 from tests.ops.dense import by_definition, check_operation, check_samples, local_terms
@@ -198,15 +199,37 @@ def test_what_is_refused() -> None:
     x = cr.tensor(MATRIX, requires_grad=True)
     with pytest.raises(AssignmentError, match="Leave `out` out"):
         np.max(x, axis=0, out=np.zeros(4))
-    with pytest.raises(ValueError, match="needs initial="):
-        np.max(x, where=MATRIX > 0)
     with pytest.raises(NoRuleError, match="no rule for method='weibull'"):
         np.quantile(x, 0.5, method="weibull")
     with pytest.raises(NoRuleError, match="no rule with period="):
         np.interp(x[0], NODES, NODES, period=4.0)
-    with pytest.raises(ValueError, match="of no entries"):
-        np.median(x[:0])
-    with pytest.raises(ValueError, match="at least 3 with edge_order=2"):
-        np.gradient(x[:, :2], axis=1, edge_order=2)
-    with pytest.raises(ValueError, match="`axis` must be given"):
-        np.cumulative_sum(x)
+    with pytest.raises(NoRuleError, match="no rule but for method="):
+        np.nanquantile(x, 0.5, method="lower")
+
+
+THREE: Any = 3
+YX: Any = "yx"
+REFUSED: list[tuple[type[Exception], str, Callable[[Any], Any]]] = [
+    (OptionError, "needs initial=", lambda x: np.max(x, where=MATRIX > 0)),
+    (ShapeError, "np.median of no entries", lambda x: np.median(x[:0])),
+    (ShapeError, "np.quantile of no entries", lambda x: np.quantile(x[:0], 0.5)),
+    (OptionError, "a fraction lies in 0 … 1", lambda x: np.quantile(x, 50)),
+    (OptionError, "k must lie in 0 … 4", lambda x: topk(x, 5)),
+    (OptionError, "`axis` must be given", np.cumulative_sum),
+    (OptionError, "n=-1 differences", lambda x: np.diff(x, -1)),
+    (ShapeError, "at least 3 with edge_order=2", lambda x: np.gradient(x[:, :2], axis=1, edge_order=2)),
+    (OptionError, "edge_order=3; expected 1 or 2", lambda x: np.gradient(x, edge_order=THREE)),
+    (OptionError, "3 spacings for 2 axes", lambda x: np.gradient(x, 1.0, 2.0, 3.0)),
+    (ShapeError, "coordinates of shape (5,) for axis 1, which has 4 entries", lambda x: np.gradient(x, NODES, axis=1)),
+    (ShapeError, "xp of shape (5,) and fp of shape (4,)", lambda x: np.interp(0.5, NODES, x[0])),
+    (ShapeError, "xp has no entries", lambda x: np.interp(0.5, NODES[:0], x[0, :0])),
+    (OptionError, "indexing='yx'; expected 'xy' or 'ij'", lambda x: np.meshgrid(x, x, indexing=YX)),
+]
+
+
+@pytest.mark.parametrize(("error", "message", "function"), REFUSED)
+def test_options_and_shapes_that_have_no_meaning(
+    error: type[Exception], message: str, function: Callable[[Any], Any]
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        function(cr.tensor(MATRIX, requires_grad=True))

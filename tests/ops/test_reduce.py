@@ -270,6 +270,7 @@ def test_questions_have_plain_answers() -> None:
     x = cr.tensor([1.0, 0.0, 2.0], requires_grad=True)
     assert np.any(x) is np.True_ and np.all(x) is np.False_
     assert np.count_nonzero(x) == 2
+    assert np.allclose(x, [x[0], x[1], 2.0])
     assert np.allclose(x, x) is True and np.array_equal(x, [1.0, 0.0, 2.0]) is True
     assert isinstance(np.isclose(x, 1.0), np.ndarray)
     assert np.linalg.matrix_rank(cr.tensor(np.eye(2), requires_grad=True)) == 2

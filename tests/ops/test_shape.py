@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import AssignmentError, NoRuleError
+from chainrule.errors import AssignmentError, NoRuleError, OptionError, ShapeError
 from chainrule.ops import join, pick, repeat, shape
 from tests.ops.dense import by_definition, check_samples, local_terms
 from tests.ops.follow import follow
@@ -237,9 +238,30 @@ def test_what_is_refused() -> None:
         np.copyto(MATRIX.copy(), x)
     with pytest.raises(AssignmentError, match="Leave `out` out"):
         np.concatenate([x, x], out=np.zeros((6, 4)))
-    with pytest.raises(ValueError, match="axis 1 has 4 entries, which 3 does not divide"):
-        np.split(x, 3, axis=1)
-    with pytest.raises(ValueError, match="size not equal to one"):
-        np.squeeze(x, 0)
-    with pytest.raises(ValueError, match="List depths are mismatched"):
-        np.block([[x], x])
+
+
+REFUSED: list[tuple[type[Exception], str, Callable[[Any], Any]]] = [
+    (ShapeError, "axis 1 has 4 entries, which 3 does not divide", lambda x: np.split(x, 3, axis=1)),
+    (OptionError, "0 sections; expected at least 1", lambda x: np.array_split(x, 0)),
+    (ShapeError, "np.hsplit needs an array of 1 or more axes", lambda x: np.hsplit(x[0, 0], 1)),
+    (ShapeError, "np.vsplit needs an array of 2 or more axes", lambda x: np.vsplit(x[0], 1)),
+    (ShapeError, "np.dsplit needs an array of 3 or more axes", lambda x: np.dsplit(x, 1)),
+    (ShapeError, "only axes of size 1 can be dropped", lambda x: np.squeeze(x, 0)),
+    (ShapeError, "at depth 1 of the lists and others at 2", lambda x: np.block([[x], x])),
+    (ShapeError, "at least two axes", lambda x: np.matrix_transpose(x[0])),
+    (OptionError, "2 axes to move and 1 places", lambda x: np.moveaxis(x, [0, 1], [0])),
+    (ShapeError, "np.diag needs one axis or two", lambda x: np.diag(x[None])),
+    (ShapeError, "more than two axes must be of equal length", lambda x: np.fill_diagonal(x[None], 1.0)),
+    (OptionError, "none of the choices 0 … 1", lambda x: np.choose(np.full((3, 4), 2), [x, x])),
+    (OptionError, "1 conditions and 2 choices", lambda x: np.select([MATRIX > 0], [x, x])),
+    (OptionError, "3 functions for 1 conditions", lambda x: np.piecewise(x, [MATRIX > 0], [1, 2, 3])),
+    (ShapeError, "has no line along axis 1", lambda x: np.apply_along_axis(np.sum, 1, x[:0])),
+]
+
+
+@pytest.mark.parametrize(("error", "message", "function"), REFUSED)
+def test_options_and_shapes_that_have_no_meaning(
+    error: type[Exception], message: str, function: Callable[[Any], Any]
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        function(cr.tensor(MATRIX, requires_grad=True) * 1.0)

@@ -60,7 +60,9 @@ def pairs(items: Sequence[Item], named: Any) -> Iterator[Pair]:
     >>> def item(text, label=None):
     ...     return Item(0, text, None, text.endswith("grad"), label)
     >>> def show(items):
-    ...     return [(p.gradient.text, *(c.text for c in p.claims), p.evidence) for p in pairs(items, lambda text: False)]
+    ...     return [
+    ...         (p.gradient.text, *(c.text for c in p.claims), p.evidence) for p in pairs(items, lambda text: False)
+    ...     ]
     >>> show([item("W.grad"), item("B.grad"), item("x", "<>"), item("1")])
     [('W.grad', 'x', True), ('B.grad', '1', True)]
     >>> show([item("loss", "loss:"), item("x.grad", "torch"), item("dx", "ours")])

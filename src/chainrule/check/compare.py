@@ -61,7 +61,8 @@ class Value:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the array."""
-        return self.array.shape
+        shape: tuple[int, ...] = self.array.shape
+        return shape
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,8 @@ class Pattern:
 def judge_form(claimed: Value, truth: Truth) -> Judgement:
     """Judge a claim against a Jacobian, or a gradient, in whichever of the usual forms it is written.
 
-    The transposed layout of a gradient that is not square is one of them: some people write derivatives as rows. Axes of
-    length 1 in the rows are dropped: a loss of shape (1,) is a number.
+    The transposed layout of a gradient that is not square is one of them: some people write derivatives as rows. Axes
+    of length 1 in the rows are dropped: a loss of shape (1,) is a number.
 
     >>> x = np.array([1.0, 2.0])
     >>> jacobian = np.einsum("j,ik->ijk", x, np.eye(3))
@@ -143,7 +143,7 @@ def _compact(claimed: Value, truth: Truth) -> Iterator[tuple[str, Value, Truth]]
             shape = [1] * len(pattern.lengths)
             for label in order:
                 shape[label] = pattern.lengths[label]
-            sorted_axes = np.argsort(order) if order else []
+            sorted_axes = sorted(range(len(order)), key=order.__getitem__)
             laid = claimed.array.transpose(sorted_axes).reshape(shape)
             stretched = np.broadcast_to(laid, pattern.lengths)
             numbers = f"{pattern.entries} of {total}"

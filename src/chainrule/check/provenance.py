@@ -1,9 +1,9 @@
 """Where a value comes from: read as a gradient, rearranged from one, computed from one, or made by hand.
 
 A value that was read from ``.grad``, or returned by a function that differentiates, is *direct*. What only moves
-its numbers about or adds them up (transpose, stack, sum, indexing, a change of dtype) gives a *rearranged* gradient. With
-numbers multiplied in it is *scaled*; with other arrays it is *mixed*, as every gradient is that a person passes on by
-hand, `dW = X.T @ out.grad`. The higher rank in a comparison is the truth, the lower is the claim.
+its numbers about or adds them up (transpose, stack, sum, indexing, a change of dtype) gives a *rearranged* gradient.
+With numbers multiplied in it is *scaled*; with other arrays it is *mixed*, as every gradient is that a person passes
+on by hand, `dW = X.T @ out.grad`. The higher rank in a comparison is the truth, the lower is the claim.
 """
 
 from __future__ import annotations
@@ -23,16 +23,22 @@ NONE, MIXED, SCALED, REARRANGED, DIRECT = range(5)
 
 COPYING = frozenset(
     "detach clone numpy item cpu to float double half tolist data contiguous array alias requires_grad type astype copy"
-    " asarray type_as detach_ real".split()
+    " asarray type_as detach_ real identity conjugate conj positive".split()
 )
 MOVING = frozenset(
     "t transpose mt h mh reshape view view_as reshape_as squeeze unsqueeze flatten ravel permute swapaxes swapdims"
     " movedim moveaxis getitem stack cat concat concatenate hstack vstack dstack sum mean unbind split chunk flip roll"
     " expand expand_as broadcast_to tile repeat select index_select take diag diagonal trace narrow unfold unflatten"
     " iter setitem rot90 fliplr flipud gather nansum column_stack row_stack atleast_1d atleast_2d broadcast as_strided"
-    " repeat_interleave take_along_dim tril triu T mT H mH".lower().split()
+    " repeat_interleave take_along_dim take_along_axis tril triu triangle diag_embed atleast_3d pad_constant".split()
 )
-ADDING = frozenset({"add", "iadd", "radd", "sub", "isub"})
+ADDING = frozenset({"add", "iadd", "radd", "sub", "isub", "subtract"})
+# Only the shape of a gradient is in what these return.
+FRESH = frozenset(
+    "zeros_like ones_like empty_like full_like new_zeros new_ones new_empty new_full new_tensor new eq ne lt le gt ge"
+    " equal not_equal less less_equal greater greater_equal isnan isinf isfinite isclose argmax argmin argsort nonzero"
+    " logical_not logical_and logical_or sign signbit size dim numel".split()
+) | {"rand_like", "randn_like", "randint_like"}
 RANDOM = frozenset(
     "rand randn rand_like randn_like normal uniform bernoulli randint randint_like randperm dropout poisson multinomial"
     " exponential cauchy log_normal geometric random".split()
@@ -126,7 +132,7 @@ class Provenances:
         parts = list(_flatten(arguments))
         known = [(part, provenance) for part in parts if (provenance := self.of(part)) is not NOTHING]
         gradients = [provenance for _, provenance in known if provenance.rank > NONE]
-        if not gradients:
+        if not gradients or word in FRESH:
             self._note_random(word, parts, result)
             return
         others = [part for part in parts if self.of(part).rank == NONE and self._is_array(part)]

@@ -21,6 +21,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 __all__ = ["HOOK", "Site", "instrument", "is_derivative_name"]
 
@@ -115,23 +116,27 @@ class _Expressions(ast.NodeTransformer):
             if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
                 self.blocks += 1
                 for position, statement in enumerate(block):
-                    statement.chainrule_key = (self.blocks, position)  # type: ignore[attr-defined]
+                    statement.chainrule_key = (self.blocks, position)
         before = self.key
         self.key = getattr(node, "chainrule_key", self.key)
         result: ast.AST = super().visit(node)
         self.key = before
         return result
 
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:  # noqa: N802
+    def expression(self, node: ast.expr) -> ast.expr:
+        """Visit an expression; it stays one."""
+        return cast(ast.expr, self.visit(node))
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
         self.within(["assert"], node)
         return node
 
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
         named = [ast.unparse(target) for target in node.targets]
         self.within(["difference"] if any(DIFFERENCE.search(name) for name in named) else [], node)
         return node
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
         if node is not self.shown:
             self.generic_visit(node)
             return node
@@ -150,7 +155,7 @@ class _Expressions(ast.NodeTransformer):
         node.value = _hook("displayed", ast.Constant(site), value)
         return node
 
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:  # noqa: N802
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
         kinds = {ast.Eq: "eq", ast.NotEq: "ne"}
         ordered = any(isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for operator in node.ops)
         if len(node.ops) != 1 or type(node.ops[0]) not in kinds:
@@ -160,11 +165,13 @@ class _Expressions(ast.NodeTransformer):
         site = self.new("compare", node, operands)
         self.generic_visit(node)
         return ast.copy_location(
-            _hook("compared", ast.Constant(site), ast.Constant(kinds[type(node.ops[0])]), node.left, node.comparators[0]),
+            _hook(
+                "compared", ast.Constant(site), ast.Constant(kinds[type(node.ops[0])]), node.left, node.comparators[0]
+            ),
             node,
         )
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         if isinstance(node.op, ast.Pow):
             self.within(["square"], node)
             return node
@@ -175,12 +182,14 @@ class _Expressions(ast.NodeTransformer):
             return node
         site = self.new("difference", node, [node.left, node.right])
         self.generic_visit(node)
-        return ast.copy_location(_hook("compared", ast.Constant(site), ast.Constant("sub"), node.left, node.right), node)
+        return ast.copy_location(
+            _hook("compared", ast.Constant(site), ast.Constant("sub"), node.left, node.right), node
+        )
 
     def _measures_difference(self) -> bool:
         return bool({"ordered", "difference", "shown", *REDUCING} & set(self.context))
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name in SHOWING and isinstance(node.func, ast.Name):
             return self._show(node)
@@ -210,10 +219,10 @@ class _Expressions(ast.NodeTransformer):
                 arguments.append(self._joined(argument, index))
             elif _is_template(argument):
                 self.context.append(f"print {index}")
-                arguments.append(self.visit(argument))
+                arguments.append(self.expression(argument))
                 self.context.pop()
             elif isinstance(argument, ast.Starred):
-                arguments.append(self.visit(argument))
+                arguments.append(self.expression(argument))
             else:
                 arguments.append(self._part(argument, index))
         node.args = arguments
@@ -234,7 +243,7 @@ class _Expressions(ast.NodeTransformer):
         site.literals.append(_literal(value))
         position = len(site.texts) - 1
         self.context.append("print")
-        inner = self.visit(value)
+        inner = self.expression(value)
         self.context.pop()
         return ast.copy_location(_hook("part", ast.Constant(index), ast.Constant(position), inner), value)
 
@@ -253,7 +262,7 @@ class _Expressions(ast.NodeTransformer):
                 return int(word.split()[1]), False
         return self.new("text", node, []), True
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:  # noqa: N802
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         index, alone = self._outer(node)
         joined = self._joined(node, index)
         return _hook("said", ast.Constant(index), joined) if alone else joined

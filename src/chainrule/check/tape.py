@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backward import cotangents_of
 from chainrule.check.backend import Observer, replace_while
 from chainrule.check.compare import Truth, Value
 from chainrule.errors import ChainruleError
@@ -17,7 +18,8 @@ from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Opaque, Term
 from chainrule.program.node import Node
 from chainrule.program.sweep import pushforward, schedule
-from chainrule.tensor import Tensor, cotangents_of, observe
+from chainrule.tape import observe
+from chainrule.tensor import Tensor
 from chainrule.transforms.jacobian import tape_jacobian
 
 __all__ = ["Tape"]
@@ -73,7 +75,9 @@ class Tape:
         with contextlib.ExitStack() as undo:
             self._keep_graphs(undo)
             self._notice_backward(undo, observer)
-            undo.enter_context(observe(lambda name, arguments, result: self._pass_on(observer, name, arguments, result)))
+            undo.enter_context(
+                observe(lambda name, arguments, result: self._pass_on(observer, name, arguments, result))
+            )
             yield
 
     def _pass_on(self, observer: Observer, name: str, arguments: tuple[Any, ...], result: Any) -> None:

@@ -13,7 +13,6 @@ import contextlib
 import io
 import linecache
 import re
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -164,7 +163,7 @@ def _run_statements(
         except SystemExit as problem:
             outcome.errors.append((line, f"SystemExit: {problem.code}" if problem.code else "SystemExit"))
             return
-        except BaseException as problem:  # noqa: BLE001 - whatever a cell raises is reported, as Jupyter does
+        except BaseException as problem:
             outcome.errors.append((_line_of(problem, file, line), _last_line(problem)))
             tainted |= sets
             failed.add(current)
@@ -193,7 +192,9 @@ def _reads(statement: ast.stmt) -> set[str]:
             for node in ast.walk(part)
             if isinstance(node, ast.Name)
         }
-    added = {node.target.id for node in ast.walk(statement) if isinstance(node, ast.AugAssign) and _is_name(node.target)}
+    added = {
+        node.target.id for node in ast.walk(statement) if isinstance(node, ast.AugAssign) and _is_name(node.target)
+    }
     return added | {
         node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
@@ -234,4 +235,3 @@ def _line_of(problem: BaseException, file: str, default: int) -> int:
     """The line of the cell in which an exception arose, or from which it was called last."""
     lines = [number for frame, number in traceback.walk_tb(problem.__traceback__) if frame.f_code.co_filename == file]
     return lines[-1] if lines else default
-

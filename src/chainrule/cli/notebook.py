@@ -107,11 +107,13 @@ def _read_json(path: Path, text: str) -> Any:
         content = json.loads(text)
     except json.JSONDecodeError as problem:
         told = f"{path} is broken JSON: {problem.msg}, line {problem.lineno}, column {problem.colno}"
-        raise NotebookFormatError(f"{told}; open and save it in Jupyter, or take it from version control again") from None
+        raise NotebookFormatError(
+            f"{told}; open and save it in Jupyter, or take it from version control again"
+        ) from None
     except RecursionError:
         raise NotebookFormatError(f"{path} is JSON that is nested too deeply for a notebook") from None
     if not isinstance(content, dict) or "nbformat" not in content:
-        raise NotebookFormatError(f"{path} is JSON but not a notebook: it has no \"nbformat\"")
+        raise NotebookFormatError(f'{path} is JSON but not a notebook: it has no "nbformat"')
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # missing cell ids and the like do not matter here

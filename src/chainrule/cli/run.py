@@ -74,7 +74,11 @@ def run_notebook(
 
 
 def _listen(
-    connection: Connection, process: BaseProcess, report: Report, timeout: float | None, progress: Callable[[Cell], None]
+    connection: Connection,
+    process: BaseProcess,
+    report: Report,
+    timeout: float | None,
+    progress: Callable[[Cell], None],
 ) -> None:
     running: Cell | None = None
     deadline: float | None = None
@@ -135,7 +139,9 @@ def _rest(report: Report, cell: Cell) -> str:
     last = len(report.notebook.cells)
     if cell.number == last:
         return ""
-    return f"; cells {cell.number + 1} to {last} were not run" if cell.number + 1 < last else f"; cell {last} was not run"
+    return (
+        f"; cells {cell.number + 1} to {last} were not run" if cell.number + 1 < last else f"; cell {last} was not run"
+    )
 
 
 def _end(process: BaseProcess) -> None:

@@ -41,7 +41,7 @@ def as_json(report: Report) -> str:
 
 
 def show(report: Report, console: Console, *, quiet: bool = False) -> None:
-    """Print the table of claims, the cells that raised, and one line that sums up; with ``quiet`` only what is wrong."""
+    """Print the claims, the cells that raised, and one line that sums up; with ``quiet`` only what is wrong."""
     findings = [finding for finding in report.findings if not quiet or not finding.ok]
     if findings:
         console.print(_table(findings, report))

@@ -53,8 +53,8 @@ class _Interrupted(KeyboardInterrupt):
 def work(connection: Connection, task: Task) -> None:
     """Run the notebook and tell the other end of the connection, message by message.
 
-    The messages are ``("begin", cell)``, ``("end", cell, outcome)``, ``("findings", findings)``, ``("problems", texts)``,
-    ``("failed", message)`` when nothing could be run, and at last ``("done",)``.
+    The messages are ``("begin", cell)``, ``("end", cell, outcome)``, ``("findings", findings)``,
+    ``("problems", texts)``, ``("failed", message)`` when nothing could be run, and at last ``("done",)``.
     """
     _leave_terminal()
     try:
@@ -64,7 +64,7 @@ def work(connection: Connection, task: Task) -> None:
         pass  # nobody listens any more
     except ChainruleError as problem:
         connection.send(("failed", str(problem)))
-    except BaseException as problem:  # noqa: BLE001 - the parent process must hear of it, whatever it is
+    except BaseException as problem:
         connection.send(("failed", f"the check itself failed, which is a fault in it: {_said(problem)}"))
     finally:
         connection.close()

@@ -218,7 +218,9 @@ class PyTorch:
     @contextlib.contextmanager
     def _untouched(self) -> Iterator[None]:
         with self._aside(), self.torch.enable_grad():
-            kept = [(tensor, tensor.grad, None if tensor.grad is None else tensor.grad.clone()) for tensor in self._retained]
+            kept = [
+                (tensor, tensor.grad, None if tensor.grad is None else tensor.grad.clone()) for tensor in self._retained
+            ]
             try:
                 yield
             finally:
@@ -237,7 +239,9 @@ class PyTorch:
             if output.numel() > LARGEST_ROWS or output.numel() * argument.numel() > LARGEST:
                 return None
             if output is argument:
-                return self._truth(self.torch.eye(output.numel(), dtype=output.dtype).reshape(rows + columns), rows, columns)
+                return self._truth(
+                    self.torch.eye(output.numel(), dtype=output.dtype).reshape(rows + columns), rows, columns
+                )
             if not output.requires_grad or not argument.requires_grad:
                 return None
             gradients = []
@@ -253,7 +257,9 @@ class PyTorch:
 
     def _truth(self, tensor: Any, rows: tuple[int, ...], columns: tuple[int, ...]) -> Truth:
         array, dtype, eps = self.array(tensor)
-        return Truth(Value(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64), eps, dtype), rows, columns)
+        return Truth(
+            Value(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64), eps, dtype), rows, columns
+        )
 
     def _pull(self, output: Any, cotangent: Any, argument: Any, create_graph: bool = False) -> Any:
         try:
@@ -265,7 +271,7 @@ class PyTorch:
         return gradient
 
     def loss(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
-        """Imitate rounding: of every gradient on the way back, and of the leaves through the derivative's derivative."""
+        """Imitate rounding: of every gradient on the way back, and of the leaves by the derivative's derivative."""
         with self._untouched():
             if cotangent is None:
                 cotangent = self.torch.ones_like(output)
@@ -315,7 +321,11 @@ class PyTorch:
         weights = self.torch.zeros_like(gradient, requires_grad=True)
         try:
             pulled = self.torch.autograd.grad(gradient, leaves, weights, create_graph=True, allow_unused=True)
-            through = [(item, leaf) for item, leaf in zip(pulled, leaves, strict=True) if item is not None and item.requires_grad]
+            through = [
+                (item, leaf)
+                for item, leaf in zip(pulled, leaves, strict=True)
+                if item is not None and item.requires_grad
+            ]
             if not through:
                 return None
             total = np.zeros(tuple(gradient.shape))

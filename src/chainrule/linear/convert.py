@@ -27,7 +27,9 @@ __all__ = [
     "values",
 ]
 
-_SYRK_FROM = 64  # rows of a symmetric product from which half a multiplication beats the mirror image it needs
+_SYRK_FROM = 128  # rows of a symmetric product from which half a multiplication beats the mirror image it needs
+
+_BLOCK = 64  # rows of a block that is mirrored at once, so that both sides stay in the cache
 
 
 def is_tracked(factor: Any) -> bool:
@@ -106,7 +108,18 @@ def _symmetric(term: Term, first: int, between: int) -> Any:
     # BLAS reads columns first: hand it the transposed view, which is contiguous in that sense
     turned = scaled.T if scaled.flags.c_contiguous else scaled
     result = blas.dsyrk(sign, turned, trans=int((turned is scaled) == summed_first), lower=1)
-    return np.tril(result) + np.tril(result, -1).T
+    return _mirrored(result)
+
+
+def _mirrored(lower: Any) -> Any:
+    """A symmetric matrix from its lower triangle, in place, block by block."""
+    count = len(lower)
+    for start in range(0, count, _BLOCK):
+        stop = min(start + _BLOCK, count)
+        lower[:start, start:stop] = lower[start:stop, :start].T
+        corner = lower[start:stop, start:stop]
+        corner[...] = np.tril(corner) + np.tril(corner, -1).T
+    return lower.T
 
 
 def _axis_grid(axis: Axis, labels: Sequence[int], sizes: Sequence[int], tables: Sequence[Any]) -> Any:

@@ -17,7 +17,7 @@ from chainrule.linear.convert import dtype_of, is_tracked, positions, values
 from chainrule.linear.functions import scatter
 from chainrule.linear.term import Axis, Pattern, Term, pattern
 
-__all__ = ["fold"]
+__all__ = ["Shift", "fold", "shift_of"]
 
 _TERMS = 64  # terms that may stand side by side: their structure is worth more than one list of entries
 _AFTER = 8  # as many once there is a list among them, which new terms can join
@@ -100,7 +100,7 @@ def _listed(terms: Sequence[Term]) -> Term:
 # --- bands ------------------------------------------------------------------------------------------------------------
 
 
-class _Shift(NamedTuple):
+class Shift(NamedTuple):
     """``out[i] ← arg[i + step]`` over a box of positions i."""
 
     step: tuple[int, ...]
@@ -108,22 +108,22 @@ class _Shift(NamedTuple):
     extent: tuple[int, ...]
 
 
-def _shift(p: Pattern) -> _Shift | None:
+def shift_of(p: Pattern) -> Shift | None:
     """The shift that a term is; None if it is something else."""
     if "shift" not in p.plans:
         p.plans["shift"] = _found_shift(p)
-    result: _Shift | None = p.plans["shift"]
+    result: Shift | None = p.plans["shift"]
     return result
 
 
-def _found_shift(p: Pattern) -> _Shift | None:
+def _found_shift(p: Pattern) -> Shift | None:
     labels = [label for axis in p.row for label in axis.labels]
     if p.tables or not _plain(p) or len(p.row) != len(p.column) or len(set(labels)) != len(labels):
         return None
     for here, there in zip(p.row, p.column, strict=True):
         if here.labels != there.labels or here.strides != there.strides or here.strides not in ((), (1,)):
             return None
-    return _Shift(
+    return Shift(
         tuple([there.offset - here.offset for here, there in zip(p.row, p.column, strict=True)]),
         tuple([axis.offset for axis in p.row]),
         tuple([p.sizes[axis.labels[0]] if axis.labels else 1 for axis in p.row]),
@@ -134,13 +134,13 @@ def _banded(terms: Sequence[Term]) -> list[Term]:
     """The same sum with one term for all ranges of a shift."""
     groups: dict[Any, list[Term]] = {}
     for place, term in enumerate(terms):
-        shift = _shift(term.pattern)
+        shift = shift_of(term.pattern)
         groups.setdefault(place if shift is None else shift.step, []).append(term)
     return [term for group in groups.values() for term in _band(group)]
 
 
 def _band(terms: list[Term]) -> list[Term]:
-    shifts = [shift for shift in [_shift(term.pattern) for term in terms] if shift is not None]
+    shifts = [shift for shift in [shift_of(term.pattern) for term in terms] if shift is not None]
     if len(shifts) < 2:
         return terms
     rank = range(len(shifts[0].step))

@@ -10,12 +10,12 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.linear import convert
-from chainrule.linear._scipy import sparse_linalg
 from chainrule.linear.apply import pull, pull_batch, push, push_batch
 from chainrule.linear.compose import close, compose, merge
 from chainrule.linear.describe import describe
+from chainrule.linear.solve import solve
 from chainrule.linear.sparse import entries, to_csr
-from chainrule.linear.term import Factor, Opaque, Pattern, Term, identity, pattern
+from chainrule.linear.term import Factor, Opaque, Term, identity, pattern
 
 __all__ = ["Jacobian"]
 
@@ -71,6 +71,9 @@ class Jacobian:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a Jacobian is immutable; {name!r} cannot be set: make a new one from its terms")
+
+    def __reduce__(self) -> Any:
+        return (Jacobian, (self.terms, self.row_shape, self.column_shape, self.dtype))
 
     @classmethod
     def identity(cls, shape: Sequence[int], dtype: Any = None) -> Jacobian:
@@ -282,11 +285,12 @@ class Jacobian:
         return Jacobian(terms, (), (), self.dtype).dense()[()]
 
     def solve(self, right: Any) -> Any:
-        """The array ``x`` of `column_shape` with J x = ``right``: by division if J is diagonal, by sparse LU if few
-        entries are set, by LAPACK otherwise.
+        """The array ``x`` of `column_shape` with J x = ``right``: by division if J is diagonal, block by block or
+        along a band if it has them, by sparse LU if few entries are set, by LAPACK otherwise.
 
         Raises:
             ShapeError: J is not square, or ``right`` is not of `row_shape`.
+            numpy.linalg.LinAlgError: J is singular (on a diagonal, division by zero gives inf or nan instead).
 
         >>> (2 * Jacobian.identity((2,))).solve(np.array([2.0, 6.0]))
         array([1., 3.])
@@ -298,18 +302,7 @@ class Jacobian:
                 f"solve() needs a square Jacobian; this one has {count} rows and {prod(self.column_shape)} columns: "
                 f"use scipy.sparse.linalg.lsmr(J.operator(), …) for least squares"
             )
-        if self.row_shape == self.column_shape and all([_on_diagonal(term.pattern) for term in self.terms]):
-            return right / self.diagonal()
-        if self.entries * 8 < count * count:
-            found = sparse_linalg.splu(self.sparse("csc")).solve(np.asarray(right).reshape(-1))
-        else:
-            found = np.linalg.solve(np.reshape(self.dense(), (count, count)), np.reshape(right, (-1,)))
-        return np.reshape(found, self.column_shape)
-
-
-def _on_diagonal(p: Pattern) -> bool:
-    """Whether every entry lies on the diagonal."""
-    return p.row == p.column
+        return solve(self.terms, self.row_shape, self.column_shape, right, self.dtype)
 
 
 def _scaled(term: Term, number: Any) -> Term:

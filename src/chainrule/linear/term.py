@@ -126,6 +126,9 @@ class Pattern:
             and self.tables == other.tables
         )
 
+    def __reduce__(self) -> Any:
+        return (_same, (self.sizes, self.row, self.column, self.factors, self.tables))
+
     def __repr__(self) -> str:
         def place(axis: Axis) -> str:
             if axis.table >= 0:
@@ -254,6 +257,12 @@ def pattern(
     if len(_shared) > _SHARED_LIMIT:
         _shared.clear()
     return _shared.setdefault(made, made), tuple(names)
+
+
+def _same(*structure: Any) -> Pattern:
+    """The shared pattern of a structure that was pickled or copied."""
+    made = Pattern(*structure)
+    return _shared.setdefault(made, made)
 
 
 def affine(size: int, label: int, stride: int = 1, offset: int = 0) -> Axis:

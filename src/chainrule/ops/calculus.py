@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from chainrule.errors import NoRuleError, OptionError, ShapeError
 from chainrule.linear.functions import scatter
 from chainrule.op import implements
-from chainrule.ops.join import concatenate, slice_along, stack
+from chainrule.ops.join import concatenate, slice_along
 from chainrule.ops.options import plain
 from chainrule.ops.pick import take
 from chainrule.ops.repeat import roll_of
@@ -56,7 +56,9 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     if edge_order not in (1, 2):
         raise OptionError(f"np.gradient: edge_order={edge_order}; expected 1 or 2.")
     if len(varargs) not in (0, 1, len(axes)):
-        raise OptionError(f"np.gradient: {len(varargs)} spacings for {len(axes)} axes; give none, one, or one for each.")
+        raise OptionError(
+            f"np.gradient: {len(varargs)} spacings for {len(axes)} axes; give none, one, or one for each."
+        )
     spacings = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
     found = []
     for k, spacing in zip(axes, spacings, strict=True):
@@ -88,7 +90,10 @@ def gradient_along(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
             last = (3 * part(size - 1, None) - 4 * part(size - 2, -1) + part(size - 3, -2)) / (2 * spacing)
         return concatenate(first, inside, last, axis=axis)
     if spacing.shape != (size,):
-        raise ShapeError(f"np.gradient: coordinates of shape {spacing.shape} for axis {axis}, which has {size} entries: give one number for each entry, or one distance for all.")
+        raise ShapeError(
+            f"np.gradient: coordinates of shape {spacing.shape} for axis {axis}, which has {size} entries: give one "
+            "number for each entry, or one distance for all."
+        )
     steps = spacing[1:] - spacing[:-1]
     before, after = column(steps[:-1]), column(steps[1:])
     inside = (
@@ -134,7 +139,9 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     x, xp, fp = arrayed(x), arrayed(xp), arrayed(fp)
     at, nodes = plain(x), plain(xp)
     if nodes.ndim != 1 or nodes.shape != plain(fp).shape:
-        raise ShapeError(f"np.interp: xp of shape {nodes.shape} and fp of shape {fp.shape}; expected one axis and equal length.")
+        raise ShapeError(
+            f"np.interp: xp of shape {nodes.shape} and fp of shape {fp.shape}; expected one axis and equal length."
+        )
     if nodes.size == 0:
         raise ShapeError("np.interp: xp has no entries; expected at least one point to interpolate from.")
     if nodes.size == 1:
@@ -177,45 +184,6 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         return tuple(thin)
     shape = np.broadcast_shapes(*[part.shape for part in thin])
     return tuple([broadcast_to(part, shape=shape) for part in thin])
-
-
-@implements(np.kron)
-def kron(a: Any, b: Any) -> Any:
-    """np.kron."""
-    a, b = arrayed(a), arrayed(b)
-    rank = max(len(a.shape), len(b.shape))
-    left = (1,) * (rank - len(a.shape)) + tuple(a.shape)
-    right = (1,) * (rank - len(b.shape)) + tuple(b.shape)
-    spread_left = tuple([n for size in left for n in (size, 1)])
-    spread_right = tuple([n for size in right for n in (1, size)])
-    product = reshape(a, shape=spread_left) * reshape(b, shape=spread_right)
-    return reshape(product, shape=tuple([m * n for m, n in zip(left, right, strict=True)]))
-
-
-@implements(np.cross)
-def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """np.cross, of vectors with three (or two) entries."""
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    a, b = moveaxis(arrayed(a), axisa, -1), moveaxis(arrayed(b), axisb, -1)
-    sizes = (a.shape[-1], b.shape[-1])
-    if not set(sizes) <= {2, 3}:
-        raise ShapeError(
-            f"both input arrays must be (arrays of) 3-dimensional vectors, but they are {sizes} dimensional"
-        )
-    last = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    if sizes == (2, 2):
-        return last
-    a2 = a[..., 2] if sizes[0] == 3 else 0.0
-    b2 = b[..., 2] if sizes[1] == 3 else 0.0
-    first, second = a[..., 1] * b2 - a2 * b[..., 1], a2 * b[..., 0] - a[..., 0] * b2
-    return moveaxis(stack(first, second, last, axis=-1), -1, axisc)
-
-
-@implements(np.linalg.cross)
-def vector_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """np.linalg.cross."""
-    return cross(x1, x2, axis=axis)
 
 
 @implements(np.vander)

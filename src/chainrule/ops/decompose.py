@@ -19,25 +19,16 @@ from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.op import Call, General, Sample, cached_by_call, define, implements
 from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
 from chainrule.ops.options import plain, shape_of
+from chainrule.ops.remembered import remembered
 
 __all__ = ["eigenvalues", "eigenvectors", "qr_orthogonal", "qr_triangular", "singular_values", "singular_vectors"]
 
 CONVERGENCE = "The iteration did not converge: look for entries that are infinite or not a number."
 
-_recent: tuple[
-    tuple[Any, Any, tuple[Any, ...]], ...
-] = ()  # the last decompositions: what was asked, of what, the parts
-
 
 def part(index: int, kind: Any, function: Callable[[Any], tuple[Any, ...]], a: Any) -> Any:
     """A part of ``function(a)``, decomposed once for all parts that are asked for in turn."""
-    global _recent
-    for known, array, parts in _recent:
-        if known == kind and array.dtype == a.dtype and np.array_equal(array, a):
-            return parts[index].copy()
-    parts = tuple(function(a))
-    _recent = ((kind, a.copy(), parts), *_recent[:1])
-    return parts[index].copy()
+    return remembered(kind, function, a)[index].copy()
 
 
 def apart(name: str, values: Any, what: str, way_out: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.errors import MatrixError
 from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.op import Call, Constant, General, Product, Sample, Undefined, cached_by_call, define, implements
 from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
@@ -63,21 +64,22 @@ def slogdet(a: Any) -> SlogdetResult:
 # --- det --------------------------------------------------------------------------------------------------------------
 
 
-def has_good_inverse(a: Any) -> bool:
-    """Whether every matrix has an inverse that keeps half of the digits."""
+def good_inverse(a: Any) -> Any:
+    """The inverse if that of every matrix keeps half of the digits, else None."""
     try:
-        inverse = np.linalg.inv(a)
-    except np.linalg.LinAlgError:
-        return False
-    size = np.linalg.norm(a, axis=(-2, -1)) * np.linalg.norm(inverse, axis=(-2, -1))
-    return bool(np.all(size < np.finfo(a.dtype).eps ** -0.5))
+        inverse = inv(a)
+    except MatrixError:
+        return None
+    size = np.linalg.norm(plain(a), axis=(-2, -1)) * np.linalg.norm(plain(inverse), axis=(-2, -1))
+    return inverse if np.all(size < np.finfo(plain(a).dtype).eps ** -0.5) else None
 
 
 def det_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
     """∂det/∂A[i,j] = C[i,j]."""
-    if has_good_inverse(plain(a)):
+    inverse = good_inverse(a)
+    if inverse is not None:
         made = cached_by_call(_det_patterns, call, position, lambda: det_pattern(call))
-        return [Term(made, (out, inv(a)))]
+        return [Term(made, (out, inverse))]
     made = cached_by_call(_cofactor_patterns, call, position, lambda: entries_pattern(call, position))
     return [Term(made, (cofactors(a),))]
 
@@ -146,7 +148,7 @@ def cofactor_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
     Then it is Σ_{a,b} P[a,b] (U[i,a] V[j,a] U[k,b] V[l,b] − U[i,a] V[j,b] U[k,b] V[l,a]), P[a,b] = Π_{c≠a,b} σ_c for
     a ≠ b, else 0.
     """
-    if has_good_inverse(plain(a)):
+    if good_inverse(plain(a)) is not None:
         straight, swapped = cached_by_call(_cofactor_pairs, call, position, lambda: cofactor_pairs(call))
         share = 1 / det(a)
         return [Term(straight, (out, out, share)), Term(swapped, (out, out, share, -1.0))]

@@ -165,7 +165,9 @@ def block(arrays: Any) -> Any:
     def put_together(entry: Any, level: int) -> Any:
         if level < depth:
             if not isinstance(entry, list):
-                raise ShapeError(f"np.block: an array at depth {level} of the lists and others at {depth}; nest all of them equally deep.")
+                raise ShapeError(
+                    f"np.block: an array at depth {level} of the lists and others at {depth}; nest all equally deep."
+                )
             return concatenate(*[put_together(part, level + 1) for part in entry], axis=level - depth)
         part = arrayed(entry)
         return reshape(part, shape=(1,) * (rank - len(part.shape)) + tuple(part.shape))

@@ -8,15 +8,18 @@ log|det A|         ∂out/∂A[i,j]    = A⁻¹[j,i]
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import MatrixError, NoRuleError, ShapeError
+from chainrule.linear._scipy import linalg
 from chainrule.linear.term import Factor, Opaque, Pattern, Term, pattern
 from chainrule.op import Call, General, Product, Rule, Sample, cached_by_call, define, implements
 from chainrule.ops.contract import batched, label_sizes, matmul
 from chainrule.ops.options import plain, shape_of
+from chainrule.ops.remembered import remembered
 
 __all__ = ["cholesky", "guarded", "inv", "pinv", "solve", "solve_triangular", "square_shape"]
 
@@ -130,29 +133,54 @@ def pinv_of(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = N
 
 
 class Solver(Opaque):
-    """A⁻¹ as a map: it is applied by solving, with A or with Aᵀ."""
+    """A⁻¹ (or its transpose) as a map: it is applied by solving."""
 
-    def __init__(self, a: Any) -> None:
+    def __init__(self, a: Any, transposed: bool = False) -> None:
         self.a = a
+        self.transposed = transposed
         self.shape = tuple(a.shape)
         self.dtype = a.dtype
 
+    def solve(self, vectors: Any, transposed: bool) -> Any:
+        """Solve with A or its transpose."""
+        return solve(self.a, vectors, transposed=True) if transposed else solve(self.a, vectors)
+
     def apply(self, vectors: Any) -> Any:
         """A⁻¹ V."""
-        return solve(self.a, vectors)
+        return self.solve(vectors, self.transposed)
 
     def apply_transposed(self, vectors: Any) -> Any:
         """A⁻ᵀ V."""
-        return solve(np.swapaxes(self.a, -1, -2), vectors)
+        return self.solve(vectors, not self.transposed)
 
     def dense(self) -> Any:
         """A⁻¹."""
-        return inv(self.a)
+        inverse = inv(self.a)
+        return np.swapaxes(inverse, -1, -2) if self.transposed else inverse
 
     @property
     def stored(self) -> int:
         """The entries of A."""
         return int(self.a.size)
+
+
+FACTORISED_FROM = 64  # rows from which a factorisation is kept for the derivatives
+
+
+def factorise(a: Any) -> tuple[Any, Any]:
+    """The LU factorisation as LAPACK has it."""
+    (getrf,) = linalg.get_lapack_funcs(("getrf",), (a,))
+    factors, pivots, info = getrf(a)
+    if info > 0:
+        raise np.linalg.LinAlgError("Singular matrix")
+    return factors, pivots
+
+
+def solve_forward(a: Any, b: Any, transposed: bool = False) -> Any:
+    """x with A x = b, or with Aᵀ x = b."""
+    if len(a) >= FACTORISED_FROM and a.ndim == 2 and b.ndim < 3 and a.dtype == b.dtype and a.dtype.char in "fd":
+        return linalg.lu_solve(remembered("lu", factorise, a), b, int(transposed), check_finite=False)
+    return np.linalg.solve(np.swapaxes(a, -1, -2) if transposed else a, b)
 
 
 def solve_labels(shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any]) -> tuple[list[list[int]], list[int]]:
@@ -167,7 +195,8 @@ def solve_labels(shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any]) -
         left, right, batch = batched(a, b, 2, 2)
     i, j, c = len(batch), len(batch) + 1, len(batch) + 2
     more = [c] if b > 1 else []
-    return [[*left, i, j], [*right, i, *more]], [*batch, j, *more]
+    matrix = [j, i] if params.get("transposed") else [i, j]
+    return [[*left, *matrix], [*right, i, *more]], [*batch, j, *more]
 
 
 class SolveRule(Rule):
@@ -182,7 +211,8 @@ class SolveRule(Rule):
         (left, right), output = solve_labels(call.shapes, call.params)
         sizes = label_sizes([left, right], call.shapes)
         batch = [label for label, size in zip(left[:-2], call.shapes[0][:-2], strict=True) if size == sizes[label]]
-        i, j = left[-2:]
+        transposed = bool(call.params.get("transposed"))
+        i, j = left[:-3:-1] if transposed else left[-2:]
         inverse = Factor((*batch, j, i), opaque=True)
         shapes = tuple([sizes[label] for label in (*batch, i, j)])
         reshaped = None if shapes == call.shapes[0] else shapes
@@ -191,25 +221,27 @@ class SolveRule(Rule):
                 label if size == sizes[label] else None for label, size in zip(right, call.shapes[1], strict=True)
             ]
             return pattern(sizes, output, column, [inverse])[0], reshaped
-        # A[m, k] has its own labels: the equation m is i, the unknown k is not the j of the row
+        # ∂x[j]/∂A[i,k] = −A⁻¹[j,i] x[k]: the unknown k is not the j of the row
         k = len(sizes)
         sizes = [*sizes, sizes[j]]
+        matrix = [k, i] if transposed else [i, k]
         solution = [k if label == j else label for label in output]
         column = [
-            label if size == sizes[label] else None for label, size in zip([*left[:-1], k], call.shapes[0], strict=True)
+            label if size == sizes[label] else None
+            for label, size in zip([*left[:-2], *matrix], call.shapes[0], strict=True)
         ]
         return pattern(sizes, output, column, [inverse, solution, []])[0], reshaped
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         made, reshaped = cached_by_call(self.known, call, position, lambda: self.plan(call, position))
         a = arguments[0] if reshaped is None else arguments[0].reshape(reshaped)
-        inverse = Solver(a)
+        inverse = Solver(a, bool(call.params.get("transposed")))
         return (Term(made, (inverse,) if position else (inverse, out, -1.0)),)
 
 
 solve = define(
     "solve",
-    guarded("np.linalg.solve", np.linalg.solve, SINGULAR),
+    guarded("np.linalg.solve", solve_forward, SINGULAR),
     SolveRule([0, -1]),
     SolveRule([0]),
     arguments=("a", "b"),
@@ -222,6 +254,8 @@ solve = define(
         Sample((MATRIX, (2, 3, 2))),
         Sample((MATRICES[:, None], (1, 2, 3, 1))),
         Sample((np.zeros((0, 0)), (0,))),
+        Sample((MATRIX, (3,)), {"transposed": True}),
+        Sample((MATRICES[:1], (3, 3, 2)), {"transposed": True}),
     ],
 )
 
@@ -235,6 +269,25 @@ def solve_triangular(a: Any, b: Any, lower: bool = True, unit_diagonal: bool = F
     square_shape("solve_triangular", a)
     triangle = (np.tril if lower else np.triu)(a, (-1 if lower else 1) if unit_diagonal else 0)
     return solve(triangle + np.eye(shape_of(a)[-1], dtype=a.dtype) if unit_diagonal else triangle, b)
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """np.linalg.tensorsolve: the last axes of ``a`` are the unknown's."""
+    rank = len(shape_of(a))
+    if axes is not None:
+        moved = [int(k) % rank for k in axes]
+        a = np.transpose(a, [k for k in range(rank) if k not in moved] + moved)
+    unknown = shape_of(a)[len(shape_of(b)) :]
+    size = prod(unknown)
+    return np.reshape(solve(np.reshape(a, (-1, size)), np.reshape(b, -1)), unknown)
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """np.linalg.tensorinv: the first ``ind`` axes are the rows."""
+    shape = shape_of(a)
+    return np.reshape(inv(np.reshape(a, (prod(shape[:ind]), -1))), shape[ind:] + shape[:ind])
 
 
 @implements(np.linalg.lstsq)

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.op import REGISTRY, implements
+from chainrule.ops.facts import unwrapped
 from chainrule.ops.options import UNSET, Axes, plain, plain_axis
 from chainrule.ops.product import prod_of
 from chainrule.ops.reduce import is_everything, mean_of, reduced_axes, std_of, sum_of, var_of
@@ -103,8 +104,8 @@ def answered(function: Callable[..., Any]) -> Callable[..., Any]:
     """A question about values: it has no derivative, and its answer is a plain one."""
 
     def ask(*arguments: Any, **options: Any) -> Any:
-        named = {name: plain(value) for name, value in options.items()}
-        return function(*[plain(argument) for argument in arguments], **named)
+        named = {name: unwrapped(value) for name, value in options.items()}
+        return function(*[unwrapped(argument) for argument in arguments], **named)
 
     return ask
 

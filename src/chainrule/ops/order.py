@@ -309,7 +309,9 @@ def quantile(
     ordered, gone = _sorted_over(a, axis)
     fraction = np.asarray(plain(q), dtype=float)
     if fraction.size and (fraction.min() < 0 or fraction.max() > 1):
-        raise OptionError(f"np.quantile: q from {fraction.min()} to {fraction.max()}; a fraction lies in 0 … 1 (a percentage in 0 … 100).")
+        raise OptionError(
+            f"np.quantile: q from {fraction.min()} to {fraction.max()}; a fraction lies in 0 … 1 (percent: 0 … 100)."
+        )
     size = ordered.shape[-1]
     if size == 0:
         raise ShapeError(f"np.quantile of no entries: shape {tuple(a.shape)} along axis={axis}.")

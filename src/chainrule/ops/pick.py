@@ -184,14 +184,10 @@ def diag(v: Any, k: int = 0) -> Any:
     if len(v.shape) == 1:
         return diag_embed(v, offset=int(k))
     if len(v.shape) != 2:
-        raise ShapeError(f"np.diag needs one axis or two, got shape {tuple(v.shape)}; np.diagonal takes the diagonals of more.")
+        raise ShapeError(
+            f"np.diag needs one axis or two, got shape {tuple(v.shape)}; np.diagonal takes the diagonals of more."
+        )
     return diagonal_of(v, k)
-
-
-@implements(np.linalg.diagonal)
-def matrix_diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    """np.linalg.diagonal."""
-    return diagonal_of(x, offset, -2, -1)
 
 
 @implements(np.diagflat)
@@ -272,7 +268,9 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         which = np.clip(which, 0, len(parts) - 1)
     which, *values = broadcast_arrays(which, *parts)
     if which.size and (which.min() < 0 or which.max() >= len(parts)):
-        raise OptionError(f"np.choose: an entry that names none of the choices 0 … {len(parts) - 1}; mode='wrap' or 'clip' allow it.")
+        raise OptionError(
+            f"np.choose: an entry that names none of the choices 0 … {len(parts) - 1}; mode='wrap' or 'clip' allow it."
+        )
     chosen = stack(*values, axis=0)
     return getitem(take_along_axis(chosen, which[None], axis=0), index=(("int", 0),))
 
@@ -281,7 +279,9 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """np.select: the first choice whose condition holds."""
     if len(condlist) != len(choicelist):
-        raise OptionError(f"np.select: {len(condlist)} conditions and {len(choicelist)} choices; give one choice for each.")
+        raise OptionError(
+            f"np.select: {len(condlist)} conditions and {len(choicelist)} choices; give one choice for each."
+        )
     result = default
     for condition, choice in zip(list(condlist)[::-1], list(choicelist)[::-1], strict=True):
         result = np.where(plain(condition), choice, result)
@@ -297,7 +297,10 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.logical_or.reduce(conditions))
     if len(funclist) != len(conditions):
-        raise OptionError(f"np.piecewise: {len(funclist)} functions for {len(conditions)} conditions; give one for each, and perhaps one for the rest.")
+        raise OptionError(
+            f"np.piecewise: {len(funclist)} functions for {len(conditions)} conditions; give one for each, and "
+            "one more for the rest if you like."
+        )
     result = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
         result[condition] = function(x[condition], *args, **kw) if callable(function) else function
@@ -358,7 +361,9 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
     lead = tuple(lines.shape[:-1])
     results: Sequence[Any] = [arrayed(func1d(lines[place], *args, **kwargs)) for place in np.ndindex(*lead)]
     if not results:
-        raise ShapeError(f"np.apply_along_axis: shape {tuple(arr.shape)} has no line along axis {axis} to call the function with.")
+        raise ShapeError(
+            f"np.apply_along_axis: shape {tuple(arr.shape)} has no line along axis {axis} to call the function with."
+        )
     inner = tuple(results[0].shape)
     whole = reshape(stack(*results, axis=0), shape=(*lead, *inner))
     return moveaxis(whole, tuple(range(len(lead), len(lead) + len(inner))), tuple(range(axis, axis + len(inner))))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from chainrule.errors import ShapeError
-from chainrule.linear.term import Axis, Pattern, Term, affine, pattern
-from chainrule.op import Call, Product, Sample, Structural, define, implements
+from chainrule.linear.term import Axis, Factor, Opaque, Pattern, Term, affine, pattern
+from chainrule.op import Call, General, Sample, Structural, cached_by_call, define, implements
 from chainrule.ops.contract import matmul
 from chainrule.ops.linalg import inv, square_shape
 from chainrule.ops.options import plain, refuse_out, shape_of
@@ -172,18 +172,58 @@ def cross_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 # --- convolution ------------------------------------------------------------------------------------------------------
 
 
-def convolve_pattern(call: Call, position: int) -> Pattern:
-    """out[i + k] = Σ a[i] b[k]: the row's one axis is i + k."""
-    (n,), (m,) = call.shapes
-    row = Axis(n + m - 1, (0, 1), (1, 1))
-    return pattern((n, m), [row], [position], [[1 - position]])[0]
+class Toeplitz(Opaque):
+    """T[i+k, i] = kernel[k], applied by convolving: where the term itself would read each number many times."""
 
+    def __init__(self, kernel: Any, length: int) -> None:
+        self.kernel = kernel
+        self.shape = (length + kernel.shape[0] - 1, length)
+        self.dtype = kernel.dtype
+
+    def apply(self, vectors: Any) -> Any:
+        """Convolve every column with the kernel."""
+        return np.stack([np.convolve(vectors[:, k], self.kernel) for k in range(vectors.shape[1])], -1)
+
+    def apply_transposed(self, vectors: Any) -> Any:
+        """Correlate every column with the kernel."""
+        return np.stack([np.correlate(vectors[:, k], self.kernel) for k in range(vectors.shape[1])], -1)
+
+    def dense(self) -> Any:
+        """The banded matrix."""
+        return self.apply(np.eye(self.shape[1], dtype=self.dtype))
+
+    @property
+    def stored(self) -> int:
+        """The entries of the kernel."""
+        return int(self.kernel.size)
+
+
+APPLIED_FROM = 1 << 18  # products of two entries in a convolution from which its map is applied by convolving
+
+
+def convolve_terms(call: Call, position: int, other: Any) -> list[Term]:
+    """∂out[i+k]/∂a[i] = b[k], and ∂out[i+k]/∂b[k] = a[i]: the row's one axis is i + k."""
+    (n,), (m,) = call.shapes
+    if n * m < APPLIED_FROM:
+        made = cached_by_call(_convolve_patterns, call, position, lambda: convolve_pattern(n, m, position))
+        return [Term(made, (other,))]
+    length = call.shapes[position][0]
+    made = pattern((n + m - 1, length), [0], [1], [Factor((0, 1), opaque=True)])[0]
+    return [Term(made, (Toeplitz(other, length),))]
+
+
+def convolve_pattern(n: int, m: int, position: int) -> Pattern:
+    """Row (i + k), column (i) or (k), the other operand as factor."""
+    return pattern((n, m), [Axis(n + m - 1, (0, 1), (1, 1))], [position], [[1 - position]])[0]
+
+
+_convolve_patterns: dict[Any, Pattern] = {}
 
 _full = define(
     "convolve",
     np.convolve,
-    Product(convolve_pattern, [lambda b: b], ("a", "b")),
-    Product(convolve_pattern, [lambda a: a], ("a", "b")),
+    General(convolve_terms, ("b",), ("a", "b")),
+    General(convolve_terms, ("a",), ("a", "b")),
     arguments=("a", "b"),
     samples=[Sample(((5,), (3,))), Sample(((2,), (4,))), Sample(((1,), (3,)))],
 )

@@ -134,9 +134,10 @@ def is_everything(where: Any) -> bool:
 
 
 def mean_forward(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
-    """np.mean; for all of a floating-point array, without its preparations."""
-    if axis is None and dtype is None and not keepdims and x.size and x.dtype.char in "fd":
-        return np.add.reduce(x, None) / x.size
+    """np.mean, for floating-point arrays without its preparations."""
+    if dtype is None and x.size and x.dtype.char in "fd":
+        total = add_up(x, axis, None, None, keepdims)
+        return total / (x.size // total.size)
     return np.mean(x, axis, dtype, keepdims=keepdims)
 
 
@@ -192,9 +193,21 @@ def var_terms(call: Call, position: int, x: Any) -> list[Term]:
 
 _var_patterns: dict[Any, Pattern] = {}
 
+
+def var_forward(x: Any, axis: Any, keepdims: bool, ddof: float) -> Any:
+    """np.var, for floating-point arrays without its preparations."""
+    if x.size and x.dtype.char in "fd":
+        centred = x - mean_forward(x, axis, True)
+        total = add_up(np.square(centred), axis, None, None, keepdims)
+        left = x.size // total.size - ddof
+        if left > 0:
+            return total / left
+    return np.var(x, axis, ddof=ddof, keepdims=keepdims)
+
+
 var = define(
     "var",
-    lambda x, axis, keepdims, ddof: np.var(x, axis, ddof=ddof, keepdims=keepdims),
+    var_forward,
     General(var_terms, ("x",), ("x",)),
     samples=[*samples_of(ddof=0), *samples_of(ddof=1)[:2]],
 )
@@ -215,7 +228,7 @@ _std_patterns: dict[Any, Pattern] = {}
 
 std = define(
     "std",
-    lambda x, axis, keepdims, ddof: np.std(x, axis, ddof=ddof, keepdims=keepdims),
+    lambda x, axis, keepdims, ddof: np.sqrt(var_forward(x, axis, keepdims, ddof)),
     General(std_terms, ("out", "x"), ("x",)),
     samples=[*samples_of(ddof=0), *samples_of(ddof=1)[:2]],
 )

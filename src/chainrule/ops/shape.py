@@ -186,7 +186,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
         return reshape(a, shape=tuple([size for size in shape if size != 1]))
     gone = normalize_axis_tuple(integers_of(axis), len(shape))
     if any([shape[k] != 1 for k in gone]):
-        raise ShapeError(f"np.squeeze: axes {gone} of shape {tuple(shape)}: only axes of size 1 can be dropped (size not equal to one).")
+        raise ShapeError(f"np.squeeze: axes {gone} of shape {tuple(shape)}: only axes of size 1 can be dropped.")
     return reshape(a, shape=tuple([size for k, size in enumerate(shape) if k not in gone]))
 
 

@@ -33,7 +33,7 @@ class Node:
     """One recorded application of an operation.
 
     ``parents[k]`` is the vertex (a node, or a leaf) that argument k came from, or None when it is not tracked;
-    ``values[k]`` its plain value and ``out`` the plain result, where some rule needs them. ``sequence`` grows with
+    bit k of ``mask`` says that it is tracked (the highest bit, how many arguments there are); ``values[k]`` its plain value and ``out`` the plain result, where some rule needs them. ``sequence`` grows with
     time, so that every argument has a smaller one than the node: sorting by it is a topological order.
     """
 
@@ -41,6 +41,7 @@ class Node:
         "__weakref__",
         "dtype",
         "hooks",
+        "mask",
         "operation",
         "out",
         "params",
@@ -64,6 +65,7 @@ class Node:
         shape: tuple[int, ...],
         dtype: Any,
         params: Mapping[str, Any],
+        mask: int,
     ) -> None:
         self.operation = operation
         self.parents = parents
@@ -73,6 +75,7 @@ class Node:
         self.shape = shape
         self.dtype = dtype
         self.params = params
+        self.mask = mask
         self.sequence = tick()
         self.released = False
         self.hooks: list[Callable[[Any], Any]] | None = None

@@ -21,6 +21,7 @@ from chainrule.linear.term import Term, identity
 from chainrule.op import Diagonal, Rule, broadcast
 from chainrule.program.node import LARGE, Node
 from chainrule.program.ownership import LOCAL, PASSED
+from chainrule.program.plan import plan_of, pull_terms
 
 __all__ = ["dependents", "jacobian_terms", "pullback", "pushforward", "schedule"]
 
@@ -125,17 +126,6 @@ def _spans(whole: Any, other: Any) -> bool:
     return skipped >= 0 and all([n in (1, m) for m, n in zip(shape[skipped:], part, strict=True)])
 
 
-def _pull_terms(terms: Sequence[Term], cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """The sum of transposed terms applied to a cotangent."""
-    if not terms:
-        return np.zeros((1,) * len(shape), dtype)  # thin: zero along every axis
-    total = None
-    for made, factors, tables in terms:
-        part = pull(made, cotangent, factors, tables)
-        total = part if total is None else total + part
-    return total
-
-
 def pullback(
     seeds: Sequence[tuple[Any, Any]],
     targets: Sequence[Any] | None = None,
@@ -188,37 +178,48 @@ def _pullback(
         pending[vertex] = cotangent if vertex not in pending else pending[vertex] + cotangent
     cotangent = None
     recalled: dict[tuple[Any, int], Any] | None = None
+    plain = wrap is None and not careful
     for node in nodes:
-        if node not in pending or (needed is not None and node not in needed):
+        cotangent = pending.pop(node, None)
+        if cotangent is None or (needed is not None and node not in needed):
             continue
-        cotangent = pending.pop(node)
         if node.hooks is not None:
             cotangent = _run_hooks(node, cotangent)
         if node in captured:
             arrived[node] = cotangent
-        out, values = saved_for(node, wrap)
         parents = node.parents
-        if wrap is None and node.operation.companion is not None and node.out is not None:
-            if recalled is None:
-                recalled = _results(nodes)
-            values = [Recall(value, recalled) for value in values]
-        rules = node.operation.rules
-        final = len(parents) - 1
-        for position, parent in enumerate(parents):
-            if parent is None or (needed is not None and parent not in needed):
-                continue
-            dtype = (
-                parent.dtype if type(parent) is Node else parent.value.dtype
-            )  # a leaf may speak of dtypes its own way
-            rule = rules.get(position) or node.operation.rule(position)
-            if type(rule) is Diagonal and careful:
-                part = careful_product(rule, cotangent, rule.value(out, values))
-                part = pull(broadcast(node, position), part, (), ())
-            elif type(rule) is Diagonal and node.shapes[position] == node.shape:
-                part = _pull_diagonal(rule, node, position, cotangent, out, values, position == final)
+        positions: Sequence[int] = ()
+        parts: Sequence[Any] | None = None
+        if plain:
+            plan = plan_of(node, cotangent)
+            if plan is not None and (needed is None or all([parents[k] in needed for k in plan[1]])):
+                positions = plan[1]
+                parts = plan[0](node, cotangent, *node.saved())
+        if parts is None:
+            positions = [k for k, parent in enumerate(parents) if parent is not None]
+            if needed is not None:
+                positions = [k for k in positions if parents[k] in needed]
+            out, values = saved_for(node, wrap)
+            if wrap is None and node.operation.companion is not None and node.out is not None:
+                if recalled is None:
+                    recalled = _results(nodes)
+                values = [Recall(value, recalled) for value in values]
+        for number, position in enumerate(positions):
+            parent = parents[position]
+            # A leaf may have its own way to speak of dtypes.
+            dtype = parent.dtype if type(parent) is Node else parent.value.dtype
+            if parts is not None:
+                part = parts[number]
             else:
-                terms = rule.terms(node, position, out, values)
-                part = _pull_terms(terms, cotangent, node.shapes[position], dtype)
+                rule = node.operation.rule(position)
+                if type(rule) is Diagonal and careful:
+                    part = careful_product(rule, cotangent, rule.value(out, values))
+                    part = pull(broadcast(node, position), part, (), ())
+                elif type(rule) is Diagonal and node.shapes[position] == node.shape:
+                    part = _pull_diagonal(rule, node, position, cotangent, out, values, position == positions[-1])
+                else:
+                    terms = rule.terms(node, position, out, values)
+                    part = pull_terms(terms, cotangent, node.shapes[position], dtype)
             if part.dtype is not dtype and part.dtype != dtype:
                 part = part.astype(dtype)
             present = pending.get(parent)

@@ -10,12 +10,10 @@ import numpy as np
 
 from chainrule.errors import StandInIndexError, StandInRuntimeError
 
+from chainrule.op import OPERATIONS
 from chainrule.ops import elementwise as e
 from chainrule.ops import reduce as r
 from chainrule.ops.norms import euclidean_norm, power_norm
-from chainrule.ops.order import max as max_operation
-from chainrule.ops.order import min as min_operation
-from chainrule.ops.pick import take_along_axis
 from chainrule.ops.softmax import log_softmax as log_softmax_operation
 from chainrule.ops.softmax import logsumexp as logsumexp_operation
 from chainrule.ops.softmax import softmax as softmax_operation
@@ -25,6 +23,8 @@ from chainrule.torch.shaping import reshape
 from chainrule.torch.tensor import Tensor, apply, cast, methods, position_of, through
 
 __all__ = ["FUNCTIONS"]
+
+max_operation, min_operation, take_along_axis = (OPERATIONS[name] for name in ("max", "min", "take_along_axis"))
 
 
 def axes_of(tensor: Any, dim: Any) -> Any:

@@ -9,13 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import StandInIndexError, StandInRuntimeError, StandInTypeError
-from chainrule.op import REGISTRY
+from chainrule.op import OPERATIONS, REGISTRY
 from chainrule.ops import elementwise as e
-from chainrule.ops.index import getitem, overwrite, scatter_add
-from chainrule.ops.join import concatenate as concatenate_operation
-from chainrule.ops.join import stack as stack_operation
-from chainrule.ops.pick import take_along_axis
-from chainrule.ops.shape import broadcast_to, reshape as reshape_operation, tile as tile_operation, transpose as permutation
 from chainrule.torch import dtypes
 from chainrule.torch.messages import listed, wrong_dimension
 from chainrule.torch.pointwise import tensor_of
@@ -25,6 +20,10 @@ from chainrule.torch.tensor import Tensor, apply, cast, in_place, methods, posit
 __all__ = ["FUNCTIONS", "sizes_of"]
 
 FULL = ("slice", None, None, None)
+getitem, overwrite, scatter_add = (OPERATIONS[name] for name in ("getitem", "overwrite", "scatter_add"))
+concatenation, stacking, repetition = (OPERATIONS[name] for name in ("concatenate", "stack", "tile"))
+reshaping, permutation, expansion = (OPERATIONS[name] for name in ("reshape", "transpose", "broadcast_to"))
+take_along_axis = OPERATIONS["take_along_axis"]
 
 
 def sizes_of(given: Sequence[Any]) -> tuple[int, ...]:
@@ -49,7 +48,7 @@ def reshape(input: Any, *shape: Any) -> Any:
             f"shape '{listed(sizes)}' is invalid for input of size {count}\n"
             f"The tensor has shape {listed(input.value.shape)}, so {count} elements."
         )
-    return apply(reshape_operation, (input,), {"shape": sizes})
+    return apply(reshaping, (input,), {"shape": sizes})
 
 
 def view(input: Any, *shape: Any) -> Any:
@@ -112,7 +111,7 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     shape = tensor_of(input, "squeeze").value.shape
     chosen = range(len(shape)) if dim is None else [position_of(each, len(shape)) for each in _several(dim)]
     kept = tuple([size for at, size in enumerate(shape) if size != 1 or at not in chosen])
-    return apply(reshape_operation, (input,), {"shape": kept})
+    return apply(reshaping, (input,), {"shape": kept})
 
 
 def unsqueeze(input: Any, dim: int) -> Any:
@@ -121,7 +120,7 @@ def unsqueeze(input: Any, dim: int) -> Any:
     if not -len(shape) - 1 <= dim <= len(shape):
         raise wrong_dimension(dim, len(shape) + 1)
     at = dim % (len(shape) + 1)
-    return apply(reshape_operation, (input,), {"shape": (*shape[:at], 1, *shape[at:])})
+    return apply(reshaping, (input,), {"shape": (*shape[:at], 1, *shape[at:])})
 
 
 def _several(dim: Any) -> tuple[int, ...]:
@@ -149,7 +148,7 @@ def expand(input: Any, *sizes: Any) -> Any:
                 f"{at}.  Target sizes: {listed(target)}.  Tensor sizes: {listed(shape)}"
             )
         full.append(size)
-    return apply(broadcast_to, (input,), {"shape": tuple(full)})
+    return apply(expansion, (input,), {"shape": tuple(full)})
 
 
 def expand_as(input: Any, other: Any) -> Any:
@@ -232,12 +231,12 @@ def repeat(input: Any, *sizes: Any) -> Any:
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor\n"
             f"Given {listed(counts)} for shape {listed(input.value.shape)}."
         )
-    return apply(tile_operation, (input,), {"reps": counts})
+    return apply(repetition, (input,), {"reps": counts})
 
 
 def tile(input: Any, *dims: Any) -> Any:
     """The tensor so many times along its last dimensions."""
-    return apply(tile_operation, (input,), {"reps": sizes_of(dims)})
+    return apply(repetition, (input,), {"reps": sizes_of(dims)})
 
 
 def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
@@ -311,7 +310,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
                     f"Sizes of tensors must match except in dimension {at}. Expected size {size} but got size {other} for "
                     f"tensor number {number} in the list.\nShapes {listed(first)} and {listed(shape)}."
                 )
-    return apply(concatenate_operation, tuple(parts), {"axis": at})
+    return apply(concatenation, tuple(parts), {"axis": at})
 
 
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
@@ -324,7 +323,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
                 f"stack expects each tensor to be equal size, but got {listed(first)} at entry 0 and "
                 f"{listed(part.value.shape)} at entry {number}"
             )
-    return apply(stack_operation, tuple(parts), {"axis": position_of(dim, len(first) + 1)})
+    return apply(stacking, tuple(parts), {"axis": position_of(dim, len(first) + 1)})
 
 
 def hstack(tensors: Any) -> Any:

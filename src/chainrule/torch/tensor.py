@@ -30,8 +30,8 @@ from chainrule.ops import elementwise as e
 from chainrule.ops.contract import matmul as matmul_operation
 from chainrule.ops.index import getitem
 from chainrule.ops.region import parse_index
-from chainrule.ops.shape import transpose
-from chainrule.op import REGISTRY
+
+from chainrule.op import OPERATIONS, REGISTRY
 from chainrule.program.node import NO_PARAMS
 from chainrule.tape import Tracked, notify, record
 from chainrule.tape import write as core_write
@@ -379,7 +379,7 @@ class Tensor(CoreTensor):
     @property
     def T(self) -> Any:
         """The tensor with its dimensions reversed."""
-        return apply(transpose, (self,))
+        return apply(OPERATIONS["transpose"], (self,))
 
     @property
     def mT(self) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.errors import ShapeError
 from chainrule.transforms.gradient import grad
 from chainrule.transforms.trace import Trace
-from chainrule.transforms.trees import flatten, skeleton, unflatten
+from chainrule.transforms.trees import flatten, map_tree, skeleton, unflatten
 
 __all__ = ["hvp", "jvp", "linearize", "vjp"]
 
@@ -29,6 +29,11 @@ def matched(tree: Any, leaves: Sequence[Any], structure: Any, what: str) -> list
     return found
 
 
+def copied(tree: Any) -> Any:
+    """The tree with arrays of its own: a trace that lives on stays right when the user overwrites theirs."""
+    return map_tree(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, tree)
+
+
 def vjp(function: Callable[..., Any], *arguments: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """``function(*arguments)`` and its pullback: ``pullback(v)`` is vᵀJ, one for each argument (a tuple).
 
@@ -39,13 +44,14 @@ def vjp(function: Callable[..., Any], *arguments: Any, has_aux: bool = False) ->
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
-    trace = Trace(function, arguments, {}, range(len(arguments)), has_aux, "vjp")
+    trace = Trace(function, copied(arguments), {}, range(len(arguments)), has_aux, "vjp")
 
     def pullback(cotangent: Any) -> Any:
         leaves = matched(cotangent, trace.outputs, trace.result_structure, "the cotangent given to a pullback")
         return trace.regroup(trace.pull(leaves))
 
-    return (trace.value, pullback, trace.aux) if has_aux else (trace.value, pullback)
+    value = copied(trace.value)
+    return (value, pullback, trace.aux) if has_aux else (value, pullback)
 
 
 def linearize(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Callable[..., Any]]:
@@ -56,7 +62,7 @@ def linearize(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Calla
     >>> pushforward(np.array([2.0, 0.0]))
     array([2., 0.])
     """
-    trace = Trace(function, arguments, {}, range(len(arguments)), False, "linearize")
+    trace = Trace(function, copied(arguments), {}, range(len(arguments)), False, "linearize")
 
     def pushforward(*tangents: Any) -> Any:
         if len(tangents) != len(arguments):
@@ -68,7 +74,7 @@ def linearize(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Calla
             start += count
         return unflatten(trace.result_structure, trace.push(leaves))
 
-    return trace.value, pushforward
+    return copied(trace.value), pushforward
 
 
 def jvp(function: Callable[..., Any], arguments: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:

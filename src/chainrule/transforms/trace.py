@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backward import owned
 from chainrule.errors import AssignmentError, DtypeError, GradientError
 from chainrule.linear.term import Term
 from chainrule.ops.elementwise import astype, identity
 from chainrule.program.node import NO_PARAMS, Node
 from chainrule.program.sweep import jacobian_terms, pullback, pushforward, schedule
-from chainrule.tape import record, set_enabled
+from chainrule.tape import plain_array, record, set_enabled
 from chainrule.tensor import Tensor, check_differentiable, wrap
 from chainrule.transforms.trees import flatten, unflatten
 
@@ -42,7 +43,7 @@ def fresh(value: Any, where: str) -> Tensor:
             return kind(value.value, None, True)
         shape = value.value.shape
         return kind(
-            value.value, Node(identity, (vertex,), None, None, (shape,), shape, value.value.dtype, NO_PARAMS), True
+            value.value, Node(identity, (vertex,), None, None, (shape,), shape, value.value.dtype, NO_PARAMS, 0b11), True
         )
     if isinstance(value, bool | int | np.integer | np.bool_) or (
         isinstance(value, np.ndarray) and value.dtype.kind in "iub"
@@ -52,7 +53,7 @@ def fresh(value: Any, where: str) -> Tensor:
             f"{where}: cannot differentiate with respect to integers ({kind_name}): a derivative needs real numbers. "
             "Pass 2.0 instead of 2, or x.astype(float)."
         )
-    array = np.asarray(value)
+    array = plain_array(value, where)
     if array.dtype.kind not in "fc":
         raise DtypeError(f"{where}: cannot differentiate with respect to {type(value).__name__} {value!r:.60}")
     check_differentiable(array.dtype)
@@ -122,6 +123,12 @@ class Trace:
             result, aux = result
             self.aux = self.released(aux)
         self.outputs, self.result_structure = flatten(result)
+        for output in self.outputs:
+            if not isinstance(output, Tensor) and np.asarray(output).dtype.kind not in "fciub":
+                raise DtypeError(
+                    f"{name}: the function returned {type(output).__name__} {output!r:.60}, in which no derivative can be "
+                    "seen; return an array, a number, or a tuple, list or dict of them (has_aux=True for anything else)."
+                )
         self.tracks_other = self._tracks_other()
 
     def _tracks_other(self) -> bool:
@@ -175,7 +182,7 @@ class Trace:
         with np.errstate(all="ignore"):
             arrived = self._recorded(pullback, seeds, targets) if recorded else pullback(seeds, targets)
         return [
-            self.full(arrived.get(tensor.vertex), tensor, given)
+            self.full(arrived.pop(tensor.vertex, None), tensor, given)
             for tensor, given in zip(self.inputs, self.given, strict=True)
         ]
 
@@ -190,11 +197,10 @@ class Trace:
         with np.errstate(all="ignore"):
             arrived = self._recorded(pushforward, seeds, roots) if recorded else pushforward(seeds, roots)
         like = self.given[0] if self.given else None
-        results = []
-        for output in self.outputs:
-            vertex = output.vertex if isinstance(output, Tensor) else None
-            results.append(self.full(None if vertex is None else arrived.get(vertex), output, like))
-        return results
+        vertices = [output.vertex if isinstance(output, Tensor) else None for output in self.outputs]
+        found = [arrived.get(vertex) for vertex in reversed(vertices)]
+        arrived.clear()
+        return [self.full(found.pop(), output, like) for output in self.outputs]
 
     @staticmethod
     def _recorded(sweep: Callable[..., Any], *arguments: Any) -> Any:
@@ -205,17 +211,23 @@ class Trace:
             set_enabled(before)
 
     def full(self, found: Any, of: Any, like: Any) -> Any:
-        """A cotangent or tangent in the shape of ``of``, with zeros where nothing arrived, in the user's terms."""
+        """A cotangent or tangent in the shape of ``of``, with zeros where nothing arrived, in the user's terms.
+
+        What is not tracked is in memory of its own: not the user's cotangent, a constant of the function, or another
+        result.
+        """
         shape = np.shape(of.value) if isinstance(of, Tensor) else np.shape(of)
         dtype = of.value.dtype if isinstance(of, Tensor) else np.asarray(of).dtype
         if found is None:
             found = np.zeros(shape, dtype)
+        elif isinstance(found, Tensor) and found.requires_grad:
+            return found if found.value.shape == shape else np.broadcast_to(found, shape)
         elif isinstance(found, Tensor):
-            if found.value.shape != shape:
-                found = np.broadcast_to(found, shape)
-            return plain_or_tensor(found, like)
-        elif found.shape != shape or found.base is not None:
-            found = np.broadcast_to(found, shape).copy()
+            found = owned(found.value, shape)
+        else:
+            found = owned(found, shape)
+        if found.dtype != dtype:
+            found = found.astype(dtype)
         if isinstance(like, Tensor):
             return type(like)(found, None)
         return plain_or_tensor(found, like)

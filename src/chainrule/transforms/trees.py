@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,7 +44,8 @@ def unflatten(structure: Any, leaves: Sequence[Any]) -> Any:
         return leaves[structure]
     kind, children = structure
     if issubclass(kind, dict):
-        return kind((key, unflatten(child, leaves)) for key, child in children)
+        pairs = {key: unflatten(child, leaves) for key, child in children}
+        return kind(None, pairs) if issubclass(kind, defaultdict) else kind(pairs)
     values = [unflatten(child, leaves) for child in children]
     return kind(*values) if hasattr(kind, "_fields") else kind(values)
 

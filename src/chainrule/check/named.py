@@ -1,0 +1,187 @@
+"""Judges variables that are named after a derivative, against the derivative through the tape."""
+
+from __future__ import annotations
+
+import functools
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from chainrule.check.compare import EXACT, Judgement, Truth, Value, judge
+from chainrule.check.forms import judge_form
+from chainrule.check.names import Reading, readings
+from chainrule.check.provenance import Provenance
+from chainrule.check.scene import Scene, contracted
+
+__all__ = ["Named", "Names"]
+
+ROUNDS = 20  # how often one place in a loop is judged
+
+
+@dataclass
+class Named:
+    """A value that was given a derivative's name, as it was then, with the variables that the name may speak of."""
+
+    index: int
+    value: Any
+    found: Value
+    owner: Any
+    scope: ChainMap[str, Any]
+    provenance: Provenance
+    options: list[Reading] = field(default_factory=list)
+    tentative: tuple[Judgement, Any] | None = None  # the best verdict so far, and the variable
+
+
+class Names:
+    """The judge of names in one notebook.
+
+    A name that has both, ``dloss_dW``, is judged at once, or at the end of its cell if ``loss`` is computed after it. A
+    name that has only the variable, ``dW`` or ``x.g``, may be meant for the last `backward` or for the next one: if it
+    is wrong for the last, it waits for the next.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self._visits: dict[int, int] = {}
+        self._unread: list[Named] = []
+        self._pending: list[Named] = []
+
+    def name(self, index: int, value: Any, owner: Any, frame: FrameType) -> None:
+        """A variable has its final value; ``owner`` is the object if it is an attribute."""
+        found = self.scene.value(value, self.scene.sites[index].literals[0])
+        if found is None or isinstance(value, list | tuple) or self._visits.get(index, 0) >= ROUNDS:
+            return
+        scope: ChainMap[str, Any] = ChainMap(dict(frame.f_locals), frame.f_globals)
+        if owner is not None and self.scene.known.owner(owner) is None and hasattr(owner, "__dict__"):
+            scope = scope.new_child(dict(vars(owner)))
+        self._visits[index] = self._visits.get(index, 0) + 1
+        named = Named(index, value, found, owner, scope, self.scene.known.of(value))
+        if not self._read(named):
+            self._unread.append(named)
+
+    def leave(self, namespace: Mapping[str, Any]) -> Iterator[tuple[int, functools.partial[bool]]]:
+        """A cell has ended: names whose tensors were computed after them can be read now, one call for each."""
+        unread, self._unread = self._unread, []
+        for named in unread:
+            named.scope = ChainMap(dict(namespace), *named.scope.maps)
+            yield named.index, functools.partial(self._read, named)
+
+    def finish(self) -> None:
+        """The notebook has ended: what waited for a later `backward` gets the verdict that it has."""
+        for named in self._pending:
+            if named.tentative is not None:
+                self._record(named, *named.tentative)
+        self._pending.clear()
+
+    def ran_backward(self) -> None:
+        """Another `backward` ran: a name that was computed before it may have been meant for this one."""
+        root, cotangent = self.scene.roots[-1]
+        self._pending = [
+            named
+            for named in self._pending
+            if not any(self._settled(named, reading, root, cotangent) for reading in named.options)
+        ]
+
+    def _read(self, named: Named) -> bool:
+        """Find what a name speaks of and judge it, or let it wait for a backward; False if nothing can be read yet."""
+        site = self.scene.sites[named.index]
+        if named.owner is not None and self.scene.known.owner(named.owner) is not None:
+            options = [Reading(None, named.owner, f"∂/∂{site.texts[0].rpartition('.')[0]}", False)]
+        else:
+            last = self.scene.roots[-1][0] if self.scene.roots else None
+            options = list(readings(site.texts[0].split(".")[-1], named.scope, self.scene.tracked, last))
+        judged = [found for reading in options for found in self._judge_reading(named, reading)]
+        best = next((found for found in judged if found[0].ok), judged[0] if judged else None)
+        named.options = [reading for reading in options if reading.output is None]
+        if best is not None and (best[0].ok or not named.options):
+            self._record(named, *best)
+        elif named.options:
+            named.tentative = best
+            self._pending.append(named)
+        return best is not None or bool(named.options)
+
+    def _judge_reading(self, named: Named, reading: Reading) -> Iterator[tuple[Judgement, Any]]:
+        if reading.explicit:
+            judgement = self._judge(named, reading.output, reading.argument, reading.text, explicit=True)
+            if judgement is not None:
+                yield judgement, reading.argument
+        elif reading.output is not None:
+            yield from self._judge_of_result(named, reading)
+        else:
+            for root, cotangent in reversed(self.scene.roots):
+                judgement = self._judge(named, root, reading.argument, reading.text, cotangent=cotangent)
+                if judgement is not None:
+                    yield judgement, reading.argument
+                    return
+
+    def _judge_of_result(self, named: Named, reading: Reading) -> Iterator[tuple[Judgement, Any]]:
+        """`grad_mse`: by whichever tensor of that shape it depends on."""
+        backend = self.scene.known.owner(reading.output)
+        if backend is None or backend.leaf(reading.output) or backend.array(reading.output)[0].size != 1:
+            return
+        inputs = {id(leaf): leaf for leaf in backend.leaves(reading.output)}
+        inputs |= {id(value): value for value in named.scope.values() if self.scene.tracked(value)}
+        for argument in inputs.values():
+            if argument is reading.output or backend.array(argument)[0].shape != named.found.shape:
+                continue
+            judgement = self._judge(named, reading.output, argument, reading.text, explicit=True)
+            if judgement is not None:
+                yield judgement, argument
+
+    def _judge(
+        self, named: Named, output: Any, argument: Any, text: str, *, cotangent: Any = None, explicit: bool = False
+    ) -> Judgement | None:
+        """Judge a named value against the derivative through the tape; None if it cannot be a claim about it."""
+        backend = self.scene.known.owner(argument)
+        if backend is None or not backend.owns(output) or id(argument) in named.provenance.targets:
+            return None
+        truth = backend.derivative(output, argument)
+        if truth is None:
+            if explicit and not np.any(named.found.array):
+                return Judgement(EXACT, f"{text} has no path on the tape, so it is zero")
+            return None
+        if not explicit:
+            truth = contracted(backend, truth, cotangent)
+            if not _plausible(named.found, truth) or named.provenance.random:
+                return None
+        weigh = functools.partial(judge_form if explicit else judge, named.found)
+        judgement = weigh(truth)
+        if judgement.verdict != EXACT and int(np.prod(truth.rows, dtype=np.int64)) == 1:
+            loss = backend.loss(output, cotangent, argument)
+            if loss is not None:
+                judgement = weigh(replace(truth, loss=loss.reshape(truth.value.shape)))
+        return replace(judgement, details=judgement.details | {"derivative": text})
+
+    def _settled(self, named: Named, reading: Reading, root: Any, cotangent: Any) -> bool:
+        judgement = self._judge(named, root, reading.argument, reading.text, cotangent=cotangent)
+        if judgement is None:
+            return False
+        best = (judgement, reading.argument)
+        if not judgement.ok and named.tentative is not None and _distance(named.tentative[0]) <= _distance(judgement):
+            best = named.tentative
+        self._record(named, *best)
+        return True
+
+    def _record(self, named: Named, judgement: Judgement, target: Any) -> None:
+        site = self.scene.sites[named.index]
+        if site.accumulates:  # it goes on with a value that was judged too early
+            self.scene.forget_unfinished(named.index)
+        self.scene.record(named.index, site.texts[0], judgement, named.value, id(target), explicit=False)
+
+
+def _plausible(found: Value, truth: Truth) -> bool:
+    """A bare name like `dx` is a claim only if its shape is the variable's, in some layout, or unsummed."""
+    shape, columns = found.shape, truth.columns
+    if not found.shaped:
+        return False
+    same = sorted(length for length in shape if length > 1) == sorted(length for length in columns if length > 1)
+    unsummed = len(shape) == len(columns) + 1 and shape[1:] == columns
+    return same or unsummed
+
+
+def _distance(judgement: Judgement) -> float:
+    return float(judgement.details.get("difference", np.inf))

@@ -1,0 +1,109 @@
+"""What all judges of claims share: the libraries, where values come from, the backward passes, and the findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.check.backend import Backend
+from chainrule.check.compare import Judgement, Truth, Value
+from chainrule.check.finding import Finding
+from chainrule.check.provenance import Provenances
+from chainrule.check.source import Site, is_derivative_name
+from chainrule.check.values import as_value
+
+__all__ = ["PLACE", "Scene", "contracted", "is_named"]
+
+PLACE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+KEPT_ROOTS = 4
+Key = tuple[str, int, str, int | None, int | None]  # kind, site, name, identities of the claimed value and the variable
+
+
+class Scene:
+    """The state of a check: `sites` are the look-outs of all cells so far, `roots` the latest backward passes."""
+
+    def __init__(self, backends: Sequence[Backend]) -> None:
+        self.backends = tuple(backends)
+        self.known = Provenances(backends)
+        self.sites: list[Site] = []
+        self.cell_of_site: list[int] = []
+        self.roots: list[tuple[Any, Any]] = []  # what `backward` was called on, and with which cotangent
+        self.found: dict[Key, Finding] = {}
+        self._alive: list[Any] = []  # so that an identity is never used again
+
+    def value(self, value: Any, literal: str | None = None) -> Value | None:
+        """The numbers of a value of the notebook; None if it is not numeric."""
+        return as_value(value, self.backends, literal)
+
+    def tracked(self, value: Any) -> bool:
+        """Whether a value is a tensor that requires grad."""
+        backend = self.known.owner(value)
+        return backend is not None and backend.tracked(value)
+
+    def ran_backward(self, root: Any, cotangent: Any) -> None:
+        """Remember a backward pass; only the latest few are asked for again."""
+        self.roots = [*self.roots, (root, cotangent)][-KEPT_ROOTS:]
+
+    def record(
+        self, index: int, name: str, judgement: Judgement, hand: Any, target: int | None, *, explicit: bool
+    ) -> None:
+        """Add a finding, or tell an earlier one about the same claim that it was made again.
+
+        A claim is the same if the same value is claimed for the same variable, or if it is made at the same place. What
+        was found by its name is replaced when the value is compared ``explicit``\\ ly.
+        """
+        site, cell = self.sites[index], self.cell_of_site[index]
+        self._alive.append(hand)
+        identity = None if hand is None or isinstance(hand, bool | int | float | complex) else id(hand)
+        key: Key = ("claim" if explicit else "name", index, name, identity, target)
+        finding = Finding(
+            name, cell, site.line, judgement.verdict, judgement.message, judgement.mistake, None, judgement.details
+        )
+        same = self._same(key)
+        if same is None:
+            self.found[key] = finding
+            return
+        earlier = self.found[same]
+        if same[1] == index:
+            earlier.times += 1
+            if finding.severity > earlier.severity:
+                earlier.take(judgement)
+        elif explicit and same[0] == "name":
+            finding.also = [(earlier.cell, earlier.line), *earlier.also]
+            del self.found[same]
+            self.found[key] = finding
+        elif (cell, site.line) not in [(earlier.cell, earlier.line), *earlier.also]:
+            earlier.also.append((cell, site.line))
+
+    def _same(self, key: Key) -> Key | None:
+        _, index, name, identity, target = key
+        for other in self.found:
+            if identity is not None and target is not None and other[3:] == (identity, target):
+                return other
+            if other[1:3] == (index, name):
+                return other
+        return None
+
+    def forget_unfinished(self, index: int) -> None:
+        """Drop what was said of a variable before a statement went on to fill it."""
+        name, cell = self.sites[index].texts[0], self.cell_of_site[index]
+        for key, finding in list(self.found.items()):
+            unfinished = finding.cell != cell or not finding.ok
+            if key[0] == "name" and finding.name == name and key[1] != index and unfinished:
+                del self.found[key]
+
+
+def is_named(text: str) -> bool:
+    """Whether a source is a variable or an attribute that is named after a derivative."""
+    return bool(PLACE.fullmatch(text)) and (is_derivative_name(text.split(".")[-1]) or text.endswith(".g"))
+
+
+def contracted(backend: Backend, truth: Truth, cotangent: Any) -> Truth:
+    """The gradient that `backward(cotangent)` gives, vᵀJ, from the Jacobian."""
+    weights = np.ones(truth.rows) if cotangent is None else backend.array(cotangent)[0]
+    array = np.tensordot(weights, truth.value.array, axes=len(truth.rows))
+    value = Value(array, truth.value.eps, truth.value.dtype)
+    return Truth(value, (), truth.columns)

@@ -1,0 +1,130 @@
+"""The pullback of one node written out: its rules for these shapes as a few lines of Python, compiled once.
+
+A plan is called with (node, cotangent, result, arguments) and returns one part for each tracked argument. What a rule
+computes is not changed; only the questions that have the same answer for the same shapes are asked once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from chainrule.linear.apply import pull
+from chainrule.linear.script import Script
+from chainrule.linear.term import Pattern, Term, diagonal
+from chainrule.op import Diagonal, Part, Product, Rule, Structural, broadcast
+from chainrule.program.node import LARGE, Node
+
+__all__ = ["Plan", "plan_of", "pull_terms"]
+
+Plan = tuple[Callable[..., Sequence[Any]], tuple[int, ...]]  # the function, and the positions of its parts
+
+_SAME = (lambda x: x).__code__.co_code  # of a function that returns its only argument
+_PLANS = 1 << 12  # plans that an operation keeps before it starts afresh
+
+
+def pull_terms(terms: Sequence[Term], cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The sum of transposed terms applied to a cotangent."""
+    if not terms:
+        return np.zeros((1,) * len(shape), dtype)  # thin: zero along every axis
+    total = None
+    for made, factors, tables in terms:
+        part = pull(made, cotangent, factors, tables)
+        total = part if total is None else total + part
+    return total
+
+
+def plan_of(node: Node, cotangent: Any) -> Plan | None:
+    """The plan for a node and a cotangent of this shape; None where arrays are large enough to be handled one by one."""
+    plans = node.operation.plans
+    key: Any = (node.mask, node.shapes, cotangent.shape)
+    if node.params:
+        key = (*key, *node.params.values())
+    if key in plans:
+        found: Plan | None = plans[key]
+        return found
+    if len(plans) >= _PLANS:
+        plans.clear()
+    plans[key] = made = _plan(node, cotangent.shape)
+    return made
+
+
+def _plan(node: Node, shape: tuple[int, ...]) -> Plan | None:
+    sizes = [prod(node.shape), *[prod(given) for given in node.shapes]]
+    if max(sizes) >= LARGE and node.operation.reuses:
+        return None
+    script = Script("node", "g", "out", "values")
+    positions = tuple([position for position, parent in enumerate(node.parents) if parent is not None])
+    parts = [_write_part(script, node, position, shape) for position in positions]
+    return script.finish(f"({', '.join(parts)},)"), positions
+
+
+def _write_part(script: Script, node: Node, position: int, shape: tuple[int, ...]) -> str:
+    """The expression of one part."""
+    rule = node.operation.rule(position)
+    if type(rule) is Diagonal:
+        return _write_diagonal(script, rule, node, position, shape)
+    if isinstance(rule, Product):
+        made, parts = rule.parts(node, position)
+        factors = [_write_factor(script, part) for part in parts]
+        return _write_pull(script, made, shape, factors)
+    if isinstance(rule, Structural):
+        terms = rule.terms(node, position, None, ())
+        if terms and not any(term.tables for term in terms):
+            texts = [_write_pull(script, term.pattern, shape, list(map(script.constant, term.factors))) for term in terms]
+            return " + ".join(texts)
+    return f"{script.constant(general)}({script.constant(rule)}, node, {position}, g, out, values)"
+
+
+def general(rule: Rule, node: Node, position: int, cotangent: Any, out: Any, values: Any) -> Any:
+    """One part by way of the rule's terms, whose structure depends on values."""
+    terms = rule.terms(node, position, out, values)
+    return pull_terms(terms, cotangent, node.shapes[position], node.dtype)
+
+
+def _write_factor(script: Script, part: Part) -> str:
+    text = _write_call(script, part.function, part.needs)
+    return text if part.shape is None else f"{text}.reshape({script.constant(part.shape)})"
+
+
+def _write_call(script: Script, function: Callable[..., Any] | None, needs: Sequence[int]) -> str:
+    values = ["out" if need < 0 else f"values[{need}]" for need in needs]
+    if function is None or (function.__code__.co_code == _SAME and len(values) == 1):
+        return values[0]
+    return f"{script.constant(function)}({', '.join(values)})"
+
+
+def _write_pull(script: Script, made: Pattern, shape: tuple[int, ...], factors: Sequence[str]) -> str:
+    """The application of a transposed term without tables to the cotangent."""
+    if not factors and made.row == made.column and made.row_shape == shape:
+        return "g"
+    return f"{script.constant(_applied(made, shape))}(g, ({''.join(f'{factor}, ' for factor in factors)}), ())"
+
+
+def _applied(made: Pattern, shape: tuple[int, ...]) -> Callable[..., Any]:
+    """The plan of `pull` for one pattern and one shape of the cotangent."""
+
+    def first(cotangent: Any, factors: tuple[Any, ...], tables: tuple[Any, ...]) -> Any:
+        return pull(made, cotangent, factors, tables)
+
+    known: Callable[..., Any] | None = made.plans.get(shape)
+    return first if known is None else known
+
+
+def _write_diagonal(script: Script, rule: Diagonal, node: Node, position: int, shape: tuple[int, ...]) -> str:
+    if node.shapes[position] == node.shape:
+        if rule.function is None:
+            return {1: "g", -1: "-g"}.get(rule.number or 0, f"g * {script.constant(rule.number)}")
+        return f"g * {_write_call(script, rule.function, rule.needs)}"
+    if rule.function is None:
+        text = _write_pull(script, broadcast(node, position), shape, ())
+        return {1: text, -1: f"-{text}"}.get(rule.number or 0, f"{text} * {script.constant(rule.number)}")
+    value = rule.value(*node.saved())
+    made, reshaped = diagonal(node.shape, node.shapes[position], getattr(value, "shape", ()))
+    factor = _write_call(script, rule.function, rule.needs)
+    if reshaped is not None:
+        factor += f".reshape({script.constant(reshaped)})"
+    return _write_pull(script, made, shape, [factor])

@@ -1,0 +1,464 @@
+"""Random differentiable programs of NumPy operations, as Python source that a person can read and run again.
+
+A program is built step by step on real numbers, so that shapes are known, values stay moderate and kinks (ties, zeros of
+a norm) are kept away from: a step that would break this is left out.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+__all__ = ["Program", "programs", "weights"]
+
+LARGEST = 30.0  # in absolute value, of any number on the way: differences stay accurate
+GAP = 0.02  # between numbers that a maximum, a sort or a branch compares
+MOST = 36  # elements in one array
+
+
+def weights(shape: Sequence[int], phase: float = 0.3) -> Any:
+    """Fixed numbers of which no two are equal: the cotangents, directions and constants of programs."""
+    count = int(np.prod(shape))
+    return np.reshape(np.cos(phase + 1.7 * np.arange(count)) + 0.1, tuple(shape))
+
+
+@dataclass
+class Program:
+    """Inputs and the lines of a function; ``torch_lines`` say the same in PyTorch where NumPy's spelling will not do."""
+
+    inputs: dict[str, Any]
+    lines: list[str] = field(default_factory=list)
+    torch_lines: list[str] = field(default_factory=list)
+    result: str = ""
+    writes: bool = False  # whether a tensor is overwritten in place
+
+    def __str__(self) -> str:
+        shapes = "".join(f"{name} = weights({value.shape}, {k})\n" for k, (name, value) in enumerate(self.inputs.items()))
+        return f"{shapes}\n{self.source()}"
+
+    __repr__ = __str__
+
+    def source(self, torch: bool = False) -> str:
+        """The program as a Python function called ``program``."""
+        lines = self.torch_lines if torch else self.lines
+        body = "".join(f"    {line}\n" for line in lines)
+        return f"def program({', '.join(self.inputs)}):\n{body}    return {self.result}\n"
+
+    def function(self, namespace: Any = np) -> Callable[..., Any]:
+        """The function; ``np`` in it is ``namespace``."""
+        scope: dict[str, Any] = {"np": namespace, "weights": weights}
+        exec(compile(self.source(torch=namespace is not np), "<program>", "exec"), scope)
+        made: Callable[..., Any] = scope["program"]
+        return made
+
+    @property
+    def arguments(self) -> list[Any]:
+        """The inputs in order."""
+        return list(self.inputs.values())
+
+
+Draw = Callable[[Any], Any]
+Values = dict[str, Any]
+
+
+@dataclass
+class Step:
+    """One statement or several: ``{new}`` stands for the name of what is made; ``check`` refuses kinks."""
+
+    text: str
+    torch: str | None = None
+    check: Callable[[Values], bool] = lambda values: True
+
+
+def pick(draw: Draw, values: Values, fits: Callable[[Any], bool] = lambda value: True) -> str | None:
+    """The name of a value, recent ones first when an example shrinks; None if none fits."""
+    names = [name for name in reversed(values) if fits(values[name])]
+    return draw(st.sampled_from(names)) if names else None
+
+
+def apart(*arrays: Any) -> bool:
+    """Whether no two numbers, of all arrays together, are nearly equal."""
+    numbers = np.sort(np.concatenate([np.ravel(array) for array in arrays]))
+    return numbers.size < 2 or float(np.min(np.diff(numbers))) > GAP
+
+
+# --- the steps: each draws its operands and parameters, or gives up with None -----------------------------------------
+
+UNARY = [
+    "np.tanh({0})",
+    "np.sin({0})",
+    "-{0}",
+    "{0} ** 2 * 0.3",
+    "np.exp({0} * 0.2)",
+    "np.sqrt({0} * {0} + 1.0)",
+    "1.0 / ({0} ** 2 + 1.5)",
+    "np.log({0} ** 2 + 1.0)",
+    "np.arctan({0})",
+    "np.cosh({0} * 0.1)",
+    "np.square({0}) * 0.1",
+    "2 * {0} - 1",
+    "{0} / 3",
+    "np.expm1({0} * 0.1)",
+    "np.where(np.sin(3 * {0}) > 0.2, {0}, 0.0)",
+    "np.maximum({0}, 0.05)",
+    "np.abs({0})",
+    "np.clip({0}, -0.7, 0.8)",
+]
+KINKS = {  # the values that must stay away from zero
+    "np.where(np.sin": lambda x: np.sin(3 * x) - 0.2,
+    "np.maximum": lambda x: x - 0.05,
+    "np.abs": lambda x: x,
+    "np.clip": lambda x: np.minimum(np.abs(x + 0.7), np.abs(x - 0.8)),
+}
+BINARY = [
+    "{0} + {1}",
+    "{0} * {1}",
+    "{0} - 0.5 * {1}",
+    "{0} / ({1} ** 2 + 1.0)",
+    "np.arctan2({0}, {1} ** 2 + 0.5)",
+    "np.logaddexp({0}, {1})",
+    "np.hypot({0}, {1} * {1} + 0.5)",
+    "(0.3 * {1} ** 2 + 1.1) ** ({0} * 0.2)",
+    "np.maximum({0}, {1})",
+    "np.where(weights({0}.shape) > 0, {0}, {1})",
+]
+
+
+def unary(draw: Draw, values: Values) -> Step | None:
+    name = pick(draw, values)
+    text = draw(st.sampled_from(UNARY))
+    kink = next((function for start, function in KINKS.items() if text.startswith(start)), None)
+
+    def check(values: Values) -> bool:
+        return kink is None or bool(np.all(np.abs(kink(values[str(name)])) > GAP))
+
+    return Step("{new} = " + text.replace("{0}", str(name)), None, check)
+
+
+def broadcastable(a: Any, b: Any) -> bool:
+    try:
+        return int(np.prod(np.broadcast_shapes(a.shape, b.shape))) <= MOST
+    except ValueError:
+        return False
+
+
+def binary(draw: Draw, values: Values) -> Step | None:
+    first = pick(draw, values)
+    second = pick(draw, values, lambda value: broadcastable(value, values[str(first)]))
+    if second is None:
+        return None
+    text = draw(st.sampled_from(BINARY))
+
+    def check(values: Values) -> bool:
+        return "maximum" not in text or bool(np.all(np.abs(values[str(first)] - values[second]) > GAP))
+
+    return Step("{new} = " + text.replace("{0}", str(first)).replace("{1}", second), None, check)
+
+
+def constant(draw: Draw, values: Values) -> Step | None:
+    name = pick(draw, values)
+    shape = values[str(name)].shape
+    text = draw(st.sampled_from(["{0} * weights({1})", "{0} + weights({1})", "weights({1}) / ({0} ** 2 + 1.0)"]))
+    return Step("{new} = " + text.replace("{0}", str(name)).replace("{1}", str(shape)))
+
+
+def matrix_product(draw: Draw, values: Values) -> Step | None:
+    first = pick(draw, values, lambda a: a.ndim >= 1)
+    if first is None:
+        return None
+    a = values[first]
+
+    def fits(b: Any) -> bool:
+        try:
+            return b.ndim >= 1 and np.matmul(a, b).size <= MOST
+        except ValueError:
+            return False
+
+    texts = [f"{first} @ weights(({a.shape[-1]}, 2))"]
+    if a.ndim == 2:
+        texts.append(f"weights((2, {a.shape[0]})) @ {first}")
+        if a.shape[0] ** 2 <= MOST:
+            texts.append(f"{first} @ {first}.T")
+    if a.ndim >= 2 and a.size // max(a.shape[-1], 1) * a.shape[-2] <= MOST:
+        texts.append(f"{first} @ np.swapaxes({first}, -1, -2)")
+    second = pick(draw, values, fits)
+    if second is not None:
+        texts.append(f"np.matmul({first}, {second})")
+    return Step("{new} = " + draw(st.sampled_from(texts)))
+
+
+EINSUMS = ["i->", "i,i->i", "i,j->ij", "ij->ji", "ij,j->i", "ij,kj->ik", "ij,ij->j", "ii->i", "ii->", "ij,ij->",
+           "ijk->ki", "ijk,k->ij", "ij,jk->ik", "i,ij,j->", "ij,j->ji"]  # fmt: skip
+
+
+def einsum(draw: Draw, values: Values) -> Step | None:
+    subscripts = draw(st.sampled_from(EINSUMS))
+    sizes: dict[str, int] = {}
+    names = []
+    for part in subscripts.split("->")[0].split(","):
+
+        def fits(value: Any, part: str = part) -> bool:
+            known = dict(sizes)
+            return value.ndim == len(part) and all(
+                known.setdefault(label, size) == size for label, size in zip(part, value.shape, strict=True)
+            )
+
+        name = pick(draw, values, fits)
+        if name is None:
+            return None
+        names.append(name)
+        sizes.update(zip(part, values[name].shape, strict=True))
+    if np.prod([sizes[label] for label in subscripts.split("->")[1]]) > MOST:
+        return None
+    return Step(f'{{new}} = np.einsum("{subscripts}", {", ".join(names)})')
+
+
+def axes_of(draw: Draw, value: Any) -> Any:
+    """None, one axis (perhaps from the end) or two."""
+    choices: list[Any] = [None, *range(value.ndim), *([-1] if value.ndim else [])]
+    if value.ndim >= 2:
+        choices += [(0, 1), (-1, 0)]
+    return draw(st.sampled_from(choices))
+
+
+def reduction(draw: Draw, values: Values) -> Step | None:
+    name = pick(draw, values, lambda value: value.size > 0)
+    if name is None:
+        return None
+    function = draw(st.sampled_from(["sum", "mean", "max", "min", "var", "std", "prod"]))
+    axis, keep = axes_of(draw, values[name]), draw(st.booleans())
+    if function == "prod" and isinstance(axis, tuple):
+        axis = axis[0]
+
+    def check(values: Values) -> bool:
+        x = values[name]
+        if function in ("max", "min"):
+            return apart(x)
+        return function != "std" or bool(np.all(np.std(x, axis=axis) > 0.1))
+
+    return Step(f"{{new}} = np.{function}({name}, axis={axis}, keepdims={keep})", None, check)
+
+
+def other_reduction(draw: Draw, values: Values) -> Step | None:
+    name = pick(draw, values, lambda value: value.ndim >= 1 and value.size > 0)
+    if name is None:
+        return None
+    axis = draw(st.integers(-1, values[name].ndim - 1))
+    text = draw(
+        st.sampled_from(
+            [
+                f"np.cumsum({name}, axis={axis})",
+                f"np.diff({name}, axis={axis})",
+                f"np.sort({name}, axis={axis})",
+                f"np.flip({name}, axis={axis})",
+                f"np.roll({name}, 2, axis={axis})",
+                f"np.roll({name}, -1, axis={axis})",
+                f"np.linalg.norm({name}, axis={axis})",
+                f"np.cumprod({name} * 0.5, axis={axis})",
+            ]
+        )
+    )
+
+    def check(values: Values) -> bool:
+        x = values[name]
+        return apart(x) if "sort" in text else "norm" not in text or bool(np.all(np.sum(x * x, axis=axis) > 0.05))
+
+    return Step("{new} = " + text, None, check)
+
+
+def reshaping(draw: Draw, values: Values) -> Step | None:
+    name = pick(draw, values)
+    x = values[str(name)]
+    texts = [f"np.reshape({name}, -1)", f"{name}[None]", f"np.expand_dims({name}, -1)"]
+    if x.size:
+        shapes = [(x.size, 1)] + [(n, x.size // n) for n in (2, 3) if x.size % n == 0] + [(1, x.size, 1)]
+        texts.append(f"np.reshape({name}, {draw(st.sampled_from(shapes))})")
+    if x.ndim >= 2:
+        texts += [f"{name}.T", f"np.swapaxes({name}, 0, -1)", f"np.moveaxis({name}, 0, -1)"]
+    if 1 in x.shape:
+        texts.append(f"np.squeeze({name}, axis={x.shape.index(1)})")
+    if 1 <= x.ndim <= 2 and x.size * 2 <= MOST:
+        texts += [f"np.tile({name}, 2)", f"np.repeat({name}, 2, axis=0)", f"np.broadcast_to({name}, {(2, *x.shape)})"]
+        texts += [f"np.pad({name}, (1, 2))", f"np.pad({name}, 1, mode='edge')" if x.size else f"{name}.T"]
+    if x.ndim == 2:
+        texts += [f"np.tril({name})", f"np.triu({name}, 1)"]
+        if x.shape[0] == x.shape[1]:
+            texts += [f"np.trace({name})", f"np.diagonal({name})"]
+    if x.ndim == 1 and x.size <= 5:
+        texts.append(f"np.diag({name})")
+    return Step("{new} = " + draw(st.sampled_from(texts)))
+
+
+def index_text(draw: Draw, shape: Sequence[int], arrays: bool = True) -> str:
+    """An index of some axes, as text: at most one array, since several are drawn by `gathered`."""
+    parts = []
+    for size in shape[: draw(st.integers(1, len(shape)))]:
+        kind = draw(st.sampled_from(["slice", "int", "step", "array", "mask", "new", "all"]))
+        if kind == "slice":
+            parts.append(draw(st.sampled_from(["1:", ":-1", ":2", "-2:", "1:-1"])))
+        elif kind == "step":
+            parts.append(draw(st.sampled_from(["::2", "1::2", "::-1", "::-2", "-1:0:-1"])))
+        elif kind == "int" and size and not any(part.startswith("[") for part in parts):
+            parts.append(str(draw(st.integers(-size, size - 1))))
+        elif kind == "array" and size and arrays:
+            parts.append(str(draw(st.lists(st.integers(-size, size - 1), min_size=1, max_size=4))))
+            arrays = False
+        elif kind == "mask" and size and arrays:
+            parts.append(str([bool(flag) for flag in weights((size,), 2.0) > 0]))
+            arrays = False
+        elif kind == "new":
+            parts += ["None", ":"]
+        else:
+            parts.append(":")
+    return ", ".join(parts)
+
+
+def indexing(draw: Draw, values: Values) -> Step | None:
+    name = pick(draw, values, lambda value: value.ndim >= 1)
+    if name is None:
+        return None
+    index = index_text(draw, values[name].shape)
+    return Step(f"{{new}} = {name}[{index}]", f"{{new}} = np.at({name}, np.s_[{index}])")
+
+
+def gathered(draw: Draw, values: Values) -> Step | None:
+    name = pick(draw, values, lambda value: value.ndim >= 2 and value.size > 0)
+    if name is None:
+        return None
+    first, second = values[name].shape[:2]
+    text = draw(
+        st.sampled_from(
+            [
+                f"[{[0, first - 1, 0]}, {[second - 1, 0, second - 1]}]",
+                f"[{[[0], [first - 1]]}, {[0, -1]}]",
+                f"[:, {[0, 0, second - 1]}]",
+                f"[..., {[-1, 0]}]",
+            ]
+        )
+    )
+    return Step(f"{{new}} = {name}{text}")
+
+
+def joining(draw: Draw, values: Values) -> Step | None:
+    first = pick(draw, values, lambda value: value.ndim >= 1)
+    if first is None:
+        return None
+    shape = values[first].shape
+    second = pick(draw, values, lambda value: value.shape == shape)
+    texts = []
+    if 2 * values[first].size <= MOST:
+        texts += [f"np.stack([{first}, {second}], axis={axis})" for axis in (0, -1)]
+    third = pick(draw, values, lambda value: value.ndim == len(shape) and value.shape[1:] == shape[1:])
+    if third is not None and values[third].size + values[first].size <= MOST:
+        texts.append(f"np.concatenate([{first}, {third}])")
+        texts.append(f"np.concatenate([{third}, weights({shape}), {first}], axis=0)")
+    return Step("{new} = " + draw(st.sampled_from(texts))) if texts else None
+
+
+def writing(draw: Draw, values: Values) -> Step | None:
+    """A copy of a value, overwritten in part; the parts of it that are views may be used and written later."""
+    name = pick(draw, values, lambda value: value.ndim >= 1)
+    if name is None:
+        return None
+    numpy = index_text(draw, values[name].shape, arrays=False)
+    if "-1" in numpy.split(":") or "-2" in numpy.split(":"):
+        numpy = "1:"  # PyTorch has no negative steps
+    try:
+        region = values[name][eval(f"np.s_[{numpy}]", {"np": np})]
+    except IndexError:
+        return None
+    other = pick(draw, values, lambda value: _fills(value, region))
+    change = draw(
+        st.sampled_from(
+            [
+                f"{{new}}[{numpy}] = 0.5",
+                f"{{new}}[{numpy}] = {other}" if other else f"{{new}}[{numpy}] = 2.0",
+                f"{{new}}[{numpy}] += {other}" if other else f"{{new}}[{numpy}] += 2.0",
+                f"{{new}}[{numpy}] *= 0.7",
+                "{new} += 1.0",
+                "{new} *= 0.5",
+                f"part = {{new}}[{numpy}]; part *= 1.5",
+                f"part = {{new}}[{numpy}]; part[...] = 0.25; {{new}} = {{new}} * part.sum()",
+                "part = {new}.reshape(-1); part[1:] *= 0.5",
+                "part = {new}.T; part += 1.0; {new} = part",
+            ]
+        )
+    )
+    return Step(f"{{new}} = {name} * 1.0; {change}")
+
+
+def _fills(value: Any, region: Any) -> bool:
+    try:
+        return bool(np.broadcast_shapes(value.shape, region.shape) == region.shape)
+    except ValueError:
+        return False
+
+
+def rewriting(draw: Draw, values: Values) -> Step | None:
+    """A value that others may already have used is overwritten: right, or noticed."""
+    name = pick(draw, values, lambda value: value.ndim >= 1)
+    if name is None:
+        return None
+    text = draw(st.sampled_from(["{0} *= 0.5", "{0} += 1.0", "{0}[...] = 0.5", "part = {0}.reshape(-1); part[:1] *= 2.0"]))
+    return Step(text.replace("{0}", name) + f"; {{new}} = {name} + 0.0")
+
+
+STEPS = [unary, binary, binary, constant, matrix_product, einsum, reduction, other_reduction, reshaping, indexing,
+         gathered, joining]  # fmt: skip
+SHAPES = [(3,), (2, 3), (), (1,), (3, 1), (4,), (2, 2), (1, 3), (2, 1, 3), (0,), (2, 0)]
+
+
+@st.composite
+def programs(draw: Draw, most: int = 12, in_place: bool = False) -> Program:
+    """Programs of at most ``most`` steps; with ``in_place`` some overwrite tensors or parts of them."""
+    count = draw(st.integers(1, 3))
+    shapes = [draw(st.sampled_from(SHAPES)) for _ in range(count)]
+    inputs = {f"x{k}": weights(shape, float(k)) for k, shape in enumerate(shapes)}
+    program = Program(inputs)
+    if in_place:  # the inputs themselves are leaves, which may not be overwritten
+        program.lines += [f"{name} = {name} + 0.0" for name in inputs]
+        program.torch_lines += program.lines
+    values = run(program.lines, inputs)
+    kinds = STEPS + ([writing, writing, rewriting] if in_place else [])
+    for number in range(draw(st.integers(1, most))):
+        kind = draw(st.sampled_from(kinds))
+        step = kind(draw, values)
+        if step is None or not step.check(values):
+            continue
+        new = f"v{number}"
+        text = step.text.replace("{new}", new)
+        try:
+            trial = run([*program.lines, text], inputs) if in_place else run([text], values)
+        except (ValueError, IndexError, FloatingPointError, RuntimeWarning, TypeError):
+            continue
+        trial.pop("part", None)
+        if trial[new].ndim > 4 or not all(moderate(value) for value in trial.values()):
+            continue
+        values = trial
+        program.lines.append(text)
+        program.torch_lines.append((step.torch or step.text).replace("{new}", new))
+        program.writes = program.writes or kind in (writing, rewriting)
+    names = list(values)
+    extra = draw(st.sampled_from(names))
+    program.result = names[-1] if extra == names[-1] else f"{names[-1]} * (1.0 + np.sum({extra}))"
+    return program
+
+
+def run(lines: Sequence[str], values: Values) -> Values:
+    """All variables after the lines; every warning of NumPy is an error."""
+    scope = {"np": np, "weights": weights, **{name: value.copy() for name, value in values.items()}}
+    with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
+        warnings.simplefilter("error")
+        exec("\n".join(lines), scope)
+    hidden = ("np", "weights", "__builtins__")
+    return {name: np.asarray(value) for name, value in scope.items() if name not in hidden}
+
+
+def moderate(value: Any) -> bool:
+    """Whether an array is small enough, in its size and in its numbers."""
+    return value.size <= MOST and (not value.size or bool(np.max(np.abs(value)) < LARGEST))

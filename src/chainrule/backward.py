@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> A
                 "Reduce it to one number (sum() or mean()), or choose a cotangent v of that shape: y.backward(v) "
                 "computes vᵀJ (v = ones adds the rows of J), or ask for all rows: chainrule.jacobian(f)(x)."
             )
-        value = np.ones(shape, root.value.dtype)
+        value = _one(shape, root.value.dtype)
         return Tracked.plain(value) if create_graph else value
     value = gradient.value if isinstance(gradient, Tracked) else np.asarray(gradient)
     if value.shape != shape:
@@ -105,6 +106,13 @@ def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> A
     if isinstance(gradient, Tracked) and gradient.vertex is not None:
         return Tracked.plain(value, gradient.vertex, True)
     return Tracked.plain(value)
+
+
+@lru_cache(maxsize=256)
+def _one(shape: tuple[int, ...], dtype: Any) -> Any:
+    value = np.ones(shape, dtype)
+    value.flags.writeable = False
+    return value
 
 
 def check_differentiable(dtype: Any) -> None:
@@ -127,6 +135,8 @@ def owned(cotangent: Any, shape: tuple[int, ...]) -> Any:
         and sys.getrefcount(cotangent) == PASSED
     ):
         return cotangent
+    if type(cotangent) is np.ndarray and cotangent.shape == shape:
+        return cotangent.copy()
     result = np.empty(shape, cotangent.dtype)
     result[...] = cotangent
     return result

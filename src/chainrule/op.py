@@ -15,7 +15,6 @@ from chainrule.errors import NoDerivativeError
 from chainrule.linear.term import Pattern, Term, diagonal, pattern
 
 __all__ = [
-    "ALL",
     "OUT",
     "REGISTRY",
     "Call",
@@ -37,7 +36,6 @@ __all__ = [
     "undefined",
 ]
 
-ALL = object()  # every argument is needed
 OUT = -1  # the position that stands for the result among what a rule needs
 
 
@@ -283,7 +281,7 @@ class Operation:
         self._rule_of = rules if callable(rules) else None
         self.rules: dict[int, Rule] = {} if callable(rules) else dict(enumerate(rules))
         self.differentiable = callable(rules) or any(not isinstance(rule, Constant) for rule in rules)
-        self.keeps: dict[int, tuple[bool, Any]] = {}
+        self.keeps: dict[int, tuple[bool, tuple[int, ...] | None]] = {}
         self.plans: dict[Any, Any] = {}  # of pullbacks, by shapes
         self.reuses = any(isinstance(rule, Diagonal) and rule.function is not None for rule in self.rules.values())
 
@@ -295,8 +293,10 @@ class Operation:
             found = self.rules[position] = self._rule_of(position)
         return found
 
-    def needed(self, mask: int) -> tuple[bool, Any]:
-        """Whether the result, and which arguments (ALL, or None of them), differentiating the tracked ones needs.
+    def needed(self, mask: int) -> tuple[bool, tuple[int, ...] | None]:
+        """Whether differentiating the tracked arguments needs the result, and which arguments' values can be dropped.
+
+        The positions to drop are a tuple; None means all of them.
 
         Bit k of ``mask`` says that argument k is tracked, and its highest bit says how many arguments there are; the
         answer is kept in ``keeps``.
@@ -306,8 +306,8 @@ class Operation:
         for position in range(arity):
             if mask >> position & 1:
                 needs.update(self.rule(position).needs)
-        kept = tuple([position in needs for position in range(arity)])
-        answer = (OUT in needs, ALL if all(kept) else kept if any(kept) else None)
+        dropped = tuple([position for position in range(arity) if position not in needs])
+        answer = (OUT in needs, None if len(dropped) == arity else dropped)
         if len(self.keeps) < _KNOWN_LIMIT:
             self.keeps[mask] = answer
         return answer

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError, DtypeError, GradientError, ShapeError
-from chainrule.op import ALL, Diagonal, Operation
+from chainrule.op import Diagonal, Operation
 from chainrule.ops.index import build_index, overwrite, overwrite_flat, parse_index
 from chainrule.program.node import LARGE, NO_PARAMS, Node, mark_written, tick
 
 __all__ = ["Tracked", "enabled", "observe", "record", "set_enabled", "write"]
+
+ndarray, asarray = np.ndarray, np.asarray
+FLOAT64 = np.dtype(np.float64)
 
 
 class _Mode(threading.local):
@@ -129,11 +132,8 @@ def make_node(
     for position, parent in enumerate(parents):
         if parent is not None:
             mask |= 1 << position
-    keeps_out, kept = operation.keeps.get(mask) or operation.needed(mask)
-    if kept is ALL:
-        kept = values if type(values) is tuple else tuple(values)
-    elif kept is not None:
-        kept = tuple([value if keep else None for value, keep in zip(values, kept, strict=True)])
+    keeps_out, dropped = operation.keeps.get(mask) or operation.needed(mask)
+    kept = None if dropped is None else [None if k in dropped else value for k, value in enumerate(values)]
     if not keeps_out and (operation.companion is None or out.size < LARGE):
         return Node(operation, parents, kept, None, shapes, out.shape, out.dtype, params, mask)
     return Node(operation, parents, kept, out, shapes, out.shape, out.dtype, params, mask)
@@ -149,7 +149,9 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
     kind: Any = None
     for argument in arguments:
         if isinstance(argument, Tracked):
-            if kind is None or type(argument) is not Tracked.plain:
+            if kind is None:
+                kind = type(argument)
+            elif kind is Tracked.plain:
                 kind = type(argument)
             value = argument.value
             values.append(value)
@@ -166,10 +168,15 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
                 mask |= bit
         else:
             plain = type(argument)
-            if plain is not float and plain is not np.ndarray and plain not in _PLAIN:
-                argument = plain_value(argument, operation)
+            if plain is ndarray:
+                shapes.append(argument.shape)
+            elif plain is float or plain is int:
+                shapes.append(())
+            else:
+                if plain not in _PLAIN:
+                    argument = plain_value(argument, operation)
+                shapes.append(getattr(argument, "shape", ()))
             values.append(argument)
-            shapes.append(argument.shape if plain is np.ndarray else getattr(argument, "shape", ()))
             parents.append(None)
         bit += bit
     try:
@@ -178,17 +185,21 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
         raise  # said by the operation itself
     except (ValueError, TypeError, IndexError) as problem:
         raise explained(operation, values, params, problem) from problem
-    if type(out) is not np.ndarray:
-        out = np.asarray(out)
+    if type(out) is not ndarray:
+        out = asarray(out)
     dtype = out.dtype
-    if mask and _mode.enabled and operation.differentiable and dtype.kind in "fc":
+    if mask and _mode.enabled and (dtype is FLOAT64 or dtype.kind in "fc") and operation.differentiable:
         mask |= bit
-        keeps_out, kept = operation.keeps.get(mask) or operation.needed(mask)
-        if kept is ALL:
-            kept = values
-        elif kept is not None:
-            kept = [value if keep else None for value, keep in zip(values, kept, strict=True)]
-        keeps_out = keeps_out or (operation.companion is not None and out.size >= LARGE)
+        keeps_out, dropped = operation.keeps.get(mask) or operation.needed(mask)
+        kept: list[Any] | None = values
+        if dropped is None:
+            kept = None
+        elif dropped:
+            kept = values.copy()
+            for position in dropped:
+                kept[position] = None
+        if not keeps_out and operation.companion is not None:
+            keeps_out = out.size >= LARGE
         node = Node(
             operation, parents, kept, out if keeps_out else None, tuple(shapes), out.shape, dtype, params, mask
         )

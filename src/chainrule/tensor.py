@@ -15,7 +15,7 @@ from chainrule import ops
 from chainrule.backward import backward, check_differentiable, cotangents_of, owned, wrap
 from chainrule.errors import AssignmentError, DtypeError, GradientError, ShapeError
 from chainrule.modes import enable_grad, no_grad, set_grad_enabled
-from chainrule.op import REGISTRY
+from chainrule.op import REGISTRY, Operation
 from chainrule.ops import elementwise as e
 from chainrule.ops.index import getitem, parse_index
 from chainrule.program import node as nodes
@@ -550,6 +550,8 @@ class Tensor(Tracked):
     def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **options: Any) -> Any:
         if method == "__call__" and not options:
             operation = REGISTRY.get(function)
+            if type(operation) is Operation:
+                return record(operation, inputs)
             if operation is not None:
                 return operation(*inputs)
         return ufunc_with_options(function, method, inputs, options)

@@ -109,6 +109,32 @@ def test_average_returns_the_sum_of_weights() -> None:
         np.average(x, weights=[1.0, 2.0, 3.0])
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bias": True},
+        {"ddof": 2},
+        {"rowvar": False},
+        {"fweights": [1, 2, 1, 3]},
+        {"aweights": [0.5, 1.0, 2.0, 1.0]},
+        {"aweights": [0.5, 1.0, 2.0, 1.0], "fweights": [1, 2, 1, 3], "ddof": 0},
+    ],
+)
+def test_covariance(options: dict[str, Any]) -> None:
+    check_function(lambda x: np.cov(x, **options), numbers(3, 4))
+
+
+def test_covariance_of_two_tables_and_correlation() -> None:
+    check_function(np.cov, numbers(2, 4), numbers(4, seed=1))
+    check_function(lambda x, y: np.cov(x, y, rowvar=False), numbers(4, 2), numbers(4, 1, seed=1))
+    check_function(np.cov, numbers(4))
+    check_function(np.corrcoef, numbers(3, 5))
+    check_function(lambda x: np.corrcoef(x, rowvar=False), numbers(5, 2))
+    with pytest.raises(ShapeError, match="at most two axes"):
+        np.cov(cr.tensor(numbers(2, 2, 2), requires_grad=True))
+
+
 # --- what is stored ---------------------------------------------------------------------------------------------------
 
 

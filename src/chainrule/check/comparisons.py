@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,7 @@ from chainrule.check.source import Site, is_derivative_name
 __all__ = ["Comparisons"]
 
 APPROXIMATE = re.compile(r"numer|finite|approx|(^|_)fd(_|$)|central", re.IGNORECASE)
+ROUNDS = 200
 SLACK_OF_DIFFERENCES = 2e-3  # relative: what a gradient by finite differences may be off
 
 
@@ -46,6 +48,7 @@ class Comparisons:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self._latest: tuple[Site, list[Item]] | None = None
+        self._visits: Counter[int] = Counter()
 
     def enter(self) -> None:
         """A cell begins: what the one before printed last is no neighbour."""
@@ -101,6 +104,9 @@ class Comparisons:
 
     def _judge(self, index: int, gradient: _Gradient, claim: _Claim, *, require: bool) -> bool:
         """Judge and record; without ``require`` only if the claim is right. Says whether it was recorded."""
+        self._visits[index] += 1
+        if self._visits[index] > ROUNDS and self._visits[index].bit_count() > 1:
+            return True  # a loop that compares without end is looked at ever more rarely
         true, value, provenance = gradient.value, claim.value, gradient.provenance
         if APPROXIMATE.search(claim.text):
             slack = SLACK_OF_DIFFERENCES * float(np.max(np.abs(true.array), initial=0.0))

@@ -24,7 +24,7 @@ WORDS += r"|formula|np|numpy|check|expected|by_hand|ref"
 AFTER = re.compile(rf"(_({WORDS}))+$", re.IGNORECASE)
 BEFORE = re.compile(rf"^(({WORDS})_)+", re.IGNORECASE)
 OVER = re.compile(r"^(?:d_?|grad_?|gradient_?|partial_?|jac(?:obian)?_?)(.+?)_(?:over|wrt|by)_(?:d_?)?(.+)$")
-OF = re.compile(r"^(?:grad|gradient|jac|jacobian|partial|nabla)_?(.+)$")
+OF = re.compile(r"^(?:grad|gradient|jac|jacobian|partial|nabla)_?((?<=_).+|[A-Z].*)$")
 BACK = re.compile(r"^(.+?)_?(?:grad|gradient)$")
 LOSSES = frozenset("l loss j cost e error err c obj objective mse ce nll".split())
 

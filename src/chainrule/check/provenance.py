@@ -9,6 +9,7 @@ on by hand, `dW = X.T @ out.grad`. The higher rank in a comparison is the truth,
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from chainrule.check.backend import Backend
 
 __all__ = ["DIRECT", "MIXED", "NOTHING", "REARRANGED", "SCALED", "Origin", "Provenance", "Provenances"]
 
+HELD = 1000
 NONE, MIXED, SCALED, REARRANGED, DIRECT = range(5)
 
 COPYING = frozenset(
@@ -81,6 +83,7 @@ class Provenances:
     def __init__(self, backends: Iterable[Backend]) -> None:
         self.backends = tuple(backends)
         self._known: dict[int, tuple[Any, Provenance]] = {}
+        self._held: deque[int] = deque()  # numbers cannot be referred to weakly: the latest are held
 
     def owner(self, value: object) -> Backend | None:
         """The library that a tensor belongs to."""
@@ -111,6 +114,9 @@ class Provenances:
         except TypeError:
             if isinstance(value, bool | int | str | type(None)):
                 return  # Python shares these objects: identity says nothing
+            self._held.append(key)
+            if len(self._held) > HELD:
+                self._known.pop(self._held.popleft(), None)
 
             def reference(held: Any = value) -> Any:
                 return held
@@ -144,6 +150,8 @@ class Provenances:
                 if self._look(target).rank == DIRECT and word not in COPYING:
                     continue  # what was read from `.grad` stays that, also after an update in place
                 self.set(target, Provenance(rank, origins))
+                if isinstance(target, np.ndarray) and isinstance(target.base, np.ndarray):
+                    self.set(_owner(target), Provenance(rank, origins))  # which is all that further views refer to
 
     def _overwrite(self, target: Any, value: Any) -> None:
         provenance = self.of(value)
@@ -181,6 +189,12 @@ class Provenances:
                 backend = self.owner(item)
                 if self._is_array(item) and not (backend is not None and backend.tracked(item)):
                     self.set(item, Provenance(random=True))
+
+
+def _owner(array: np.ndarray[Any, np.dtype[Any]]) -> Any:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def _flatten(value: Any) -> Iterable[Any]:

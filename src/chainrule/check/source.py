@@ -35,7 +35,9 @@ REDUCING = frozenset(
     "abs absolute fabs norm max amax min sum mean square sqrt pow all any allclose isclose print display linalg".split()
 )
 DIFFERENCE = re.compile(r"diff|err|resid|delta|gap|discrep", re.IGNORECASE)
-DERIVATIVE = re.compile(r"^d_?[A-Za-z]\w*$|^(grad|gradient|partial|nabla|jac|jacobian)_?\w+$|^\w+_(grad|gradient)$")
+DERIVATIVE = re.compile(
+    r"^d_?[A-Za-z]\w*$|^(grad|gradient|partial|nabla|jac|jacobian)(_\w+|[A-Z]\w*)$|^\w+_(grad|gradient)$"
+)
 ATTRIBUTE = re.compile(r"^(g|gradient|my_?grad|grad_?(hand|manual|mine)|(hand|manual)_?grad|dgrad)$")
 
 

@@ -45,6 +45,7 @@ class PyTorch:
         self._overrides: ModuleType = importlib.import_module("torch.overrides")
         self._retained: weakref.WeakSet[Any] = weakref.WeakSet()
         self._asking = False
+        self._saved_names: dict[type, list[str]] = {}
         self._engine = self.torch.autograd.backward
 
     def owns(self, value: object) -> bool:
@@ -187,7 +188,10 @@ class PyTorch:
                     node.metadata[FREED] = True
 
     def _keeps_tensors(self, node: Any) -> bool:
-        saved = (getattr(node, name, None) for name in dir(node) if name.startswith("_saved_"))
+        kind = type(node)
+        if kind not in self._saved_names:
+            self._saved_names[kind] = [name for name in dir(node) if name.startswith("_saved_")]
+        saved = (getattr(node, name, None) for name in self._saved_names[kind])
         return any(
             self.owns(item) for value in saved for item in (value if isinstance(value, tuple | list) else (value,))
         ) or hasattr(node, "saved_tensors")

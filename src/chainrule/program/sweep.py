@@ -159,8 +159,10 @@ def pullback(
 
 def _is_finite(cotangent: Any) -> bool:
     """Whether every number is finite; squares that overflow only cost a second, careful sweep."""
-    raw = getattr(cotangent, "value", cotangent).ravel()
-    return bool(isfinite(raw.dot(raw)))
+    raw = getattr(cotangent, "value", cotangent)
+    if raw.ndim != 1:
+        raw = raw.ravel()
+    return isfinite(raw.dot(raw))
 
 
 def _pullback(

@@ -41,7 +41,8 @@ class Program:
         shapes = "".join(f"{name} = weights({value.shape}, {k})\n" for k, (name, value) in enumerate(self.inputs.items()))
         return f"{shapes}\n{self.source()}"
 
-    __repr__ = __str__
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(f"Program:\n{self}")
 
     def source(self, torch: bool = False) -> str:
         """The program as a Python function called ``program``."""
@@ -49,9 +50,9 @@ class Program:
         body = "".join(f"    {line}\n" for line in lines)
         return f"def program({', '.join(self.inputs)}):\n{body}    return {self.result}\n"
 
-    def function(self, namespace: Any = np) -> Callable[..., Any]:
-        """The function; ``np`` in it is ``namespace``."""
-        scope: dict[str, Any] = {"np": namespace, "weights": weights}
+    def function(self, namespace: Any = np, constants: Any = weights) -> Callable[..., Any]:
+        """The function; ``np`` in it is ``namespace``, and ``weights`` is ``constants``."""
+        scope: dict[str, Any] = {"np": namespace, "weights": constants}
         exec(compile(self.source(torch=namespace is not np), "<program>", "exec"), scope)
         made: Callable[..., Any] = scope["program"]
         return made
@@ -78,7 +79,7 @@ class Step:
 def pick(draw: Draw, values: Values, fits: Callable[[Any], bool] = lambda value: True) -> str | None:
     """The name of a value, recent ones first when an example shrinks; None if none fits."""
     names = [name for name in reversed(values) if fits(values[name])]
-    return draw(st.sampled_from(names)) if names else None
+    return draw(st.sampled_from(names[:2] * 2 + names)) if names else None
 
 
 def apart(*arrays: Any) -> bool:
@@ -274,6 +275,8 @@ def other_reduction(draw: Draw, values: Values) -> Step | None:
 def reshaping(draw: Draw, values: Values) -> Step | None:
     name = pick(draw, values)
     x = values[str(name)]
+    if not x.ndim:  # NumPy's numbers have no views
+        name = f"({name} * 1.0)"
     texts = [f"np.reshape({name}, -1)", f"{name}[None]", f"np.expand_dims({name}, -1)"]
     if x.size:
         shapes = [(x.size, 1)] + [(n, x.size // n) for n in (2, 3) if x.size % n == 0] + [(1, x.size, 1)]
@@ -315,7 +318,8 @@ def index_text(draw: Draw, shape: Sequence[int], arrays: bool = True) -> str:
             parts += ["None", ":"]
         else:
             parts.append(":")
-    return ", ".join(parts)
+    text = ", ".join(parts)
+    return text if len(parts) < len(shape) or ":" in text or "[" in text else f"{text}, ..."  # a view, not a number
 
 
 def indexing(draw: Draw, values: Values) -> Step | None:
@@ -366,8 +370,6 @@ def writing(draw: Draw, values: Values) -> Step | None:
     if name is None:
         return None
     numpy = index_text(draw, values[name].shape, arrays=False)
-    if "-1" in numpy.split(":") or "-2" in numpy.split(":"):
-        numpy = "1:"  # PyTorch has no negative steps
     try:
         region = values[name][eval(f"np.s_[{numpy}]", {"np": np})]
     except IndexError:
@@ -444,8 +446,8 @@ def programs(draw: Draw, most: int = 12, in_place: bool = False) -> Program:
         program.torch_lines.append((step.torch or step.text).replace("{new}", new))
         program.writes = program.writes or kind in (writing, rewriting)
     names = list(values)
-    extra = draw(st.sampled_from(names))
-    program.result = names[-1] if extra == names[-1] else f"{names[-1]} * (1.0 + np.sum({extra}))"
+    others = sorted({draw(st.sampled_from(names)) for _ in range(3)} - {names[-1]})
+    program.result = " * ".join([names[-1], *[f"(1.0 + 0.1 * np.sum({other}))" for other in others]])
     return program
 
 

@@ -50,6 +50,7 @@ __all__ = [
     "GradientError",
     "InitialisationError",
     "LibraryMissingError",
+    "MissingModuleError",
     "MatrixError",
     "ModifiedError",
     "NoDerivativeError",
@@ -69,6 +70,7 @@ __all__ = [
     "SingularMatrixError",
     "StandInError",
     "StandInIndexError",
+    "StandInNotImplementedError",
     "StandInRuntimeError",
     "StandInTypeError",
     "StandInValueError",
@@ -270,6 +272,14 @@ class AlreadyImportedError(ChainruleError, ImportError):
     """
 
 
+class MissingModuleError(ChainruleError, ModuleNotFoundError):
+    """A submodule of PyTorch's that ``chainrule.torch`` does not have.
+
+    Wrong: ``import torch.fft``.
+    Right: NumPy's functions on a tensor of chainrule's own; or install PyTorch and run with it.
+    """
+
+
 class StandInError(ChainruleError):
     """What PyTorch would raise: its type as a traceback shows it, and its first line; more lines say what to do.
 
@@ -309,6 +319,14 @@ class StandInIndexError(StandInError, IndexError):
     """
 
 
+class StandInNotImplementedError(StandInError, NotImplementedError):
+    """PyTorch's NotImplementedError: an operation that is not there for numbers of this dtype.
+
+    Wrong: ``torch.ones(3) & 1``.
+    Right: ``torch.ones(3).long() & 1``.
+    """
+
+
 class NoDeviceError(StandInError, AssertionError):
     """A graphics card was asked for: chainrule computes on the processor.
 
@@ -330,7 +348,15 @@ for _error, _name in (
     (StandInTypeError, "TypeError"),
     (StandInValueError, "ValueError"),
     (StandInIndexError, "IndexError"),
+    (StandInNotImplementedError, "NotImplementedError"),
     (NoDeviceError, "AssertionError"),
+    (NotProvidedError, "AttributeError"),
+    (MissingModuleError, "ModuleNotFoundError"),
+    (DrawError, "RuntimeError"),
+    (DrawDtypeError, "NotImplementedError"),
+    (SeedError, "ValueError"),
+    (PromotionError, "RuntimeError"),
+    (InitialisationError, "ValueError"),
 ):
     # The name that a traceback and `type(error).__name__` show.
     _error.__name__ = _error.__qualname__ = _name

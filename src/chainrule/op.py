@@ -65,6 +65,7 @@ class Rule:
     """
 
     needs: tuple[int, ...] = ()
+    indexed = False  # whether its structure is that of an index, which a loop may change at each step
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         """The local Jacobian at these values."""
@@ -258,6 +259,7 @@ class Operation:
         "reuses",
         "rules",
         "samples",
+        "indexed",
     )
 
     def __init__(
@@ -281,6 +283,7 @@ class Operation:
         self._rule_of = rules if callable(rules) else None
         self.rules: dict[int, Rule] = {} if callable(rules) else dict(enumerate(rules))
         self.differentiable = callable(rules) or any(not isinstance(rule, Constant) for rule in rules)
+        self.indexed = (callable(rules) or len(rules) > 0) and self.rule(0).indexed
         self.keeps: dict[int, tuple[bool, tuple[int, ...] | None]] = {}
         self.plans: dict[Any, Any] = {}  # of pullbacks, by shapes
         self.reuses = any(isinstance(rule, Diagonal) and rule.function is not None for rule in self.rules.values())

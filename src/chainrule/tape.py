@@ -387,6 +387,7 @@ def write_at(target: Tracked, index: Any, value: Any) -> None:
         target.value[build_index(template, arrays)] = plain
     except (ValueError, IndexError) as problem:
         raise explained(overwrite, (target.value, plain), {}, problem) from problem
+    notify("setitem", (target, index, value), target)
     if not _mode.enabled or (before is None and vertex is None):
         mark_written(target.value, tick())
         if _mode.enabled:

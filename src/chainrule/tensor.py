@@ -471,7 +471,6 @@ class Tensor(Tracked):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         write_at(self, index, value)
-        notify("setitem", (self, index, value), self)
 
     # --- operators ---
 

@@ -55,7 +55,6 @@ def audit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Au
         backend, torch = PyTorch(), importlib.import_module("torch")
     else:
         backend, torch = StandIn(), importlib.import_module("chainrule.torch")
-    functional = torch.nn.functional
     watcher = Watcher([backend])
     module = types.ModuleType("__main__")
     monkeypatch.setitem(sys.modules, "__main__", module)
@@ -64,7 +63,7 @@ def audit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Au
 
     def run(*cells: str) -> Audit:
         namespace = module.__dict__
-        namespace |= {"torch": torch, "F": functional}
+        namespace["torch"] = torch
         exec(SETUP, namespace)
         outcomes = []
         with watcher.watching():

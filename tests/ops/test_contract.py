@@ -125,6 +125,12 @@ def test_einsum_is_exact_for_integers_and_truth_values() -> None:
     assert np.array_equal(out, whole @ whole) and out.dtype == whole.dtype
 
 
+def test_einsum_path_looks_at_shapes_only() -> None:
+    x = numbers(2, 2)
+    path = np.einsum_path("ij,jk->ik", cr.tensor(x, requires_grad=True), x)
+    assert path == np.einsum_path("ij,jk->ik", x, x)
+
+
 def test_einsum_in_another_dtype() -> None:
     x = cr.tensor(np.ones((2, 2), np.float32), requires_grad=True)
     out = np.einsum("ij,jk->ik", x, x, dtype=np.float64)

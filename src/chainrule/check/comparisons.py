@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.check.backend import Backend
 from chainrule.check.beside import Item, Pair, pairs
 from chainrule.check.compare import EXACT, WRONG, Judgement, Truth, Value, judge
 from chainrule.check.provenance import DIRECT, REARRANGED, SCALED, Provenance
@@ -21,6 +22,7 @@ __all__ = ["Comparisons"]
 
 APPROXIMATE = re.compile(r"numer|finite|approx|(^|_)fd(_|$)|central", re.IGNORECASE)
 ROUNDS = 200
+KEPT_LOSSES = 64
 SLACK_OF_DIFFERENCES = 2e-3  # relative: what a gradient by finite differences may be off
 
 
@@ -49,6 +51,7 @@ class Comparisons:
         self.scene = scene
         self._latest: tuple[Site, list[Item]] | None = None
         self._visits: Counter[int] = Counter()
+        self._losses: dict[tuple[int, int, int], tuple[Any, Any]] = {}  # with what the identities belong to
 
     def enter(self) -> None:
         """A cell begins: what the one before printed last is no neighbour."""
@@ -133,10 +136,19 @@ class Comparisons:
         total = None
         for origin in provenance.origins:
             for root, cotangent in reversed(origin.roots):
-                loss = origin.backend.loss(root, cotangent, origin.target) if origin.backend is not None else None
+                loss = None if origin.backend is None else self._lost(origin.backend, root, cotangent, origin.target)
                 if loss is not None and loss.shape == shape:
                     total = loss if total is None else total + loss
         return total
+
+    def _lost(self, backend: Backend, root: Any, cotangent: Any, target: Any) -> Any:
+        """What one backward pass can lose; a gradient is often compared in more than one way."""
+        key = (id(root), id(cotangent), id(target))
+        if key not in self._losses:
+            while len(self._losses) >= KEPT_LOSSES:
+                self._losses.pop(next(iter(self._losses)))
+            self._losses[key] = ((root, cotangent, target), backend.loss(root, cotangent, target))
+        return self._losses[key][1]
 
     def _explain_accumulation(self, value: Value, provenance: Provenance) -> Judgement | None:
         """Recognise the gradient of the last `backward` alone, where `.grad` holds those of several."""

@@ -142,7 +142,7 @@ class Names:
         truth = backend.derivative(output, argument)
         if truth is None:
             if explicit and not np.any(named.found.array):
-                return Judgement(EXACT, f"{text} has no path on the tape, so it is zero")
+                return Judgement(EXACT, "no path on the tape connects the two, so the derivative is zero")
             return None
         if not explicit:
             truth = contracted(backend, truth, cotangent)

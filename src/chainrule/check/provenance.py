@@ -35,6 +35,7 @@ MOVING = frozenset(
     " repeat_interleave take_along_dim take_along_axis tril triu triangle diag_embed atleast_3d pad_constant".split()
 )
 ADDING = frozenset({"add", "iadd", "radd", "sub", "isub", "subtract"})
+ZEROS = frozenset({"zeros", "zeros_like", "new_zeros"})
 # Only the shape of a gradient is in what these return.
 FRESH = frozenset(
     "zeros_like ones_like empty_like full_like new_zeros new_ones new_empty new_full new_tensor new eq ne lt le gt ge"
@@ -62,11 +63,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Provenance:
-    """How a value relates to gradients: its rank, and the origins of the gradients in it."""
+    """How a value relates to gradients: its rank, and the origins of the gradients in it.
+
+    ``random`` is noise that was drawn, ``zero`` an array of zeros to be filled.
+    """
 
     rank: int = NONE
     origins: frozenset[Origin] = frozenset()
     random: bool = False
+    zero: bool = False
 
     @property
     def targets(self) -> frozenset[int]:
@@ -139,6 +144,8 @@ class Provenances:
         known = [(part, provenance) for part in parts if (provenance := self.of(part)) is not NOTHING]
         gradients = [provenance for _, provenance in known if provenance.rank > NONE]
         if not gradients or word in FRESH:
+            if word in ZEROS and self._is_array(result):
+                self.set(result, Provenance(zero=True))
             self._note_random(word, parts, result)
             return
         others = [part for part in parts if self.of(part).rank == NONE and self._is_array(part)]
@@ -177,6 +184,8 @@ class Provenances:
         return isinstance(value, np.ndarray) or self.owner(value) is not None
 
     def _is_zero(self, value: Any) -> bool:
+        if self.of(value).zero:
+            return True  # it may no longer be: what was added in place is a gradient
         backend = self.owner(value)
         array = backend.array(value)[0] if backend is not None else value
         return not np.any(array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from chainrule.check.backend import Backend
 from chainrule.check.compare import Judgement, Truth, Value
 from chainrule.check.finding import Finding
 from chainrule.check.provenance import Provenances
-from chainrule.check.source import Site, is_derivative_name
+from chainrule.check.source import Site, cell_of_file, is_derivative_name
 from chainrule.check.values import as_value
 
 __all__ = ["PLACE", "Scene", "contracted", "is_named"]
@@ -55,12 +56,12 @@ class Scene:
         A claim is the same if the same value is claimed for the same variable, or if it is made at the same place. What
         was found by its name is replaced when the value is compared ``explicit``\\ ly.
         """
-        site, cell = self.sites[index], self.cell_of_site[index]
+        cell, line = self._place(index, explicit)
         self._alive.append(hand)
         identity = None if hand is None or isinstance(hand, bool | int | float | complex) else id(hand)
         key: Key = ("claim" if explicit else "name", index, name, identity, target)
         finding = Finding(
-            name, cell, site.line, judgement.verdict, judgement.message, judgement.mistake, None, judgement.details
+            name, cell, line, judgement.verdict, judgement.message, judgement.mistake, None, judgement.details
         )
         same = self._same(key)
         if same is None:
@@ -75,8 +76,18 @@ class Scene:
             finding.also = [(earlier.cell, earlier.line), *earlier.also]
             del self.found[same]
             self.found[key] = finding
-        elif (cell, site.line) not in [(earlier.cell, earlier.line), *earlier.also]:
-            earlier.also.append((cell, site.line))
+        elif (cell, line) not in [(earlier.cell, earlier.line), *earlier.also]:
+            earlier.also.append((cell, line))
+
+    def _place(self, index: int, explicit: bool) -> tuple[int, int]:
+        """Where a claim is made; a comparison inside a function is the claim of the cell that called it."""
+        frame = sys._getframe(2) if explicit else None
+        while frame is not None:
+            cell = cell_of_file(frame.f_code.co_filename)
+            if cell is not None and frame.f_code.co_name == "<module>":
+                return cell, frame.f_lineno
+            frame = frame.f_back
+        return self.cell_of_site[index], self.sites[index].line
 
     def _same(self, key: Key) -> Key | None:
         _, index, name, identity, target = key

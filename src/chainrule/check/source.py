@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-__all__ = ["HOOK", "Site", "instrument", "is_derivative_name"]
+__all__ = ["HOOK", "Site", "cell_of_file", "file_of_cell", "instrument", "is_derivative_name"]
 
 HOOK = "__chainrule__"
 COMPARING = frozenset(
@@ -36,7 +36,7 @@ REDUCING = frozenset(
 )
 DIFFERENCE = re.compile(r"diff|err|resid|delta|gap|discrep", re.IGNORECASE)
 DERIVATIVE = re.compile(
-    r"^d_?[A-Za-z]\w*$|^(grad|gradient|partial|nabla|jac|jacobian)(_\w+|[A-Z]\w*)$|^\w+_(grad|gradient)$"
+    r"^d_?[A-Za-z]\w*$|^(grad|gradient|partial|nabla|jac|jacobian)(_\w+|[A-Z]\w*|\d*)$|^\w+_(grad|gradient)$"
 )
 ATTRIBUTE = re.compile(r"^(g|gradient|my_?grad|grad_?(hand|manual|mine)|(hand|manual)_?grad|dgrad)$")
 
@@ -53,6 +53,17 @@ class Site:
     labels: list[str | None] = field(default_factory=list)
     key: tuple[int, int] = (0, 0)  # of the statement: (block, position), so that neighbours can be known
     accumulates: bool = False
+
+
+def file_of_cell(number: int) -> str:
+    """The file name that a cell's code is compiled under."""
+    return f"<cell {number}>"
+
+
+def cell_of_file(name: str) -> int | None:
+    """The cell that a file name belongs to; None for code of a library."""
+    found = re.fullmatch(r"<cell (\d+)>", name)
+    return int(found.group(1)) if found else None
 
 
 def is_derivative_name(name: str) -> bool:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pprint import pformat
 from typing import Any, TypeGuard
 
+from chainrule.check.source import file_of_cell
+
 __all__ = ["Outcome", "run_cell"]
 
 # Magics that change how things are shown, timed or reloaded, and nothing that a gradient could depend on.
@@ -107,7 +109,7 @@ def run_cell(
     """
     outcome = Outcome()
     source, outcome.notes = plain_python(source)
-    file = f"<cell {number}>"
+    file = file_of_cell(number)
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     start = time.perf_counter()
     text = io.StringIO()

@@ -16,7 +16,7 @@ from chainrule.linear.contract import plan_contraction
 from chainrule.linear.term import Factor
 from chainrule.op import Sample, define, implements
 from chainrule.ops.contract import Contraction, Names, Shapes, label_sizes
-from chainrule.ops.options import refuse_out, shape_of
+from chainrule.ops.options import plain, refuse_out, shape_of
 
 __all__ = ["einsum", "explicit"]
 
@@ -146,3 +146,9 @@ def interleaved(arguments: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
     if len(arguments) % 2:
         subscripts += "->" + text(arguments[-1])
     return subscripts, tuple(arguments[: 2 * pairs : 2])
+
+
+@implements(np.einsum_path)
+def einsum_path(*arguments: Any, optimize: Any = "greedy", **options: Any) -> Any:
+    """np.einsum_path: it looks at shapes only."""
+    return np.einsum_path(*[plain(x) for x in arguments], optimize=optimize, **options)

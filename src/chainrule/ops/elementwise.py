@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.linear._scipy import special
 from chainrule.linear.term import Term
 from chainrule.op import (
     REGISTRY,
@@ -161,6 +162,7 @@ def sigmoid_forward(x: Any) -> Any:
 
 sigmoid = elementwise(sigmoid_forward, lambda out: out * (1 - out), name="sigmoid")
 softplus = elementwise(lambda x: np.logaddexp(x, 0), lambda x: sigmoid(x), name="softplus")
+erf = elementwise(lambda x: special.erf(x), lambda x: 2 / np.sqrt(np.pi) * np.exp(-x * x), name="erf")
 
 # constant wherever they have a derivative: zero
 floor = elementwise(np.floor, 0, domain=(0.1, 0.9))

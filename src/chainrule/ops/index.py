@@ -41,6 +41,7 @@ class Read(Rule):
     """∂x[index] / ∂x: a delta between the position in the result and the position that it was read from."""
 
     needs = MANY
+    indexed = True
 
     def __init__(self) -> None:
         self.known: dict[Any, Any] = {}
@@ -90,6 +91,7 @@ class Kept(Rule):
     """∂(x with x[index] = y) / ∂x: the identity outside the region, as disjoint boxes."""
 
     needs = MANY[1:]
+    indexed = True
 
     def __init__(self) -> None:
         self.known: dict[Any, Any] = {}
@@ -104,6 +106,7 @@ class Written(Rule):
     """∂(x with x[index] = y) / ∂y: one at the place where each entry of ``y`` (the last of several) is put."""
 
     needs = MANY[1:]
+    indexed = True
 
     def __init__(self) -> None:
         self.known: dict[Any, Any] = {}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from chainrule.linear.apply import pull, push
+from chainrule.linear.apply import add_pull, pull, push
 from chainrule.linear.compose import compose, merge
 from chainrule.linear.term import Term, identity
 from chainrule.op import Diagonal, Rule, broadcast
@@ -193,7 +193,7 @@ def _pullback(
         positions: Sequence[int] = ()
         parts: Sequence[Any] | None = None
         if plain:
-            plan = plan_of(node, cotangent)
+            plan = None if node.operation.indexed else plan_of(node, cotangent)
             if plan is not None and (needed is None or all([parents[k] in needed for k in plan[1]])):
                 positions = plan[1]
                 parts = plan[0](node, cotangent, *node.saved())
@@ -221,6 +221,8 @@ def _pullback(
                     part = _pull_diagonal(rule, node, position, cotangent, out, values, position == positions[-1])
                 else:
                     terms = rule.terms(node, position, out, values)
+                    if rule.indexed and _add_scattered(pending.get(parent), terms, cotangent):
+                        continue
                     part = pull_terms(terms, cotangent, node.shapes[position], dtype)
             if part.dtype is not dtype and part.dtype != dtype:
                 part = part.astype(dtype)
@@ -259,6 +261,24 @@ def _add_large(present: Any, part: Any) -> Any:
         if part.base is None and getrefcount(part) == PASSED and _spans(part, present):
             return np.add(part, present, out=part)
     return present + part
+
+
+def _add_scattered(present: Any, terms: Sequence[Term], cotangent: Any) -> bool:
+    """Add a pulled part of an array in place, if nobody else refers to what is ``present``; says whether it was done.
+
+    Reading an array row by row would otherwise fill and add as many arrays of its size as it has rows.
+    """
+    if (
+        type(present) is not np.ndarray
+        or len(terms) != 1
+        or present.base is not None
+        or getrefcount(present) != PASSED  # one reference is the dictionary of pending cotangents
+        or present.shape != terms[0].pattern.column_shape
+        or present.dtype != cotangent.dtype
+        or not isinstance(cotangent, np.ndarray | np.generic)
+    ):
+        return False
+    return add_pull(terms[0].pattern, cotangent, present)
 
 
 def _run_hooks(node: Node, cotangent: Any) -> Any:

@@ -13,49 +13,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.torch import (
-    autograd,
-    construct,
-    distributions,
-    dtypes,
-    func,
-    linalg,
-    nn,
-    optim,
-    pointwise,
-    printing,
-    products,
-    random,
-    reducing,
-    shaping,
-    utils,
-)
-from chainrule.torch.autograd.gradients import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from chainrule.torch.construct import TYPED
-from chainrule.torch.device import STRIDED as strided  # noqa: N811 - PyTorch's name
-from chainrule.torch.device import device, layout
-from chainrule.torch.dtypes import can_cast, dtype, finfo, get_default_dtype, iinfo, promote_types, result_type
-from chainrule.torch.dtypes import set_default_dtype
-from chainrule.torch.environment import VERSION, backends, cuda, return_types, version
-from chainrule.torch.generator import Generator, default_generator, initial_seed, manual_seed, seed
+from chainrule.torch import autograd, func, linalg, nn, optim, random, utils
+from chainrule.torch.names import NAMES
 from chainrule.torch.install import install, uninstall
 from chainrule.torch.messages import absent
-from chainrule.torch.printing import set_printoptions
-from chainrule.torch.size import Size
-from chainrule.torch.tensor import Tensor
 
-__all__ = ["Tensor", "autograd", "func", "install", "linalg", "nn", "optim", "tensor", "uninstall"]
+__all__ = ["autograd", "func", "install", "linalg", "nn", "optim", "random", "uninstall", "utils"]
+__all__ += sorted(NAMES)
+globals().update(NAMES)  # last: some of them, such as `tensor` and `normal`, are names of modules here as well
+__version__ = NAMES["version"].__version__
 
-__version__ = VERSION
 
-from chainrule.torch.construct import tensor
-
-_FUNCTIONS: dict[str, Any] = {
-    **pointwise.FUNCTIONS,
-    **shaping.FUNCTIONS,
-    **reducing.FUNCTIONS,
-    **products.FUNCTIONS,
-    **construct.FUNCTIONS,
-}
-globals().update(_FUNCTIONS)
-globals().update({kind.name: kind for kind in dtypes.ALL})
+def __getattr__(name: str) -> Any:
+    raise absent(f"module 'torch' has no attribute {name!r}", name, __all__)

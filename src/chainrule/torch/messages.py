@@ -29,7 +29,7 @@ from chainrule.errors import (
 )
 from chainrule.torch import dtypes
 
-__all__ = ["absent", "broadcast_message", "listed", "not_a_tensor", "reworded", "wrong_dimension"]
+__all__ = ["absent", "broadcast_message", "listed", "not_a_tensor", "reworded", "wrong_dimension", "wrong_gradient"]
 
 SECOND_TIME = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
@@ -60,7 +60,7 @@ def shapes_of(arguments: Iterable[Any]) -> list[tuple[int, ...]]:
 
 def broadcast_message(shapes: Sequence[tuple[int, ...]]) -> str:
     """What is wrong with shapes that do not broadcast."""
-    a = shapes[0]
+    a = shapes[0] if shapes else ()
     for b in shapes[1:]:
         rank = max(len(a), len(b))
         left, right = (1,) * (rank - len(a)) + tuple(a), (1,) * (rank - len(b)) + tuple(b)
@@ -145,6 +145,14 @@ def not_a_tensor(function: str, argument: str, position: int, given: Any) -> Sta
     return StandInTypeError(
         f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type(given).__name__}\n"
         f"Make a tensor of it first: torch.tensor({given!r:.40})."
+    )
+
+
+def wrong_gradient(given: Any) -> StandInTypeError:
+    """A cotangent that is not a tensor."""
+    first = given[0] if isinstance(given, tuple | list | np.ndarray) and np.ndim(given) and len(given) else given
+    return StandInTypeError(
+        f"gradients can be either Tensors or None, but got {type(first).__name__}\nMake a tensor of it: torch.tensor(...)."
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import StandInRuntimeError, StandInTypeError
-from chainrule.op import OPERATIONS, REGISTRY
+from chainrule.op import REGISTRY
 from chainrule.ops import elementwise as e
 from chainrule.tape import notify
 from chainrule.torch import dtypes
@@ -81,6 +81,7 @@ _FLOATING = {
     "cos": e.cos,
     "cosh": e.cosh,
     "deg2rad": e.deg2rad,
+    "erf": e.erf,
     "exp": e.exp,
     "exp2": e.exp2,
     "expm1": e.expm1,
@@ -323,18 +324,6 @@ def nan_to_num(input: Any, nan: float = 0.0, posinf: float | None = None, neginf
     return through("nan_to_num", np.nan_to_num, input, nan=nan, posinf=posinf, neginf=neginf)
 
 
-def erf(input: Any) -> Any:
-    """The error function."""
-    return apply(e_erf(), (floats(tensor_of(input, "erf")),))
-
-
-def e_erf() -> Any:
-    """The operation that stands for the error function."""
-    found = OPERATIONS.get("erf")
-    if found is None:
-        raise StandInRuntimeError("erf is not there: chainrule has no rule for it yet")
-    return found
-
 
 # --- comparisons of whole tensors ---
 
@@ -424,8 +413,7 @@ _NAMED = {
         "addcmul": addcmul,
         "addcdiv": addcdiv,
         "nan_to_num": nan_to_num,
-        "erf": erf,
-        "masked_fill": masked_fill,
+            "masked_fill": masked_fill,
     }.items()
 }
 FUNCTIONS: dict[str, Any] = {**UNARY, **PAIRS, **_NAMED, "rsub": rsub, "where": where}

@@ -137,8 +137,9 @@ def expand(input: Any, *sizes: Any) -> Any:
             f"expand({input.type()}{{{listed(shape)}}}, size={listed(target)}): the number of sizes provided ({len(target)}) "
             f"must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
-    full = []
-    for at, size in enumerate(target):
+    full = list(target)
+    for at in reversed(range(len(target))):
+        size = target[at]
         have = shape[at - ahead] if at >= ahead else 1
         if size == -1:
             size = have
@@ -147,7 +148,7 @@ def expand(input: Any, *sizes: Any) -> Any:
                 f"The expanded size of the tensor ({size}) must match the existing size ({have}) at non-singleton dimension "
                 f"{at}.  Target sizes: {listed(target)}.  Tensor sizes: {listed(shape)}"
             )
-        full.append(size)
+        full[at] = size
     return apply(expansion, (input,), {"shape": tuple(full)})
 
 

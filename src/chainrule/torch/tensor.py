@@ -22,6 +22,7 @@ from chainrule.errors import (
     ChainruleError,
     DtypeError,
     StandInIndexError,
+    StandInNotImplementedError,
     StandInRuntimeError,
     StandInTypeError,
     StandInValueError,
@@ -41,7 +42,7 @@ from chainrule.tensor import backward as core_backward
 from chainrule.torch import dtypes
 from chainrule.torch.device import CPU, STRIDED, device, refuse_other
 from chainrule.torch.graph import GraphNode, graph_node
-from chainrule.torch.messages import absent, listed, reworded
+from chainrule.torch.messages import absent, broadcast_message, listed, reworded, wrong_gradient
 from chainrule.torch.printing import format_item, format_tensor
 from chainrule.torch.size import Size
 
@@ -225,7 +226,7 @@ def _bitwise(operation: Any) -> Callable[[Any, Any], Any]:
             return NotImplemented
         if dtypes.result_type(self, operand).is_floating_point:
             name = dtypes.result_type(self, operand).scalar_name
-            raise StandInTypeError(
+            raise StandInNotImplementedError(
                 f"\"{operation.name}_cpu\" not implemented for '{name}'\nBitwise operators take whole numbers and booleans."
             )
         return apply(operation, common(self, operand))
@@ -396,7 +397,10 @@ class Tensor(CoreTensor):
 
     def __format__(self, spec: str) -> str:
         notify("item", (self,), None)
-        return format_item(self.value, spec, repr(self))
+        try:
+            return format_item(self.value, spec, repr(self))
+        except DtypeError as problem:
+            raise StandInTypeError(str(problem)) from None
 
     # --- as numbers ---
 
@@ -572,10 +576,7 @@ class Tensor(CoreTensor):
         ``gradient`` is the cotangent v, of this tensor's shape, where it has more than one element.
         """
         if gradient is not None and not isinstance(gradient, Tensor):
-            raise StandInTypeError(
-                f"gradients can be either Tensors or None, but got {builtins.type(gradient).__name__}\n"
-                "Make a tensor of it: torch.tensor(...)."
-            )
+            raise wrong_gradient(gradient)
         try:
             core_backward((self,), (gradient,), retain_graph, create_graph, inputs)
         except ChainruleError as problem:
@@ -671,7 +672,6 @@ class Tensor(CoreTensor):
     __floordiv__, __rfloordiv__, __ifloordiv__ = _floor_method, _reflected(e.floor_divide), in_place(_floor_method)
     __mod__, __rmod__, __imod__ = _mod_method, _reflected(e.remainder), in_place(_mod_method)
     __pow__, __rpow__, __ipow__ = power, _reflected(e.power), in_place(power)
-    __divmod__ = None  # type: ignore[assignment]
     __eq__ = _comparison(REGISTRY[np.equal])  # type: ignore[assignment]
     __ne__ = _comparison(REGISTRY[np.not_equal])  # type: ignore[assignment]
     __lt__, __le__ = _comparison(REGISTRY[np.less]), _comparison(REGISTRY[np.less_equal])
@@ -692,6 +692,11 @@ class Tensor(CoreTensor):
     def __rmatmul__(self, other: Any) -> Any:
         other = as_operand(other)
         return product(other, self) if isinstance(other, Tensor) else NotImplemented
+
+    def __divmod__(self, other: Any) -> Any:
+        return NotImplemented
+
+    __rdivmod__ = __divmod__
 
     def __neg__(self) -> Any:
         if self.value.dtype.kind == "b":
@@ -773,7 +778,8 @@ def checked_index(index: Any) -> Any:
 def product(first: Any, second: Any) -> Any:
     """The matrix product, of tensors with one or more dimensions each."""
     a, b = first.value, second.value
-    if a.dtype is not b.dtype or not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+    rank = b.ndim
+    if a.dtype is not b.dtype or not a.ndim or rank != 2 or a.shape[-1] != b.shape[0]:
         check_product(a, b)
     return apply(matmul_operation, (first, second))
 
@@ -812,6 +818,12 @@ def check_product(a: Any, b: Any) -> None:
                 f"[{batch}, {inner}]."
             )
         raise StandInRuntimeError(f"{message}\n{shapes}")
+    rank = max(a.ndim, b.ndim) - 2
+    batches = [(1,) * (rank - x.ndim + 2) + x.shape[:-2] for x in (a, b)] if min(a.ndim, b.ndim) > 1 else []
+    if len(batches) == 2:
+        message = broadcast_message(batches)
+        if message:
+            raise StandInRuntimeError(message)
     if a.dtype != b.dtype:
         first, second = DTYPES[a.dtype], DTYPES[b.dtype]
         if a.ndim == b.ndim == 1:

@@ -9,14 +9,14 @@ import numpy as np
 
 from chainrule.backward import backward as backward_from
 from chainrule.backward import cotangents_of
-from chainrule.errors import ChainruleError, StandInRuntimeError, StandInTypeError
+from chainrule.errors import ChainruleError, StandInRuntimeError
 from chainrule.op import REGISTRY
 from chainrule.tape import enabled, notify
 from chainrule.tensor import Tensor as CoreTensor
 from chainrule.tensor import enable_grad as core_enable_grad
 from chainrule.tensor import no_grad as core_no_grad
 from chainrule.tensor import set_grad_enabled
-from chainrule.torch.messages import reworded
+from chainrule.torch.messages import reworded, wrong_gradient
 from chainrule.torch.tensor import Tensor
 
 __all__ = [
@@ -101,9 +101,7 @@ def checked_cotangents(gradients: Any, count: int) -> list[Any]:
     given = [None] * count if gradients is None else several(gradients)
     for gradient in given:
         if gradient is not None and not isinstance(gradient, Tensor):
-            raise StandInTypeError(
-                f"gradients can be either Tensors or None, but got {type(gradient).__name__}\nMake a tensor of it."
-            )
+            raise wrong_gradient(gradient)
     if len(given) != count:
         raise StandInRuntimeError(
             f"got {count} tensors and {len(given)} gradients\nGive one gradient (or None) for each tensor."

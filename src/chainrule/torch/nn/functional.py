@@ -13,7 +13,7 @@ from chainrule.errors import StandInIndexError, StandInRuntimeError, StandInValu
 from chainrule.op import OPERATIONS
 from chainrule.ops import elementwise as e
 from chainrule.torch import distributions, dtypes, random
-from chainrule.torch.messages import listed
+from chainrule.torch.messages import absent, listed
 from chainrule.torch.pointwise import FUNCTIONS as POINTWISE
 from chainrule.torch.pointwise import clamp, tensor_of, where
 from chainrule.torch.reducing import log_softmax, norm, softmax
@@ -503,3 +503,7 @@ def _in_place_names() -> dict[str, Callable[..., Any]]:
 
 
 globals().update(_in_place_names())
+
+
+def __getattr__(name: str) -> Any:
+    raise absent(f"module 'torch.nn.functional' has no attribute {name!r}", name, __all__)

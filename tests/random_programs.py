@@ -38,7 +38,9 @@ class Program:
     writes: bool = False  # whether a tensor is overwritten in place
 
     def __str__(self) -> str:
-        shapes = "".join(f"{name} = weights({value.shape}, {k})\n" for k, (name, value) in enumerate(self.inputs.items()))
+        shapes = "".join(
+            f"{name} = weights({value.shape}, {k})\n" for k, (name, value) in enumerate(self.inputs.items())
+        )
         return f"{shapes}\n{self.source()}"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -282,12 +284,15 @@ def reshaping(draw: Draw, values: Values) -> Step | None:
         shapes = [(x.size, 1)] + [(n, x.size // n) for n in (2, 3) if x.size % n == 0] + [(1, x.size, 1)]
         texts.append(f"np.reshape({name}, {draw(st.sampled_from(shapes))})")
     if x.ndim >= 2:
-        texts += [f"{name}.T", f"np.swapaxes({name}, 0, -1)", f"np.moveaxis({name}, 0, -1)"]
+        texts += [f"np.transpose({name})", f"np.swapaxes({name}, 0, -1)", f"np.moveaxis({name}, 0, -1)"]
     if 1 in x.shape:
         texts.append(f"np.squeeze({name}, axis={x.shape.index(1)})")
     if 1 <= x.ndim <= 2 and x.size * 2 <= MOST:
         texts += [f"np.tile({name}, 2)", f"np.repeat({name}, 2, axis=0)", f"np.broadcast_to({name}, {(2, *x.shape)})"]
-        texts += [f"np.pad({name}, (1, 2))", f"np.pad({name}, 1, mode='edge')" if x.size else f"{name}.T"]
+        texts += [
+            f"np.pad({name}, (1, 2))",
+            f"np.pad({name}, 1, mode='edge')" if x.size else f"np.flip({name}, axis=0)",
+        ]
     if x.ndim == 2:
         texts += [f"np.tril({name})", f"np.triu({name}, 1)"]
         if x.shape[0] == x.shape[1]:
@@ -381,13 +386,14 @@ def writing(draw: Draw, values: Values) -> Step | None:
                 f"{{new}}[{numpy}] = 0.5",
                 f"{{new}}[{numpy}] = {other}" if other else f"{{new}}[{numpy}] = 2.0",
                 f"{{new}}[{numpy}] += {other}" if other else f"{{new}}[{numpy}] += 2.0",
-                f"{{new}}[{numpy}] *= 0.7",
+                f"{{new}}[{numpy}] *= {other}" if other else f"{{new}}[{numpy}] *= 0.7",
+                f"{{new}} /= {name} ** 2 + 1.0",
                 "{new} += 1.0",
                 "{new} *= 0.5",
                 f"part = {{new}}[{numpy}]; part *= 1.5",
                 f"part = {{new}}[{numpy}]; part[...] = 0.25; {{new}} = {{new}} * part.sum()",
                 "part = {new}.reshape(-1); part[1:] *= 0.5",
-                "part = {new}.T; part += 1.0; {new} = part",
+                "part = np.transpose({new}); part += 1.0; {new} = part",
             ]
         )
     )
@@ -406,7 +412,9 @@ def rewriting(draw: Draw, values: Values) -> Step | None:
     name = pick(draw, values, lambda value: value.ndim >= 1)
     if name is None:
         return None
-    text = draw(st.sampled_from(["{0} *= 0.5", "{0} += 1.0", "{0}[...] = 0.5", "part = {0}.reshape(-1); part[:1] *= 2.0"]))
+    text = draw(
+        st.sampled_from(["{0} *= 0.5", "{0} += 1.0", "{0}[...] = 0.5", "part = {0}.reshape(-1); part[:1] *= 2.0"])
+    )
     return Step(text.replace("{0}", name) + f"; {{new}} = {name} + 0.0")
 
 

@@ -37,6 +37,12 @@ def backward(
         chosen: list[Any] = [inputs] if isinstance(inputs, Tracked) else list(inputs)
         if not chosen:
             raise GradientError("`inputs` argument to `backward()` cannot be empty.")
+        for leaf in chosen:
+            if leaf.vertex is None:
+                raise NotTrackedError(
+                    f"One of the differentiated Tensors does not require grad\nIn `inputs`, one of shape "
+                    f"{tuple(leaf.value.shape)} was not computed from anything that requires grad."
+                )
         targets = [leaf.vertex for leaf in chosen]
     arrived = cotangents_of(roots, gradients, targets, retain_graph, create_graph)
     if inputs is None:
@@ -44,8 +50,9 @@ def backward(
             leaf.accumulate(arrived.pop(leaf))
     else:
         for leaf in chosen:
-            if leaf.vertex in arrived:
-                leaf.accumulate(arrived[leaf.vertex])
+            vertex = leaf.vertex
+            if vertex in arrived:
+                leaf.accumulate(arrived.pop(vertex))  # once, however often it is named
 
 
 def cotangents_of(

@@ -31,6 +31,7 @@ ChainruleError
 │   ├── NotebookMissingError (FileNotFoundError)    there is no such file
 │   ├── NotebookFormatError (ValueError)            it is not a notebook of Python cells
 │   └── CellTimeoutError (TimeoutError)             a cell that does not end
+├── AlreadyImportedError (ImportError)   the real PyTorch is there before the stand-in
 └── LibraryMissingError (ImportError)    a library that was asked for is not installed
 """
 
@@ -50,8 +51,9 @@ __all__ = [
     "GradientError",
     "InitialisationError",
     "LibraryMissingError",
-    "MissingModuleError",
     "MatrixError",
+    "MissingModuleError",
+    "MissingNameError",
     "ModifiedError",
     "NoDerivativeError",
     "NoDeviceError",
@@ -122,7 +124,14 @@ class ModifiedError(GradientError):
 
     Wrong: ``y = np.exp(x); y += 1; y.sum().backward()``: the derivative of exp is its old result.
     Right: ``y = y + 1``, or write to a copy.
+
+    ``value`` is the value as it is now, ``whose`` the name of the step that made or last overwrote it (if known), and
+    ``writes`` counts how often it was overwritten.
     """
+
+    value: object = None
+    whose: str = ""
+    writes: int = 1
 
 
 class NoDerivativeError(GradientError):
@@ -280,6 +289,14 @@ class MissingModuleError(ChainruleError, ModuleNotFoundError):
     """
 
 
+class MissingNameError(ChainruleError, ImportError):
+    """A name that ``from torch... import`` asks for and ``chainrule.torch`` does not have.
+
+    Wrong: ``from torch.nn import Transformer``.
+    Right: ``from torch.nn import Linear``; or install PyTorch and run with it.
+    """
+
+
 class StandInError(ChainruleError):
     """What PyTorch would raise: its type as a traceback shows it, and its first line; more lines say what to do.
 
@@ -352,6 +369,7 @@ for _error, _name in (
     (NoDeviceError, "AssertionError"),
     (NotProvidedError, "AttributeError"),
     (MissingModuleError, "ModuleNotFoundError"),
+    (MissingNameError, "ImportError"),
     (DrawError, "RuntimeError"),
     (DrawDtypeError, "NotImplementedError"),
     (SeedError, "ValueError"),

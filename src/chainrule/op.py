@@ -252,6 +252,7 @@ class Operation:
         "differentiable",
         "domain",
         "forward",
+        "indexed",
         "keeps",
         "label",
         "name",
@@ -259,7 +260,6 @@ class Operation:
         "reuses",
         "rules",
         "samples",
-        "indexed",
     )
 
     def __init__(

@@ -91,16 +91,7 @@ def without_rule(function: Any, arguments: Any, options: Any) -> Any:
         else f"{getattr(function, '__module__', None) or 'numpy'}.{function.__name__}"
     )
     found: list[Tracked] = []
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Tracked):
-            found.append(value)
-            return value.value
-        if isinstance(value, list | tuple):
-            return type(value)([plain(element) for element in value])
-        return {key: plain(element) for key, element in value.items()} if isinstance(value, dict) else value
-
-    unwrapped, named = plain(arguments), plain(options)
+    unwrapped, named = _unwrapped(arguments, found), _unwrapped(options, found)
     if any(value.vertex is not None for value in found) and enabled():
         raise NoRuleError(
             f"{name} has no derivative rule, so its result would silently lose the gradient.\nWrite it with functions "
@@ -109,3 +100,13 @@ def without_rule(function: Any, arguments: Any, options: Any) -> Any:
     if isinstance(function, str):
         raise NoRuleError(f"{function} is not available on tensors")
     return function(*unwrapped, **named)
+
+
+def _unwrapped(value: Any, found: list[Tracked]) -> Any:
+    """The value with plain arrays for its tensors, which are added to ``found``."""
+    if isinstance(value, Tracked):
+        found.append(value)
+        return value.value
+    if isinstance(value, list | tuple):
+        return type(value)([_unwrapped(element, found) for element in value])
+    return {key: _unwrapped(element, found) for key, element in value.items()} if isinstance(value, dict) else value

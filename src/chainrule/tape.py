@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.errors import ChainruleError, DtypeError, GradientError, ShapeError
 from chainrule.op import Diagonal, Operation
 from chainrule.ops.index import build_index, overwrite, overwrite_flat, parse_index
-from chainrule.program.node import LARGE, NO_PARAMS, Node, mark_written, tick
+from chainrule.program.node import LARGE, NO_PARAMS, Node, mark_written, owner, tick, written
 
 __all__ = ["Tracked", "enabled", "observe", "record", "set_enabled", "write"]
 
@@ -149,9 +149,7 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
     kind: Any = None
     for argument in arguments:
         if isinstance(argument, Tracked):
-            if kind is None:
-                kind = type(argument)
-            elif kind is Tracked.plain:
+            if kind is None or kind is Tracked.plain:
                 kind = type(argument)
             value = argument.value
             values.append(value)
@@ -234,7 +232,7 @@ def plain_value(argument: Any, operation: Operation) -> Any:
 def plain_array(value: Any, where: str) -> Any:
     """``value`` as a plain array; a subclass whose elements or operators mean something else is refused."""
     if isinstance(value, np.matrix):
-        raise DtypeError(f"{where}: `*` multiplies a np.matrix as matrices, but arrays elementwise: pass np.asarray(m).")
+        raise DtypeError(f"{where}: `*` of a np.matrix is a matrix product, of arrays it is elementwise: pass m.A.")
     if isinstance(value, np.ma.MaskedArray):
         raise DtypeError(
             f"{where}: a masked array would lose its mask, so that what it hides would count: pass m.filled(0.0), or "
@@ -310,6 +308,8 @@ def write(target: Tracked, result: Any) -> Any:
             f"result type {value.dtype} can't be cast to the desired output type {target.value.dtype}\n"
             "An in-place operation cannot change the dtype of what it overwrites."
         )
+    if isinstance(vertex, Node):
+        keep_apart(vertex, target.value)
     np.copyto(target.value, value, casting="same_kind")
     if isinstance(vertex, Node):
         mark_written(target.value, vertex.sequence)
@@ -321,6 +321,19 @@ def write(target: Tracked, result: Any) -> Any:
         rebind(target, vertex)
     notify("write", (target, result), target)
     return target
+
+
+def keep_apart(node: Node, array: Any) -> None:
+    """Let ``node`` keep copies of its values that share the memory of ``array``, which is about to be overwritten.
+
+    So `y *= x` can be differentiated by x although y is then gone. What was overwritten before is left to be noticed.
+    """
+    base = owner(array)
+    kept = [isinstance(value, np.ndarray) and owner(value) is base for value in node.values or ()]
+    last = written.get(id(base))
+    if any(kept) and (last is None or last[1] < node.sequence):
+        assert node.values is not None
+        node.values = [value.copy() if mine else value for value, mine in zip(node.values, kept, strict=True)]
 
 
 def check_writable(target: Tracked, vertex: Any) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from chainrule.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 CLAIM = """# %%
@@ -22,7 +25,13 @@ print(x.grad, "<>", {factor} * x.detach())
 """
 
 
-def chainrule(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def chainrule(*arguments: str | Path) -> Any:
+    """The command, in this process; the notebook runs in another all the same."""
+    return CliRunner().invoke(app, list(map(str, arguments)), env={"NO_COLOR": "1"})
+
+
+def shell(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command as a program of its own."""
     command = [sys.executable, "-m", "chainrule.cli.main", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1"}
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=120, check=False)
@@ -36,19 +45,19 @@ def notebook(folder: Path, text: str, name: str = "notebook.py") -> Path:
 def report(path: Path, *arguments: str) -> tuple[int, Any]:
     done = chainrule("check", path, "--json", *arguments)
     assert done.stderr == ""
-    return done.returncode, json.loads(done.stdout)
+    return done.exit_code, json.loads(done.stdout)
 
 
 def test_all_right(tmp_path: Path) -> None:
     done = chainrule("check", notebook(tmp_path, CLAIM.format(factor=2)))
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.exit_code == 0, done.stdout + done.stderr
     assert "1 claim in 2 cells: 1 right" in done.stdout
     assert done.stderr == ""
 
 
 def test_something_wrong(tmp_path: Path) -> None:
     path = notebook(tmp_path, CLAIM.format(factor=3))
-    done = chainrule("check", path)
+    done = shell("check", path)
     assert done.returncode == 1
     row = next(line for line in done.stdout.splitlines() if "x.grad" in line)
     assert row.split()[:4] == ["2", "6", "x.grad", "wrong"]
@@ -75,7 +84,7 @@ def test_quiet_says_only_what_is_wrong(tmp_path: Path) -> None:
 
 def test_no_claim(tmp_path: Path) -> None:
     done = chainrule("check", notebook(tmp_path, "x = 1"))
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert done.stdout.strip() == "no claim about a gradient found in 1 cell"
 
 
@@ -90,7 +99,7 @@ def test_a_cell_that_raises_is_reported_and_the_rest_runs(tmp_path: Path) -> Non
 
 
 def test_a_notebook_in_which_nothing_runs(tmp_path: Path) -> None:
-    assert chainrule("check", notebook(tmp_path, "import a_package_that_is_not_there")).returncode == 2
+    assert chainrule("check", notebook(tmp_path, "import a_package_that_is_not_there")).exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -104,18 +113,21 @@ def test_a_notebook_in_which_nothing_runs(tmp_path: Path) -> None:
         (("notebook.txt",), "ends in '.txt'"),
     ],
 )
-def test_what_cannot_be_read(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+def test_what_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.ipynb").write_text('{"cells": [}')
     (tmp_path / "empty.md").write_text("")
     (tmp_path / "notebook.txt").write_text("x")
-    done = chainrule("check", *arguments, cwd=tmp_path)
-    assert done.returncode == 2
+    done = chainrule("check", *arguments)
+    assert done.exit_code == 2
     assert done.stdout == ""
     assert done.stderr.startswith("chainrule: ")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
-    as_json = chainrule("check", *arguments, "--json", cwd=tmp_path)
-    assert as_json.returncode == 2
+    as_json = chainrule("check", *arguments, "--json")
+    assert as_json.exit_code == 2
     assert words in json.loads(as_json.stdout)["failure"]
 
 
@@ -124,10 +136,11 @@ def test_what_cannot_be_read(tmp_path: Path, arguments: tuple[str, ...], words: 
     [("check",), ("check", "a.py", "b.py"), ("check", "a.py", "--torch=jax"), ("check", "a.py", "--timeout=-1"),
      ("check", "a.py", "--timeout=soon"), ("check", "a.py", "--seed=x"), ("check", "a.py", "--no-such"), ("chek",)],
 )  # fmt: skip
-def test_what_is_not_understood(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_what_is_not_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
+    monkeypatch.chdir(tmp_path)
     notebook(tmp_path, "x = 1", "a.py")
-    done = chainrule(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
+    done = chainrule(*arguments)
+    assert done.exit_code == 2
     assert "Usage: " in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -138,7 +151,7 @@ def test_help_and_version() -> None:
         assert word in text
     assert "check" in chainrule("--help").stdout
     assert chainrule("--version").stdout.startswith("chainrule 0.")
-    assert chainrule("--version").returncode == 0
+    assert chainrule("--version").exit_code == 0
 
 
 ENDLESS = "# %%\nbefore = 1\n# %%\n{loop}\n# %%\nprint('after')\nraise ValueError('the last cell ran')\n"
@@ -203,7 +216,7 @@ answer = input()
 import beside
 assert beside.here == 5 and os.path.exists("beside.py") and __name__ == "__main__" and "__file__" not in globals()
 """
-    done = chainrule("check", notebook(tmp_path, text), cwd=ROOT)
+    done = shell("check", notebook(tmp_path, text), cwd=ROOT)
     assert "written" not in done.stdout
     assert "shell" not in done.stdout
     assert "cell 2, line 5 raised EOFError: EOF when reading a line" in done.stdout
@@ -225,7 +238,7 @@ print(x.grad, "<>", np.random.rand(3) + random.random())
 def test_processes_of_the_notebook_end_with_it(tmp_path: Path) -> None:
     text = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n1"
     start = time.monotonic()
-    assert chainrule("check", notebook(tmp_path, text)).returncode == 0
+    assert chainrule("check", notebook(tmp_path, text)).exit_code == 0
     assert time.monotonic() - start < 30
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.check.compare import Truth
 
-__all__ = ["Backend", "Observer", "note_derivatives", "replace_while"]
+__all__ = ["Backend", "Observer", "note_functions", "note_transforms", "replace_while"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # An operation happened: its name, its arguments, its result. Reading `x.grad` is the operation "grad" of x; a backward
@@ -58,39 +58,41 @@ def replace_while(undo: ExitStack, owner: Any, name: str, changed: Any) -> None:
     setattr(owner, name, changed)
 
 
-def note_derivatives(undo: ExitStack, observer: Observer, functional: Any, func: Any) -> None:
-    """Have what PyTorch's two modules of differentiating functions return noted as gradients.
+def note_functions(undo: ExitStack, observer: Observer, module: Any, names: Iterable[str]) -> None:
+    """Have what a module's functions return noted: derivatives, values with derivatives, values with pullbacks.
 
-    ``functional`` holds functions that return derivatives, ``func`` transforms that return such functions.
+    Of a pair, the second is the derivative: ``vjp`` gives ``(value, gradient)``.
     """
-    for name in ("jacobian", "hessian", "vjp", "jvp", "hvp", "vhp"):
-        if hasattr(functional, name):
-            replace_while(undo, functional, name, noted(observer, getattr(functional, name)))
-    for name in ("grad", "grad_and_value", "jacrev", "jacfwd", "hessian"):
-        if hasattr(func, name):
-            replace_while(undo, func, name, _makes_noted(observer, getattr(func, name)))
-    for name in ("vjp", "jvp"):
-        if hasattr(func, name):
-            replace_while(undo, func, name, noted(observer, getattr(func, name)))
+    for name in names:
+        if hasattr(module, name):
+            replace_while(undo, module, name, noted(observer, getattr(module, name), 1))
 
 
-def noted(observer: Observer, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function; each result is a derivative, or a value and a derivative, or a value and a pullback."""
+def note_transforms(undo: ExitStack, observer: Observer, module: Any, names: Mapping[str, int | None]) -> None:
+    """Have what the functions that a module's transforms return give noted; a name's number is its place in a pair."""
+    for name, place in names.items():
+        if hasattr(module, name):
+            replace_while(undo, module, name, _makes_noted(observer, getattr(module, name), place))
+
+
+def noted(observer: Observer, function: Callable[..., Any], place: int | None) -> Callable[..., Any]:
+    """The function, whose result, or whose result's part at ``place``, is noted as a derivative."""
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
-        if isinstance(result, tuple) and len(result) > 1 and callable(result[1]) and not hasattr(result[1], "shape"):
-            return (result[0], noted(observer, result[1]), *result[2:])
-        observer("derivative", args, result)
+        paired = place is not None and isinstance(result, tuple) and len(result) > 1
+        if paired and callable(result[1]) and not hasattr(result[1], "shape"):
+            return (result[0], noted(observer, result[1], None), *result[2:])
+        observer("derivative", args, result[place or 0] if paired else result)
         return result
 
     return called
 
 
-def _makes_noted(observer: Observer, transform: Callable[..., Any]) -> Callable[..., Any]:
+def _makes_noted(observer: Observer, transform: Callable[..., Any], place: int | None) -> Callable[..., Any]:
     @functools.wraps(transform)
     def called(*args: Any, **kwargs: Any) -> Any:
-        return noted(observer, transform(*args, **kwargs))
+        return noted(observer, transform(*args, **kwargs), place)
 
     return called

@@ -9,7 +9,8 @@ Two right computations of one number in floating point differ. By how much is no
   are relative to the contributions, not to their sum: where contributions cancel, the error stays and the sum does not;
 * errors of n roundings that do not conspire grow like sqrt(n).
 
-So the allowed difference of an element is ``SAFETY * eps * loss``, where ``eps`` belongs to the less precise of the
+So the allowed difference of an element is ``SAFETY * eps * loss`` (and a few of the smallest numbers, to which tiny
+ones are rounded), where ``eps`` belongs to the less precise of the
 two sides and ``loss`` says how large the contributions were, grown by the square root of how many operations and
 summands there are. Who knows the tape gives ``loss`` (see `Truth`). Without one, the largest magnitude of the true
 gradient stands for the contributions.
@@ -131,7 +132,8 @@ def allowance(claimed: Value, truth: Truth) -> Array:
         loss = np.broadcast_to(np.asarray(truth.loss), true.shape) + BARE_GROWTH * np.abs(true)
     else:
         loss = np.full(true.shape, BARE_GROWTH * float(np.max(np.abs(true), initial=0.0)))
-    allowed: Array = SAFETY * eps * loss + claimed.slack
+    smallest = 2.0**-1022 if eps < 2.0**-40 else 2.0**-126 if eps < 2.0**-20 else 2.0**-14 * eps
+    allowed: Array = SAFETY * (eps * loss + smallest) + claimed.slack
     return allowed
 
 

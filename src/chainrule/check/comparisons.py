@@ -23,6 +23,7 @@ __all__ = ["Comparisons"]
 APPROXIMATE = re.compile(r"numer|finite|approx|(^|_)fd(_|$)|central", re.IGNORECASE)
 ROUNDS = 200
 KEPT_LOSSES = 64
+NEAR = 3  # cells between a displayed gradient and what is displayed for comparison
 SLACK_OF_DIFFERENCES = 2e-3  # relative: what a gradient by finite differences may be off
 
 
@@ -50,6 +51,7 @@ class Comparisons:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self._latest: tuple[Site, list[Item]] | None = None
+        self._displayed: tuple[int, Item] | None = None
         self._visits: Counter[int] = Counter()
         self._losses: dict[tuple[int, int, int], tuple[Any, Any]] = {}  # with what the identities belong to
 
@@ -85,6 +87,8 @@ class Comparisons:
         neighbours = self._neighbours(site)
         self._latest = (site, items)
         if not items:
+            return
+        if site.kind == "display" and len(items) == 1 and self._answers(index, items[0]):
             return
         kinds = {item.gradient for item in items}
         if len(kinds) == 1:
@@ -197,6 +201,27 @@ class Comparisons:
         before, items = self._latest
         near = before.key[0] == site.key[0] and site.key[1] - before.key[1] == 1
         return items if near and len({item.gradient for item in items}) == 1 else []
+
+    def _answers(self, index: int, item: Item) -> bool:
+        """Whether a displayed value is right for the gradient that was displayed by one of the cells before.
+
+        Only if it is: what differs may be anything.
+        """
+        cell = self.scene.cell_of_site[index]
+        if item.gradient:
+            self._displayed = (cell, item)
+            return False
+        if self._displayed is None or not 0 < cell - self._displayed[0] <= NEAR:
+            return False
+        gradient, value = self._displayed[1], self.scene.value(item.value, item.literal)
+        true = self.scene.value(gradient.value)
+        if value is None or true is None or value.shape != true.shape or not np.any(true.array):
+            return False
+        provenance = self.scene.known.of(gradient.value)
+        if self._same_gradient(provenance, self.scene.known.of(item.value), item.value):
+            return False
+        claim = _Claim(item.value, item.text, value)
+        return self._judge(index, _Gradient(provenance, gradient.text, true), claim, require=False)
 
     def _judge_pair(self, index: int, pair: Pair) -> None:
         provenance = self.scene.known.of(pair.gradient.value)

@@ -96,6 +96,8 @@ class Provenances:
 
     def of(self, value: Any) -> Provenance:
         """What is known of a value; a view of a NumPy array knows what its base knows."""
+        if type(value) is tuple and len(value) == 1:
+            return self.of(value[0])
         found = self._look(value)
         if found is NOTHING and type(value) in {list, tuple} and 0 < len(value) <= 1024:
             parts = [self.of(item) for item in value]

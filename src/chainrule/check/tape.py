@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,11 +14,11 @@ from chainrule.backward import cotangents_of
 from chainrule.check.backend import Observer, replace_while
 from chainrule.check.compare import Truth, Value
 from chainrule.errors import ChainruleError
-from chainrule.linear.apply import pull
+from chainrule.linear.apply import pull, push
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Opaque, Term
 from chainrule.program.node import Node
-from chainrule.program.sweep import pushforward, schedule
+from chainrule.program.sweep import schedule
 from chainrule.tape import observe
 from chainrule.tensor import Tensor
 from chainrule.transforms.jacobian import tape_jacobian
@@ -27,7 +28,7 @@ __all__ = ["Tape"]
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST = 2_000_000  # entries of a Jacobian that is compared
 LARGEST_GRAPH = 20_000  # nodes of a graph whose rounding is estimated
-PROBES = 3
+PROBES = 8  # random directions in which rounding is imitated; fewer may all cancel in some element
 
 
 class Tape:
@@ -42,6 +43,7 @@ class Tape:
     def __init__(self, seeder: Callable[[int], object] = lambda number: None) -> None:
         self._seeder = seeder
         self._asking = False
+        self._values: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # results, by the node that made them
 
     def owns(self, value: object) -> bool:
         """Whether ``value`` is one of chainrule's tensors."""
@@ -82,6 +84,7 @@ class Tape:
 
     def _pass_on(self, observer: Observer, name: str, arguments: tuple[Any, ...], result: Any) -> None:
         if not self._asking:
+            self._note_value(self._values, result)
             observer(name, arguments, result)
 
     def _keep_graphs(self, undo: contextlib.ExitStack) -> None:
@@ -142,7 +145,7 @@ class Tape:
             return Truth(value, tuple(output.value.shape), tuple(argument.value.shape), None, str(jacobian.structure))
 
     def loss(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
-        """The sum of the magnitudes of all contributions, and how the gradient moves when the leaves are rounded."""
+        """The magnitudes of all contributions added up, and how the gradient moves when every result is rounded."""
         with self._aside(), np.errstate(all="ignore"):
             if output.vertex is None or argument.vertex is None:
                 return None
@@ -151,7 +154,7 @@ class Tape:
                 return None
             try:
                 back = self._magnitude(nodes, output, cotangent, argument)
-                forward = None if back is None else self._moved(nodes, leaves, output, cotangent, argument)
+                forward = None if back is None else self._moved(nodes, output, cotangent, argument)
             except ChainruleError:
                 return None
             if back is None:
@@ -185,32 +188,63 @@ class Tape:
         size_of_all: Array = np.array(np.broadcast_to(pending[target], argument.value.shape), dtype=np.float64)
         return size_of_all
 
-    def _moved(
-        self, nodes: Sequence[Node], leaves: Sequence[Any], output: Any, cotangent: Any, argument: Any
-    ) -> Array | None:
-        """How far the gradient moves when each leaf moves by its own size in random directions."""
+    def _moved(self, nodes: Sequence[Node], output: Any, cotangent: Any, argument: Any) -> Array | None:
+        """How far the gradient moves when the result of every operation moves by its own size, in random directions.
+
+        Operations means those of the notebook and those of the gradient, which is recorded for the purpose. Moves are
+        pushed forward through their local Jacobians: what rounding does, to first order.
+        """
+        values = dict(self._values)
+
+        def note(name: str, arguments: tuple[Any, ...], result: Any) -> None:
+            self._note_value(values, result)
+
         hooks = [(node, node.hooks) for node in nodes]
         for node in nodes:
             node.hooks = None  # they are the notebook's, for its own passes
         try:
-            found = cotangents_of([output], [cotangent], [argument.vertex], True, True)
+            with observe(note):
+                found = cotangents_of([output], [cotangent], [argument.vertex], True, True)
         finally:
             for node, kept in hooks:
                 node.hooks = kept
-        gradient = found.get(argument.vertex)
-        vertex = getattr(gradient, "vertex", None)
+        vertex = getattr(found.get(argument.vertex), "vertex", None)
         if vertex is None:
+            return None
+        program, leaves = schedule([vertex])
+        if len(program) > LARGEST_GRAPH:
             return None
         random = np.random.default_rng(0)
         total = np.zeros(argument.value.shape)
         for _ in range(PROBES):
-            tangents = {leaf: leaf.value * random.choice([-1.0, 1.0], leaf.value.shape) for leaf in leaves}
-            moved = pushforward(tangents, [vertex]).get(vertex)
-            if moved is None:
-                return None
-            total += np.abs(np.asarray(moved, dtype=np.float64)) ** 2
-        moved_by: Array = np.sqrt(total / PROBES)
-        return moved_by
+            total += np.abs(_pushed(program, leaves, values, random)) ** 2
+        moved: Array = np.sqrt(total / PROBES)
+        return moved
+
+    @staticmethod
+    def _note_value(values: MutableMapping[Any, Any], result: Any) -> None:
+        node = getattr(result, "node", None)
+        if isinstance(result, Tensor) and isinstance(node, Node):
+            values[node] = result.value
+
+
+def _pushed(program: Sequence[Node], leaves: Sequence[Any], values: Mapping[Any, Any], random: Any) -> Any:
+    """The tangent of the latest node when every node adds a move of the size of its value."""
+
+    def move(value: Any) -> Any:
+        return value * random.choice([-1.0, 1.0], value.shape)
+
+    tangents: dict[Any, Any] = {leaf: move(leaf.value) for leaf in leaves}
+    for node in reversed(program):
+        value = values.get(node)
+        total = np.zeros(node.shape) if value is None else move(value)
+        out, kept = node.saved()
+        for position, parent in enumerate(node.parents):
+            if parent is not None:
+                for term in node.operation.rule(position).terms(node, position, out, kept):
+                    total = total + push(term.pattern, tangents[parent], term.factors, term.tables)
+        tangents[node] = total
+    return tangents[program[0]]
 
 
 def _absolute(term: Term) -> Term | None:

@@ -55,6 +55,8 @@ def _numbers(value: Any, backends: Sequence[Backend]) -> Value | None:
             return None
         eps = float(np.finfo(value.dtype).eps) if value.dtype.kind in "fc" else DOUBLE
         return _array(np.asarray(value), str(value.dtype), eps, shaped=isinstance(value, np.ndarray))
+    if type(value) is tuple and len(value) == 1:
+        return _numbers(value[0], backends)  # what functions return that differentiate by several arguments
     if type(value) in {list, tuple} and value:
         return _listed(value, backends)
     return None

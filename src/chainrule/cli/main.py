@@ -73,6 +73,9 @@ def check(
 
     The exit status is 0 if all is right, 1 if something is wrong, 2 if the notebook could not be run.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that knows no ∂ shows a question mark
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, soft_wrap=False)
     try:
         notebook = read_notebook(file)

@@ -1,4 +1,4 @@
-"""Watches a notebook whose `import torch` finds chainrule standing in for PyTorch."""
+"""Watches chainrule under its own names, and standing in for PyTorch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import chainrule
 from chainrule import torch as facade
-from chainrule.check.backend import Observer, note_derivatives, replace_while
+from chainrule.check.backend import Observer, note_functions, note_transforms, replace_while
 from chainrule.check.tape import Tape
 
 __all__ = ["StandIn"]
 
+FUNCTIONAL = ("jacobian", "hessian", "vjp", "jvp", "hvp", "vhp")
+TRANSFORMS = {"grad": None, "grad_and_value": 0, "jacrev": None, "jacfwd": None, "hessian": None}
+
 
 class StandIn(Tape):
-    """chainrule's tensors under PyTorch's names: its functions that differentiate are noticed too."""
+    """chainrule's tensors, with the functions that differentiate: its own, and those under PyTorch's names."""
 
     def __init__(self) -> None:
         super().__init__(facade.manual_seed)
@@ -31,5 +35,10 @@ class StandIn(Tape):
 
         with ExitStack() as undo, super().watch(observer):
             replace_while(undo, facade.autograd, "grad", noticed)
-            note_derivatives(undo, observer, facade.autograd.functional, facade.func)
+            note_functions(undo, observer, facade.autograd.functional, FUNCTIONAL)
+            note_functions(undo, observer, facade.func, ("vjp", "jvp"))
+            note_transforms(undo, observer, facade.func, TRANSFORMS)
+            note_functions(undo, observer, chainrule, ("vjp", "jvp", "hvp"))
+            note_transforms(undo, observer, chainrule, {"grad": None, "value_and_grad": 1})
+            note_functions(undo, observer, chainrule.Jacobian, ("dense",))
             yield

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.backend import Observer, note_derivatives, replace_while
+from chainrule.check.backend import Observer, note_functions, note_transforms, replace_while
 from chainrule.check.compare import Truth, Value
 
 __all__ = ["PyTorch"]
@@ -20,9 +20,10 @@ __all__ = ["PyTorch"]
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST = 2_000_000  # entries of a Jacobian that is compared
 LARGEST_ROWS = 4096
-PROBES = 3  # random directions in which rounding is imitated
+PROBES = 8  # random directions in which rounding is imitated; fewer may all cancel in some element
 STEP = 2.0**-10
-FREED = "chainrule_freed"
+FREED = "chainrule_freed"  # in a node's metadata: PyTorch would have freed it
+VALUE = "chainrule_value"  # and the result that it made
 AGAIN = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been"
     " freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify"
@@ -43,6 +44,7 @@ class PyTorch:
     def __init__(self) -> None:
         self.torch: ModuleType = importlib.import_module("torch")
         self._overrides: ModuleType = importlib.import_module("torch.overrides")
+        self._graph: ModuleType = importlib.import_module("torch.autograd.graph")
         self._retained: weakref.WeakSet[Any] = weakref.WeakSet()
         self._asking = False
         self._saved_names: dict[type, list[str]] = {}
@@ -120,6 +122,7 @@ class PyTorch:
             self._retained.add(args[0])
         if name == "grad" and result is None:
             return result
+        self._note_value(result)
         observer(name, (*args, *kwargs.values()), result)
         return result
 
@@ -142,7 +145,10 @@ class PyTorch:
                 root.backward(cotangent, *args, **kwargs)
 
         replace_while(undo, autograd, "backward", backward)
-        note_derivatives(undo, observer, autograd.functional, self.torch.func)
+        note_functions(undo, observer, autograd.functional, ("jacobian", "hessian", "vjp", "jvp", "hvp", "vhp"))
+        note_functions(undo, observer, self.torch.func, ("vjp", "jvp"))
+        transforms = {"grad": None, "grad_and_value": 0, "jacrev": None, "jacfwd": None, "hessian": None}
+        note_transforms(undo, observer, self.torch.func, transforms)
 
     def _backward(
         self,
@@ -316,25 +322,29 @@ class PyTorch:
                 handle.remove()
 
     def _lost_forward(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
-        """How the gradient moves when each leaf is rounded, by the derivative of the gradient."""
+        """How the gradient moves when each leaf and each result on the way is rounded, by its own derivative.
+
+        The derivative of the gradient, transposed (with weights that are themselves tracked) and transposed again, is
+        applied to random directions of the size of the values.
+        """
         gradient = self._pull(output, cotangent, argument, create_graph=True)
         if gradient is None or gradient.grad_fn is None:
             return None
-        leaves = [leaf for leaf in self.leaves(output) if leaf.is_floating_point()]
         generator = self.torch.Generator().manual_seed(1)
         weights = self.torch.zeros_like(gradient, requires_grad=True)
+        places, values = self._places(output)
         try:
-            pulled = self.torch.autograd.grad(gradient, leaves, weights, create_graph=True, allow_unused=True)
+            pulled = self.torch.autograd.grad(gradient, places, weights, create_graph=True, allow_unused=True)
             through = [
-                (item, leaf)
-                for item, leaf in zip(pulled, leaves, strict=True)
+                (item, value)
+                for item, value in zip(pulled, values, strict=True)
                 if item is not None and item.requires_grad
             ]
             if not through:
                 return None
             total = np.zeros(tuple(gradient.shape))
             for _ in range(PROBES):
-                directions = [leaf.detach() * self._signs(leaf, generator) for _, leaf in through]
+                directions = [value * self._signs(value, generator) for _, value in through]
                 (moved,) = self.torch.autograd.grad(
                     [item for item, _ in through], weights, directions, retain_graph=True, allow_unused=True
                 )
@@ -344,6 +354,25 @@ class PyTorch:
             return total / PROBES
         except RuntimeError:
             return None
+
+    def _places(self, output: Any) -> tuple[list[Any], list[Any]]:
+        """The leaves and the intermediate results below ``output``, as PyTorch differentiates by them, and values."""
+        places, values = [], []
+        for node in self._nodes(output):
+            if hasattr(node, "variable"):
+                if node.variable.is_floating_point():
+                    places.append(node.variable)
+                    values.append(node.variable.detach())
+            elif VALUE in node.metadata:
+                number, value = node.metadata[VALUE]
+                places.append(self._graph.GradientEdge(node, number))
+                values.append(value)
+        return places, values
+
+    def _note_value(self, result: Any) -> None:
+        """Keep what an operation computed with its node, for as long as that lives."""
+        if self.owns(result) and result.grad_fn is not None and result.is_floating_point():
+            result.grad_fn.metadata[VALUE] = (result.output_nr, result.detach())
 
     def _signs(self, tensor: Any, generator: Any) -> Any:
         signs = self.torch.randint(0, 2, tuple(tensor.shape), generator=generator)

@@ -63,7 +63,8 @@ def power_base(a: Any, b: Any) -> Any:
 add = elementwise(np.add, 1, 1)
 subtract = elementwise(np.subtract, 1, -1, label="Sub")
 multiply = elementwise(np.multiply, lambda b: b, lambda a: a, label="Mul")
-divide = elementwise(np.divide, lambda b: 1 / b, lambda out, b: -out / b, domain=POSITIVE, label="Div")
+# ∂(a/b)/∂b needs no result, which may so be overwritten, as in `p = e / s; p -= y`
+divide = elementwise(np.divide, lambda b: 1 / b, lambda a, b: -(a / b) / b, domain=POSITIVE, label="Div")
 power = elementwise(np.power, power_base, lambda out, a: out * np.log(nonzero(a)), domain=POSITIVE, label="Pow")
 float_power = elementwise(np.float_power, power_base, lambda out, a: out * np.log(nonzero(a)), domain=POSITIVE)
 remainder = elementwise(np.remainder, 1, lambda a, b: -np.floor(a / b), domain=POSITIVE)
@@ -153,11 +154,10 @@ relu = elementwise(
 def sigmoid_forward(x: Any) -> Any:
     """1/(1 + e⁻ˣ) without overflow on either side, in the dtype of ``x``."""
     x = np.asarray(x)
-    x = x if np.issubdtype(x.dtype, np.inexact) else x.astype(float)
-    if np.issubdtype(x.dtype, np.complexfloating):
+    if x.dtype.kind == "c":
         return 1 / (1 + np.exp(-x))
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
+    small = np.exp(-abs(x))
+    return np.where(x >= 0, 1, small) / (small + 1)
 
 
 sigmoid = elementwise(sigmoid_forward, lambda out: out * (1 - out), name="sigmoid")

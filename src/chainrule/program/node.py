@@ -32,9 +32,10 @@ class Leaf(Protocol):
 class Node:
     """One recorded application of an operation.
 
-    ``parents[k]`` is the vertex (a node, or a leaf) that argument k came from, or None when it is not tracked;
-    bit k of ``mask`` says that it is tracked (the highest bit, how many arguments there are); ``values[k]`` its plain value and ``out`` the plain result, where some rule needs them. ``sequence`` grows with
-    time, so that every argument has a smaller one than the node: sorting by it is a topological order.
+    ``parents[k]`` is the vertex (a node, or a leaf) that argument k came from, or None when it is not tracked; bit k of
+    ``mask`` says that it is tracked (the highest bit, how many arguments there are); ``values[k]`` is its plain value
+    and ``out`` the plain result, where some rule needs them. ``sequence`` grows with time, so that every argument has
+    a smaller one than the node: sorting by it is a topological order.
     """
 
     __slots__ = (
@@ -118,11 +119,14 @@ class Node:
             if isinstance(value, np.ndarray):
                 last = written.get(id(owner(value)))
                 if last is not None and (last[1] > self.sequence or (is_argument and last[1] == self.sequence)):
-                    raise ModifiedError(
+                    problem = ModifiedError(
                         f"{self.operation.name}: one of the values needed to differentiate this step (shape "
                         f"{value.shape}, its {'argument' if is_argument else 'result'}) was overwritten by an in-place "
                         "operation after it was used. Write `y = y + 1` instead of `y += 1`, or overwrite a copy."
                     )
+                    problem.value, problem.writes = value, last[2]
+                    problem.whose = self.operation.label if not is_argument else "".join(last[3:])
+                    raise problem
 
 
 Vertex = Node | Leaf

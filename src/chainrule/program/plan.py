@@ -18,7 +18,7 @@ from chainrule.linear.term import Pattern, Term, diagonal
 from chainrule.op import Diagonal, Part, Product, Rule, Structural, broadcast
 from chainrule.program.node import LARGE, Node
 
-__all__ = ["Plan", "plan_of", "pull_terms"]
+__all__ = ["Plan", "plan_of", "pull_terms", "taken"]
 
 Plan = tuple[Callable[..., Sequence[Any]], tuple[int, ...]]  # the function, and the positions of its parts
 
@@ -38,7 +38,7 @@ def pull_terms(terms: Sequence[Term], cotangent: Any, shape: tuple[int, ...], dt
 
 
 def plan_of(node: Node, cotangent: Any) -> Plan | None:
-    """The plan for a node and a cotangent of this shape; None where arrays are large enough to be handled one by one."""
+    """The plan for a node and a cotangent of this shape; None where large arrays are better handled one by one."""
     plans = node.operation.plans
     key: Any = (node.mask, node.shapes, cotangent.shape)
     if node.params:
@@ -74,9 +74,17 @@ def _write_part(script: Script, node: Node, position: int, shape: tuple[int, ...
     if isinstance(rule, Structural):
         terms = rule.terms(node, position, None, ())
         if terms and not any(term.tables for term in terms):
-            texts = [_write_pull(script, term.pattern, shape, list(map(script.constant, term.factors))) for term in terms]
-            return " + ".join(texts)
+            return " + ".join(
+                [_write_pull(script, made, shape, list(map(script.constant, factors))) for made, factors, _ in terms]
+            )
     return f"{script.constant(general)}({script.constant(rule)}, node, {position}, g, out, values)"
+
+
+def taken(cotangent: Any, derivative: Any) -> Any:
+    """What passes through a choice. What is not taken passes 0, also of a negative number (a product would be -0)."""
+    product = np.asarray(cotangent * derivative)  # of shape (), NumPy would give a number
+    np.copyto(product, 0, where=derivative == 0)
+    return product
 
 
 def general(rule: Rule, node: Node, position: int, cotangent: Any, out: Any, values: Any) -> Any:
@@ -118,7 +126,8 @@ def _write_diagonal(script: Script, rule: Diagonal, node: Node, position: int, s
     if node.shapes[position] == node.shape:
         if rule.function is None:
             return {1: "g", -1: "-g"}.get(rule.number or 0, f"g * {script.constant(rule.number)}")
-        return f"g * {_write_call(script, rule.function, rule.needs)}"
+        derivative = _write_call(script, rule.function, rule.needs)
+        return f"{script.constant(taken)}(g, {derivative})" if rule.choice else f"g * {derivative}"
     if rule.function is None:
         text = _write_pull(script, broadcast(node, position), shape, ())
         return {1: text, -1: f"-{text}"}.get(rule.number or 0, f"{text} * {script.constant(rule.number)}")

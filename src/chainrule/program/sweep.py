@@ -21,11 +21,12 @@ from chainrule.linear.term import Term, identity
 from chainrule.op import Diagonal, Rule, broadcast
 from chainrule.program.node import LARGE, Node
 from chainrule.program.ownership import LOCAL, PASSED
-from chainrule.program.plan import plan_of, pull_terms
+from chainrule.program.plan import plan_of, pull_terms, taken
 
 __all__ = ["dependents", "jacobian_terms", "pullback", "pushforward", "schedule"]
 
 _by_sequence = attrgetter("sequence")
+NOTHING: frozenset[Any] = frozenset()
 
 Wrap = Callable[[Any, Any], Any]  # (value, vertex) -> the tracked tensor of that value: makes a sweep record itself
 
@@ -101,6 +102,8 @@ def _pull_diagonal(rule: Diagonal, node: Node, position: int, cotangent: Any, ou
     if type(derivative) in (int, float):
         if derivative == 1:
             return cotangent
+    elif rule.choice and type(cotangent) is np.ndarray and type(derivative) is np.ndarray:
+        return taken(cotangent, derivative)
     elif type(derivative) is np.ndarray and derivative.size >= LARGE and type(cotangent) is np.ndarray:
         # A buffer that only this frame refers to can take the product: no new memory is touched.
         if getrefcount(derivative) == LOCAL and derivative.base is None and derivative.dtype == cotangent.dtype:
@@ -144,12 +147,11 @@ def pullback(
     """
     nodes, _ = schedule([vertex for vertex, _ in seeds])
     needed = None if targets is None else dependents(nodes, targets)
-    captured = frozenset(targets) if targets is not None else frozenset()
+    captured = NOTHING if targets is None else frozenset(targets)
     # Hooks must run once only, so a program with hooks is swept carefully from the start.
     careful = Node.hooked and any(node.hooks is not None for node in nodes)
     arrived = _pullback(nodes, seeds, needed, captured, wrap, careful)
-    if not careful and not all(_is_finite(value) for value in arrived.values()):
-        arrived = {}
+    if not careful and not all(map(_is_finite, arrived.values())):
         arrived = _pullback(nodes, seeds, needed, captured, wrap, True)
     if not retain:
         for node in nodes:
@@ -160,7 +162,10 @@ def pullback(
 def _is_finite(cotangent: Any) -> bool:
     """Whether every number is finite; squares that overflow only cost a second, careful sweep."""
     raw = getattr(cotangent, "value", cotangent)
-    if raw.ndim != 1:
+    rank = raw.ndim
+    if rank != 1:
+        if not rank:
+            return isfinite(raw)
         raw = raw.ravel()
     return isfinite(raw.dot(raw))
 

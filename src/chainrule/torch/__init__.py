@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.torch import autograd, func, linalg, nn, optim, random, utils
-from chainrule.torch.names import NAMES
 from chainrule.torch.install import install, uninstall
 from chainrule.torch.messages import absent
+from chainrule.torch.names import NAMES
 
 __all__ = ["autograd", "func", "install", "linalg", "nn", "optim", "random", "uninstall", "utils"]
 __all__ += sorted(NAMES)

@@ -10,11 +10,14 @@ import numpy as np
 
 from chainrule.errors import StandInRuntimeError, StandInTypeError
 from chainrule.tape import notify
-from chainrule.torch import distributions, dtypes, random
+from chainrule.torch import dtypes
 from chainrule.torch.device import refuse_other
+from chainrule.torch.from_data import array_of, from_user
+from chainrule.torch.operators import cast
 from chainrule.torch.pointwise import tensor_of
+from chainrule.torch.recording import overwrite
 from chainrule.torch.size import Size
-from chainrule.torch.tensor import Tensor, array_of, cast, from_user, methods, overwrite
+from chainrule.torch.tensor import Tensor, methods
 
 __all__ = ["FUNCTIONS", "tensor"]
 
@@ -29,7 +32,9 @@ def finished(array: Any, requires_grad: bool = False) -> Any:
     return Tensor(array, None, bool(requires_grad))
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Any:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Any:
     """A tensor with a copy of ``data``: numbers, nested lists, arrays, tensors.
 
     Python's floats have the default dtype (float32), ints int64; NumPy's arrays keep theirs.
@@ -56,7 +61,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     return tensor(data, dtype=dtype)
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Any:
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Any:
     """A tensor of the data, shared where possible."""
     made = tensor(obj, dtype=dtype) if copy else as_tensor(obj, dtype, device)
     return made.requires_grad_() if requires_grad else made
@@ -80,7 +87,7 @@ def sizes(given: Sequence[Any], function: str) -> tuple[int, ...]:
     if len(given) == 1 and isinstance(given[0], tuple | list):
         given = given[0]
     for place, size in enumerate(given):
-        if isinstance(size, bool | float | str) or not hasattr(size, "__index__"):
+        if isinstance(size, float | str) or not hasattr(size, "__index__"):
             if place == 0:
                 raise StandInTypeError(
                     f"{function}(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}\n"
@@ -135,7 +142,6 @@ def filled(name: str, make: Callable[[tuple[int, ...], Any], Any]) -> Callable[.
 
 
 zeros, ones, empty = filled("zeros", np.zeros), filled("ones", np.ones), filled("empty", np.zeros)
-rand, randn = filled("rand", random.rand), filled("randn", random.randn)
 
 
 def full(
@@ -168,7 +174,6 @@ def like(name: str, make: Callable[[tuple[int, ...], Any], Any]) -> Callable[...
 
 zeros_like, ones_like = like("zeros_like", np.zeros), like("ones_like", np.ones)
 empty_like = like("empty_like", np.zeros)
-rand_like, randn_like = like("rand_like", random.rand), like("randn_like", random.randn)
 
 
 def full_like(input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, **other: Any) -> Any:
@@ -195,7 +200,9 @@ def arange(
     if stride == 0:
         raise StandInRuntimeError("step must be nonzero")
     if (last - first) * stride < 0:
-        raise StandInRuntimeError("upper bound and lower bound inconsistent with step sign\nNo number lies between them.")
+        raise StandInRuntimeError(
+            "upper bound and lower bound inconsistent with step sign\nNo number lies between them."
+        )
     whole = all([isinstance(value, int) for value in (first, last, stride)])
     kind = (np.dtype(np.int64) if whole else chosen(None, "arange")) if dtype is None else chosen(dtype, "arange")
     count = math.ceil((last - first) / stride)
@@ -221,7 +228,9 @@ def linspace(
     return finished(np.where(np.arange(steps) < steps // 2, upwards, downwards).astype(kind), requires_grad)
 
 
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+def logspace(
+    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, requires_grad: bool = False
+) -> Any:
     """``base`` to the powers of ``linspace(start, end, steps)``."""
     kind = chosen(dtype, "logspace")
     return finished(np.logspace(float(start), float(end), steps, base=base).astype(kind), requires_grad)
@@ -240,97 +249,6 @@ def tril_indices(row: int, col: int, offset: int = 0) -> Any:
 def triu_indices(row: int, col: int, offset: int = 0) -> Any:
     """The positions on and above a diagonal."""
     return Tensor(np.stack(np.triu_indices(row, offset, col)), None)
-
-
-# --- at random ---
-
-
-def randint(
-    low: int, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Any = None, requires_grad: bool = False, **other: Any
-) -> Any:
-    """Whole numbers from ``low`` (0) up to but not including ``high``."""
-    if size is None and not isinstance(high, int):
-        low, high, size = 0, low, high if high is not None else other.pop("size")
-    elif high is None:
-        low, high = 0, low
-    kind = np.dtype(np.int64) if dtype is None else chosen(dtype, "randint")
-    result = finished(random.randint(int(low), int(high), sizes((size,), "randint"), kind, generator), requires_grad)
-    notify("randint", (), result)
-    return result
-
-
-def randint_like(input: Any, low: int, high: Any = None, *, dtype: Any = None) -> Any:
-    """Whole numbers at random, in the shape and dtype of another tensor."""
-    low, high = (0, low) if high is None else (low, high)
-    kind = input.value.dtype if dtype is None else chosen(dtype, "randint_like")
-    return Tensor(random.randint(low, high, input.value.shape, kind), None)
-
-
-def randperm(n: int, *, dtype: Any = None, generator: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
-    """The numbers 0 … n-1 in random order."""
-    kind = np.dtype(np.int64) if dtype is None else chosen(dtype, "randperm")
-    result = finished(random.randperm(n, kind, generator), requires_grad)
-    notify("randperm", (), result)
-    return result
-
-
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None, **other: Any) -> Any:
-    """Normal numbers of a mean and a deviation: numbers with a size, or tensors."""
-    if size is not None:
-        drawn = random.normal(sizes((size,), "normal"), float(mean), float(std), chosen(dtype, "normal"), generator)
-        return Tensor(drawn, None)
-    centre, spread = getattr(mean, "value", mean), getattr(std, "value", std)
-    shape = np.broadcast_shapes(np.shape(centre), np.shape(spread))
-    kind = mean.value.dtype if isinstance(mean, Tensor) else std.value.dtype
-    return Tensor((random.normal(shape, 0.0, 1.0, kind, generator) * spread + centre).astype(kind), None)
-
-
-def bernoulli(input: Any, *, generator: Any = None) -> Any:
-    """1 with the probability given, else 0."""
-    return Tensor(distributions.bernoulli(input.value, generator), None)
-
-
-def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Any:
-    """Positions drawn with the weights given."""
-    return Tensor(distributions.multinomial(input.value, num_samples, replacement, generator), None)
-
-
-def _refilled(name: str, draw: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that draws new numbers into a tensor."""
-
-    def method(self: Any, *arguments: Any, generator: Any = None, **options: Any) -> Any:
-        overwrite(self, self.value)  # refuses a leaf that requires grad, and notes the write
-        draw(self.value, *arguments, generator=generator, **options)
-        notify(name, (), self)
-        return self
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"Draw new numbers into the tensor: {name.strip('_')}."
-    return method
-
-
-def _draw_uniform(array: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **bounds: Any) -> None:
-    random.fill_uniform(array, bounds.get("from", from_), to, generator)
-
-
-def _draw_normal(array: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> None:
-    random.fill_normal(array, mean, std, generator)
-
-
-def _draw_whole(array: Any, low: Any = None, high: Any = None, *, generator: Any = None) -> None:
-    if low is None:
-        random.fill(array, random.random((array.size,), array.dtype, generator))
-        return
-    low, high = (0, low) if high is None else (low, high)
-    random.fill(array, random.randint(low, high, (array.size,), array.dtype, generator))
-
-
-def _draw_bernoulli(array: Any, p: float = 0.5, *, generator: Any = None) -> None:
-    random.fill(array, distributions.bernoulli_number((array.size,), p, array.dtype, generator))
-
-
-def _draw_exponential(array: Any, lambd: float = 1.0, *, generator: Any = None) -> None:
-    random.fill(array, distributions.exponential((array.size,), lambd, array.dtype, generator))
 
 
 def fill_(self: Any, value: Any) -> Any:
@@ -383,21 +301,14 @@ def new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None, requir
 
 methods(
     apply_=apply_,
-    bernoulli=bernoulli,
-    bernoulli_=_refilled("bernoulli_", _draw_bernoulli),
     copy_=copy_,
-    exponential_=_refilled("exponential_", _draw_exponential),
     fill_=fill_,
     fill_diagonal_=fill_diagonal_,
-    multinomial=multinomial,
     new_empty=_new(np.zeros, "new_empty"),
     new_full=new_full,
     new_ones=_new(np.ones, "new_ones"),
     new_tensor=new_tensor,
     new_zeros=_new(np.zeros, "new_zeros"),
-    normal_=_refilled("normal_", _draw_normal),
-    random_=_refilled("random_", _draw_whole),
-    uniform_=_refilled("uniform_", _draw_uniform),
     zero_=zero_,
 )
 
@@ -416,14 +327,17 @@ def typed(kind: dtypes.dtype, name: str) -> Any:
     return made
 
 
-TYPED = {f"{kind.scalar_name}Tensor": typed(kind, f"{kind.scalar_name}Tensor") for kind in dtypes.ALL if kind.numpy.kind != "c"}
+TYPED = {
+    f"{kind.scalar_name}Tensor": typed(kind, f"{kind.scalar_name}Tensor")
+    for kind in dtypes.ALL
+    if kind.numpy.kind != "c"
+}
 
 FUNCTIONS: dict[str, Any] = {
     name: globals()[name]
     for name in (
-        "arange as_tensor asarray bernoulli complex empty empty_like eye from_numpy full full_like linspace logspace multinomial "
-        "normal ones ones_like rand rand_like randint randint_like randn randn_like randperm tensor tril_indices triu_indices "
-        "zeros zeros_like"
+        "arange as_tensor asarray complex empty empty_like eye from_numpy full full_like linspace logspace ones ones_like tensor "
+        "tril_indices triu_indices zeros zeros_like"
     ).split()
 } | TYPED
 FUNCTIONS["scalar_tensor"] = lambda value, *, dtype=None: tensor(value, dtype=dtype or dtypes.get_default_dtype())

@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule.torch.device import refuse_other
 from chainrule.torch.messages import absent
-from chainrule.torch.reducing import RETURN_TYPES
+from chainrule.torch.ordering import RETURN_TYPES
 
 __all__ = ["VERSION", "backends", "cuda", "return_types", "version"]
 

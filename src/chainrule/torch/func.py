@@ -21,8 +21,10 @@ from chainrule.ops.elementwise import clone
 from chainrule.tape import enabled, set_enabled
 from chainrule.torch.autograd.functional import joined, pulled
 from chainrule.torch.messages import listed
-from chainrule.torch.shaping import movedim, stack
-from chainrule.torch.tensor import Tensor, apply
+from chainrule.torch.recording import apply
+from chainrule.torch.joining import stack
+from chainrule.torch.shaping import movedim
+from chainrule.torch.tensor import Tensor
 from chainrule.transforms.trees import flatten, map_tree, unflatten
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
@@ -31,7 +33,9 @@ __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "ja
 class Run:
     """One recorded run of a function at fresh points, which stay connected to what they were made from."""
 
-    def __init__(self, func: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], options: Any = None) -> None:
+    def __init__(
+        self, func: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], options: Any = None
+    ) -> None:
         called = list(args)
         self.points: list[Any] = []
         self.structures: list[tuple[Any, int]] = []
@@ -59,7 +63,9 @@ class Run:
                 f"Expected a tensor to differentiate with respect to, but got {type(leaf).__name__}\nMake it a tensor."
             )
         if leaf.value.dtype.kind != "f":
-            raise StandInRuntimeError("only Tensors of floating point dtype can require gradients\nMake it a float tensor.")
+            raise StandInRuntimeError(
+                "only Tensors of floating point dtype can require gradients\nMake it a float tensor."
+            )
         if leaf.requires_grad and enabled():
             self.outer = True
             return apply(clone, (leaf,))
@@ -85,7 +91,6 @@ class Run:
 def numbers(argnums: Any) -> tuple[tuple[int, ...], bool]:
     """Positions as a tuple, and whether it was one."""
     return ((argnums,), True) if isinstance(argnums, int) else (tuple(argnums), False)
-
 
 
 def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -157,8 +162,9 @@ def pushed(run: Run, outputs: Sequence[Any], tangents: Sequence[Any], record: bo
 def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
     """``func(*primals)`` and Jv."""
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
-        raise StandInRuntimeError("jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call "
-                                  "f(*primals).")
+        raise StandInRuntimeError(
+            "jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call f(*primals)."
+        )
     run = Run(func, primals, range(len(primals)))
     result, aux = run.result if has_aux else (run.result, None)
     outputs, structure = flatten(result)
@@ -274,7 +280,9 @@ def vmap(
             rows.append(flatten(func(*unflatten(structure, chosen), **kwargs)))
         columns = [stack(list(column)) for column in zip(*[row[0] for row in rows], strict=True)]
         places = [out_dims] * len(columns) if isinstance(out_dims, int) else list(out_dims)
-        moved = [column if place == 0 else movedim(column, 0, place) for column, place in zip(columns, places, strict=True)]
+        moved = [
+            column if place == 0 else movedim(column, 0, place) for column, place in zip(columns, places, strict=True)
+        ]
         return unflatten(rows[0][1], moved)
 
     return batched

@@ -109,7 +109,10 @@ def _extreme(node: Node) -> str:
 
 
 _VARIANTS = {
+    "einsum": lambda node: "ViewBackward0",
     "matmul": _matmul,
+    "square": lambda node: "PowBackward0",
+    "tensordot": lambda node: "ViewBackward0",
     "sum": _reduced,
     "mean": _reduced,
     "getitem": _index,

@@ -47,9 +47,10 @@ class Refusal(MetaPathFinder):
         parent, _, name = fullname.rpartition(".")
         if parent.partition(".")[0] != "torch":
             return
+        there = ", ".join(f"torch.{each}" for each in SUBMODULES)
         raise MissingModuleError(
-            f"No module named {fullname!r}\nchainrule.torch stands in for PyTorch and has no {fullname!r}. There is: "
-            f"{', '.join(dir_of(parent))}."
+            f"No module named {fullname!r}\nchainrule.torch stands in for PyTorch and has neither a module nor a name {name!r} "
+            f"in {parent!r}. There is: {there}; and in {parent!r}: {', '.join(dir_of(parent))}."
         )
 
 

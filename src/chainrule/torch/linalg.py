@@ -15,11 +15,13 @@ import numpy as np
 from chainrule.errors import ChainruleError, SingularMatrixError, StandInRuntimeError
 from chainrule.op import REGISTRY
 from chainrule.torch.messages import listed
+from chainrule.torch.operators import product
 from chainrule.torch.pointwise import tensor_of
 from chainrule.torch.reducing import axes_of
 from chainrule.torch.reducing import norm as vector_or_matrix_norm
 from chainrule.torch.shaping import transpose
-from chainrule.torch.tensor import Tensor, product, through
+from chainrule.torch.tensor import Tensor
+from chainrule.torch.through import through
 
 __all__ = [
     "LinAlgError",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Iterable, Sequence
+from dis import opmap
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from chainrule.errors import (
     DtypeError,
     FreedGraphError,
     GradientError,
+    MissingNameError,
     ModifiedError,
     NotProvidedError,
     ShapeError,
@@ -31,6 +34,7 @@ from chainrule.torch import dtypes
 
 __all__ = ["absent", "broadcast_message", "listed", "not_a_tensor", "reworded", "wrong_dimension", "wrong_gradient"]
 
+IMPORT_FROM = opmap["IMPORT_FROM"]
 SECOND_TIME = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
     "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
@@ -39,8 +43,8 @@ SECOND_TIME = (
 )
 OVERWRITTEN = "one of the variables needed for gradient computation has been modified by an inplace operation"
 HINT = (
-    "Hint: the backtrace further above shows the operation that failed to compute its gradient. The variable in question "
-    "was changed in there or anywhere later. Good luck!"
+    "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+    "torch.autograd.set_detect_anomaly(True, check_nan=False)."
 )
 
 
@@ -119,18 +123,22 @@ def reworded(problem: Exception, arguments: Sequence[Any] = ()) -> Exception:
     if isinstance(problem, ShapeError):
         return StandInRuntimeError(broadcast_message(shapes_of(arguments)) or str(problem))
     if isinstance(problem, DtypeError):
-        kind = StandInRuntimeError if "can't be cast" in str(problem) or "require grad" in str(problem) else StandInTypeError
+        kind = (
+            StandInRuntimeError
+            if "can't be cast" in str(problem) or "require grad" in str(problem)
+            else StandInTypeError
+        )
         return kind(numpy_names_replaced(str(problem)))
     return problem if isinstance(problem, ChainruleError) else StandInRuntimeError(str(problem))
 
 
 def overwritten(problem: ModifiedError) -> str:
-    """Which value it was, as far as chainrule knows: its type, shape and node."""
-    array = getattr(problem, "value", None)
-    if array is None:
-        return ""
+    """Which value it was: its type, its shape, and the step that made it."""
+    array: Any = problem.value
     kind = dtypes.from_numpy(array.dtype).scalar_name
-    return f"[torch.{kind}Tensor {listed(array.shape)}]{getattr(problem, 'whose', '')}. "
+    whose = f", which is output 0 of {problem.whose}," if problem.whose else ""
+    version = f"is at version {problem.writes}; expected version {problem.writes - 1} instead"
+    return f"[torch.{kind}Tensor {listed(array.shape)}]{whose} {version}. "
 
 
 def numpy_names_replaced(text: str) -> str:
@@ -165,13 +173,17 @@ def wrong_dimension(dimension: int, rank: int) -> StandInIndexError:
     )
 
 
-def absent(first: str, name: str, known: Iterable[str]) -> NotProvidedError:
+def absent(first: str, name: str, known: Iterable[str]) -> Exception:
     """A name that is not there, with those that are near, or all if there are few."""
     names = sorted({each for each in known if not each.startswith("_")})
-    near = difflib.get_close_matches(name, names, 6, 0.6) or [each for each in names if name.lower() in each.lower()][:6]
-    if near:
-        more = f"There is: {', '.join(near)}."
-    else:
-        shown = names if len(names) <= 80 else names[:80] + ["…"]
-        more = f"There is: {', '.join(shown)}."
-    return NotProvidedError(f"{first}\nchainrule.torch stands in for PyTorch and has no {name!r}. {more}")
+    near = (
+        difflib.get_close_matches(name, names, 6, 0.7) or [each for each in names if name.lower() in each.lower()][:6]
+    )
+    more = f"chainrule.torch stands in for PyTorch and has no {name!r}. There is: {', '.join(near or names)}."
+    caller = sys._getframe(2)
+    if (
+        caller.f_code.co_code[caller.f_lasti] == IMPORT_FROM
+    ):  # `from torch.nn import Foo`, which hides an AttributeError
+        place = re.search(r"module ('[^']*')", first)
+        return MissingNameError(f"cannot import name {name!r} from {place[1] if place else 'torch'}\n{more}")
+    return NotProvidedError(f"{first}\n{more}")

@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.torch import construct, dtypes, environment, pointwise, printing, products, random, reducing, shaping
+from chainrule.torch import (
+    construct,
+    dtypes,
+    environment,
+    pointwise,
+    printing,
+    products,
+    random,
+    reducing,
+    shaping,
+)
+from chainrule.torch import conversion as _conversion  # noqa: F401 - gives the class its methods
 from chainrule.torch.autograd import gradients
 from chainrule.torch.device import STRIDED, device, layout
 from chainrule.torch.func import vmap
@@ -73,9 +84,13 @@ def set_rng_state(new_state: Any) -> None:
 NAMES: dict[str, Any] = {
     **pointwise.FUNCTIONS,
     **shaping.FUNCTIONS,
+    **joining.FUNCTIONS,
+    **picking.FUNCTIONS,
     **reducing.FUNCTIONS,
+    **ordering.FUNCTIONS,
     **products.FUNCTIONS,
     **construct.FUNCTIONS,
+    **drawing.FUNCTIONS,
     **environment.FUNCTIONS,
     **_RANDOM,
     **{kind.name: kind for kind in dtypes.ALL},

@@ -6,19 +6,21 @@ works in place.
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from chainrule.errors import StandInRuntimeError, StandInTypeError
+from chainrule.errors import StandInRuntimeError
 from chainrule.op import REGISTRY
 from chainrule.ops import elementwise as e
 from chainrule.tape import notify
 from chainrule.torch import dtypes
 from chainrule.torch.messages import not_a_tensor
-from chainrule.torch.tensor import Tensor, apply, as_operand, cast, common, in_place, methods, overwrite, through
+from chainrule.torch.operators import as_operand, cast, common, in_place
+from chainrule.torch.recording import apply, overwrite
+from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.through import through
 
 __all__ = [
     "add",
@@ -235,6 +237,8 @@ def pair(name: str, operation: Any, floating: bool = True) -> Callable[..., Any]
         first, second = as_operand(input), as_operand(other)
         if not isinstance(first, Tensor) and not isinstance(second, Tensor):
             raise not_a_tensor(name, "input", 1, input)
+        if second is NotImplemented or first is NotImplemented:
+            raise not_a_tensor(name, "other", 2, other)
         return apply(operation, common(first, second, floating))
 
     function.__name__ = function.__qualname__ = name
@@ -322,7 +326,6 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
 def nan_to_num(input: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """Each element, with numbers for nan and for the infinities."""
     return through("nan_to_num", np.nan_to_num, input, nan=nan, posinf=posinf, neginf=neginf)
-
 
 
 # --- comparisons of whole tensors ---
@@ -413,11 +416,11 @@ _NAMED = {
         "addcmul": addcmul,
         "addcdiv": addcdiv,
         "nan_to_num": nan_to_num,
-            "masked_fill": masked_fill,
+        "masked_fill": masked_fill,
     }.items()
 }
-FUNCTIONS: dict[str, Any] = {**UNARY, **PAIRS, **_NAMED, "rsub": rsub, "where": where}
-FUNCTIONS |= {"isclose": isclose, "allclose": allclose, "equal": equal}
+_METHODS: dict[str, Any] = {**UNARY, **PAIRS, **_NAMED, "isclose": isclose, "allclose": allclose, "equal": equal}
+FUNCTIONS: dict[str, Any] = {**_METHODS, "rsub": rsub, "where": where}
 
 
 def where_method(self: Any, condition: Any, other: Any) -> Any:
@@ -425,5 +428,5 @@ def where_method(self: Any, condition: Any, other: Any) -> Any:
     return where(condition, self, other)
 
 
-methods(**(FUNCTIONS | {"where": where_method}))
+methods(**_METHODS, where=where_method)
 methods(**{f"{name}_": in_place(function) for name, function in (UNARY | PAIRS | _NAMED).items()})

@@ -9,9 +9,11 @@ import numpy as np
 from chainrule.errors import StandInRuntimeError
 from chainrule.torch.linalg import det, inv, matrix_power, pinv, slogdet
 from chainrule.torch.messages import listed
+from chainrule.torch.operators import in_place, product
 from chainrule.torch.pointwise import tensor_of
 from chainrule.torch.shaping import unsqueeze
-from chainrule.torch.tensor import Tensor, in_place, methods, product, through
+from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.through import through
 
 __all__ = ["FUNCTIONS"]
 
@@ -112,7 +114,9 @@ def einsum(equation: str, *operands: Any) -> Any:
     """The sum of products that an equation names: ``einsum("ij,jk->ik", a, b)``."""
     given = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], tuple | list) else list(operands)
     sizes: dict[str, int] = {}
-    for number, (labels, operand) in enumerate(zip(equation.replace(" ", "").split("->")[0].split(","), given, strict=False)):
+    for number, (labels, operand) in enumerate(
+        zip(equation.replace(" ", "").split("->")[0].split(","), given, strict=False)
+    ):
         if "." in labels:
             continue
         if len(labels) != operand.value.ndim:
@@ -132,7 +136,11 @@ def einsum(equation: str, *operands: Any) -> Any:
 
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     """The sum of products over dimensions of both."""
-    axes = dims if isinstance(dims, int) else tuple([list(part) if isinstance(part, tuple | list) else part for part in dims])
+    axes = (
+        dims
+        if isinstance(dims, int)
+        else tuple([list(part) if isinstance(part, tuple | list) else part for part in dims])
+    )
     return through("tensordot", np.tensordot, a, b, axes)
 
 
@@ -176,17 +184,16 @@ def logdet(input: Any) -> Any:
 _METHODS = {
     name: globals()[name]
     for name in (
-        "addmm addmv addr baddbmm bmm cross det dot inner kron logdet matmul matrix_power mm mv outer pinv slogdet trace"
+        "addmm addmv addr baddbmm bmm cross dot inner kron logdet matmul mm mv outer trace"
     ).split()
 }
 _METHODS |= {"ger": outer, "inverse": inv, "vdot": dot}
+_METHODS |= {"det": det, "matrix_power": matrix_power, "pinverse": pinv, "slogdet": slogdet}
 FUNCTIONS: dict[str, Any] = _METHODS | {
     "chain_matmul": chain_matmul,
     "einsum": einsum,
     "tensordot": tensordot,
     "vander": vander,
-    "pinverse": pinv,
 }
-del FUNCTIONS["pinv"]
-methods(**{name: function for name, function in _METHODS.items() if name not in ("pinv", "kron")}, pinverse=pinv)
+methods(**{name: function for name, function in _METHODS.items() if name != "kron"})
 methods(addmm_=in_place(addmm), addmv_=in_place(addmv), addr_=in_place(addr))

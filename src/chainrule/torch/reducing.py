@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import StandInIndexError, StandInRuntimeError
-
+from chainrule.errors import StandInRuntimeError
 from chainrule.op import OPERATIONS
 from chainrule.ops import elementwise as e
 from chainrule.ops import reduce as r
@@ -18,13 +17,15 @@ from chainrule.ops.softmax import log_softmax as log_softmax_operation
 from chainrule.ops.softmax import logsumexp as logsumexp_operation
 from chainrule.ops.softmax import softmax as softmax_operation
 from chainrule.torch import dtypes
-from chainrule.torch.pointwise import PAIRS, floats, tensor_of
-from chainrule.torch.shaping import reshape
-from chainrule.torch.tensor import Tensor, apply, cast, methods, position_of, through
+from chainrule.torch.operators import cast
+from chainrule.torch.pointwise import floats, tensor_of
+from chainrule.torch.recording import apply, position_of
+from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.through import through
 
 __all__ = ["FUNCTIONS"]
 
-max_operation, min_operation, take_along_axis = (OPERATIONS[name] for name in ("max", "min", "take_along_axis"))
+max_operation, min_operation = OPERATIONS["max"], OPERATIONS["min"]
 
 
 def axes_of(tensor: Any, dim: Any) -> Any:
@@ -123,7 +124,9 @@ def _spread(name: str, function: Any) -> Callable[..., Any]:
             raise StandInRuntimeError(f"{name}: only support floating point and complex dtypes")
         degrees = _degrees(unbiased, correction)
         axes = axes_of(tensor, dim)
-        count = tensor.value.size if axes is None else int(np.prod([tensor.value.shape[k] for k in np.atleast_1d(axes)]))
+        count = (
+            tensor.value.size if axes is None else int(np.prod([tensor.value.shape[k] for k in np.atleast_1d(axes)]))
+        )
         if count <= degrees:
             warnings.warn(
                 f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
@@ -135,7 +138,9 @@ def _spread(name: str, function: Any) -> Callable[..., Any]:
         return through(name, function, tensor, axis=axes, ddof=degrees, keepdims=bool(keepdim))
 
     spread.__name__ = spread.__qualname__ = name
-    spread.__doc__ = f"``np.{name}`` with the divisor n - 1 unless ``unbiased`` is False or ``correction`` says otherwise."
+    spread.__doc__ = (
+        f"``np.{name}`` with the divisor n - 1 unless ``unbiased`` is False or ``correction`` says otherwise."
+    )
     return spread
 
 
@@ -182,194 +187,6 @@ def count_nonzero(input: Any, dim: Any = None) -> Any:
     return Tensor(np.asarray(np.count_nonzero(input.value, axis=axes_of(input, dim))), None)
 
 
-# --- extremes and order ---
-
-
-def _pairs(name: str) -> Any:
-    """The type of what ``max(dim=…)`` and the like return: values and indices, printed as PyTorch prints them."""
-
-    class Pair(tuple[Any, ...]):
-        __slots__ = ()
-        _fields = ("values", "indices")
-
-        def __new__(cls, *parts: Any) -> Any:
-            return super().__new__(cls, parts[0] if len(parts) == 1 else parts)
-
-        def __getnewargs__(self) -> tuple[Any, ...]:
-            return (tuple(self),)
-
-        @property
-        def values(self) -> Any:
-            """The values."""
-            return self[0]
-
-        @property
-        def indices(self) -> Any:
-            """Where they were."""
-            return self[1]
-
-        def __repr__(self) -> str:
-            return f"torch.return_types.{name}(\nvalues={self[0]!r},\nindices={self[1]!r})"
-
-    Pair.__name__ = Pair.__qualname__ = name
-    Pair.__module__ = "torch.return_types"
-    return Pair
-
-
-RETURN_TYPES = {name: _pairs(name) for name in ("max", "min", "sort", "topk", "median", "kthvalue", "mode", "cummax", "cummin")}
-
-
-def _empty(name: str) -> StandInRuntimeError:
-    return StandInRuntimeError(
-        f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
-        "argument."
-    )
-
-
-def _picked(tensor: Any, positions: Any, at: int, keepdim: bool, name: str) -> Any:
-    """The values at positions along a dimension, and the positions."""
-    if not tensor.value.ndim:
-        values, places = apply(e.clone, (tensor,)), np.zeros((), np.int64)
-    else:
-        kept = np.expand_dims(positions, at)
-        values = apply(take_along_axis, (tensor, kept), {"axis": at})
-        if not keepdim:
-            values = reshape(values, positions.shape)
-        places = kept if keepdim else positions
-    return RETURN_TYPES[name](values, Tensor(np.asarray(places, np.int64), None))
-
-
-def _extreme(name: str, operation: Any, arg: Any, pairwise: Any) -> Callable[..., Any]:
-    @renamed
-    def extreme(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-        tensor = tensor_of(input, name)
-        if isinstance(dim, Tensor) or other is not None:
-            return pairwise(tensor, dim if other is None else other)
-        if dim is None:
-            if not tensor.value.size:
-                raise _empty(name)
-            return apply(operation, (tensor,))
-        at = position_of(dim, tensor.value.ndim)
-        positions = arg(tensor.value, axis=at) if tensor.value.ndim else np.zeros((), np.int64)
-        return _picked(tensor, positions, at, keepdim, name)
-
-    extreme.__name__ = extreme.__qualname__ = name
-    extreme.__doc__ = f"The {name}imum: of all elements, along a dimension (with the indices), or of two tensors."
-    return extreme
-
-
-max = _extreme("max", max_operation, np.argmax, PAIRS["maximum"])
-min = _extreme("min", min_operation, np.argmin, PAIRS["minimum"])
-
-
-@renamed
-def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
-    """The maximum along dimensions; ties share the gradient."""
-    return apply(max_operation, (input,), options_of(input, dim if dim != () else None, keepdim))
-
-
-@renamed
-def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
-    """The minimum along dimensions; ties share the gradient."""
-    return apply(min_operation, (input,), options_of(input, dim if dim != () else None, keepdim))
-
-
-def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False) -> tuple[Any, Any]:
-    """The minimum and the maximum."""
-    return amin(input, dim or (), keepdim), amax(input, dim or (), keepdim)
-
-
-def _position(name: str, function: Any) -> Callable[..., Any]:
-    @renamed
-    def position(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-        tensor = tensor_of(input, name)
-        if not tensor.value.size:
-            raise StandInIndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-        axes = axes_of(tensor, dim)
-        return through(name, function, tensor.detach(), axis=axes, keepdims=bool(keepdim))
-
-    position.__name__ = position.__qualname__ = name
-    position.__doc__ = f"Where the {name[3:]}imum is: counted over all elements, or along a dimension."
-    return position
-
-
-argmax, argmin = _position("argmax", np.argmax), _position("argmin", np.argmin)
-
-
-def _order(values: Any, at: int, descending: bool) -> Any:
-    """The positions of the sorted elements; equal ones stay in order."""
-    if not descending:
-        return np.argsort(values, axis=at, kind="stable")
-    backwards = np.flip(values, at)
-    return values.shape[at] - 1 - np.flip(np.argsort(backwards, axis=at, kind="stable"), at)
-
-
-def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """The elements in order along a dimension, and where they were."""
-    tensor = tensor_of(input, "sort")
-    at = position_of(dim, tensor.value.ndim)
-    if not tensor.value.ndim:
-        return RETURN_TYPES["sort"](apply(e.clone, (tensor,)), Tensor(np.zeros((), np.int64), None))
-    order = _order(tensor.value, at, descending)
-    return RETURN_TYPES["sort"](apply(take_along_axis, (tensor, order), {"axis": at}), Tensor(order, None))
-
-
-def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """Where the elements are that stand in order along a dimension."""
-    return sort(input.detach(), dim, descending)[1]
-
-
-def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """The k largest (or smallest) elements along a dimension, and where they were."""
-    tensor = tensor_of(input, "topk")
-    at = position_of(dim, tensor.value.ndim)
-    if k > (tensor.value.shape[at] if tensor.value.ndim else 1):
-        raise StandInRuntimeError(
-            f"selected index k out of range\nk is {k}, and the dimension has {tensor.value.shape[at]}."
-        )
-    order = np.take(_order(tensor.value, at, largest), range(k), axis=at)
-    return RETURN_TYPES["topk"](apply(take_along_axis, (tensor, order), {"axis": at}), Tensor(order, None))
-
-
-def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    """The k-th smallest element along a dimension, and where it was."""
-    at = position_of(dim, input.value.ndim)
-    return _picked(input, np.take(_order(input.value, at, False), k - 1, axis=at), at, keepdim, "kthvalue")
-
-
-def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The median, the lower of two: of all elements, or along a dimension with where it was."""
-    tensor = tensor_of(input, "median")
-    if dim is None:
-        flat = reshape(tensor, (-1,))
-        return kthvalue(flat, (flat.value.size + 1) // 2)[0]
-    at = position_of(dim, tensor.value.ndim)
-    middle = (tensor.value.shape[at] - 1) // 2
-    return _picked(tensor, np.take(_order(tensor.value, at, False), middle, axis=at), at, keepdim, "median")
-
-
-def quantile(input: Any, q: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Quantiles, interpolated."""
-    return through("quantile", np.quantile, input, getattr(q, "value", q), axis=axes_of(input, dim), keepdims=keepdim)
-
-
-def unique(
-    input: Any,
-    sorted: bool = True,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    dim: Any = None,
-) -> Any:
-    """The different elements, in order."""
-    found = np.unique(input.value, return_inverse=return_inverse, return_counts=return_counts, axis=dim)
-    return tuple([Tensor(part, None) for part in found]) if isinstance(found, tuple) else Tensor(found, None)
-
-
-def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
-    """How often each whole number occurs."""
-    return Tensor(np.bincount(input.value, None if weights is None else weights.value, minlength), None)
-
-
 # --- running totals, softmax, norms ---
 
 
@@ -389,23 +206,6 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Any:
     return through("cumprod", np.cumprod, tensor, axis=at) if tensor.value.ndim else apply(e.clone, (tensor,))
 
 
-def _running(name: str, accumulate: Any) -> Callable[..., Any]:
-    def running(input: Any, dim: int) -> Any:
-        at = position_of(dim, input.value.ndim)
-        best = accumulate(input.value, axis=at)
-        steps = np.arange(input.value.shape[at]).reshape([-1 if k == at else 1 for k in range(input.value.ndim)])
-        positions = np.maximum.accumulate(np.where(input.value == best, steps, 0), axis=at)
-        values = apply(take_along_axis, (input, positions), {"axis": at})
-        return RETURN_TYPES[name](values, Tensor(positions, None))
-
-    running.__name__ = running.__qualname__ = name
-    running.__doc__ = f"The running {name[3:]}imum along a dimension, and where it was."
-    return running
-
-
-cummax, cummin = _running("cummax", np.maximum.accumulate), _running("cummin", np.minimum.accumulate)
-
-
 def diff(input: Any, n: int = 1, dim: int = -1) -> Any:
     """The differences of neighbours along a dimension."""
     return through("diff", np.diff, input, n, axis=dim)
@@ -422,7 +222,9 @@ def log_softmax(input: Any, dim: int | None = None, *, dtype: Any = None) -> Any
     """x - log Σ exp(x) along a dimension."""
     tensor = tensor_of(input, "log_softmax")
     tensor = tensor if dtype is None else cast(tensor, dtypes.as_dtype(dtype, "log_softmax"))
-    return log_softmax_operation(_float_only(tensor, "log_softmax"), axes_of(tensor, _chosen(dim, tensor, "log_softmax")))
+    return log_softmax_operation(
+        _float_only(tensor, "log_softmax"), axes_of(tensor, _chosen(dim, tensor, "log_softmax"))
+    )
 
 
 def _float_only(tensor: Any, name: str) -> Any:
@@ -477,10 +279,11 @@ def dist(input: Any, other: Any, p: Any = 2) -> Any:
     return norm(input - other, p)
 
 
-_OWN = (
-    "all amax amin aminmax any argmax argmin argsort count_nonzero cummax cummin cumprod cumsum diff kthvalue log_softmax "
-    "logsumexp max mean median min nanmean nansum norm prod quantile softmax sort std sum topk unique var"
-).split()
-FUNCTIONS: dict[str, object] = {name: globals()[name] for name in [*_OWN, "bincount", "dist", "std_mean", "var_mean"]}
-
-methods(**{name: globals()[name] for name in [*_OWN, "bincount", "dist"]})
+_METHODS: dict[str, Any] = {
+    name: globals()[name]
+    for name in (
+        "all any count_nonzero cumprod cumsum diff dist log_softmax logsumexp mean nanmean nansum norm prod softmax std sum var"
+    ).split()
+}
+FUNCTIONS: dict[str, Any] = _METHODS | {"std_mean": std_mean, "var_mean": var_mean}
+methods(**_METHODS)

@@ -65,7 +65,11 @@ def seed(value: Any, dtype: Any, recorded: bool) -> Any:
     if recorded and isinstance(value, Tensor):
         cast = value if value.value.dtype == dtype else record(astype, (value,), {"dtype": dtype})
         return Tensor(cast.value, cast.vertex, cast.vertex is not None)
-    plain = np.asarray(value.value if isinstance(value, Tensor) else value, dtype)
+    plain = np.asarray(value.value if isinstance(value, Tensor) else value)
+    if plain.dtype.kind not in "fiub":
+        raise DtypeError(f"a cotangent or tangent is made of real numbers; got {plain.dtype}")
+    if plain.dtype != dtype:
+        plain = plain.astype(dtype)
     return Tensor(plain) if recorded else plain
 
 

@@ -21,19 +21,19 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
     {'W': 10.0, 'b': (20.0, 30.0)}
     """
     leaves: list[Any] = []
+    return leaves, _walk(tree, leaves)
 
-    def walk(node: Any) -> Any:
-        if isinstance(node, dict):
-            return (type(node), [(key, walk(value)) for key, value in node.items()])
-        if isinstance(node, tuple | list):
-            return (type(node), [walk(value) for value in node])
-        if node is None:
-            return None
-        leaves.append(node)
-        return len(leaves) - 1
 
-    structure = walk(tree)
-    return leaves, structure
+def _walk(node: Any, leaves: list[Any]) -> Any:
+    # Not a function within `flatten`: one that calls itself is a cycle, which would keep the leaves until it is collected.
+    if isinstance(node, dict):
+        return (type(node), [(key, _walk(value, leaves)) for key, value in node.items()])
+    if isinstance(node, tuple | list):
+        return (type(node), [_walk(value, leaves) for value in node])
+    if node is None:
+        return None
+    leaves.append(node)
+    return len(leaves) - 1
 
 
 def unflatten(structure: Any, leaves: Sequence[Any]) -> Any:

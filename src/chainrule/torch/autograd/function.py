@@ -36,8 +36,10 @@ from chainrule.tape import enabled
 from chainrule.tensor import Tensor as CoreTensor
 from chainrule.torch.autograd.gradients import enable_grad, no_grad
 from chainrule.torch.messages import listed
+from chainrule.torch.recording import apply
 from chainrule.torch.shaping import reshape
-from chainrule.torch.tensor import Tensor, apply, own, twin
+from chainrule.torch.tensor import Tensor
+from chainrule.torch.through import own, twin
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
@@ -90,14 +92,18 @@ class Step:
         self.gradients: list[Any] = []
         self.served: set[int] = set()
 
-    def pull(self, cotangent: Any, place: int) -> Any:
+    def pull(self, cotangent: Any, place: int, recorded: bool) -> Any:
         """The gradient for the tracked argument number ``place``, flat; ``cotangent`` holds all results end to end."""
         plain = getattr(cotangent, "value", cotangent)
         vertex = cotangent.vertex if isinstance(cotangent, CoreTensor) else None
-        known = self.last is not None and self.last[0] is vertex and np.array_equal(self.last[1], plain, equal_nan=True)
+        known = (
+            self.last is not None
+            and self.last[0] == (vertex, recorded)
+            and np.array_equal(self.last[1], plain, equal_nan=True)
+        )
         if not known or place in self.served:
-            self.gradients = self.run(cotangent)
-            self.last = (vertex, np.array(plain))
+            self.gradients = self.run(cotangent, recorded)
+            self.last = ((vertex, recorded), np.array(plain))
             self.served = set()
         self.served.add(place)
         found = self.gradients[place]
@@ -105,9 +111,8 @@ class Step:
             self.last, self.gradients = None, []
         return found
 
-    def run(self, cotangent: Any) -> list[Any]:
-        """The user's backward of one cotangent."""
-        recorded = isinstance(cotangent, CoreTensor)
+    def run(self, cotangent: Any, recorded: bool) -> list[Any]:
+        """The user's backward of one cotangent, itself recorded if that is to be differentiated."""
         given = own(cotangent)
         parts: list[Any] = []
         for output in self.outputs:
@@ -157,15 +162,16 @@ class Step:
 class Pullback(Opaque):
     """The user's backward as a linear map of one argument."""
 
-    def __init__(self, step: Step, place: int, shape: tuple[int, int], dtype: Any) -> None:
+    def __init__(self, step: Step, place: int, shape: tuple[int, int], dtype: Any, recorded: bool) -> None:
         self.step = step
+        self.recorded = recorded
         self.place = place
         self.shape = shape
         self.dtype = dtype
 
     def apply_transposed(self, vectors: Any) -> Any:
         """Each column through the user's backward."""
-        columns = [self.step.pull(vectors[:, column], self.place) for column in range(vectors.shape[1])]
+        columns = [self.step.pull(vectors[:, column], self.place, self.recorded) for column in range(vectors.shape[1])]
         return np.stack(columns, axis=1) if columns else np.zeros((self.shape[1], 0), self.dtype)
 
     def apply(self, vectors: Any) -> Any:
@@ -174,21 +180,26 @@ class Pullback(Opaque):
 
     def dense(self) -> Any:
         """The whole Jacobian, a backward for each row."""
-        rows = [self.step.pull(row, self.place) for row in np.eye(self.shape[0], dtype=self.dtype)]
+        rows = [self.step.pull(row, self.place, self.recorded) for row in np.eye(self.shape[0], dtype=self.dtype)]
         return np.stack(rows) if rows else np.zeros(self.shape, self.dtype)
 
 
 class Written(Rule):
-    """The local Jacobian that the user's backward stands for."""
+    """The local Jacobian that the user's backward stands for.
+
+    It asks for its argument only to see, by what it is given, whether the sweep is itself recorded.
+    """
 
     def __init__(self, step: Step, place: int) -> None:
         self.step = step
         self.place = place
+        self.needs = (place,)
 
     def terms(self, call: Any, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         sizes = (call.shape[0], call.shapes[position][0])
+        recorded = isinstance(arguments[position], CoreTensor)
         made, _ = pattern(sizes, [0], [1], [Factor((0, 1), True)])
-        return (Term(made, (Pullback(self.step, self.place, sizes, call.dtype),)),)  # type: ignore[attr-defined]
+        return (Term(made, (Pullback(self.step, self.place, sizes, call.dtype, recorded),)),)  # type: ignore[attr-defined]
 
 
 class Shown(Operation):

@@ -11,8 +11,10 @@ from chainrule.errors import StandInRuntimeError, StandInTypeError
 from chainrule.ops.elementwise import clone
 from chainrule.torch.autograd.gradients import enable_grad, grad
 from chainrule.torch.messages import listed
-from chainrule.torch.shaping import reshape, stack
-from chainrule.torch.tensor import Tensor, apply
+from chainrule.torch.recording import apply
+from chainrule.torch.joining import stack
+from chainrule.torch.shaping import reshape
+from chainrule.torch.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -160,9 +162,7 @@ def cotangents(v: Any, outputs: Sequence[Any], function: str, against: str = "ou
         return (Tensor(np.ones_like(outputs[0].value), None),)
     vectors, _ = as_tuple(v, "v", function)
     if len(vectors) != len(outputs):
-        raise StandInRuntimeError(
-            f"v is a tuple of invalid length: should be {len(outputs)} but got {len(vectors)}."
-        )
+        raise StandInRuntimeError(f"v is a tuple of invalid length: should be {len(outputs)} but got {len(vectors)}.")
     for vector, output in zip(vectors, outputs, strict=True):
         if vector.value.shape != output.value.shape:
             raise StandInRuntimeError(
@@ -208,5 +208,3 @@ def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
 def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
     """The value of a function of one number and Hv, which is vᵀH transposed: H is symmetric."""
     return vhp(func, inputs, v, create_graph, strict)
-
-

@@ -32,9 +32,13 @@ def gradcheck(
     given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
     tracked = [place for place, x in enumerate(given) if isinstance(x, Tensor) and x.requires_grad]
     if not tracked:
-        raise StandInRuntimeError("gradcheck expects at least one input tensor to require gradient, but none of the them have "
-                                  "requires_grad=True.")
-    points = [Tensor(x.value.copy(), None, place in tracked) if isinstance(x, Tensor) else x for place, x in enumerate(given)]
+        raise StandInRuntimeError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
+        )
+    points = [
+        Tensor(x.value.copy(), None, place in tracked) if isinstance(x, Tensor) else x for place, x in enumerate(given)
+    ]
     outputs, _ = evaluated(func, points, "gradcheck")
     for number, output in enumerate(outputs):
         if output.value.dtype.kind != "f":

@@ -128,7 +128,9 @@ def grad(
     """
     roots, sources = several(outputs), several(inputs)
     if is_grads_batched:
-        return batched(roots, sources, several(grad_outputs), retain_graph, create_graph, allow_unused, materialize_grads)
+        return batched(
+            roots, sources, several(grad_outputs), retain_graph, create_graph, allow_unused, materialize_grads
+        )
     given = checked_cotangents(grad_outputs, len(roots))
     for root, source in ((roots[0], source) for source in sources):
         if not source.requires_grad and root.requires_grad:
@@ -177,7 +179,9 @@ def batched(
         rows.append(
             grad(roots, sources, given, keep, create_graph, True, allow_unused, materialize_grads=materialize_grads)
         )
-    return tuple([None if column[0] is None else REGISTRY[np.stack](list(column)) for column in zip(*rows, strict=True)])
+    return tuple(
+        [None if column[0] is None else REGISTRY[np.stack](list(column)) for column in zip(*rows, strict=True)]
+    )
 
 
 def backward(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from chainrule.torch.messages import absent
 from chainrule.torch.nn import functional, init, layers, module, parameter, utils
 from chainrule.torch.nn.layers import MODULES
-from chainrule.torch.nn.module import Module, ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from chainrule.torch.nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from chainrule.torch.nn.module import Module
 from chainrule.torch.nn.parameter import Buffer, Parameter
 
 modules = layers

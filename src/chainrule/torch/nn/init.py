@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.torch import initial, random
 from chainrule.torch.autograd.gradients import no_grad
 from chainrule.torch.initial import calculate_gain
-from chainrule.torch.tensor import overwrite
+from chainrule.torch.recording import overwrite
 
 __all__ = [
     "calculate_gain",

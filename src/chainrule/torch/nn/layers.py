@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.torch import initial, random
+from chainrule.torch.dtypes import as_dtype, get_default_dtype
 from chainrule.torch.nn import functional as F  # noqa: N812 - everyone's name for it
 from chainrule.torch.nn.module import Module
 from chainrule.torch.nn.parameter import Parameter
 from chainrule.torch.shaping import flatten, unflatten
 from chainrule.torch.tensor import Tensor
-from chainrule.torch.dtypes import as_dtype, get_default_dtype
 
 
 def numpy_dtype(dtype: Any) -> Any:
@@ -111,7 +111,8 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         """Its sizes."""
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        affine = f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        return f"{self.normalized_shape}, eps={self.eps}, {affine}"
 
 
 class BatchNorm1d(Module):
@@ -134,7 +135,9 @@ class BatchNorm1d(Module):
         kind = numpy_dtype(None)
         self.weight = parameter(np.ones(num_features, kind)) if affine else None
         self.bias = parameter(np.zeros(num_features, kind)) if affine else None
-        self.register_buffer("running_mean", Tensor(np.zeros(num_features, kind), None) if track_running_stats else None)
+        self.register_buffer(
+            "running_mean", Tensor(np.zeros(num_features, kind), None) if track_running_stats else None
+        )
         self.register_buffer("running_var", Tensor(np.ones(num_features, kind), None) if track_running_stats else None)
         counter = Tensor(np.zeros((), np.int64), None) if track_running_stats else None
         self.register_buffer("num_batches_tracked", counter)
@@ -151,7 +154,7 @@ class BatchNorm1d(Module):
     def extra_repr(self) -> str:
         """Its sizes."""
         return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, bias={self.affine}, "
             f"track_running_stats={self.track_running_stats}"
         )
 
@@ -306,9 +309,7 @@ LeakyReLU = module_of(
     {"negative_slope": 0.01, "inplace": False},
     _with_inplace(lambda module: f"negative_slope={module.negative_slope}"),
 )
-ELU = module_of(
-    "ELU", F.elu, {"alpha": 1.0, "inplace": False}, _with_inplace(lambda module: f"alpha={module.alpha}")
-)
+ELU = module_of("ELU", F.elu, {"alpha": 1.0, "inplace": False}, _with_inplace(lambda module: f"alpha={module.alpha}"))
 CELU = module_of(
     "CELU", F.celu, {"alpha": 1.0, "inplace": False}, _with_inplace(lambda module: f"alpha={module.alpha}")
 )
@@ -361,7 +362,9 @@ BCEWithLogitsLoss = loss_of(
     {"weight": None, **_OLD, "reduction": "mean", "pos_weight": None},
 )
 NLLLoss = loss_of(
-    "NLLLoss", F.nll_loss, {"weight": None, "size_average": None, "ignore_index": -100, "reduce": None, "reduction": "mean"}
+    "NLLLoss",
+    F.nll_loss,
+    {"weight": None, "size_average": None, "ignore_index": -100, "reduce": None, "reduction": "mean"},
 )
 CrossEntropyLoss = loss_of(
     "CrossEntropyLoss",

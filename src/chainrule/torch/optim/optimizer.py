@@ -11,7 +11,8 @@ import numpy as np
 
 from chainrule.errors import StandInTypeError, StandInValueError
 from chainrule.torch.autograd.gradients import enable_grad, no_grad
-from chainrule.torch.tensor import Tensor, overwrite
+from chainrule.torch.recording import overwrite
+from chainrule.torch.tensor import Tensor
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
 
@@ -30,7 +31,9 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         given = list(params)
         if not given:
-            raise StandInValueError("optimizer got an empty parameter list\nGive model.parameters() of a model that has some.")
+            raise StandInValueError(
+                "optimizer got an empty parameter list\nGive model.parameters() of a model that has some."
+            )
         for group in given if isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(group)
 
@@ -41,7 +44,9 @@ class Optimizer:
         group["params"] = [params] if isinstance(params, Tensor) else list(params)
         for parameter in group["params"]:
             if not isinstance(parameter, Tensor):
-                raise StandInTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(parameter)}")
+                raise StandInTypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {type(parameter)}"
+                )
             if not parameter.is_leaf:
                 raise StandInValueError("can't optimize a non-leaf Tensor\nGive the leaves that it was computed from.")
         self.param_groups.append(group)
@@ -81,7 +86,8 @@ class Optimizer:
         order = [parameter for group in self.param_groups for parameter in group["params"]]
         numbers = {id(parameter): number for number, parameter in enumerate(order)}
         groups = [
-            {**group, "params": [numbers[id(parameter)] for parameter in group["params"]]} for group in self.param_groups
+            {**group, "params": [numbers[id(parameter)] for parameter in group["params"]]}
+            for group in self.param_groups
         ]
         return {"state": {numbers[id(p)]: dict(state) for p, state in self.state.items()}, "param_groups": groups}
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.torch import random
-from chainrule.torch.generator import Generator
 from chainrule.torch.construct import tensor
-from chainrule.torch.shaping import stack
+from chainrule.torch.generator import Generator
+from chainrule.torch.joining import stack
 from chainrule.torch.tensor import Tensor
 
 __all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "default_collate", "random_split"]

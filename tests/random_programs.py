@@ -1,7 +1,7 @@
 """Random differentiable programs of NumPy operations, as Python source that a person can read and run again.
 
-A program is built step by step on real numbers, so that shapes are known, values stay moderate and kinks (ties, zeros of
-a norm) are kept away from: a step that would break this is left out.
+A program is built step by step on real numbers, so that shapes are known, values stay moderate and kinks (ties, zeros
+of a norm) are kept away from: a step that would break this is left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def weights(shape: Sequence[int], phase: float = 0.3) -> Any:
 
 @dataclass
 class Program:
-    """Inputs and the lines of a function; ``torch_lines`` say the same in PyTorch where NumPy's spelling will not do."""
+    """Inputs and the lines of a function; ``torch_lines`` say the same in PyTorch, where spellings differ."""
 
     inputs: dict[str, Any]
     lines: list[str] = field(default_factory=list)
@@ -112,7 +112,7 @@ UNARY = [
     "np.abs({0})",
     "np.clip({0}, -0.7, 0.8)",
 ]
-KINKS = {  # the values that must stay away from zero
+KINKS: dict[str, Callable[[Any], Any]] = {  # the values that must stay away from zero
     "np.where(np.sin": lambda x: np.sin(3 * x) - 0.2,
     "np.maximum": lambda x: x - 0.05,
     "np.abs": lambda x: x,
@@ -178,7 +178,7 @@ def matrix_product(draw: Draw, values: Values) -> Step | None:
 
     def fits(b: Any) -> bool:
         try:
-            return b.ndim >= 1 and np.matmul(a, b).size <= MOST
+            return bool(b.ndim >= 1 and np.matmul(a, b).size <= MOST)
         except ValueError:
             return False
 
@@ -332,7 +332,9 @@ def indexing(draw: Draw, values: Values) -> Step | None:
     if name is None:
         return None
     index = index_text(draw, values[name].shape)
-    return Step(f"{{new}} = {name}[{index}]", f"{{new}} = np.at({name}, np.s_[{index}])")
+    # PyTorch has no negative steps, and combines arrays with numbers in a way of its own.
+    other = any(text in index for text in ("::-", "0:-1", "["))
+    return Step(f"{{new}} = {name}[{index}]", f"{{new}} = np.at({name}, np.s_[{index}])" if other else None)
 
 
 def gathered(draw: Draw, values: Values) -> Step | None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, assume, given, settings
-from tests.random_programs import Program, programs, weights
 
 import chainrule as cr
 from chainrule.errors import ModifiedError
+from tests.random_programs import Program, programs, weights
 
 # CHAINRULE_PROGRAMS=20000 for a night; every run of a given number is the same
 COUNT = int(os.environ.get("CHAINRULE_PROGRAMS", "60"))
@@ -24,7 +24,7 @@ many = settings(
 
 
 def directional(f: Any, at: list[Any], directions: list[Any]) -> Any:
-    """The derivative along ``directions`` by Richardson's extrapolation of central differences; None where a kink is near."""
+    """The derivative along ``directions`` by Richardson's extrapolation of differences; None where a kink is near."""
 
     def central(h: float) -> Any:
         ahead = f(*[x + h * d for x, d in zip(at, directions, strict=True)])

@@ -47,7 +47,8 @@ def test_a_pushforward_returns_arrays_of_its_own() -> None:
 @pytest.mark.parametrize("size", [3, 5000])
 def test_a_gradient_is_not_the_functions_constant(size: int) -> None:
     c = np.ones(size)
-    for f in (lambda x: x @ c, lambda x: np.sum(x * c), lambda x: np.sum(c - x)):
+    functions: list[Any] = [lambda x: x @ c, lambda x: np.sum(x * c), lambda x: np.sum(c - x)]
+    for f in functions:
         gradient = cr.grad(f)(np.zeros(size))
         gradient += 1.0
         x = leaf(np.zeros(size))
@@ -154,8 +155,8 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
     ("masked", lambda: cr.grad(np.sum)(np.ma.masked_array([1.0, 2.0], [True, False])), "filled"),
     ("masked tensor", lambda: cr.tensor(np.ma.masked_array([1.0, 2.0], [True, False])), "filled"),
     ("masked operand", lambda: leaf() * np.ma.masked_array([1.0, 2.0], [True, False]), "filled"),
-    ("matrix", lambda: cr.grad(np.sum)(np.ones((2, 2)).view(np.matrix)), "np.asarray"),
-    ("matrix operand", lambda: np.ones((2, 2)).view(np.matrix) * leaf(), "np.asarray"),
+    ("matrix", lambda: cr.grad(np.sum)(np.ones((2, 2)).view(np.matrix)), "elementwise"),
+    ("matrix operand", lambda: np.ones((2, 2)).view(np.matrix) * leaf(), "elementwise"),
     ("objects", lambda: cr.grad(np.sum)(np.array([1.0, 2.0], object)), "cannot differentiate"),
     ("objects operand", lambda: leaf() * np.array([1.0, 2.0], object), "not of objects"),
     ("text", lambda: leaf() * "a", "expected numbers"),
@@ -184,7 +185,7 @@ def test_refused(name: str, run: Callable[[], Any], says: str) -> None:
 
 
 def test_shapes_refused() -> None:
-    with pytest.raises(ShapeError, match="hook '.*' has changed the size of value"):
+    with pytest.raises(ShapeError, match=r"hook '.*' has changed the size of value"):
         hooked(lambda g: g.sum())
     x = leaf()
     x.register_hook(lambda g: g.sum())
@@ -229,8 +230,7 @@ def test_an_error_in_a_hook_leaves_no_gradient() -> None:
     out = (h * x).sum()
     with pytest.raises(KeyError, match="mine"):
         out.backward()
-    assert x.grad is None
-    assert y.grad is None
+    assert [x.grad, y.grad] == [None, None]
     handle.remove()
     out.backward()  # nothing was freed
     np.testing.assert_allclose(x.grad.value, 2 * x0 * x0)
@@ -249,7 +249,7 @@ def test_an_interruption_leaves_the_mode_as_it_was(error: type[BaseException]) -
         lambda f: lambda x: cr.vjp(f, x),
     ):
         with pytest.raises(error), cr.no_grad():
-            transform(interrupted)(x0)  # type: ignore[no-untyped-call]
+            transform(interrupted)(x0)
         assert (x * 2).requires_grad
     with pytest.raises(error), cr.no_grad(), cr.enable_grad():
         interrupted(x)
@@ -371,8 +371,8 @@ def test_a_part_is_not_added_into_somebody_elses_array() -> None:
     y.retain_grad()
     kept: list[Any] = []
     out = y * 1.0
-    out.register_hook(lambda g: kept.append(g))
-    total = np.concatenate([out, out[1:3], out[1:3] * 2])
+    out.register_hook(kept.append)
+    total: Any = np.concatenate([out, out[1:3], out[1:3] * 2])
     total.backward(np.concatenate([v, np.ones(4)]))
     assert x.grad.tolist() == [0.0, 3.0, 3.0, 0.0]
     assert kept[0].tolist() == y.grad.tolist() == [0.0, 3.0, 3.0, 0.0]

@@ -32,6 +32,7 @@ ChainruleError
 │   ├── NotebookFormatError (ValueError)            it is not a notebook of Python cells
 │   └── CellTimeoutError (TimeoutError)             a cell that does not end
 ├── AlreadyImportedError (ImportError)   the real PyTorch is there before the stand-in
+├── MissingModuleError (ModuleNotFoundError)  a submodule that the stand-in does not have
 └── LibraryMissingError (ImportError)    a library that was asked for is not installed
 """
 
@@ -312,7 +313,7 @@ class StandInRuntimeError(StandInError, RuntimeError):
     """
 
 
-class StandInTypeError(StandInError, TypeError):
+class StandInTypeError(StandInError, DtypeError):
     """PyTorch's TypeError: an argument of a kind that the function does not take.
 
     Wrong: ``torch.exp(2)``.

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from chainrule.errors import NoDerivativeError
 from chainrule.linear.term import Pattern, Term, diagonal, pattern
 
@@ -74,7 +76,9 @@ class Rule:
 
 def needs_of(function: Callable[..., Any], arguments: Sequence[str]) -> tuple[int, ...]:
     """The positions that the parameters of a rule's function name (``out`` is OUT)."""
-    code = function.__code__
+    code = getattr(function, "__code__", None)
+    if code is None:
+        raise TypeError(f"a rule is written as a function or lambda whose parameters have names, got {function!r}")
     names = code.co_varnames[: code.co_argcount]
     unknown = [name for name in names if name != "out" and name not in arguments]
     if unknown:
@@ -108,6 +112,8 @@ class Diagonal(Rule):
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         value = self.value(out, arguments)
+        if type(value) is np.ndarray and not value.shape:
+            value = value.item()  # a number need not be stored, and 1 is no factor
         if type(value) in (int, float) and value == 0:
             return ()
         shape = getattr(value, "shape", ())

@@ -198,9 +198,7 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
                 kept[position] = None
         if not keeps_out and operation.companion is not None:
             keeps_out = out.size >= LARGE
-        node = Node(
-            operation, parents, kept, out if keeps_out else None, tuple(shapes), out.shape, dtype, params, mask
-        )
+        node = Node(operation, parents, kept, out if keeps_out else None, tuple(shapes), out.shape, dtype, params, mask)
         result = kind(out, node, True)
     else:
         if dtype.kind not in "fbiuc":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dis import opmap
+from opcode import opmap
 from typing import Any
 
 import numpy as np

@@ -204,11 +204,11 @@ def test_identity_returns_the_cotangent_itself() -> None:
 def test_one_plan_for_each_shape_of_cotangent() -> None:
     made, _ = pattern([2, 5], [0, 1], [1], [(0,)])
     factors = (np.array([2.0, 3.0]),)
-    before = len(made.plans)
+    before = set(made.plans)
     for _ in range(3):
         pull(made, np.ones((2, 5)), factors, ())
         pull(made, np.ones((1, 5)), factors, ())
-    assert len(made.plans) == before + 2
+    assert {key for key in set(made.plans) - before if isinstance(key, tuple)} == {(2, 5), (1, 5)}
     assert pull(made, np.ones((1, 5)), factors, ()).tolist() == [5.0] * 5
 
 

@@ -16,6 +16,9 @@ def numpy_in_torch(torch: Any) -> Any:
     def tensor(x: Any) -> Any:
         return x if isinstance(x, torch.Tensor) else torch.tensor(x, dtype=torch.float64)
 
+    def positional(function: Any) -> Any:
+        return lambda *arguments, axis: function(*arguments, axis)
+
     def reduced(function: Any) -> Any:
         def reduce(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
             axes = tuple(range(x.ndim)) if axis is None else axis
@@ -72,21 +75,22 @@ def numpy_in_torch(torch: Any) -> Any:
         var=reduced(lambda x, axes, keep: torch.var(x, axes, correction=0, keepdim=keep)),
         std=reduced(lambda x, axes, keep: torch.std(x, axes, correction=0, keepdim=keep)),
         prod=reduced(product),
-        cumsum=lambda x, axis: torch.cumsum(x, axis),
-        cumprod=lambda x, axis: torch.cumprod(x, axis),
+        # these call the parameter `axis` by another name
+        cumsum=positional(torch.cumsum),
+        cumprod=positional(torch.cumprod),
         diff=lambda x, axis: torch.diff(x, dim=axis),
         sort=lambda x, axis: torch.sort(x, dim=axis).values,
         flip=lambda x, axis: torch.flip(x, (axis,)),
-        roll=lambda x, count, axis: torch.roll(x, count, axis),
+        roll=positional(torch.roll),
         linalg=SimpleNamespace(norm=lambda x, axis: torch.linalg.norm(x, dim=axis)),
         reshape=lambda x, shape: x.reshape(shape),
         expand_dims=torch.unsqueeze,
         swapaxes=torch.swapaxes,
         transpose=lambda x: x.permute(tuple(reversed(range(x.ndim)))),
         moveaxis=torch.moveaxis,
-        squeeze=lambda x, axis: torch.squeeze(x, axis),
+        squeeze=positional(torch.squeeze),
         tile=lambda x, count: x.repeat([1] * (x.ndim - 1) + [count]),
-        repeat=lambda x, count, axis: torch.repeat_interleave(x, count, axis),
+        repeat=positional(torch.repeat_interleave),
         broadcast_to=torch.broadcast_to,
         pad=pad,
         tril=torch.tril,

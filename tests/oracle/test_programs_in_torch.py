@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from tests.oracle.numpy_in_torch import numpy_in_torch
-from tests.random_programs import Program, programs, weights
 
 import chainrule as cr
 from chainrule.errors import ModifiedError
+from tests.oracle.numpy_in_torch import numpy_in_torch
+from tests.random_programs import Program, programs, weights
 
 pytestmark = pytest.mark.oracle
 many = settings(

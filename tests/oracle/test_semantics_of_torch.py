@@ -153,8 +153,16 @@ def hooks_run_in_order_and_see_what_the_earlier_returned(t: Any) -> Any:
     x = t.leaf(1.0, 2.0)
     y = x * 2
     seen: list[Any] = []
-    y.register_hook(lambda g: seen.append(g.tolist()) or g * 2)
-    y.register_hook(lambda g: seen.append(g.tolist()) or g + 1)
+
+    def note(change: Any) -> Any:
+        def hook(gradient: Any) -> Any:
+            seen.append(gradient.tolist())
+            return change(gradient)
+
+        return hook
+
+    y.register_hook(note(lambda g: g * 2))
+    y.register_hook(note(lambda g: g + 1))
     (y * 3).sum().backward()
     return seen, x.grad
 

@@ -191,7 +191,7 @@ def _judge_elements(claimed: Value, truth: Truth) -> Judgement:
 
 def _wrong(claimed: Value, truth: Truth, off: Array, allowed: Array) -> Judgement:
     found, true = claimed.array, truth.value.array
-    excess = np.where(np.isfinite(off), off, np.inf)
+    excess = np.where(off <= allowed, -1.0, np.where(np.isfinite(off), off, np.inf))
     worst = _index(excess == np.max(excess))
     told = f"{_number(found[worst])}, true {_number(true[worst])}"
     if true.ndim:

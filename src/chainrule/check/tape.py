@@ -217,8 +217,8 @@ class Tape:
         random = np.random.default_rng(0)
         total = np.zeros(argument.value.shape)
         for _ in range(PROBES):
-            total += np.abs(_pushed(program, leaves, values, random)) ** 2
-        moved: Array = np.sqrt(total / PROBES)
+            total += np.abs(_pushed(program, leaves, values, random))  # not squares, which underflow
+        moved: Array = total / PROBES
         return moved
 
     @staticmethod

@@ -42,7 +42,8 @@ class Report:
             return 1
         stopped = any(outcome.stopped for outcome in self.outcomes.values())
         ran = any(not outcome.errors for outcome in self.outcomes.values())
-        return 2 if self.failure is not None or stopped or not ran else 0
+        unjudged = bool(self.problems)  # claims that were noticed, but that the check failed to judge
+        return 2 if self.failure is not None or stopped or unjudged or not ran else 0
 
 
 def run_notebook(

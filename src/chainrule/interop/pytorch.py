@@ -295,8 +295,7 @@ class PyTorch:
             forward = self._lost_forward(output, cotangent, argument)
             longest = max([exact.numel(), output.numel(), *(leaf.numel() for leaf in self.leaves(output))])
             growth = math.sqrt(len(nodes) + math.log2(longest + 1))
-            total = np.sqrt(lost) if forward is None else np.sqrt(lost + forward)
-            combined: Array = growth * total
+            combined: Array = growth * (lost if forward is None else lost + forward)
             return combined if np.isfinite(combined).all() else None
 
     def _lost_backward(self, output: Any, cotangent: Any, argument: Any, nodes: list[Any], exact: Any) -> Array:
@@ -315,7 +314,7 @@ class PyTorch:
             total = np.zeros(tuple(exact.shape))
             for _ in range(PROBES):
                 moved = self._pull(output, cotangent, argument)
-                total += np.abs(self.array((moved - exact).to(self.torch.float64).abs() / STEP)[0]) ** 2
+                total += self.array((moved - exact).abs().to(self.torch.float64) / STEP)[0]
             return total / PROBES
         finally:
             for handle in handles:
@@ -350,7 +349,7 @@ class PyTorch:
                 )
                 if moved is None:
                     return None
-                total += np.abs(self.array(moved)[0].astype(np.float64)) ** 2
+                total += np.abs(self.array(moved)[0].astype(np.float64))
             return total / PROBES
         except RuntimeError:
             return None

@@ -17,11 +17,11 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.linear.contract import write_contraction
-from chainrule.linear.functions import scatter
 from chainrule.linear.script import THIN, Script, Value, write_layout
+from chainrule.linear.slices import move, slice_of, slices_of
 from chainrule.linear.term import Axis, Pattern, pattern
 
-__all__ = ["add_pull", "pull", "pull_batch", "push", "push_batch"]
+__all__ = ["pull", "pull_batch", "push", "push_batch"]
 
 
 def pull(pattern: Pattern, cotangent: Any, factors: tuple[Any, ...], tables: tuple[Any, ...]) -> Any:
@@ -106,7 +106,7 @@ def _plan(pattern: Pattern, shape: tuple[int, ...]) -> Callable[..., Any]:
         return _no_entries(pattern.column_shape)
     moved = slices_of(pattern) if shape == row_shape else None
     if moved is not None:
-        return _move(*moved, pattern.column_shape)
+        return move(*moved, pattern.column_shape)
     script = Script("g", "factors", "tables")
     names = [f"f{k}" for k in range(len(pattern.factors))]
     if names:
@@ -135,77 +135,6 @@ def _no_entries(shape: tuple[int, ...]) -> Callable[..., Any]:
     return plan
 
 
-Slices = tuple[tuple[Any, ...], tuple[Any, ...]]
-
-
-def slices_of(pattern: Pattern) -> Slices | None:
-    """The basic indices (of the row, of the column) between which a map without factors moves numbers one to one.
-
-    None if it does anything else. A program that reads or writes an array at a thousand places has as many patterns:
-    these need no plan of their own text.
-    """
-    if "slices" not in pattern.plans:
-        plain = not pattern.factors and not pattern.tables
-        pattern.plans["slices"] = _slices(pattern) if plain and 0 not in pattern.sizes else None
-    found: Slices | None = pattern.plans["slices"]
-    return found
-
-
-def _slices(pattern: Pattern) -> Slices | None:
-    sides: list[tuple[Any, ...]] = []
-    orders: list[list[int]] = []
-    for axes in (pattern.row, pattern.column):
-        index: list[Any] = []
-        order: list[int] = []
-        for axis in axes:
-            if axis.table >= 0 or len(axis.labels) > 1 or 0 in axis.strides:
-                return None
-            if axis.labels:
-                count = pattern.sizes[axis.labels[0]]
-                index.append(_slice(axis.offset, count, axis.strides[0], axis.size))
-                order += axis.labels
-            else:
-                index.append(axis.offset)
-        while index and index[-1] == slice(None):
-            index.pop()
-        sides.append(tuple(index))
-        orders.append(order)
-    if orders[0] != orders[1] or len(set(orders[0])) < len(orders[0]):
-        return None
-    return sides[0], sides[1]
-
-
-def _move(row: tuple[Any, ...], column: tuple[Any, ...], shape: tuple[int, ...]) -> Callable[..., Any]:
-    """The plan of a map that moves numbers from slices to slices."""
-
-    def plan(cotangent: Any, factors: tuple[Any, ...], tables: tuple[Any, ...]) -> Any:
-        part = cotangent[row] if row else cotangent
-        return scatter(part, shape, column) if column else part
-
-    return plan
-
-
-def add_pull(pattern: Pattern, cotangent: Any, total: Any) -> bool:
-    """Add what `pull` gives into ``total``, without an array of zeros, where the map moves numbers between slices.
-
-    Returns False, and does nothing, for any other map.
-
-    >>> from chainrule.linear.term import affine, pattern as make
-    >>> part, _ = make([2], [0], [affine(4, 0, 1, 1)])  # y = x[1:3]
-    >>> total = np.ones(4)
-    >>> add_pull(part, np.array([10.0, 20.0]), total)
-    True
-    >>> total
-    array([ 1., 11., 21.,  1.])
-    """
-    moved = slices_of(pattern)
-    if moved is None or (moved[0] and cotangent.shape != pattern.row_shape):
-        return False
-    row, column = moved
-    total[column] += cotangent[row] if row else cotangent
-    return True
-
-
 # --- axes -------------------------------------------------------------------------------------------------------------
 
 
@@ -223,16 +152,6 @@ def _merged(axis: Axis, sizes: Sequence[int]) -> dict[int, int]:
     for label, stride in zip(axis.labels, axis.strides, strict=True):
         strides[label] = strides.get(label, 0) + stride
     return {label: stride for label, stride in strides.items() if stride and sizes[label] > 1}
-
-
-def _slice(offset: int, count: int, stride: int, size: int) -> slice:
-    """The slice over ``offset + stride·k`` for ``k < count``, within an axis of ``size``."""
-    stop = offset + stride * (count - 1) + (1 if stride > 0 else -1)
-    if stride == 1 and offset == 0 and stop == size:
-        return slice(None)
-    if stride > 0:
-        return slice(offset, stop, stride if stride > 1 else None)
-    return slice(None if offset == size - 1 else offset, None if stop < 0 else stop, stride)
 
 
 def _place(pattern: Pattern, axis: Axis) -> _Place:
@@ -253,7 +172,7 @@ def _place(pattern: Pattern, axis: Axis) -> _Place:
         if strides[label] != expected:
             return _Place("index", tuple(strides))
         expected *= pattern.sizes[label]
-    index = _slice(axis.offset, prod([pattern.sizes[label] for label in labels]), unit, axis.size)
+    index = slice_of(axis.offset, prod([pattern.sizes[label] for label in labels]), unit, axis.size)
     if len(labels) > 1:
         return _Place("group", labels, index)
     return _Place("label" if index == slice(None) else "slice", labels, index)
@@ -499,4 +418,4 @@ class _Column:
             offset = offset * size + axis.offset
             stride = stride * size + _merged(axis, self.pattern.sizes).get(label, 0)
         count = self.pattern.sizes[label]
-        return _slice(offset, count, stride, prod(outer)) if stride else None
+        return slice_of(offset, count, stride, prod(outer)) if stride else None

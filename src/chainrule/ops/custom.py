@@ -48,7 +48,7 @@ def define(
     >>> float(cr.grad(softsign)(1.0))
     0.25
     """
-    label = name or getattr(forward, "__name__", "operation")
+    label: str = name or getattr(forward, "__name__", None) or "operation"
     if isinstance(forward, np.ufunc):
         raise RuleError(f"{label}: the arguments of a ufunc have no names; give a function such as lambda a, b: ...")
     arguments = list(inspect.signature(forward).parameters)
@@ -66,8 +66,6 @@ def rule_of(jacobian: Any, arguments: Sequence[str], name: str) -> Rule:
     try:
         if jacobian is None:
             return Constant()
-        if callable(jacobian) and not hasattr(jacobian, "__code__"):
-            raise ValueError(f"a rule is written as a function or lambda whose parameters have names, got {jacobian!r}")
         if callable(jacobian) or isinstance(jacobian, int | float):
             return Diagonal(jacobian, arguments)
         text, functions = (jacobian, {}) if isinstance(jacobian, str) else jacobian

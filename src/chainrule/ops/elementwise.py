@@ -177,8 +177,9 @@ where = define(
     "where",
     np.where,
     Constant(),
-    Diagonal(lambda condition, out: indicator(condition, out), ("condition", "a", "b"), choice=True),
-    Diagonal(lambda condition, out: indicator(np.logical_not(condition), out), ("condition", "a", "b"), choice=True),
+    # float32 holds 0 and 1, and widens to whatever it multiplies
+    Diagonal(lambda condition: (condition != 0).astype(np.float32), ("condition", "a", "b"), choice=True),
+    Diagonal(lambda condition: (condition == 0).astype(np.float32), ("condition", "a", "b"), choice=True),
     arguments=("condition", "a", "b"),
 )
 
@@ -256,7 +257,7 @@ def choose(condition: Any, *values: Any) -> Any:
     """np.where; with the condition alone, the positions where it holds."""
     if not values:
         return np.nonzero(condition)
-    return where(getattr(condition, "value", condition), *values)
+    return where(np.asarray(getattr(condition, "value", condition)), *values)
 
 
 REGISTRY[np.clip] = lambda x, a_min=None, a_max=None, out=None, *, min=None, max=None: clip(

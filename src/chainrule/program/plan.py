@@ -125,15 +125,21 @@ def _applied(made: Pattern, shape: tuple[int, ...]) -> Callable[..., Any]:
 def _write_diagonal(script: Script, rule: Diagonal, node: Node, position: int, shape: tuple[int, ...]) -> str:
     if node.shapes[position] == node.shape:
         if rule.function is None:
-            return {1: "g", -1: "-g"}.get(rule.number or 0, f"g * {script.constant(rule.number)}")
+            return _write_scaled(script, "g", rule.number)
         derivative = _write_call(script, rule.function, rule.needs)
         return f"{script.constant(taken)}(g, {derivative})" if rule.choice else f"g * {derivative}"
     if rule.function is None:
-        text = _write_pull(script, broadcast(node, position), shape, ())
-        return {1: text, -1: f"-{text}"}.get(rule.number or 0, f"{text} * {script.constant(rule.number)}")
+        return _write_scaled(script, _write_pull(script, broadcast(node, position), shape, ()), rule.number)
     value = rule.value(*node.saved())
     made, reshaped = diagonal(node.shape, node.shapes[position], getattr(value, "shape", ()))
     factor = _write_call(script, rule.function, rule.needs)
     if reshaped is not None:
         factor += f".reshape({script.constant(reshaped)})"
     return _write_pull(script, made, shape, [factor])
+
+
+def _write_scaled(script: Script, text: str, number: float | None) -> str:
+    """The expression times a number."""
+    if number == 1:
+        return text
+    return f"-{text}" if number == -1 else f"{text} * {script.constant(number)}"

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from chainrule.linear.apply import add_pull, pull, push
+from chainrule.linear.apply import pull, push
 from chainrule.linear.compose import compose, merge
+from chainrule.linear.slices import add_pull
 from chainrule.linear.term import Term, identity
 from chainrule.op import Diagonal, Rule, broadcast
 from chainrule.program.node import LARGE, Node

@@ -19,7 +19,7 @@ from chainrule.torch.messages import absent
 from chainrule.torch.names import NAMES
 
 __all__ = ["autograd", "func", "install", "linalg", "nn", "optim", "random", "uninstall", "utils"]
-__all__ += sorted(NAMES)
+__all__.extend(NAMES)
 globals().update(NAMES)  # last: some of them, such as `tensor` and `normal`, are names of modules here as well
 __version__ = NAMES["version"].__version__
 

@@ -94,7 +94,8 @@ def sizes(given: Sequence[Any], function: str) -> tuple[int, ...]:
                     f"Give whole numbers: torch.{function}(2, 3)."
                 )
             raise StandInTypeError(
-                f"{function}(): argument 'size' failed to unpack the object at pos {place + 1} with error \"type must be tuple of "
+                f"{function}(): argument 'size' failed to unpack the object at pos {place + 1} with error \"type "
+                "must be tuple of "
                 f'ints,but got {type(size).__name__}"'
             )
     found = tuple([int(size) for size in given])
@@ -323,8 +324,7 @@ def typed(kind: dtypes.dtype, name: str) -> Any:
         def __call__(cls, *data: Any) -> Any:
             return Tensor(from_user(data, kind), None)
 
-    made = Constructor(name, (), {"dtype": kind, "__module__": "torch", "__doc__": f"Makes tensors of {kind!r}."})
-    return made
+    return Constructor(name, (), {"dtype": kind, "__module__": "torch", "__doc__": f"Makes tensors of {kind!r}."})
 
 
 TYPED = {
@@ -336,7 +336,8 @@ TYPED = {
 FUNCTIONS: dict[str, Any] = {
     name: globals()[name]
     for name in (
-        "arange as_tensor asarray complex empty empty_like eye from_numpy full full_like linspace logspace ones ones_like tensor "
+        "arange as_tensor asarray complex empty empty_like eye from_numpy full full_like linspace logspace ones "
+        "ones_like tensor "
         "tril_indices triu_indices zeros zeros_like"
     ).split()
 } | TYPED

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.errors import DtypeError, NotProvidedError, PromotionError
+from chainrule.errors import NotProvidedError, PromotionError, StandInTypeError
 
 _ABSENT = {
     "bfloat16": "NumPy has no such numbers; use torch.float32, or torch.float16 for two bytes",
@@ -146,7 +146,7 @@ def as_dtype(given: Any, caller: str = "tensor") -> dtype:
         return _BY_PYTHON[given]
     except (KeyError, TypeError):
         message = f"{caller}(): argument 'dtype' must be torch.dtype, not {type(given).__name__}"
-        raise DtypeError(f"{message}\nGiven {given!r}; write for instance torch.float32 or float.") from None
+        raise StandInTypeError(f"{message}\nGiven {given!r}; write for instance torch.float32 or float.") from None
 
 
 def from_numpy(given: DTypeLike) -> dtype:
@@ -155,7 +155,9 @@ def from_numpy(given: DTypeLike) -> dtype:
     found = _BY_NUMPY.get(numpy_dtype.newbyteorder("="))
     if found is None:
         names = ", ".join(each.name for each in ALL)
-        raise DtypeError(f"can't convert np.ndarray of type {numpy_dtype}.\nThe only supported types are: {names}.")
+        raise StandInTypeError(
+            f"can't convert np.ndarray of type {numpy_dtype}.\nThe only supported types are: {names}."
+        )
     return found
 
 
@@ -179,7 +181,7 @@ def set_default_dtype(new: Any) -> None:
     global _default
     if not (isinstance(new, dtype) and new.is_floating_point):
         invalid = "" if isinstance(new, dtype) else "invalid dtype object: "
-        raise DtypeError(
+        raise StandInTypeError(
             f"{invalid}only floating-point types are supported as the default type\n"
             f"Given {new!r}; use torch.float32 or torch.float64."
         )
@@ -253,7 +255,7 @@ def result_type(*operands: Any) -> dtype:
             without_axes = kind if without_axes is None else promote_types(without_axes, kind)
     result = _decide(with_axes, _decide(without_axes, numbers))
     if result is None:
-        raise DtypeError("result_type() needs at least one tensor or number, but was given none.")
+        raise StandInTypeError("result_type() needs at least one tensor or number, but was given none.")
     return result
 
 
@@ -269,7 +271,7 @@ def _operand_type(operand: Any) -> dtype:
         return _default.to_complex()
     kind = getattr(operand, "dtype", None)
     if kind is None or not hasattr(operand, "ndim"):
-        raise DtypeError(f"result_type() takes tensors and numbers, but was given {type(operand).__name__}.")
+        raise StandInTypeError(f"result_type() takes tensors and numbers, but was given {type(operand).__name__}.")
     return kind if isinstance(kind, dtype) else from_numpy(kind)
 
 
@@ -306,7 +308,7 @@ class finfo:
     def __init__(self, type: Any = None) -> None:
         kind = _default if type is None else _limits_argument(type, "finfo").to_real()
         if not kind.is_floating_point:
-            raise DtypeError(
+            raise StandInTypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'\n"
                 f"Given {kind!r}."
             )
@@ -345,9 +347,9 @@ class iinfo:
     def __init__(self, type: Any) -> None:
         kind = _limits_argument(type, "iinfo")
         if kind is bool_:
-            raise DtypeError("torch.bool is not supported by torch.iinfo\nIts values are False and True.")
+            raise StandInTypeError("torch.bool is not supported by torch.iinfo\nIts values are False and True.")
         if kind.is_floating_point or kind.is_complex:
-            raise DtypeError(
+            raise StandInTypeError(
                 "torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'\n"
                 f"Given {kind!r}."
             )
@@ -362,5 +364,7 @@ class iinfo:
 def _limits_argument(given: Any, caller: str) -> dtype:
     if not isinstance(given, dtype) and given not in _BY_PYTHON:
         name = type(given).__name__
-        raise DtypeError(f"{caller}(): argument 'type' (position 1) must be torch.dtype, not {name}\nGiven {given!r}.")
+        raise StandInTypeError(
+            f"{caller}(): argument 'type' (position 1) must be torch.dtype, not {name}\nGiven {given!r}."
+        )
     return as_dtype(given, caller)

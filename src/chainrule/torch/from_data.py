@@ -1,4 +1,4 @@
-"""The array that a new tensor holds: from numbers, nested lists, arrays and tensors, with PyTorch's dtypes and errors."""
+"""The array that a new tensor holds: from numbers, nested lists, arrays, with PyTorch's dtypes and errors."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def array_of(data: Any) -> Any:
         if isinstance(data, str):
             raise StandInTypeError("new(): invalid data type 'str'\nA tensor is made of numbers.")
         check_nested(data)
+        refuse_others(data, top=True)
         nested = unwrapped(data)
         try:
             array = np.array(nested)
@@ -53,11 +54,10 @@ def array_of(data: Any) -> Any:
             array = array.astype(dtypes.get_default_dtype().numpy)
     if array.dtype not in DTYPES:
         if array.dtype.kind == "O":
-            raise StandInRuntimeError(
-                f"Could not infer dtype of {type(data).__name__}\nA tensor is made of numbers."
-            )
+            raise StandInRuntimeError(f"Could not infer dtype of {type(data).__name__}\nA tensor is made of numbers.")
         raise StandInTypeError(
-            f"can't convert np.ndarray of type numpy.{array.dtype}. The only supported types are: float64, float32, float16, "
+            f"can't convert np.ndarray of type numpy.{array.dtype}. The only supported types are: float64, float32, "
+            "float16, "
             "complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
         )
     return array
@@ -68,6 +68,17 @@ def unwrapped(data: Any) -> Any:
     if isinstance(data, Tracked):
         return data.value
     return [unwrapped(item) for item in data] if isinstance(data, list | tuple | range) else data
+
+
+def refuse_others(data: Any, top: bool = False) -> None:
+    """Raise what PyTorch raises for what is no number, somewhere in nested lists."""
+    if isinstance(data, list | tuple):
+        for item in data:
+            refuse_others(item)
+    elif isinstance(data, str) and not top:
+        raise StandInTypeError("new(): invalid data type 'str'\nA tensor is made of numbers, not of text.")
+    elif not isinstance(data, bool | int | float | complex | np.ndarray | np.generic | Tracked | range):
+        raise StandInRuntimeError(f"Could not infer dtype of {type(data).__name__}\nA tensor is made of numbers.")
 
 
 def holds_array(data: Any) -> bool:
@@ -84,8 +95,10 @@ def inferred(data: Any) -> dtypes.dtype:
         for item in data[1:]:
             kind = dtypes.promote_types(kind, inferred(item))
         return kind
-    if isinstance(data, Tracked | np.ndarray | np.generic):
-        return dtypes.from_numpy(getattr(data, "value", data).dtype)
+    if isinstance(data, Tracked):
+        data = data.value
+    if isinstance(data, np.ndarray | np.generic):
+        return dtypes.from_numpy(data.dtype)
     return dtypes.result_type(data) if isinstance(data, bool | int | float | complex) else dtypes.get_default_dtype()
 
 

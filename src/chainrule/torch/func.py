@@ -20,9 +20,9 @@ from chainrule.errors import StandInRuntimeError, StandInTypeError, StandInValue
 from chainrule.ops.elementwise import clone
 from chainrule.tape import enabled, set_enabled
 from chainrule.torch.autograd.functional import joined, pulled
+from chainrule.torch.joining import stack
 from chainrule.torch.messages import listed
 from chainrule.torch.recording import apply
-from chainrule.torch.joining import stack
 from chainrule.torch.shaping import movedim
 from chainrule.torch.tensor import Tensor
 from chainrule.transforms.trees import flatten, map_tree, unflatten
@@ -103,11 +103,13 @@ def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = F
         output, aux = run.result if has_aux else (run.result, None)
         if not isinstance(output, Tensor):
             raise StandInRuntimeError(
-                f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}\nReturn one number."
+                f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}\nReturn one "
+                "number."
             )
         if output.value.ndim:
             raise StandInRuntimeError(
-                f"grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with {output.value.ndim} "
+                "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
+                f"{output.value.ndim} "
                 "dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
             )
         found = run.regrouped([run.shown(part) for part in run.pull([output], [None], run.outer)], single)
@@ -136,7 +138,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     outputs, structure = flatten(result)
 
     def pullback(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
-        given, shape = flatten(cotangents)
+        given, _ = flatten(cotangents)
         for v, output in zip(given, outputs, strict=True):
             if v.value.shape != output.value.shape:
                 raise StandInRuntimeError(

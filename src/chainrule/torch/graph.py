@@ -36,7 +36,8 @@ class GraphNode:
     @property
     def metadata(self) -> dict[Any, Any]:
         """A dictionary for the user."""
-        return self.__dict__.setdefault("_metadata", {})
+        found: dict[Any, Any] = self.__dict__.setdefault("_metadata", {})
+        return found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GraphNode) and self.vertex is other.vertex
@@ -72,7 +73,12 @@ def _plain(node: Node) -> str:
 
 def _matmul(node: Node) -> str:
     ranks = tuple([len(shape) for shape in node.shapes])
-    known = {(1, 1): "DotBackward0", (2, 1): "MvBackward0", (1, 2): "SqueezeBackward4", (2, 2): "MmBackward0"}
+    known: dict[tuple[int, ...], str] = {
+        (1, 1): "DotBackward0",
+        (2, 1): "MvBackward0",
+        (1, 2): "SqueezeBackward4",
+        (2, 2): "MmBackward0",
+    }
     return known.get(ranks, "BmmBackward0" if ranks == (3, 3) else "UnsafeViewBackward0")
 
 

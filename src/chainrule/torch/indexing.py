@@ -29,7 +29,8 @@ def checked_index(index: Any) -> Any:
     for entry in index if type(index) is tuple else (index,):
         if isinstance(entry, float):
             raise StandInIndexError(
-                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got float)"
+                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+                "(got float)"
                 f"\nGiven {entry}: write a whole number."
             )
         if isinstance(entry, slice) and entry.step is not None and int(entry.step) <= 0:
@@ -85,7 +86,8 @@ def unfit(self: Any, index: Any, value: Any, problem: Exception) -> Exception:
     if np.size(getattr(value, "value", value)) and given != place:
         if with_index[1]:
             return StandInRuntimeError(
-                f"shape mismatch: value tensor of shape {listed(given)} cannot be broadcast to indexing result of shape "
+                f"shape mismatch: value tensor of shape {listed(given)} cannot be broadcast to indexing result of "
+                "shape "
                 f"{listed(place)}"
             )
         for axis in reversed(range(min(len(given), len(place)))):

@@ -20,7 +20,8 @@ from chainrule.errors import AlreadyImportedError, MissingModuleError
 __all__ = ["install", "installed", "uninstall"]
 
 SUBMODULES = (
-    "autograd autograd.function autograd.functional backends backends.cudnn backends.mps cuda func linalg nn nn.functional "
+    "autograd autograd.function autograd.functional backends backends.cudnn backends.mps cuda func linalg nn "
+    "nn.functional "
     "nn.init nn.modules nn.parameter nn.utils optim optim.lr_scheduler random return_types utils utils.data version"
 ).split()
 
@@ -49,7 +50,8 @@ class Refusal(MetaPathFinder):
             return
         there = ", ".join(f"torch.{each}" for each in SUBMODULES)
         raise MissingModuleError(
-            f"No module named {fullname!r}\nchainrule.torch stands in for PyTorch and has neither a module nor a name {name!r} "
+            f"No module named {fullname!r}\nchainrule.torch stands in for PyTorch and has neither a module nor a "
+            f"name {name!r} "
             f"in {parent!r}. There is: {there}; and in {parent!r}: {', '.join(dir_of(parent))}."
         )
 
@@ -83,8 +85,8 @@ def installed() -> bool:
 def install(force: bool = False) -> None:
     """From now on ``import torch`` and its submodules find this package.
 
-    Raises :class:`~chainrule.errors.AlreadyImportedError` if PyTorch itself has been imported: tensors of two kinds in one
-    program help nobody. With ``force`` it is set aside; `uninstall` brings it back.
+    Raises :class:`~chainrule.errors.AlreadyImportedError` if PyTorch itself has been imported: tensors of two kinds in
+    one program help nobody. With ``force`` it is set aside; `uninstall` brings it back.
     """
     if installed():
         return
@@ -92,7 +94,8 @@ def install(force: bool = False) -> None:
     if real and not force:
         raise AlreadyImportedError(
             "install(): PyTorch itself is already imported here, from "
-            f"{getattr(real.get('torch'), '__file__', None) or 'an unknown place'}. Call install() before the first `import "
+            f"{getattr(real.get('torch'), '__file__', None) or 'an unknown place'}. Call install() before the first "
+            "`import "
             "torch`, in a fresh process, or install(force=True) to set PyTorch aside."
         )
     _before.update(real)

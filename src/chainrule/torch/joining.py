@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import StandInRuntimeError, StandInTypeError
+from chainrule.errors import StandInIndexError, StandInRuntimeError, StandInTypeError, StandInValueError
 from chainrule.op import OPERATIONS
 from chainrule.torch import dtypes
 from chainrule.torch.messages import listed
@@ -26,7 +26,9 @@ def _tensors(tensors: Any, function: str) -> list[Any]:
         return list(tensors)
     listed_ = list(tensors)
     if not listed_:
-        raise StandInRuntimeError(f"{function}(): expected a non-empty list of Tensors\nGive one or more.")
+        if function == "stack":
+            raise StandInRuntimeError("stack expects a non-empty TensorList\nGive one or more.")
+        raise StandInValueError(f"{function}(): expected a non-empty list of Tensors\nGive one or more.")
     for position, tensor in enumerate(listed_):
         if not isinstance(tensor, Tensor):
             raise StandInTypeError(
@@ -58,7 +60,8 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
         for axis, (size, other) in enumerate(zip(first, shape, strict=True)):
             if size != other and axis != at:
                 raise StandInRuntimeError(
-                    f"Sizes of tensors must match except in dimension {at}. Expected size {size} but got size {other} for "
+                    f"Sizes of tensors must match except in dimension {at}. Expected size {size} but got size "
+                    f"{other} for "
                     f"tensor number {number} in the list.\nShapes {listed(first)} and {listed(shape)}."
                 )
     return apply(concatenation, tuple(parts), {"axis": at})
@@ -111,6 +114,8 @@ def atleast_2d(input: Any) -> Any:
 
 def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     """``length`` items along a dimension, from ``start`` on."""
+    if not input.value.ndim:
+        raise StandInRuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     at = position_of(dim, input.value.ndim)
     index = (*[FULL] * at, ("slice", int(start), int(start) + int(length), None))
     return apply(getitem, (input,), {"index": index})
@@ -118,6 +123,8 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
 
 def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """Pieces of one size (the last may be smaller), or of the sizes given."""
+    if not input.value.ndim:
+        raise StandInRuntimeError("split expects at least a 1-dimensional tensor")
     total = input.value.shape[position_of(dim, input.value.ndim)]
     if isinstance(split_size_or_sections, int):
         step = split_size_or_sections
@@ -126,7 +133,8 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, .
         sizes = [int(size) for size in split_size_or_sections]
         if sum(sizes) != total:
             raise StandInRuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension {dim}), "
+                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension "
+                f"{dim}), "
                 f"but got split_sizes={listed(sizes)}"
             )
     starts = np.cumsum([0, *sizes])
@@ -135,23 +143,30 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, .
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """So many pieces, or fewer, of equal size but the last."""
+    if not input.value.ndim:
+        raise StandInRuntimeError("chunk expects at least a 1-dimensional tensor")
     total = input.value.shape[position_of(dim, input.value.ndim)]
     return split(input, max(1, -(-total // chunks)), dim)
 
 
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """So many pieces, the first ones larger by one where it does not go up; or cut at these positions."""
-    return through("tensor_split", np.array_split, input, indices_or_sections, axis=dim)
+    pieces: tuple[Any, ...] = through("tensor_split", np.array_split, input, indices_or_sections, axis=dim)
+    return pieces
 
 
 def select(input: Any, dim: int, index: int) -> Any:
     """One item along a dimension."""
+    if not input.value.ndim:
+        raise StandInIndexError("select() cannot be applied to a 0-dim tensor.")
     at = position_of(dim, input.value.ndim)
     return apply(getitem, (input,), {"index": (*[FULL] * at, ("int", int(index)), ("ellipsis",))})
 
 
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """All items along a dimension."""
+    if not input.value.ndim:
+        raise StandInIndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     return tuple(
         [select(input, dim, number) for number in range(input.value.shape[position_of(dim, input.value.ndim)])]
     )

@@ -138,7 +138,8 @@ def inv(A: Any) -> Any:
     """The inverse."""
     checked("inv", A)
     message = (
-        f"linalg.inv: The diagonal element {zero_pivot(A.value)} is zero, the inversion could not be completed because the "
+        f"linalg.inv: The diagonal element {zero_pivot(A.value)} is zero, the inversion could not be completed "
+        "because the "
         "input matrix is singular."
         if A.value.size and not np.linalg.det(A.value).all()
         else "linalg.inv: The input matrix is singular."
@@ -156,7 +157,8 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     rows = B.value.shape[-1 if vector else -2]
     if rows != A.value.shape[-1]:
         raise StandInRuntimeError(
-            f"linalg.solve: Incompatible shapes of A and B for the equation AX = B ({A.value.shape[-2]}x{A.value.shape[-1]} "
+            "linalg.solve: Incompatible shapes of A and B for the equation AX = B "
+            f"({A.value.shape[-2]}x{A.value.shape[-1]} "
             f"and {rows}x{1 if vector else B.value.shape[-1]})"
         )
     if vector and B.value.ndim > 1:
@@ -178,7 +180,8 @@ def slogdet(A: Any) -> Any:
 def cholesky(A: Any, *, upper: bool = False) -> Any:
     """The lower triangular L with ``A = L @ L.mT``."""
     message = (
-        "linalg.cholesky: The factorization could not be completed because the input is not positive-definite (the leading "
+        "linalg.cholesky: The factorization could not be completed because the input is not positive-definite (the "
+        "leading "
         "minor of order 1 is not positive-definite)."
     )
     try:

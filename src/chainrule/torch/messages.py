@@ -71,15 +71,17 @@ def broadcast_message(shapes: Sequence[tuple[int, ...]]) -> str:
         for axis in reversed(range(rank)):
             if left[axis] != right[axis] and 1 not in (left[axis], right[axis]):
                 return (
-                    f"The size of tensor a ({left[axis]}) must match the size of tensor b ({right[axis]}) at non-singleton "
-                    f"dimension {axis}\nShapes {listed(a)} and {listed(b)} are aligned at the last dimension; sizes must be "
+                    f"The size of tensor a ({left[axis]}) must match the size of tensor b ({right[axis]}) at "
+                    "non-singleton "
+                    f"dimension {axis}\nShapes {listed(a)} and {listed(b)} are aligned at the last dimension; sizes "
+                    "must be "
                     "equal, or one of them 1."
                 )
         a = np.broadcast_shapes(left, right)
     return ""
 
 
-def indexed(problem: Exception) -> StandInIndexError:
+def indexed(problem: Exception, arguments: Sequence[Any] = ()) -> StandInIndexError:
     """An index that does not fit."""
     text = str(problem)
     beyond = re.search(r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)", text)
@@ -101,9 +103,11 @@ def indexed(problem: Exception) -> StandInIndexError:
     )
     if mask:
         axis, size, given = mask.groups()
+        of = listed(np.shape(arguments[0].value)) if arguments else f"[{size}]"
+        masks = [listed(each.shape) for each in arguments[1:] if isinstance(each, np.ndarray) and each.dtype == bool]
         return StandInIndexError(
-            f"The shape of the mask [{given}] at index {axis} does not match the shape of the indexed tensor [{size}] at "
-            f"index {axis}\nA mask has the shape of the dimensions that it chooses from."
+            f"The shape of the mask {masks[0] if masks else f'[{given}]'} at index {axis} does not match the shape of the "
+            f"indexed tensor {of} at index {axis}\nA mask has the shape of the dimensions that it chooses from."
         )
     return StandInIndexError(text)
 
@@ -119,7 +123,7 @@ def reworded(problem: Exception, arguments: Sequence[Any] = ()) -> Exception:
     if isinstance(problem, GradientError):
         return StandInRuntimeError(str(problem))
     if isinstance(problem, IndexError):
-        return indexed(problem)
+        return indexed(problem, arguments)
     if isinstance(problem, ShapeError):
         return StandInRuntimeError(broadcast_message(shapes_of(arguments)) or str(problem))
     if isinstance(problem, DtypeError):
@@ -160,7 +164,8 @@ def wrong_gradient(given: Any) -> StandInTypeError:
     """A cotangent that is not a tensor."""
     first = given[0] if isinstance(given, tuple | list | np.ndarray) and np.ndim(given) and len(given) else given
     return StandInTypeError(
-        f"gradients can be either Tensors or None, but got {type(first).__name__}\nMake a tensor of it: torch.tensor(...)."
+        f"gradients can be either Tensors or None, but got {type(first).__name__}\nMake a tensor of it: "
+        "torch.tensor(...)."
     )
 
 

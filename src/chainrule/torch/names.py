@@ -10,8 +10,12 @@ import numpy as np
 
 from chainrule.torch import (
     construct,
+    drawing,
     dtypes,
     environment,
+    joining,
+    ordering,
+    picking,
     pointwise,
     printing,
     products,

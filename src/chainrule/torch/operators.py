@@ -67,7 +67,8 @@ def _slow(operation: Any, name: str, first: Any, second: Any, floating: bool) ->
 def _check_subtract(first: Any, second: Any) -> None:
     if all([isinstance(value, bool) or getattr(value, "dtype", None) is dtypes.bool_ for value in (first, second)]):
         raise StandInRuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator "
             "instead."
         )
 
@@ -137,7 +138,8 @@ def _bitwise(operation: Any) -> Callable[[Any, Any], Any]:
         if dtypes.result_type(self, operand).is_floating_point:
             name = dtypes.result_type(self, operand).scalar_name
             raise StandInNotImplementedError(
-                f"\"{operation.name}_cpu\" not implemented for '{name}'\nBitwise operators take whole numbers and booleans."
+                f"\"{operation.name}_cpu\" not implemented for '{name}'\nBitwise operators take whole numbers and "
+                "booleans."
             )
         return apply(operation, common(self, operand))
 
@@ -181,7 +183,8 @@ def _reflected_matmul(self: Any, other: Any) -> Any:
 def _negative(self: Any) -> Any:
     if self.value.dtype.kind == "b":
         raise StandInRuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the "
             "`~` or `logical_not()` operator instead."
         )
     return record(e.negative, (self,))
@@ -222,7 +225,8 @@ def check_product(a: Any, b: Any) -> None:
         if a.ndim <= 2 and b.ndim == 1:
             if a.ndim == 1:
                 message = (
-                    f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the same number of "
+                    f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the same "
+                    "number of "
                     f"elements, but got {a.size} and {b.size} elements respectively"
                 )
             else:
@@ -246,7 +250,8 @@ def check_product(a: Any, b: Any) -> None:
     if a.dtype != b.dtype:
         first, second = DTYPES[a.dtype], DTYPES[b.dtype]
         if a.ndim == b.ndim == 1:
-            message = f"dot : expected both vectors to have same dtype, but found {first.scalar_name} and {second.scalar_name}"
+            found = f"{first.scalar_name} and {second.scalar_name}"
+            message = f"dot : expected both vectors to have same dtype, but found {found}"
         else:
             names = [_C_NAMES.get(kind.name, kind.name) for kind in (first, second)]
             message = f"expected m1 and m2 to have the same dtype, but got: {names[0]} != {names[1]}"

@@ -60,7 +60,8 @@ RETURN_TYPES = {
 
 def _empty(name: str) -> StandInRuntimeError:
     return StandInRuntimeError(
-        f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
+        f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
+        "the 'dim' "
         "argument."
     )
 
@@ -139,6 +140,8 @@ argmax, argmin = _position("argmax", np.argmax), _position("argmin", np.argmin)
 
 def _order(values: Any, at: int, descending: bool) -> Any:
     """The positions of the sorted elements; equal ones stay in order."""
+    if not values.ndim:
+        return np.zeros((), np.int64)
     if not descending:
         return np.argsort(values, axis=at, kind="stable")
     backwards = np.flip(values, at)
@@ -168,14 +171,21 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
         raise StandInRuntimeError(
             f"selected index k out of range\nk is {k}, and the dimension has {tensor.value.shape[at]}."
         )
+    if not tensor.value.ndim:
+        return RETURN_TYPES["topk"](apply(e.clone, (tensor,)), Tensor(np.zeros((), np.int64), None))
     order = np.take(_order(tensor.value, at, largest), range(k), axis=at)
     return RETURN_TYPES["topk"](apply(take_along_axis, (tensor, order), {"axis": at}), Tensor(order, None))
+
+
+def _taken(values: Any, at: int, place: int) -> Any:
+    """Where the element is that stands at one place in the order along a dimension."""
+    return np.take(_order(values, at, False), place, axis=at) if values.ndim else np.zeros((), np.int64)
 
 
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along a dimension, and where it was."""
     at = position_of(dim, input.value.ndim)
-    return _picked(input, np.take(_order(input.value, at, False), k - 1, axis=at), at, keepdim, "kthvalue")
+    return _picked(input, _taken(input.value, at, k - 1), at, keepdim, "kthvalue")
 
 
 def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -185,8 +195,8 @@ def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
         flat = reshape(tensor, (-1,))
         return kthvalue(flat, (flat.value.size + 1) // 2)[0]
     at = position_of(dim, tensor.value.ndim)
-    middle = (tensor.value.shape[at] - 1) // 2
-    return _picked(tensor, np.take(_order(tensor.value, at, False), middle, axis=at), at, keepdim, "median")
+    middle = (tensor.value.shape[at] - 1) // 2 if tensor.value.ndim else 0
+    return _picked(tensor, _taken(tensor.value, at, middle), at, keepdim, "median")
 
 
 def quantile(input: Any, q: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -202,7 +212,9 @@ def unique(
     dim: Any = None,
 ) -> Any:
     """The different elements, in order."""
-    found = np.unique(input.value, return_inverse=return_inverse, return_counts=return_counts, axis=dim)
+    found: Any = np.unique(  # type: ignore[call-overload]
+        input.value, return_inverse=return_inverse, return_counts=return_counts, axis=dim
+    )
     return tuple([Tensor(part, None) for part in found]) if isinstance(found, tuple) else Tensor(found, None)
 
 
@@ -231,7 +243,8 @@ cummax, cummin = _running("cummax", np.maximum.accumulate), _running("cummin", n
 _METHODS: dict[str, Any] = {
     name: globals()[name]
     for name in (
-        "amax amin aminmax argmax argmin argsort bincount cummax cummin kthvalue max median min quantile sort topk unique"
+        "amax amin aminmax argmax argmin argsort bincount cummax cummin kthvalue max median min quantile sort topk "
+        "unique"
     ).split()
 }
 FUNCTIONS: dict[str, Any] = _METHODS

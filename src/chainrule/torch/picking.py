@@ -26,7 +26,7 @@ def _positions(index: Any, function: str) -> Any:
     if not isinstance(index, Tensor) or index.value.dtype.kind not in "iu":
         found = index.dtype.scalar_name if isinstance(index, Tensor) else type(index).__name__
         raise StandInRuntimeError(
-            f"{function}(): Expected dtype int32/int64 for index, but got {found}\nWrite x.long(), or torch.tensor([0, 1])."
+            f"{function}(): Expected dtype int32/int64 for index\nGiven {found}: write x.long(), or torch.tensor([0, 1])."
         )
     return index.value
 
@@ -41,7 +41,8 @@ def gather(input: Any, dim: int, index: Any) -> Any:
     for axis, (many, have) in enumerate(zip(positions.shape, input.value.shape, strict=True)):
         if axis != at and many > have:
             raise StandInRuntimeError(
-                f"Size does not match at dimension {axis} expected index {listed(positions.shape)} to be no larger than self "
+                f"Size does not match at dimension {axis} expected index {listed(positions.shape)} to be no larger "
+                "than self "
                 f"{listed(input.value.shape)} apart from dimension {at}"
             )
     for worst in (positions.max(initial=0), positions.min(initial=0)):
@@ -75,8 +76,11 @@ def masked_select(input: Any, mask: Any) -> Any:
     return apply(getitem, (expand(input, shape), np.broadcast_to(mask.value, shape)), {"index": (("array",),)})
 
 
-def _grid(index: Any, at: int) -> tuple[Any, ...]:
+def _grid(index: Any, at: int, size: int) -> tuple[Any, ...]:
     """The positions that a scatter writes to: the index along ``at``, counting along the others."""
+    for worst in (index.max(initial=0), index.min(initial=0)):
+        if not 0 <= worst < size:
+            raise StandInRuntimeError(f"index {worst} is out of bounds for dimension {at} with size {size}")
     places = list(np.ogrid[tuple([slice(size) for size in index.shape])]) if index.ndim else []
     places[at] = index
     return tuple(places)
@@ -98,10 +102,10 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     positions = _positions(index, "scatter")
     source = _source(input, value if src is None else src, positions)
     if reduce == "add":
-        return scatter_add_to(input, _grid(positions, at), source)
+        return scatter_add_to(input, _grid(positions, at, input.value.shape[at]), source)
     if reduce is not None:
         raise StandInRuntimeError(f"scatter: reduce={reduce!r} is not offered\nThere is None and 'add'.")
-    places = _grid(positions, at)
+    places = _grid(positions, at, input.value.shape[at])
     return apply(overwriting, (input, source, *places), {"index": (("array",),) * len(places)})
 
 
@@ -109,7 +113,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """``out = input; out[index[i, j], j] += src[i, j]`` (for dimension 0)."""
     at = position_of(dim, input.value.ndim)
     positions = _positions(index, "scatter_add")
-    return scatter_add_to(input, _grid(positions, at), _source(input, src, positions))
+    return scatter_add_to(input, _grid(positions, at, input.value.shape[at]), _source(input, src, positions))
 
 
 def scatter_add_to(input: Any, places: tuple[Any, ...], source: Any) -> Any:
@@ -192,7 +196,8 @@ def argwhere(input: Any) -> Any:
 _METHODS = {
     name: globals()[name]
     for name in (
-        "argwhere diag diagonal diag_embed gather index_add index_copy index_fill index_put index_select masked_select nonzero "
+        "argwhere diag diagonal diag_embed gather index_add index_copy index_fill index_put index_select "
+        "masked_select nonzero "
         "scatter scatter_add take tril triu"
     ).split()
 }

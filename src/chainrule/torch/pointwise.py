@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.errors import StandInRuntimeError
 from chainrule.op import REGISTRY
 from chainrule.ops import elementwise as e
-from chainrule.tape import notify
+from chainrule.tape import notify, record
 from chainrule.torch import dtypes
 from chainrule.torch.messages import not_a_tensor
 from chainrule.torch.operators import as_operand, cast, common, in_place
@@ -61,6 +61,8 @@ def unary(name: str, operation: Any, floating: bool = True) -> Callable[..., Any
     """A function of one tensor."""
 
     def function(input: Any, *, out: Any = None) -> Any:
+        if type(input) is Tensor and out is None and input.value.dtype.kind == "f":  # nothing can go wrong
+            return record(operation, (input,))
         tensor = tensor_of(input, name)
         result = apply(operation, (floats(tensor) if floating else tensor,))
         return result if out is None else overwrite(out, result)
@@ -374,50 +376,47 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     return apply(e.where, (mask, filling, input))
 
 
-_NAMED = {
-    name: value
-    for name, value in {
-        "neg": neg,
-        "bitwise_not": bitwise_not,
-        "rsqrt": rsqrt,
-        "frac": frac,
-        "logit": logit,
-        "round": round,
-        "mul": mul,
-        "multiply": mul,
-        "pow": pow,
-        "remainder": remainder,
-        "floor_divide": floor_divide,
-        "eq": eq,
-        "ne": ne,
-        "not_equal": ne,
-        "lt": lt,
-        "less": lt,
-        "le": le,
-        "less_equal": le,
-        "gt": gt,
-        "greater": gt,
-        "ge": ge,
-        "greater_equal": ge,
-        "bitwise_and": bitwise_and,
-        "bitwise_or": bitwise_or,
-        "bitwise_xor": bitwise_xor,
-        "add": add,
-        "sub": sub,
-        "subtract": sub,
-        "div": div,
-        "divide": div,
-        "true_divide": div,
-        "clamp": clamp,
-        "clip": clamp,
-        "clamp_min": clamp_min,
-        "clamp_max": clamp_max,
-        "lerp": lerp,
-        "addcmul": addcmul,
-        "addcdiv": addcdiv,
-        "nan_to_num": nan_to_num,
-        "masked_fill": masked_fill,
-    }.items()
+_NAMED: dict[str, Any] = {
+    "neg": neg,
+    "bitwise_not": bitwise_not,
+    "rsqrt": rsqrt,
+    "frac": frac,
+    "logit": logit,
+    "round": round,
+    "mul": mul,
+    "multiply": mul,
+    "pow": pow,
+    "remainder": remainder,
+    "floor_divide": floor_divide,
+    "eq": eq,
+    "ne": ne,
+    "not_equal": ne,
+    "lt": lt,
+    "less": lt,
+    "le": le,
+    "less_equal": le,
+    "gt": gt,
+    "greater": gt,
+    "ge": ge,
+    "greater_equal": ge,
+    "bitwise_and": bitwise_and,
+    "bitwise_or": bitwise_or,
+    "bitwise_xor": bitwise_xor,
+    "add": add,
+    "sub": sub,
+    "subtract": sub,
+    "div": div,
+    "divide": div,
+    "true_divide": div,
+    "clamp": clamp,
+    "clip": clamp,
+    "clamp_min": clamp_min,
+    "clamp_max": clamp_max,
+    "lerp": lerp,
+    "addcmul": addcmul,
+    "addcdiv": addcdiv,
+    "nan_to_num": nan_to_num,
+    "masked_fill": masked_fill,
 }
 _METHODS: dict[str, Any] = {**UNARY, **PAIRS, **_NAMED, "isclose": isclose, "allclose": allclose, "equal": equal}
 FUNCTIONS: dict[str, Any] = {**_METHODS, "rsub": rsub, "where": where}
@@ -429,4 +428,4 @@ def where_method(self: Any, condition: Any, other: Any) -> Any:
 
 
 methods(**_METHODS, where=where_method)
-methods(**{f"{name}_": in_place(function) for name, function in (UNARY | PAIRS | _NAMED).items()})
+methods(**{f"{name}_": in_place(function) for name, function in {**UNARY, **PAIRS, **_NAMED}.items()})

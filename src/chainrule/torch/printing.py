@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.errors import DtypeError
+from chainrule.errors import StandInTypeError
 from chainrule.torch import dtypes
 
 __all__ = ["format_item", "format_tensor", "get_printoptions", "printoptions", "set_printoptions"]
@@ -127,7 +127,7 @@ def format_item(array: NDArray[Any], specification: str, otherwise: str) -> str:
     if array.ndim == 0:
         return format(array.item(), specification)
     if specification:
-        raise DtypeError(
+        raise StandInTypeError(
             "unsupported format string passed to Tensor.__format__\n"
             f"Given {specification!r} for a tensor of shape {array.shape}; format its numbers one by one."
         )

@@ -66,7 +66,8 @@ def dot(input: Any, tensor: Any) -> Any:
     first, second = tensor_of(input, "dot"), tensor_of(tensor, "dot", "tensor", 2)
     if first.value.ndim != 1 or second.value.ndim != 1:
         raise StandInRuntimeError(
-            f"1D tensors expected, but got {first.value.ndim}D and {second.value.ndim}D tensors\nUse torch.matmul, or flatten()."
+            f"1D tensors expected, but got {first.value.ndim}D and {second.value.ndim}D tensors\nUse torch.matmul, "
+            "or flatten()."
         )
     return product(first, second)
 
@@ -121,7 +122,8 @@ def einsum(equation: str, *operands: Any) -> Any:
             continue
         if len(labels) != operand.value.ndim:
             raise StandInRuntimeError(
-                f"einsum(): the number of subscripts in the equation ({len(labels)}) does not match the number of dimensions "
+                f"einsum(): the number of subscripts in the equation ({len(labels)}) does not match the number of "
+                "dimensions "
                 f"({operand.value.ndim}) for operand {number} and no ellipsis was given"
             )
         for label, size in zip(labels, operand.value.shape, strict=True):
@@ -183,9 +185,7 @@ def logdet(input: Any) -> Any:
 
 _METHODS = {
     name: globals()[name]
-    for name in (
-        "addmm addmv addr baddbmm bmm cross dot inner kron logdet matmul mm mv outer trace"
-    ).split()
+    for name in ("addmm addmv addr baddbmm bmm cross dot inner kron logdet matmul mm mv outer trace").split()
 }
 _METHODS |= {"ger": outer, "inverse": inv, "vdot": dot}
 _METHODS |= {"det": det, "matrix_power": matrix_power, "pinverse": pinv, "slogdet": slogdet}

@@ -30,7 +30,8 @@ def overwrite(target: Any, result: Any) -> Any:
     if shape != target.value.shape and np.broadcast_shapes(shape, target.value.shape) != target.value.shape:
         raise StandInRuntimeError(
             f"output with shape {listed(target.value.shape)} doesn't match the broadcast shape "
-            f"{listed(np.broadcast_shapes(shape, target.value.shape))}\nWhat is written in place cannot change its shape."
+            f"{listed(np.broadcast_shapes(shape, target.value.shape))}\nWhat is written in place cannot change its "
+            "shape."
         )
     node = getattr(result, "node", None)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import StandInRuntimeError
+from chainrule.errors import StandInNotImplementedError, StandInRuntimeError
 from chainrule.op import OPERATIONS
 from chainrule.ops import elementwise as e
 from chainrule.ops import reduce as r
@@ -129,7 +129,8 @@ def _spread(name: str, function: Any) -> Callable[..., Any]:
         )
         if count <= degrees:
             warnings.warn(
-                f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
+                f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+                "(input "
                 "numel divided by output numel).",
                 stacklevel=3,
             )
@@ -229,8 +230,9 @@ def log_softmax(input: Any, dim: int | None = None, *, dtype: Any = None) -> Any
 
 def _float_only(tensor: Any, name: str) -> Any:
     if tensor.value.dtype.kind != "f":
-        raise StandInRuntimeError(
-            f"\"{name}_lastdim_kernel_impl\" not implemented for '{tensor.dtype.scalar_name}'\nConvert it first: x.float()."
+        raise StandInNotImplementedError(
+            f"\"{name}_lastdim_kernel_impl\" not implemented for '{tensor.dtype.scalar_name}'\nConvert it first: "
+            "x.float()."
         )
     return tensor
 
@@ -282,7 +284,8 @@ def dist(input: Any, other: Any, p: Any = 2) -> Any:
 _METHODS: dict[str, Any] = {
     name: globals()[name]
     for name in (
-        "all any count_nonzero cumprod cumsum diff dist log_softmax logsumexp mean nanmean nansum norm prod softmax std sum var"
+        "all any count_nonzero cumprod cumsum diff dist log_softmax logsumexp mean nanmean nansum norm prod softmax "
+        "std sum var"
     ).split()
 }
 FUNCTIONS: dict[str, Any] = _METHODS | {"std_mean": std_mean, "var_mean": var_mean}

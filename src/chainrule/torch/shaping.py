@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import StandInRuntimeError, StandInTypeError
+from chainrule.errors import StandInIndexError, StandInRuntimeError, StandInTypeError
 from chainrule.op import OPERATIONS, REGISTRY
 from chainrule.ops import elementwise as e
 from chainrule.torch import dtypes
@@ -104,7 +104,8 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
         sizes[sizes.index(-1)] = shape[at] // rest if rest else 0
     if prod(sizes) != shape[at]:
         raise StandInRuntimeError(
-            f"unflatten: Provided sizes {listed(sizes)} don't multiply up to the size of dim {at} ({shape[at]}) in the input "
+            f"unflatten: Provided sizes {listed(sizes)} don't multiply up to the size of dim {at} ({shape[at]}) in "
+            "the input "
             "tensor"
         )
     return reshape(input, (*shape[:at], *sizes, *shape[at + 1 :]))
@@ -138,7 +139,8 @@ def expand(input: Any, *sizes: Any) -> Any:
     ahead = len(target) - len(shape)
     if ahead < 0:
         raise StandInRuntimeError(
-            f"expand({input.type()}{{{listed(shape)}}}, size={listed(target)}): the number of sizes provided ({len(target)}) "
+            f"expand({input.type()}{{{listed(shape)}}}, size={listed(target)}): the number of sizes provided "
+            f"({len(target)}) "
             f"must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     full = list(target)
@@ -149,7 +151,8 @@ def expand(input: Any, *sizes: Any) -> Any:
             size = have
         elif have not in (1, size):
             raise StandInRuntimeError(
-                f"The expanded size of the tensor ({size}) must match the existing size ({have}) at non-singleton dimension "
+                f"The expanded size of the tensor ({size}) must match the existing size ({have}) at non-singleton "
+                "dimension "
                 f"{at}.  Target sizes: {listed(target)}.  Tensor sizes: {listed(shape)}"
             )
         full[at] = size
@@ -185,7 +188,8 @@ def t(input: Any) -> Any:
     """The transposed matrix; a vector stays as it is."""
     if input.value.ndim > 2:
         raise StandInRuntimeError(
-            f"t() expects a tensor with <= 2 dimensions, but self is {input.value.ndim}D\nUse x.mT or x.transpose(0, 1)."
+            f"t() expects a tensor with <= 2 dimensions, but self is {input.value.ndim}D\nUse x.mT or x.transpose(0, "
+            "1)."
         )
     return apply(permutation, (input,))
 
@@ -206,7 +210,8 @@ def permute(input: Any, *dims: Any) -> Any:
     rank = input.value.ndim
     if len(order) != rank:
         raise StandInRuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            "ordering "
             f"of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = {len(order)}"
         )
     places = tuple([position_of(dim, rank) for dim in order])
@@ -251,12 +256,15 @@ def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
 
 def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     """The elements shifted, those beyond the end coming in at the start."""
+    if not input.value.ndim and dims is not None:
+        raise StandInIndexError(f"Dimension specified as {dims} but tensor has no dimensions")
     return through("roll", np.roll, input, shifts, axis=dims)
 
 
 def flip(input: Any, *dims: Any) -> Any:
     """The elements in reverse along dimensions."""
-    return through("flip", np.flip, input, axis=sizes_of(dims))
+    chosen = tuple([position_of(dim, input.value.ndim) for dim in sizes_of(dims)])
+    return through("flip", np.flip, input, axis=chosen) if input.value.ndim else clone(input)
 
 
 def fliplr(input: Any) -> Any:
@@ -282,11 +290,14 @@ def clone(input: Any, *, memory_format: Any = None) -> Any:
 _METHODS = {
     name: globals()[name]
     for name in (
-        "adjoint clone flatten flip fliplr flipud movedim permute ravel repeat_interleave reshape roll rot90 squeeze t tile "
+        "adjoint clone flatten flip fliplr flipud movedim permute ravel repeat_interleave reshape roll rot90 squeeze "
+        "t tile "
         "transpose unflatten unsqueeze"
     ).split()
 }
 _METHODS |= {"broadcast_to": expand, "moveaxis": movedim, "swapaxes": transpose, "swapdims": transpose}
 FUNCTIONS: dict[str, Any] = _METHODS | {"broadcast_shapes": broadcast_shapes, "broadcast_tensors": broadcast_tensors}
 
-methods(**_METHODS, expand=expand, expand_as=expand_as, repeat=repeat, reshape_as=reshape_as, view=view, view_as=view_as)
+methods(
+    **_METHODS, expand=expand, expand_as=expand_as, repeat=repeat, reshape_as=reshape_as, view=view, view_as=view_as
+)

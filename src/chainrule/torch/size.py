@@ -14,7 +14,7 @@ import operator
 from collections.abc import Iterable
 from typing import Any, SupportsIndex, overload
 
-from chainrule.errors import DtypeError
+from chainrule.errors import StandInTypeError
 
 __all__ = ["Size"]
 
@@ -44,7 +44,7 @@ class Size(tuple[int, ...]):
 
     def __add__(self, other: Any) -> Size:
         if not isinstance(other, tuple):
-            raise DtypeError(
+            raise StandInTypeError(
                 f"can only concatenate tuple (not {type(other).__name__!r}) to torch.Size\n"
                 "Make it a tuple first: size + tuple(other)."
             )
@@ -73,7 +73,7 @@ def _whole_number(length: SupportsIndex, place: int) -> int:
     try:
         return operator.index(length)
     except TypeError:
-        raise DtypeError(
+        raise StandInTypeError(
             f"torch.Size() takes an iterable of 'int' (item {place} is {type(length).__name__!r})\n"
             "Give whole numbers, for instance torch.Size([2, 3])."
         ) from None

@@ -72,7 +72,7 @@ class Tensor(CoreTensor):
         """Its shape, a ``torch.Size``."""
         return Size(self.value.shape)
 
-    def size(self, dim: int | None = None) -> Any:  # type: ignore[override]
+    def size(self, dim: int | None = None) -> Any:
         """Its shape, or the length of one dimension."""
         return Size(self.value.shape) if dim is None else self.value.shape[position_of(dim, self.value.ndim)]
 
@@ -103,7 +103,7 @@ class Tensor(CoreTensor):
         while isinstance(base.base, np.ndarray):
             base = base.base
         start, own_start = base.__array_interface__["data"][0], self.value.__array_interface__["data"][0]
-        return int(own_start - start) // self.value.itemsize
+        return int((own_start - start) // self.value.itemsize)
 
     def data_ptr(self) -> int:
         """The address of its first element."""
@@ -150,9 +150,16 @@ class Tensor(CoreTensor):
     @property
     def mT(self) -> Any:
         """The tensor with its last two dimensions exchanged."""
+        if self.value.ndim == 0:
+            return self
+        if self.value.ndim == 1:
+            raise StandInRuntimeError(
+                "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.\n"
+                "A vector has one dimension; x[:, None] makes it a column."
+            )
         return REGISTRY[np.swapaxes](self, -1, -2)
 
-    H, mH = T, mT
+    H, mH = T, mT  # noqa: N815 - PyTorch's name
 
     def __reduce__(self) -> Any:
         return (_restored, (self.value, self.requires_grad))
@@ -176,7 +183,8 @@ class Tensor(CoreTensor):
         """The one element as a Python number."""
         if self.value.size != 1:
             raise StandInRuntimeError(
-                f"a Tensor with {self.value.size} elements cannot be converted to Scalar\nUse tolist() for all of them, or "
+                f"a Tensor with {self.value.size} elements cannot be converted to Scalar\nUse tolist() for all of "
+                "them, or "
                 "sum(), mean(), x[0] for one."
             )
         result = self.value.item()

@@ -65,7 +65,7 @@ def plain(value: Any) -> Any:
 
 
 def array_ufunc(self: Any, function: Any, method: str, *inputs: Any, **options: Any) -> Any:
-    """A NumPy ufunc: computed on arrays, its result a tensor; with a number of NumPy's on the left, PyTorch's operator."""
+    """A NumPy ufunc: computed on arrays, its result a tensor; for a number of NumPy's on the left, the operator."""
     if method == "__call__" and len(inputs) == 2 and isinstance(inputs[0], np.generic) and function in REFLECTED:
         return getattr(self, REFLECTED[function])(inputs[0].item())  # np.float64(2) * x
     result = getattr(function, method)(*[plain(value) for value in inputs], **options)

@@ -42,9 +42,8 @@ def fresh(value: Any, where: str) -> Tensor:
         if vertex is None:
             return kind(value.value, None, True)
         shape = value.value.shape
-        return kind(
-            value.value, Node(identity, (vertex,), None, None, (shape,), shape, value.value.dtype, NO_PARAMS, 0b11), True
-        )
+        node = Node(identity, (vertex,), None, None, (shape,), shape, value.value.dtype, NO_PARAMS, 0b11)
+        return kind(value.value, node, True)
     if isinstance(value, bool | int | np.integer | np.bool_) or (
         isinstance(value, np.ndarray) and value.dtype.kind in "iub"
     ):
@@ -130,8 +129,8 @@ class Trace:
         for output in self.outputs:
             if not isinstance(output, Tensor) and np.asarray(output).dtype.kind not in "fciub":
                 raise DtypeError(
-                    f"{name}: the function returned {type(output).__name__} {output!r:.60}, in which no derivative can be "
-                    "seen; return an array, a number, or a tuple, list or dict of them (has_aux=True for anything else)."
+                    f"{name}: the function returned {type(output).__name__} {output!r:.60}, in which no derivative can "
+                    "be seen; return an array, a number, or a tuple, list or dict of them (has_aux=True for all else)."
                 )
         self.tracks_other = self._tracks_other()
 

@@ -25,7 +25,7 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
 
 
 def _walk(node: Any, leaves: list[Any]) -> Any:
-    # Not a function within `flatten`: one that calls itself is a cycle, which would keep the leaves until it is collected.
+    # Not a function within `flatten`: one that calls itself is a cycle, which keeps the leaves until it is collected.
     if isinstance(node, dict):
         return (type(node), [(key, _walk(value, leaves)) for key, value in node.items()])
     if isinstance(node, tuple | list):

@@ -1,7 +1,7 @@
 """``autograd.Function``: a step whose derivative the user writes, as one node of chainrule's graph.
 
-The user's ``backward`` is the transposed Jacobian of the step, applied; the node keeps it as an opaque linear map. So that
-several arguments and results are one such map, they are laid end to end.
+The user's ``backward`` is the transposed Jacobian of the step, applied; the node keeps it as an opaque linear map. So
+that several arguments and results are one such map, they are laid end to end.
 
 >>> from chainrule.torch.tensor import Tensor
 >>> class Cube(Function):
@@ -125,7 +125,8 @@ class Step:
         name = f"{self.kind.__name__}Backward"
         if len(gradients) != self.count:
             raise StandInRuntimeError(
-                f"function {name} returned an incorrect number of gradients (expected {self.count}, got {len(gradients)})\n"
+                f"function {name} returned an incorrect number of gradients (expected {self.count}, got "
+                f"{len(gradients)})\n"
                 "backward returns one for each argument of forward after ctx, None where there is none."
             )
         flat = []
@@ -149,7 +150,8 @@ class Step:
                 fits = False
             if not fits:
                 raise StandInRuntimeError(
-                    f"Function {name} returned an invalid gradient at index {position} - got {listed(given)} but expected shape "
+                    f"Function {name} returned an invalid gradient at index {position} - got {listed(given)} but "
+                    "expected shape "
                     f"compatible with {listed(shape)}\nA gradient has the shape of its argument."
                 )
             ahead = len(given) - len(shape)
@@ -199,13 +201,15 @@ class Written(Rule):
         sizes = (call.shape[0], call.shapes[position][0])
         recorded = isinstance(arguments[position], CoreTensor)
         made, _ = pattern(sizes, [0], [1], [Factor((0, 1), True)])
-        return (Term(made, (Pullback(self.step, self.place, sizes, call.dtype, recorded),)),)  # type: ignore[attr-defined]
+        return (Term(made, (Pullback(self.step, self.place, sizes, call.dtype, recorded),)),)
 
 
 class Shown(Operation):
     """An operation that is shown under a name of its own."""
 
     __slots__ = ("shown",)
+
+    shown: str
 
 
 def shaped(name: str) -> Shown:
@@ -220,13 +224,14 @@ class FunctionMeta(type):
 
     def __call__(cls, *arguments: Any, **options: Any) -> NoReturn:
         raise StandInRuntimeError(
-            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd "
+            "function "
             f"with static forward method.\nCall {cls.__name__}.apply(...)."
         )
 
 
 class Function(metaclass=FunctionMeta):
-    """A step with a derivative of its own: subclass it with static methods ``forward`` and ``backward``, call ``apply``."""
+    """A step with a derivative of its own: a subclass has static ``forward`` and ``backward``; call ``apply``."""
 
     @staticmethod
     def forward(*arguments: Any, **options: Any) -> Any:
@@ -242,7 +247,8 @@ class Function(metaclass=FunctionMeta):
     def backward(ctx: Any, *gradients: Any) -> Any:
         """One gradient for each argument, from one for each result."""
         raise StandInRuntimeError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
+            "backward "
             "mode AD."
         )
 

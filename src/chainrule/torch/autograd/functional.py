@@ -10,9 +10,9 @@ import numpy as np
 from chainrule.errors import StandInRuntimeError, StandInTypeError
 from chainrule.ops.elementwise import clone
 from chainrule.torch.autograd.gradients import enable_grad, grad
+from chainrule.torch.joining import stack
 from chainrule.torch.messages import listed
 from chainrule.torch.recording import apply
-from chainrule.torch.joining import stack
 from chainrule.torch.shaping import reshape
 from chainrule.torch.tensor import Tensor
 
@@ -21,17 +21,19 @@ __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 def as_tuple(value: Any, what: str, function: str) -> tuple[tuple[Any, ...], bool]:
     """Tensors as a tuple, and whether they were one."""
-    many = isinstance(value, tuple | list)
+    many = isinstance(value, tuple)
     found = tuple(value) if many else (value,)
     for number, item in enumerate(found):
         if not isinstance(item, Tensor):
             if many:
                 raise StandInTypeError(
-                    f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the value at index {number} "
+                    f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the value at "
+                    f"index {number} "
                     f"has type {type(item)}."
                 )
             raise StandInTypeError(
-                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the given {what} has type "
+                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the given {what} "
+                "has type "
                 f"{type(item)}."
             )
     return found, many
@@ -97,8 +99,7 @@ def jacobian(
         rows.append(
             shown([joined(column, output, x) for column, x in zip(columns, leaves, strict=True)], many_in, create_graph)
         )
-    result = tuple(rows) if many_out else rows[0]
-    return result
+    return tuple(rows) if many_out else rows[0]
 
 
 def joined(rows: Sequence[Any], output: Any, point: Any) -> Any:
@@ -153,11 +154,13 @@ def cotangents(v: Any, outputs: Sequence[Any], function: str, against: str = "ou
         if len(outputs) != 1 or outputs[0].value.size != 1:
             if against == "input":
                 raise StandInRuntimeError(
-                    "The vector v can only be None if the input to the user-provided function is a single Tensor with a single "
+                    "The vector v can only be None if the input to the user-provided function is a single Tensor "
+                    "with a single "
                     "element."
                 )
             raise StandInRuntimeError(
-                "The vector v can only be None if the user-provided function returns a single Tensor with a single element."
+                "The vector v can only be None if the user-provided function returns a single Tensor with a single "
+                "element."
             )
         return (Tensor(np.ones_like(outputs[0].value), None),)
     vectors, _ = as_tuple(v, "v", function)

@@ -56,7 +56,8 @@ def gradcheck(
                 if not raise_exception:
                     return False
                 raise StandInRuntimeError(
-                    f"Jacobian mismatch for output {number} with respect to input {place},\nnumerical:{Tensor(numeric, None)}\n"
+                    f"Jacobian mismatch for output {number} with respect to input "
+                    f"{place},\nnumerical:{Tensor(numeric, None)}\n"
                     f"analytical:{Tensor(analytic, None)}\n"
                 )
     return True

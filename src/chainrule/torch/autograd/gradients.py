@@ -154,7 +154,8 @@ def grad(
         else:
             raise StandInRuntimeError(
                 f"The differentiated Tensor at index {number} appears to not have been used in the graph. Set "
-                "allow_unused=True if this is the desired behavior.\nThe output was not computed from this tensor (a copy of "
+                "allow_unused=True if this is the desired behavior.\nThe output was not computed from this tensor (a "
+                "copy of "
                 "it, or its value, may have been used instead)."
             )
     notify("gradient", (outputs, inputs, grad_outputs), tuple(results))

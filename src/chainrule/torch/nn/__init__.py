@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chainrule.torch.messages import absent
 from chainrule.torch.nn import functional, init, layers, module, parameter, utils
-from chainrule.torch.nn.layers import MODULES
 from chainrule.torch.nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from chainrule.torch.nn.layers import MODULES
 from chainrule.torch.nn.module import Module
 from chainrule.torch.nn.parameter import Buffer, Parameter
 
@@ -27,7 +27,7 @@ __all__ = [
     "parameter",
     "utils",
 ]
-__all__ += sorted(MODULES)
+__all__.extend(MODULES)
 globals().update(MODULES)
 
 

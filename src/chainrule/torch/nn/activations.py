@@ -132,7 +132,8 @@ def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
 FUNCTIONS: dict[str, Any] = {
     name: globals()[name]
     for name in (
-        "celu elu gelu glu hardsigmoid hardtanh leaky_relu logsigmoid mish relu relu6 selu sigmoid silu softmin softplus "
+        "celu elu gelu glu hardsigmoid hardtanh leaky_relu logsigmoid mish relu relu6 selu sigmoid silu softmin "
+        "softplus "
         "softsign tanh tanhshrink threshold"
     ).split()
 }

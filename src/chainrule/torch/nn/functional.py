@@ -17,7 +17,7 @@ from chainrule.torch.nn.activations import placed
 from chainrule.torch.operators import product
 from chainrule.torch.pointwise import clamp, tensor_of, where
 from chainrule.torch.recording import apply
-from chainrule.torch.reducing import norm, softmax
+from chainrule.torch.reducing import log_softmax, norm, softmax
 from chainrule.torch.shaping import reshape, transpose, unsqueeze
 from chainrule.torch.tensor import Tensor
 from chainrule.torch.through import through
@@ -29,6 +29,11 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     x = tensor_of(input, "linear")
     if x.value.ndim == 1 and weight.value.ndim == 2 and x.value.shape[0] != weight.value.shape[1]:
         x = unsqueeze(x, 0)  # so that the message speaks of matrices, as PyTorch's does
+    if bias is not None and x.value.dtype != weight.value.dtype:
+        raise StandInRuntimeError(
+            f"mat1 and mat2 must have the same dtype, but got {x.dtype.scalar_name} and {weight.dtype.scalar_name}\n"
+            f"Convert one of them: x.to({weight.dtype})."
+        )
     made = product(x, turned)
     return made if bias is None else made + bias
 
@@ -60,6 +65,11 @@ def from_bernoulli(array: Any, p: float) -> None:
 def embedding(input: Any, weight: Any, padding_idx: int | None = None, *other: Any, **options: Any) -> Any:
     """The rows of ``weight`` at the positions ``input``."""
     positions = input.value
+    if positions.dtype.kind not in "iu":
+        raise StandInRuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{input.type()} instead (while checking arguments for embedding)\nPositions are whole numbers: x.long()."
+        )
     if positions.size and not 0 <= positions.min() <= positions.max() < weight.value.shape[0]:
         raise StandInIndexError(f"index out of range in self\nThere are {weight.value.shape[0]} rows.")
     return weight[input]
@@ -78,7 +88,8 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     if input.value.shape[input.value.ndim - len(shape) :] != shape:
         raise StandInRuntimeError(
-            f"Given normalized_shape={listed(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input "
+            f"Given normalized_shape={listed(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
+            "but got input "
             f"of size{listed(input.value.shape)}"
         )
     axes = tuple(range(-len(shape), 0))
@@ -144,8 +155,6 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     return through("pad", np.pad, input, widths, mode=names[mode], **options)
 
 
-
-
 def scaled_dot_product_attention(
     query: Any, key: Any, value: Any, attn_mask: Any = None, is_causal: bool = False
 ) -> Any:
@@ -159,12 +168,26 @@ def scaled_dot_product_attention(
     return product(softmax(scores, -1), value)
 
 
-_LAYERS = (
-    "batch_norm bilinear cosine_similarity dropout embedding layer_norm linear log_softmax normalize one_hot pad pairwise_distance "
-    "scaled_dot_product_attention softmax"
-).split()
-__all__ = sorted([*_LAYERS, *activations.FUNCTIONS, *losses.FUNCTIONS])  # noqa: PLE0605
-globals().update(activations.FUNCTIONS | losses.FUNCTIONS)
+FUNCTIONS: dict[str, Any] = {
+    **activations.FUNCTIONS,
+    **losses.FUNCTIONS,
+    "batch_norm": batch_norm,
+    "bilinear": bilinear,
+    "cosine_similarity": cosine_similarity,
+    "dropout": dropout,
+    "embedding": embedding,
+    "layer_norm": layer_norm,
+    "linear": linear,
+    "log_softmax": log_softmax,
+    "normalize": normalize,
+    "one_hot": one_hot,
+    "pad": pad,
+    "pairwise_distance": pairwise_distance,
+    "scaled_dot_product_attention": scaled_dot_product_attention,
+    "softmax": softmax,
+}
+__all__ = list(FUNCTIONS)
+globals().update(FUNCTIONS)
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from chainrule.torch.dtypes import as_dtype, get_default_dtype
 from chainrule.torch.nn import functional as F  # noqa: N812 - everyone's name for it
 from chainrule.torch.nn.module import Module
 from chainrule.torch.nn.parameter import Parameter
+from chainrule.torch.reducing import log_softmax, softmax
 from chainrule.torch.shaping import flatten, unflatten
 from chainrule.torch.tensor import Tensor
 
@@ -259,7 +260,7 @@ def module_of(
 ) -> Any:
     """A module class for a function; its constructor takes the options."""
 
-    def __init__(self: Any, *arguments: Any, **given: Any) -> None:
+    def start(self: Any, *arguments: Any, **given: Any) -> None:
         Module.__init__(self)
         for option, default in options.items():
             setattr(self, option, default)
@@ -278,7 +279,7 @@ def module_of(
         (Module,),
         {
             "__doc__": words or f"{(function.__doc__ or '').strip()} As a module.",
-            "__init__": __init__,
+            "__init__": start,
             "__module__": "torch.nn.modules",
             "extra_repr": shown,
             "forward": forward,
@@ -338,9 +339,9 @@ Tanh = module_of("Tanh", F.tanh, {})
 Softsign = module_of("Softsign", F.softsign, {})
 Tanhshrink = module_of("Tanhshrink", F.tanhshrink, {})
 LogSigmoid = module_of("LogSigmoid", F.logsigmoid, {})
-Softmax = module_of("Softmax", F.softmax, {"dim": None}, lambda module: f"dim={module.dim}")
+Softmax = module_of("Softmax", softmax, {"dim": None}, lambda module: f"dim={module.dim}")
 Softmin = module_of("Softmin", F.softmin, {"dim": None}, lambda module: f"dim={module.dim}")
-LogSoftmax = module_of("LogSoftmax", F.log_softmax, {"dim": None}, lambda module: f"dim={module.dim}")
+LogSoftmax = module_of("LogSoftmax", log_softmax, {"dim": None}, lambda module: f"dim={module.dim}")
 CosineSimilarity = module_of("CosineSimilarity", F.cosine_similarity, {"dim": 1, "eps": 1e-8})
 PairwiseDistance = module_of("PairwiseDistance", F.pairwise_distance, {"p": 2.0, "eps": 1e-6, "keepdim": False})
 

@@ -38,7 +38,8 @@ def warn_about_sizes(input: Any, target: Any) -> None:
     """Warn where two shapes broadcast although one probably meant them to be equal."""
     if input.value.shape != target.value.shape:
         warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead to "
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
+            "likely lead to "
             "incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
@@ -77,7 +78,8 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 def _same_sizes(input: Any, target: Any) -> None:
     if input.value.shape != target.value.shape:
         raise StandInValueError(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. Please "
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
+            "deprecated. Please "
             "ensure they have the same size."
         )
 
@@ -99,7 +101,8 @@ def binary_cross_entropy_with_logits(
     """The cross entropy of σ(x) and y, from x."""
     if input.value.shape != target.value.shape:
         raise StandInValueError(
-            f"Target size ({target.shape}) must be the same as input size ({input.shape})\nUse view or squeeze to make it so."
+            f"Target size ({target.shape}) must be the same as input size ({input.shape})\nUse view or squeeze to "
+            "make it so."
         )
     if pos_weight is None:
         values = (1 - target) * input + apply(e.softplus, (-input,))
@@ -115,8 +118,11 @@ def nll_loss(
     classes = target.value
     if classes.dtype not in (np.int64, np.uint8):
         raise StandInRuntimeError(
-            f"expected target dtype to be Long or Byte, but got {target.dtype.scalar_name}\nClasses are whole numbers: y.long()."
+            f"expected target dtype to be Long or Byte, but got {target.dtype.scalar_name}\nClasses are whole "
+            "numbers: y.long()."
         )
+    if input.value.ndim == 1 and classes.shape == (1,):
+        input = reshape(input, (1, -1))
     axis = 0 if input.value.ndim == 1 else 1
     if input.value.ndim > 1 and input.value.shape[0] != classes.shape[0]:
         raise StandInValueError(
@@ -127,7 +133,8 @@ def nll_loss(
     wrong = classes[counted & ((classes < 0) | (classes >= input.value.shape[axis]))]
     if wrong.size:
         raise StandInIndexError(
-            f"Target {wrong[0]} is out of bounds.\nClasses go from 0 to {input.value.shape[axis] - 1}: dimension {axis} of the "
+            f"Target {wrong[0]} is out of bounds.\nClasses go from 0 to {input.value.shape[axis] - 1}: dimension "
+            f"{axis} of the "
             "input has one entry for each."
         )
     places = np.where(counted, classes, 0).astype(np.int64)
@@ -156,7 +163,8 @@ def cross_entropy(
     if target.value.dtype.kind == "f":
         if input.value.shape != target.value.shape:
             raise StandInRuntimeError(
-                f"expected scalar type Long but found {target.dtype.scalar_name}\nClasses are whole numbers (y.long()); class "
+                f"expected target dtype to be Long or Byte, but got {target.dtype.scalar_name}\nClasses are whole numbers "
+                "(y.long()); class "
                 f"probabilities have the input's shape, {listed(input.value.shape)}."
             )
         share = target * (1 - label_smoothing) + label_smoothing / input.value.shape[axis]
@@ -205,7 +213,8 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
 FUNCTIONS: dict[str, Any] = {
     name: globals()[name]
     for name in (
-        "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy hinge_embedding_loss huber_loss kl_div l1_loss "
+        "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy hinge_embedding_loss huber_loss kl_div "
+        "l1_loss "
         "margin_ranking_loss mse_loss nll_loss poisson_nll_loss smooth_l1_loss"
     ).split()
 }

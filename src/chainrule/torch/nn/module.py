@@ -272,7 +272,8 @@ class Module:
                 continue
             if given.value.shape != tensor.value.shape:
                 problems.append(
-                    f"size mismatch for {name}: copying a param with shape {given.shape} from checkpoint, the shape in current "
+                    f"size mismatch for {name}: copying a param with shape {given.shape} from checkpoint, the shape "
+                    "in current "
                     f"model is {tensor.shape}."
                 )
             else:
@@ -350,5 +351,3 @@ def type_name(value: Any) -> str:
         return str(value.type())
     kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-

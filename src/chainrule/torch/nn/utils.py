@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.torch.autograd.gradients import no_grad
-from chainrule.torch.recording import overwrite
 from chainrule.torch.joining import cat
+from chainrule.torch.recording import overwrite
 from chainrule.torch.shaping import reshape
 from chainrule.torch.tensor import Tensor
 

@@ -23,7 +23,8 @@ class Optimizer:
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise StandInTypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got torch.FloatTensor\n"
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                "torch.FloatTensor\n"
                 "Give a list: [w], or model.parameters()."
             )
         self.defaults = defaults
@@ -45,7 +46,7 @@ class Optimizer:
         for parameter in group["params"]:
             if not isinstance(parameter, Tensor):
                 raise StandInTypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {type(parameter)}"
+                    f"optimizer can only optimize Tensors, but one of the params is {type(parameter).__name__}"
                 )
             if not parameter.is_leaf:
                 raise StandInValueError("can't optimize a non-leaf Tensor\nGive the leaves that it was computed from.")

@@ -93,7 +93,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (lambda: cr.jvp(lambda x: x, cast(Any, 1.0), cast(Any, 1.0)), errors.ShapeError, ["two tuples"]),
     (lambda: cr.vjp(lambda x: x, np.ones(2))[1](np.ones(3)), errors.ShapeError, ["(2,)", "(3,)"]),
     (lambda: cr.vjp(lambda x: (x, x), np.ones(2))[1](np.ones(2)), errors.ShapeError, ["(*, *)"]),
-    (lambda: cr.linearize(lambda x: x, np.ones(2))[1](), errors.ShapeError, ["1 arguments"]),
+    (cr.linearize(lambda x: x, np.ones(2))[1], errors.ShapeError, ["1 arguments"]),
     (lambda: cr.tape_jacobian(leaf() * 2, cr.tensor([1.0])), errors.NotTrackedError, ["source"]),
     (lambda: cr.tape_jacobian(leaf() * 2, leaf()), errors.GradientError, ["does not depend"]),
     (lambda: setattr(leaf(), "grad", np.ones(3)), errors.DtypeError, ["Tensor or None"]),

@@ -14,7 +14,7 @@ from chainrule.program.ownership import PASSED
 from chainrule.program.sweep import pullback
 from chainrule.tape import Tracked, set_enabled
 
-__all__ = ["backward", "check_differentiable", "cotangents_of", "owned", "seed", "wrap"]
+__all__ = ["backward", "check_differentiable", "cotangents_of", "one", "owned", "seed", "wrap"]
 
 
 def wrap(value: Any, vertex: Any) -> Any:
@@ -95,7 +95,7 @@ def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> A
                 "Reduce it to one number (sum() or mean()), or choose a cotangent v of that shape: y.backward(v) "
                 "computes vᵀJ (v = ones adds the rows of J), or ask for all rows: chainrule.jacobian(f)(x)."
             )
-        value = _one(shape, root.value.dtype)
+        value = one(shape, root.value.dtype)
         return Tracked.plain(value) if create_graph else value
     value = gradient.value if isinstance(gradient, Tracked) else np.asarray(gradient)
     if value.shape != shape:
@@ -116,7 +116,8 @@ def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> A
 
 
 @lru_cache(maxsize=256)
-def _one(shape: tuple[int, ...], dtype: Any) -> Any:
+def one(shape: tuple[int, ...], dtype: Any) -> Any:
+    """The cotangent that the gradient of one number starts from; shared, so read-only."""
     value = np.ones(shape, dtype)
     value.flags.writeable = False
     return value

@@ -23,6 +23,7 @@ ChainruleError
 │   ├── StandInTypeError (TypeError)
 │   ├── StandInValueError (ValueError)
 │   ├── StandInIndexError (IndexError)
+│   ├── StandInNotImplementedError (NotImplementedError)
 │   └── NoDeviceError (AssertionError)   a graphics card
 ├── RuleError (ValueError)               a user's rule that cannot be read or does not fit
 ├── MatrixError (numpy.linalg.LinAlgError)  a matrix without inverse, Cholesky factor, …
@@ -32,6 +33,7 @@ ChainruleError
 │   ├── NotebookFormatError (ValueError)            it is not a notebook of Python cells
 │   └── CellTimeoutError (TimeoutError)             a cell that does not end
 ├── AlreadyImportedError (ImportError)   the real PyTorch is there before the stand-in
+├── MissingNameError (ImportError)       a name to be imported that the stand-in does not have
 ├── MissingModuleError (ModuleNotFoundError)  a submodule that the stand-in does not have
 └── LibraryMissingError (ImportError)    a library that was asked for is not installed
 """

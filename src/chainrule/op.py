@@ -112,15 +112,15 @@ class Diagonal(Rule):
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         value = self.value(out, arguments)
-        if type(value) is np.ndarray and not value.shape:
-            value = value.item()  # a number need not be stored, and 1 is no factor
         if type(value) in (int, float) and value == 0:
             return ()
         shape = getattr(value, "shape", ())
         made, reshaped = diagonal(call.shape, call.shapes[position], shape)
         if reshaped is not None:
             value = value.reshape(reshaped)
-        elif type(value) in (int, float) and value == 1:
+        if type(value) is np.ndarray and not value.shape:
+            value = value.item()  # a number has no dtype to impose, and 1 is no factor
+        if type(value) in (int, float) and value == 1:
             return (Term(_without_factors(made)),)
         return (Term(made, (value,)),)
 

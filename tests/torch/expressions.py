@@ -53,7 +53,7 @@ def scope(torch: Any) -> dict[str, Any]:
 
 
 def outcome(torch: Any, expression: str) -> str:
-    """What an expression prints as, or the type and first line of what it raises; the names in ``grad_fn=<…>`` left out."""
+    """What an expression prints as, or the type and first line of what it raises; names in ``grad_fn=<…>`` left out."""
     names = scope(torch)
     torch.manual_seed(1)
     with warnings.catch_warnings():

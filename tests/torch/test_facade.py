@@ -43,7 +43,7 @@ def test_what_is_stored_is_what_pytorch_gives() -> None:
 
 def test_a_notebook_prints_what_is_stored() -> None:
     """In a process of its own, where `import torch` finds the stand-in."""
-    path = GOLDEN / "torch_notebook.py"
+    path = GOLDEN / "torch_notebook.cells"
     root = str(GOLDEN.parents[1])
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(path)], cwd=root, capture_output=True, text=True, check=True
@@ -55,7 +55,7 @@ def test_a_notebook_prints_what_is_stored() -> None:
 def test_the_notebook_prints_the_same_with_pytorch() -> None:
     draws.real_torch()
     expected = (GOLDEN / "torch_notebook.txt").read_text(encoding="utf-8")
-    assert transcript((GOLDEN / "torch_notebook.py").read_text(encoding="utf-8")) == expected
+    assert transcript((GOLDEN / "torch_notebook.cells").read_text(encoding="utf-8")) == expected
 
 
 # --- random programs: chains of methods on a matrix, forwards and backwards ---

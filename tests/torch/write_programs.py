@@ -13,7 +13,7 @@ from tests.torch.notebook import transcript
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 if __name__ == "__main__":
-    notebook = transcript((GOLDEN / "torch_notebook.py").read_text(encoding="utf-8"))
+    notebook = transcript((GOLDEN / "torch_notebook.cells").read_text(encoding="utf-8"))
     (GOLDEN / "torch_notebook.txt").write_text(notebook, encoding="utf-8")
     stored = json.loads((GOLDEN / "torch_expressions.json").read_text(encoding="utf-8"))
     renewed = [[expression, outcome(torch, expression)] for expression, _ in stored]

@@ -136,17 +136,20 @@ def pullback(
     *,
     wrap: Wrap | None = None,
     retain: bool = True,
+    nodes: list[Node] | None = None,
 ) -> dict[Any, Any]:
     """Pull cotangents back from the seeds to the targets (or, by default, to every leaf).
 
     ``seeds`` are (vertex, cotangent). Returns the cotangent of each target or leaf that something reached; it may be
     *thin* (size 1 along axes on which it does not vary) and may share memory with other cotangents. With ``wrap`` the
-    sweep is itself recorded. ``retain=False`` frees the values that nodes kept, when the sweep is done.
+    sweep is itself recorded. ``retain=False`` frees the values that nodes kept, when the sweep is done. ``nodes`` is
+    the schedule of the seeds, where it is known.
 
     Where a cotangent is exactly zero nothing is passed on, even by an infinite derivative: a path that is not taken
     contributes nothing. Because that costs, it is done only when the plain sweep met a number that is not finite.
     """
-    nodes, _ = schedule([vertex for vertex, _ in seeds])
+    if nodes is None:
+        nodes, _ = schedule([vertex for vertex, _ in seeds])
     needed = None if targets is None else dependents(nodes, targets)
     captured = NOTHING if targets is None else frozenset(targets)
     # Hooks must run once only, so a program with hooks is swept carefully from the start.

@@ -17,7 +17,7 @@ from chainrule.torch.operators import cast
 from chainrule.torch.pointwise import tensor_of
 from chainrule.torch.recording import overwrite
 from chainrule.torch.size import Size
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 
 __all__ = ["FUNCTIONS", "tensor"]
 

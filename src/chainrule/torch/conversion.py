@@ -11,7 +11,7 @@ from chainrule.torch import dtypes
 from chainrule.torch.device import device, refuse_other
 from chainrule.torch.operators import cast
 from chainrule.torch.recording import apply
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 
 __all__ = ["to"]
 

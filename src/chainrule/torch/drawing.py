@@ -11,7 +11,7 @@ from chainrule.tape import notify
 from chainrule.torch import distributions, random
 from chainrule.torch.construct import chosen, filled, finished, like, sizes
 from chainrule.torch.recording import overwrite
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 
 __all__ = ["FUNCTIONS"]
 

@@ -1,6 +1,6 @@
 """``torch.func``: transforms of functions. Each makes fresh points, runs the function recorded, and pulls or pushes.
 
->>> from chainrule.torch.tensor import Tensor
+>>> from chainrule.torch.tensors import Tensor
 >>> grad(lambda x: (x * x).sum())(Tensor([1.0, 2.0]))
 tensor([2., 4.])
 >>> jacrev(lambda x: x * x)(Tensor([1.0, 2.0]))
@@ -24,7 +24,7 @@ from chainrule.torch.joining import stack
 from chainrule.torch.messages import listed
 from chainrule.torch.recording import apply
 from chainrule.torch.shaping import movedim
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 from chainrule.transforms.trees import flatten, map_tree, unflatten
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]

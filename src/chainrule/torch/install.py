@@ -1,6 +1,6 @@
 """Lets ``import torch`` find `chainrule.torch`, and takes it away again.
 
->>> install()
+>>> install(force=True)
 >>> import torch
 >>> torch.tensor([1.0, 2.0])
 tensor([1., 2.])

@@ -13,7 +13,7 @@ from chainrule.torch.messages import listed
 from chainrule.torch.operators import cast
 from chainrule.torch.recording import apply, position_of
 from chainrule.torch.shaping import FULL, expand, reshape, transpose
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 from chainrule.torch.through import through
 
 __all__ = ["FUNCTIONS", "cat", "chunk", "narrow", "select", "stack"]

@@ -1,6 +1,6 @@
 """``torch.linalg``: norms, solutions, inverses, determinants and decompositions, by chainrule's operations.
 
->>> from chainrule.torch.tensor import Tensor
+>>> from chainrule.torch.tensors import Tensor
 >>> det(Tensor([[1, 2], [3, 4]]))
 tensor(-2.)
 """
@@ -20,7 +20,7 @@ from chainrule.torch.pointwise import tensor_of
 from chainrule.torch.reducing import axes_of
 from chainrule.torch.reducing import norm as vector_or_matrix_norm
 from chainrule.torch.shaping import transpose
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 from chainrule.torch.through import through
 
 __all__ = [

@@ -106,8 +106,8 @@ def indexed(problem: Exception, arguments: Sequence[Any] = ()) -> StandInIndexEr
         of = listed(np.shape(arguments[0].value)) if arguments else f"[{size}]"
         masks = [listed(each.shape) for each in arguments[1:] if isinstance(each, np.ndarray) and each.dtype == bool]
         return StandInIndexError(
-            f"The shape of the mask {masks[0] if masks else f'[{given}]'} at index {axis} does not match the shape of the "
-            f"indexed tensor {of} at index {axis}\nA mask has the shape of the dimensions that it chooses from."
+            f"The shape of the mask {masks[0] if masks else f'[{given}]'} at index {axis} does not match the shape of "
+            f"the indexed tensor {of} at index {axis}\nA mask has the shape of the dimensions that it chooses from."
         )
     return StandInIndexError(text)
 

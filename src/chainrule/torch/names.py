@@ -29,7 +29,7 @@ from chainrule.torch.device import STRIDED, device, layout
 from chainrule.torch.func import vmap
 from chainrule.torch.generator import Generator
 from chainrule.torch.size import Size
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = ["NAMES"]
 

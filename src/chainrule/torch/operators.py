@@ -171,7 +171,9 @@ def power(base: Any, exponent: Any) -> Any:
 
 
 def _matmul(self: Any, other: Any) -> Any:
-    operand = other if type(other) is type(self) else as_operand(other)
+    if type(other) is type(self):
+        return product(self, other)
+    operand = as_operand(other)
     return product(self, operand) if isinstance(operand, CoreTensor) else NotImplemented
 
 
@@ -196,7 +198,7 @@ def product(first: Any, second: Any) -> Any:
     rank = b.ndim
     if a.dtype is not b.dtype or not a.ndim or rank != 2 or a.shape[-1] != b.shape[0]:
         check_product(a, b)
-    return apply(matmul_operation, (first, second))
+    return record(matmul_operation, (first, second))
 
 
 _C_NAMES = {

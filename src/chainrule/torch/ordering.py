@@ -14,7 +14,7 @@ from chainrule.torch.pointwise import PAIRS, tensor_of
 from chainrule.torch.recording import apply, position_of
 from chainrule.torch.reducing import axes_of, options_of, renamed
 from chainrule.torch.shaping import reshape
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 from chainrule.torch.through import through
 
 __all__ = ["FUNCTIONS", "RETURN_TYPES"]

@@ -13,7 +13,7 @@ from chainrule.torch.messages import listed
 from chainrule.torch.operators import cast, in_place
 from chainrule.torch.recording import apply, position_of
 from chainrule.torch.shaping import FULL, expand, reshape, unsqueeze
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 from chainrule.torch.through import through
 
 __all__ = ["FUNCTIONS", "gather"]
@@ -26,7 +26,7 @@ def _positions(index: Any, function: str) -> Any:
     if not isinstance(index, Tensor) or index.value.dtype.kind not in "iu":
         found = index.dtype.scalar_name if isinstance(index, Tensor) else type(index).__name__
         raise StandInRuntimeError(
-            f"{function}(): Expected dtype int32/int64 for index\nGiven {found}: write x.long(), or torch.tensor([0, 1])."
+            f"{function}(): Expected dtype int32/int64 for index\nGiven {found}: x.long() makes whole numbers."
         )
     return index.value
 

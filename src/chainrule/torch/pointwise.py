@@ -19,7 +19,7 @@ from chainrule.torch import dtypes
 from chainrule.torch.messages import not_a_tensor
 from chainrule.torch.operators import as_operand, cast, common, in_place
 from chainrule.torch.recording import apply, overwrite
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 from chainrule.torch.through import through
 
 __all__ = [

@@ -12,7 +12,7 @@ from chainrule.torch.messages import listed
 from chainrule.torch.operators import in_place, product
 from chainrule.torch.pointwise import tensor_of
 from chainrule.torch.shaping import unsqueeze
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 from chainrule.torch.through import through
 
 __all__ = ["FUNCTIONS"]

@@ -16,11 +16,12 @@ from chainrule.ops.norms import euclidean_norm, power_norm
 from chainrule.ops.softmax import log_softmax as log_softmax_operation
 from chainrule.ops.softmax import logsumexp as logsumexp_operation
 from chainrule.ops.softmax import softmax as softmax_operation
+from chainrule.tape import record
 from chainrule.torch import dtypes
 from chainrule.torch.operators import cast
 from chainrule.torch.pointwise import floats, tensor_of
 from chainrule.torch.recording import apply, position_of
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 from chainrule.torch.through import through
 
 __all__ = ["FUNCTIONS"]
@@ -68,6 +69,8 @@ def renamed(function: Callable[..., Any]) -> Callable[..., Any]:
 @renamed
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The sum, of all elements or along dimensions; of whole numbers and booleans an int64."""
+    if dim is None and dtype is None and type(input) is Tensor and input.value.dtype.kind == "f":
+        return record(r.sum, (input,))
     tensor = tensor_of(input, "sum")
     if dtype is not None:
         tensor = cast(tensor, dtypes.as_dtype(dtype, "sum"))
@@ -81,6 +84,8 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 @renamed
 def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The mean, of all elements or along dimensions."""
+    if dim is None and dtype is None and type(input) is Tensor and input.value.dtype.kind == "f":
+        return record(r.mean, (input,))
     tensor = tensor_of(input, "mean")
     if dtype is not None:
         tensor = cast(tensor, dtypes.as_dtype(dtype, "mean"))

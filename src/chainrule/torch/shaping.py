@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -16,7 +16,7 @@ from chainrule.torch.messages import listed, wrong_dimension
 from chainrule.torch.pointwise import tensor_of
 from chainrule.torch.recording import apply, position_of
 from chainrule.torch.size import Size
-from chainrule.torch.tensor import methods
+from chainrule.torch.tensors import methods
 from chainrule.torch.through import through
 
 __all__ = ["FUNCTIONS", "sizes_of"]
@@ -298,6 +298,26 @@ _METHODS = {
 _METHODS |= {"broadcast_to": expand, "moveaxis": movedim, "swapaxes": transpose, "swapdims": transpose}
 FUNCTIONS: dict[str, Any] = _METHODS | {"broadcast_shapes": broadcast_shapes, "broadcast_tensors": broadcast_tensors}
 
+
+def _turned(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method with an underscore: the tensor itself is seen in the other shape or order."""
+
+    def method(self: Any, *arguments: Any) -> Any:
+        if self.requires_grad and self.is_leaf:
+            raise StandInRuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation.\n"
+                "Compute a new tensor: the name without the underscore."
+            )
+        made = function(self, *arguments)
+        for part in ("value", "node", "tracked", "root", "recipe", "seen"):
+            setattr(self, part, getattr(made, part))
+        return self
+
+    method.__doc__ = function.__doc__
+    return method
+
+
+methods(**{f"{name}_": _turned(_METHODS[name]) for name in "squeeze t transpose unsqueeze".split()})
 methods(
     **_METHODS, expand=expand, expand_as=expand_as, repeat=repeat, reshape_as=reshape_as, view=view, view_as=view_as
 )

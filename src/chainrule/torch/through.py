@@ -11,7 +11,7 @@ from chainrule.errors import ChainruleError
 from chainrule.tape import notify
 from chainrule.tensor import Tensor as CoreTensor
 from chainrule.torch.messages import reworded
-from chainrule.torch.tensor import Tensor, methods
+from chainrule.torch.tensors import Tensor, methods
 
 __all__ = ["own", "through", "twin"]
 
@@ -54,6 +54,12 @@ REFLECTED = {
     np.floor_divide: "__rfloordiv__",
     np.power: "__rpow__",
     np.remainder: "__rmod__",
+    np.less: "__gt__",
+    np.less_equal: "__ge__",
+    np.greater: "__lt__",
+    np.greater_equal: "__le__",
+    np.equal: "__eq__",
+    np.not_equal: "__ne__",
 }
 
 

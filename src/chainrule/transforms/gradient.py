@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backward import one
 from chainrule.errors import NotScalarError
-from chainrule.tensor import Tensor
 from chainrule.transforms.trace import Trace
 
 __all__ = ["grad", "value_and_grad"]
@@ -34,30 +34,26 @@ def value_and_grad(
     def differentiated(*arguments: Any, **options: Any) -> Any:
         trace = Trace(function, arguments, options, argnums, has_aux, "grad")
         output = scalar_output(trace)
-        gradients = trace.pull([np.ones(output.value.shape, output.value.dtype)] if output is not None else [])
+        gradients = trace.pull([one(output.shape, output.dtype)])
         value = trace.value
         return ((value, trace.aux) if has_aux else value), trace.regroup(gradients)
 
     return differentiated
 
 
-def scalar_output(trace: Trace) -> Tensor | None:
-    """The one number that the function returned; None if it is a constant."""
+def scalar_output(trace: Trace) -> Any:
+    """The array of the one number that the function returned."""
     if len(trace.outputs) != 1:
         raise NotScalarError(
             f"grad: the function returned {len(trace.outputs)} values; a gradient is of one number. Use "
             "cr.jacobian or cr.vjp for several, or has_aux=True if the others are not to be differentiated."
         )
-    (output,) = trace.outputs
-    if np.size(getattr(output, "value", output)) != 1:
+    output = np.asarray(getattr(trace.outputs[0], "value", trace.outputs[0]))
+    if output.size != 1:
         raise NotScalarError(
-            f"grad: the function returned an array of shape {np.shape(getattr(output, 'value', output))}; a gradient "
-            "is of one number. Reduce it (np.sum, np.mean), or use cr.jacobian(f)(x) for all rows, or cr.vjp for vᵀJ."
+            f"grad: the function returned an array of shape {output.shape}; a gradient is of one number. Reduce it "
+            "(np.sum, np.mean), or use cr.jacobian(f)(x) for all rows, or cr.vjp for vᵀJ."
         )
-    if not isinstance(output, Tensor):
-        trace.outputs = []
-        trace.result_structure, trace.outputs = 0, [output]
-        return None if not trace.inputs else Tensor(np.asarray(output, float))
     return output
 
 

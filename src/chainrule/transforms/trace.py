@@ -117,6 +117,7 @@ class Trace:
             raise
         finally:
             set_enabled(before)
+        self.mine = {id(tensor) for tensor in self.inputs}
         self.aux: Any = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
@@ -132,14 +133,17 @@ class Trace:
                     f"{name}: the function returned {type(output).__name__} {output!r:.60}, in which no derivative can "
                     "be seen; return an array, a number, or a tuple, list or dict of them (has_aux=True for all else)."
                 )
-        self.tracks_other = self._tracks_other()
+        # If the result also depends on tracked values outside, derivatives must be recorded themselves.
+        roots = [output.vertex for output in self.outputs if isinstance(output, Tensor)]
+        self.nodes, self.tracks_other = self.followed([root for root in roots if root is not None])
 
-    def _tracks_other(self) -> bool:
-        """Whether the result also depends on tracked values outside: then derivatives must be recorded themselves."""
-        roots = [output.vertex for output in self.outputs if isinstance(output, Tensor) and output.vertex is not None]
-        _, leaves = schedule(roots)
-        mine = {id(tensor) for tensor in self.inputs}
-        return any(id(leaf) not in mine for leaf in leaves)
+    def followed(self, roots: Sequence[Any]) -> tuple[list[Node], bool]:
+        """The nodes that ``roots`` depend on, and whether they start anywhere but at the inputs."""
+        nodes, leaves = schedule(roots)
+        for leaf in leaves:
+            if id(leaf) not in self.mine:
+                return nodes, True
+        return nodes, False
 
     def released(self, tree: Any) -> Any:
         """A result of the function as the user sees it: untracked unless it depends on something outside."""
@@ -150,11 +154,14 @@ class Trace:
         """One result: without history that only concerns this trace."""
         if not isinstance(leaf, Tensor):
             return leaf
-        if leaf.requires_grad:
-            mine = {id(tensor) for tensor in self.inputs}
-            _, leaves = schedule([leaf.vertex])
-            if any(id(start) not in mine for start in leaves):
-                return leaf
+        if leaf.requires_grad and self.followed([leaf.vertex])[1]:
+            return leaf
+        return self.untracked(leaf)
+
+    def untracked(self, leaf: Any) -> Any:
+        """One result without history: a tensor where tensors were given, else an array or a number."""
+        if not isinstance(leaf, Tensor):
+            return leaf
         if any(isinstance(value, Tensor) for value in self.given):
             return leaf.detach()
         return plain_or_tensor(leaf.value, None)
@@ -162,7 +169,8 @@ class Trace:
     @property
     def value(self) -> Any:
         """The function's result."""
-        return self.released(unflatten(self.result_structure, self.outputs))
+        show = self.show if self.tracks_other else self.untracked
+        return unflatten(self.result_structure, [show(output) for output in self.outputs])
 
     def regroup(self, leaves: Sequence[Any]) -> Any:
         """One object for each leaf, in the containers of the arguments (not in a tuple for a single argnum)."""
@@ -181,9 +189,11 @@ class Trace:
             for output, cotangent in zip(self.outputs, cotangents, strict=True)
             if isinstance(output, Tensor) and output.vertex is not None
         ]
-        targets = [tensor.vertex for tensor in self.inputs]
         with np.errstate(all="ignore"):
-            arrived = self._recorded(pullback, seeds, targets) if recorded else pullback(seeds, targets)
+            if recorded:
+                arrived = self._recorded(pullback, seeds, [tensor.vertex for tensor in self.inputs])
+            else:  # every path ends at an input: nothing to leave out
+                arrived = pullback(seeds, nodes=self.nodes)
         return [
             self.full(arrived.pop(tensor.vertex, None), tensor, given)
             for tensor, given in zip(self.inputs, self.given, strict=True)

@@ -14,8 +14,8 @@ from chainrule.torch.autograd.gradients import (
     set_detect_anomaly,
     set_grad_enabled,
 )
+from chainrule.torch.autograd.variable import Variable
 from chainrule.torch.messages import absent
-from chainrule.torch.tensor import Tensor as Variable
 
 __all__ = [
     "Function",

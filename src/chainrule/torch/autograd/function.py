@@ -3,7 +3,7 @@
 The user's ``backward`` is the transposed Jacobian of the step, applied; the node keeps it as an opaque linear map. So
 that several arguments and results are one such map, they are laid end to end.
 
->>> from chainrule.torch.tensor import Tensor
+>>> from chainrule.torch.tensors import Tensor
 >>> class Cube(Function):
 ...     @staticmethod
 ...     def forward(ctx, x):
@@ -38,7 +38,7 @@ from chainrule.torch.autograd.gradients import enable_grad, no_grad
 from chainrule.torch.messages import listed
 from chainrule.torch.recording import apply
 from chainrule.torch.shaping import reshape
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 from chainrule.torch.through import own, twin
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]

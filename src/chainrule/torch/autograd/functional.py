@@ -14,7 +14,7 @@ from chainrule.torch.joining import stack
 from chainrule.torch.messages import listed
 from chainrule.torch.recording import apply
 from chainrule.torch.shaping import reshape
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.errors import StandInRuntimeError
 from chainrule.torch.autograd.functional import as_tuple, evaluated, pulled
 from chainrule.torch.autograd.gradients import no_grad
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = ["gradcheck", "gradgradcheck"]
 

@@ -17,7 +17,7 @@ from chainrule.tensor import enable_grad as core_enable_grad
 from chainrule.tensor import no_grad as core_no_grad
 from chainrule.tensor import set_grad_enabled
 from chainrule.torch.messages import reworded, wrong_gradient
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = [
     "backward",

@@ -19,7 +19,7 @@ from chainrule.torch.pointwise import clamp, tensor_of, where
 from chainrule.torch.recording import apply
 from chainrule.torch.reducing import log_softmax, norm, softmax
 from chainrule.torch.shaping import reshape, transpose, unsqueeze
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 from chainrule.torch.through import through
 
 

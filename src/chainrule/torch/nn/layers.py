@@ -14,7 +14,7 @@ from chainrule.torch.nn.module import Module
 from chainrule.torch.nn.parameter import Parameter
 from chainrule.torch.reducing import log_softmax, softmax
 from chainrule.torch.shaping import flatten, unflatten
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 
 def numpy_dtype(dtype: Any) -> Any:
@@ -384,5 +384,7 @@ MarginRankingLoss = loss_of("MarginRankingLoss", F.margin_ranking_loss, {"margin
 HingeEmbeddingLoss = loss_of("HingeEmbeddingLoss", F.hinge_embedding_loss, {"margin": 1.0, "reduction": "mean"})
 
 MODULES: dict[str, Any] = {
-    name: value for name, value in list(globals().items()) if isinstance(value, type) and issubclass(value, Module)
+    name: value
+    for name, value in list(globals().items())
+    if isinstance(value, type) and issubclass(value, Module) and value is not Module
 }

@@ -16,7 +16,7 @@ from chainrule.torch.pointwise import clamp, where
 from chainrule.torch.recording import apply
 from chainrule.torch.reducing import log_softmax
 from chainrule.torch.shaping import reshape
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = ["FUNCTIONS"]
 
@@ -163,8 +163,8 @@ def cross_entropy(
     if target.value.dtype.kind == "f":
         if input.value.shape != target.value.shape:
             raise StandInRuntimeError(
-                f"expected target dtype to be Long or Byte, but got {target.dtype.scalar_name}\nClasses are whole numbers "
-                "(y.long()); class "
+                f"expected target dtype to be Long or Byte, but got {target.dtype.scalar_name}\n"
+                "Classes are whole numbers (y.long()); class "
                 f"probabilities have the input's shape, {listed(input.value.shape)}."
             )
         share = target * (1 - label_smoothing) + label_smoothing / input.value.shape[axis]

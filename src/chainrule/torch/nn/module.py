@@ -12,7 +12,7 @@ from chainrule.torch.autograd.gradients import no_grad
 from chainrule.torch.messages import absent
 from chainrule.torch.nn.parameter import Parameter
 from chainrule.torch.recording import overwrite
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = ["Module"]
 

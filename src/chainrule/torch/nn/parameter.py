@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.torch.construct import finished
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = ["Buffer", "Parameter"]
 

@@ -10,7 +10,7 @@ from chainrule.torch.autograd.gradients import no_grad
 from chainrule.torch.joining import cat
 from chainrule.torch.recording import overwrite
 from chainrule.torch.shaping import reshape
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 

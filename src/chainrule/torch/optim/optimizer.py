@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.errors import StandInTypeError, StandInValueError
 from chainrule.torch.autograd.gradients import enable_grad, no_grad
 from chainrule.torch.recording import overwrite
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
 
@@ -104,7 +104,7 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for number, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {number}")
+            lines += [""] * (number > 0) + [f"Parameter Group {number}"]
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
 

@@ -11,7 +11,7 @@ from chainrule.torch import random
 from chainrule.torch.construct import tensor
 from chainrule.torch.generator import Generator
 from chainrule.torch.joining import stack
-from chainrule.torch.tensor import Tensor
+from chainrule.torch.tensors import Tensor
 
 __all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "default_collate", "random_split"]
 

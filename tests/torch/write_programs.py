@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
-
-import torch
 
 from tests.torch.expressions import outcome
 from tests.torch.notebook import transcript
@@ -13,6 +12,7 @@ from tests.torch.notebook import transcript
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 if __name__ == "__main__":
+    torch = importlib.import_module("torch")  # needed to write, not to be collected with the tests
     notebook = transcript((GOLDEN / "torch_notebook.cells").read_text(encoding="utf-8"))
     (GOLDEN / "torch_notebook.txt").write_text(notebook, encoding="utf-8")
     stored = json.loads((GOLDEN / "torch_expressions.json").read_text(encoding="utf-8"))

@@ -128,6 +128,10 @@ def filled(name: str, make: Callable[[tuple[int, ...], Any], Any]) -> Callable[.
         refuse_other(device)
         if "size" in named:
             size = (named.pop("size"),)
+        if not size:
+            raise StandInTypeError(
+                f'{name}() missing 1 required positional arguments: "size"\nOne number: torch.{name}(()).'
+            )
         shape = sizes(size, name)
         kind = chosen(dtype, name)
         array = make(shape, kind) if generator is None else make(shape, kind, generator)  # type: ignore[call-arg]
@@ -186,6 +190,8 @@ def full_like(input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
     """Ones on the diagonal, zeros elsewhere."""
     refuse_other(device)
+    if n < 0:
+        raise StandInRuntimeError(f"n must be greater or equal to 0, got {n}")
     return finished(np.eye(n, m, dtype=chosen(dtype, "eye")), requires_grad)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from chainrule.program.node import Node
 
-__all__ = ["GraphNode", "graph_node"]
+__all__ = ["GraphNode", "graph_node", "name_step", "shown_as"]
 
 
 class GraphNode:
@@ -61,9 +64,34 @@ def graph_node(vertex: Any) -> GraphNode:
     return found(vertex)
 
 
+_given: WeakKeyDictionary[Node, str] = WeakKeyDictionary()
+
+
+def name_step(result: Any, name: str) -> Any:
+    """Show the step that made ``result`` under the name of what was called, where that took several steps."""
+    if type(result.node) is Node:
+        _given[result.node] = name
+    return result
+
+
+def shown_as(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Show the last step of a function under the function's own name."""
+
+    def named(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*arguments: Any, **options: Any) -> Any:
+            return name_step(function(*arguments, **options), name)
+
+        return call
+
+    return named
+
+
 def step_name(node: Node) -> str:
     """PyTorch's name of a step; it numbers the variants of an operation."""
-    name = getattr(node.operation, "shown", None) or _VARIANTS.get(node.operation.name, _plain)(node)
+    name = (
+        _given.get(node) or getattr(node.operation, "shown", None) or _VARIANTS.get(node.operation.name, _plain)(node)
+    )
     return name if isinstance(name, str) else _plain(node)
 
 
@@ -114,7 +142,23 @@ def _extreme(node: Node) -> str:
     return f"{node.operation.label}Backward1" if node.params.get("axis") is None else f"{node.operation.label}Backward0"
 
 
+def _from_number(name: str) -> Callable[[Node], str]:
+    return lambda node: name if node.parents[0] is None and not node.shapes[0] else _plain(node)
+
+
+def _axis(node: Node) -> str:
+    return f"{node.operation.label}Backward{0 if node.params.get('axis') is None else 1}"
+
+
 _VARIANTS = {
+    "det": lambda node: "LinalgDetBackward0",
+    "divide": _from_number("MulBackward0"),
+    "inv": lambda node: "LinalgInvExBackward0",
+    "log1p": lambda node: "Log1PBackward0",
+    "logabsdet": lambda node: "LinalgSlogdetBackward0",
+    "prod": _axis,
+    "solve": lambda node: "LinalgSolveExBackward0",
+    "subtract": _from_number("RsubBackward1"),
     "einsum": lambda node: "ViewBackward0",
     "matmul": _matmul,
     "square": lambda node: "PowBackward0",

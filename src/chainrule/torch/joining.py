@@ -23,7 +23,11 @@ concatenation, getitem, stacking = (OPERATIONS[name] for name in ("concatenate",
 
 def _tensors(tensors: Any, function: str) -> list[Any]:
     if isinstance(tensors, Tensor):
-        return list(tensors)
+        name = function.removeprefix("torch.")
+        raise StandInTypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor\n"
+            f"Give a list: torch.{name}([a, b]); a tensor's own items: list(x)."
+        )
     listed_ = list(tensors)
     if not listed_:
         if function == "stack":

@@ -154,8 +154,13 @@ def numpy_names_replaced(text: str) -> str:
 
 def not_a_tensor(function: str, argument: str, position: int, given: Any) -> StandInTypeError:
     """An argument that should have been a tensor."""
+    kind = (
+        type(given).__name__
+        if type(given).__module__ == "builtins"
+        else f"{type(given).__module__}.{type(given).__name__}"
+    )
     return StandInTypeError(
-        f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type(given).__name__}\n"
+        f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {kind}\n"
         f"Make a tensor of it first: torch.tensor({given!r:.40})."
     )
 

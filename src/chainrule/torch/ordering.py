@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.errors import StandInIndexError, StandInRuntimeError
 from chainrule.op import OPERATIONS
 from chainrule.ops import elementwise as e
+from chainrule.torch.graph import name_step
 from chainrule.torch.pointwise import PAIRS, tensor_of
 from chainrule.torch.recording import apply, position_of
 from chainrule.torch.reducing import axes_of, options_of, renamed
@@ -76,6 +77,7 @@ def _picked(tensor: Any, positions: Any, at: int, keepdim: bool, name: str) -> A
         if not keepdim:
             values = reshape(values, positions.shape)
         places = kept if keepdim else positions
+    name_step(values, f"{name.capitalize()}Backward{1 if name == 'median' else 0}")
     return RETURN_TYPES[name](values, Tensor(np.asarray(places, np.int64), None))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.errors import StandInIndexError, StandInRuntimeError
 from chainrule.op import OPERATIONS, REGISTRY
+from chainrule.torch.graph import shown_as
 from chainrule.torch.joining import narrow
 from chainrule.torch.messages import listed
 from chainrule.torch.operators import cast, in_place
@@ -60,6 +61,7 @@ def take(input: Any, index: Any) -> Any:
     return apply(getitem, (reshape(input, (-1,)), _positions(index, "take")), {"index": (("array",),)})
 
 
+@shown_as("IndexSelectBackward0")
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The items at these positions along a dimension."""
     at = position_of(dim, input.value.ndim)
@@ -70,6 +72,7 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     return apply(getitem, (input, positions), {"index": (*[FULL] * at, ("array",))})
 
 
+@shown_as("MaskedSelectBackward0")
 def masked_select(input: Any, mask: Any) -> Any:
     """The elements where the mask is true, in one dimension."""
     shape = np.broadcast_shapes(input.value.shape, mask.value.shape)

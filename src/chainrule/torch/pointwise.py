@@ -16,6 +16,7 @@ from chainrule.op import REGISTRY
 from chainrule.ops import elementwise as e
 from chainrule.tape import notify, record
 from chainrule.torch import dtypes
+from chainrule.torch.graph import shown_as
 from chainrule.torch.messages import not_a_tensor
 from chainrule.torch.operators import as_operand, cast, common, in_place
 from chainrule.torch.recording import apply, overwrite
@@ -366,6 +367,7 @@ def equal(input: Any, other: Any) -> bool:
     return result
 
 
+@shown_as("MaskedFillBackward0")
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """The tensor with ``value`` where the mask is true."""
     if mask.value.dtype.kind != "b":

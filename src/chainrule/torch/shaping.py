@@ -12,6 +12,7 @@ from chainrule.errors import StandInIndexError, StandInRuntimeError, StandInType
 from chainrule.op import OPERATIONS, REGISTRY
 from chainrule.ops import elementwise as e
 from chainrule.torch import dtypes
+from chainrule.torch.graph import name_step, shown_as
 from chainrule.torch.messages import listed, wrong_dimension
 from chainrule.torch.pointwise import tensor_of
 from chainrule.torch.recording import apply, position_of
@@ -111,6 +112,7 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     return reshape(input, (*shape[:at], *sizes, *shape[at + 1 :]))
 
 
+@shown_as("SqueezeBackward0")
 def squeeze(input: Any, dim: Any = None) -> Any:
     """The tensor without its dimensions of size 1, or without those named that have it."""
     shape = tensor_of(input, "squeeze").value.shape
@@ -119,6 +121,7 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     return apply(reshaping, (input,), {"shape": kept})
 
 
+@shown_as("UnsqueezeBackward0")
 def unsqueeze(input: Any, dim: int) -> Any:
     """The tensor with one more dimension of size 1."""
     shape = tensor_of(input, "unsqueeze").value.shape
@@ -191,7 +194,7 @@ def t(input: Any) -> Any:
             f"t() expects a tensor with <= 2 dimensions, but self is {input.value.ndim}D\nUse x.mT or x.transpose(0, "
             "1)."
         )
-    return apply(permutation, (input,))
+    return name_step(apply(permutation, (input,)), "TBackward0")
 
 
 def transpose(input: Any, dim0: int, dim1: int) -> Any:

@@ -72,7 +72,9 @@ def plain(value: Any) -> Any:
 
 def array_ufunc(self: Any, function: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """A NumPy ufunc: computed on arrays, its result a tensor; for a number of NumPy's on the left, the operator."""
-    if method == "__call__" and len(inputs) == 2 and isinstance(inputs[0], np.generic) and function in REFLECTED:
+    # In a comparison NumPy hands its number over as an array without axes.
+    number = isinstance(inputs[0], np.generic | np.ndarray) and not inputs[0].ndim
+    if method == "__call__" and len(inputs) == 2 and number and function in REFLECTED:
         return getattr(self, REFLECTED[function])(inputs[0].item())  # np.float64(2) * x
     result = getattr(function, method)(*[plain(value) for value in inputs], **options)
     return own(result)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.ops import elementwise as e
+from chainrule.torch.graph import shown_as
 from chainrule.torch.pointwise import FUNCTIONS as POINTWISE
 from chainrule.torch.pointwise import clamp, tensor_of, where
 from chainrule.torch.recording import apply, overwrite
@@ -131,10 +132,16 @@ def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
 
 FUNCTIONS: dict[str, Any] = {
     name: globals()[name]
-    for name in (
-        "celu elu gelu glu hardsigmoid hardtanh leaky_relu logsigmoid mish relu relu6 selu sigmoid silu softmin "
-        "softplus "
-        "softsign tanh tanhshrink threshold"
-    ).split()
+    for name in "celu glu hardsigmoid relu relu6 selu sigmoid softmin softsign tanh tanhshrink threshold".split()
+}
+FUNCTIONS |= {
+    "elu": shown_as("EluBackward0")(elu),
+    "gelu": shown_as("GeluBackward0")(gelu),
+    "hardtanh": shown_as("HardtanhBackward0")(hardtanh),
+    "leaky_relu": shown_as("LeakyReluBackward0")(leaky_relu),
+    "logsigmoid": shown_as("LogSigmoidBackward0")(logsigmoid),
+    "mish": shown_as("MishBackward0")(mish),
+    "silu": shown_as("SiluBackward0")(silu),
+    "softplus": shown_as("SoftplusBackward0")(softplus),
 }
 FUNCTIONS |= {f"{name}_": _in_place(FUNCTIONS[name]) for name in "elu hardtanh leaky_relu relu selu threshold".split()}

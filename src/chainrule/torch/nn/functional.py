@@ -11,6 +11,7 @@ from chainrule.errors import StandInIndexError, StandInRuntimeError, StandInValu
 from chainrule.op import OPERATIONS
 from chainrule.ops import elementwise as e
 from chainrule.torch import distributions, dtypes, random
+from chainrule.torch.graph import name_step, shown_as
 from chainrule.torch.messages import absent, listed
 from chainrule.torch.nn import activations, losses
 from chainrule.torch.nn.activations import placed
@@ -35,7 +36,9 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
             f"Convert one of them: x.to({weight.dtype})."
         )
     made = product(x, turned)
-    return made if bias is None else made + bias
+    if bias is None:
+        return made
+    return name_step(made + bias, "AddmmBackward0" if input.value.ndim == 2 else "ViewBackward0")
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
@@ -171,12 +174,12 @@ def scaled_dot_product_attention(
 FUNCTIONS: dict[str, Any] = {
     **activations.FUNCTIONS,
     **losses.FUNCTIONS,
-    "batch_norm": batch_norm,
+    "batch_norm": shown_as("NativeBatchNormBackward0")(batch_norm),
     "bilinear": bilinear,
     "cosine_similarity": cosine_similarity,
     "dropout": dropout,
     "embedding": embedding,
-    "layer_norm": layer_norm,
+    "layer_norm": shown_as("NativeLayerNormBackward0")(layer_norm),
     "linear": linear,
     "log_softmax": log_softmax,
     "normalize": normalize,

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.errors import StandInIndexError, StandInRuntimeError, StandInValueError
 from chainrule.ops import elementwise as e
+from chainrule.torch.graph import shown_as
 from chainrule.torch.messages import listed
 from chainrule.torch.picking import gather
 from chainrule.torch.pointwise import FUNCTIONS as POINTWISE
@@ -210,11 +211,16 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
     return reduced(where(target == 1, input, clamp(margin - input, min=0)), reduction)
 
 
-FUNCTIONS: dict[str, Any] = {
-    name: globals()[name]
-    for name in (
-        "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy hinge_embedding_loss huber_loss kl_div "
-        "l1_loss "
-        "margin_ranking_loss mse_loss nll_loss poisson_nll_loss smooth_l1_loss"
-    ).split()
+_SHOWN = {
+    "binary_cross_entropy": "BinaryCrossEntropyBackward0",
+    "binary_cross_entropy_with_logits": "BinaryCrossEntropyWithLogitsBackward0",
+    "cross_entropy": "NllLossBackward0",
+    "huber_loss": "HuberLossBackward0",
+    "mse_loss": "MseLossBackward0",
+    "nll_loss": "NllLossBackward0",
+    "smooth_l1_loss": "SmoothL1LossBackward0",
 }
+FUNCTIONS: dict[str, Any] = {
+    name: globals()[name] for name in "hinge_embedding_loss kl_div l1_loss margin_ranking_loss poisson_nll_loss".split()
+}
+FUNCTIONS |= {name: shown_as(shown)(globals()[name]) for name, shown in _SHOWN.items()}

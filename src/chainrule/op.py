@@ -353,18 +353,23 @@ def define(
     samples: Sequence[Sample] = (),
     domain: Sequence[tuple[float, float]] = (),
     label: str | None = None,
+    listed: bool = True,
 ) -> Operation:
     """Define an operation and register it (under ``numpy``, a NumPy function of the same signature, when given).
 
     Give one rule for each argument, or ``variadic``, a function of the position, where their number varies.
-    ``samples`` are arguments to test it with, ``domain`` the interval that each argument is drawn from.
+    ``samples`` are arguments to test it with, ``domain`` the interval that each argument is drawn from. The name of an
+    operation is its own; one that is not ``listed`` may bear any.
     """
     if variadic is None and arguments is not None and len(rules) != len(arguments):
         raise TypeError(f"{name} has {len(arguments)} arguments and {len(rules)} rules: one rule each")
     made = Operation(
         name, forward, None if variadic else arguments, variadic or rules, samples=samples, domain=domain, label=label
     )
-    OPERATIONS[name] = made
+    if listed:
+        if name in OPERATIONS:
+            raise TypeError(f"there is an operation {name} already")
+        OPERATIONS[name] = made
     if numpy is not None:
         REGISTRY[numpy] = made
     return made
@@ -387,9 +392,8 @@ def elementwise(
     ``domain`` is the interval to draw test arguments from: one for all, or one for each. With a ``name`` of its own the
     operation does not stand for ``function`` on tracked tensors.
 
-    >>> import numpy as np
-    >>> elementwise(np.sin, lambda x: np.cos(x))  # ∂out[i]/∂x[i] = cos(x)[i]
-    <operation sin>
+    >>> elementwise(lambda x: x * x * x, lambda x: 3 * x * x, name="cube")  # ∂out[i]/∂x[i] = 3 x[i]²
+    <operation cube>
     """
     arguments = _NAMES[len(derivatives)]
     intervals: Any = domain

@@ -6,6 +6,7 @@ derivative the value is the convention of the documentation: 0 for |x| at 0, an 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,10 @@ def sigmoid_forward(x: Any) -> Any:
     x = np.asarray(x)
     if x.dtype.kind == "c":
         return 1 / (1 + np.exp(-x))
+    if not x.ndim and x.dtype.char in "fd":  # one number: six calls of NumPy cost more than the arithmetic
+        number = float(x)
+        small = math.exp(-abs(number))
+        return np.asarray((1.0 if number >= 0 else small) / (1.0 + small), x.dtype)
     small = np.exp(-abs(x))
     return np.where(x >= 0, 1, small) / (small + 1)
 

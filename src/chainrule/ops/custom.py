@@ -58,7 +58,9 @@ def define(
             f"got {len(jacobians)}"
         )
     rules = [rule_of(jacobian, arguments, label) for jacobian in jacobians]
-    return define_operation(label if label != "<lambda>" else "custom", forward, *rules, arguments=arguments, listed=False)
+    return define_operation(
+        label if label != "<lambda>" else "custom", forward, *rules, arguments=arguments, listed=False
+    )
 
 
 def rule_of(jacobian: Any, arguments: Sequence[str], name: str) -> Rule:

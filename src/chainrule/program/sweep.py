@@ -97,7 +97,7 @@ def careful_product(rule: Diagonal, vector: Any, derivative: Any) -> Any:
     return vector * derivative
 
 
-def _pull_diagonal(rule: Diagonal, node: Node, position: int, cotangent: Any, out: Any, values: Any, last: bool) -> Any:
+def _pull_diagonal(rule: Diagonal, cotangent: Any, out: Any, values: Any, last: bool) -> Any:
     """The transposed elementwise Jacobian applied, where the argument was not broadcast; reuses large buffers."""
     derivative = rule.value(out, values)
     if type(derivative) in (int, float):
@@ -112,7 +112,7 @@ def _pull_diagonal(rule: Diagonal, node: Node, position: int, cotangent: Any, ou
                 return np.multiply(derivative, cotangent, out=derivative)
         elif (
             last
-            and getrefcount(cotangent) == PASSED
+            and getrefcount(cotangent) == PASSED + 1  # it came through two frames
             and cotangent.base is None
             and derivative.dtype == cotangent.dtype
             and _spans(cotangent, derivative)
@@ -188,8 +188,8 @@ def _pullback(
     for vertex, cotangent in seeds:
         pending[vertex] = cotangent if vertex not in pending else pending[vertex] + cotangent
     cotangent = None
-    recalled: dict[tuple[Any, int], Any] | None = None
     plain = wrap is None and not careful
+    results = _Results(nodes)
     for node in nodes:
         cotangent = pending.pop(node, None)
         if cotangent is None or (needed is not None and node not in needed):
@@ -198,51 +198,16 @@ def _pullback(
             cotangent = _run_hooks(node, cotangent)
         if node in captured:
             arrived[node] = cotangent
-        parents = node.parents
-        positions: Sequence[int] = ()
-        parts: Sequence[Any] | None = None
-        if plain:
-            plan = None if node.operation.indexed else plan_of(node, cotangent)
-            if plan is not None and (needed is None or all([parents[k] in needed for k in plan[1]])):
-                positions = plan[1]
-                parts = plan[0](node, cotangent, *node.saved())
-        if parts is None:
-            positions = [k for k, parent in enumerate(parents) if parent is not None]
-            if needed is not None:
-                positions = [k for k in positions if parents[k] in needed]
-            out, values = saved_for(node, wrap)
-            if wrap is None and node.operation.companion is not None and node.out is not None:
-                if recalled is None:
-                    recalled = _results(nodes)
-                values = [Recall(value, recalled) for value in values]
-        for number, position in enumerate(positions):
-            parent = parents[position]
-            # A leaf may have its own way to speak of dtypes.
-            dtype = parent.dtype if type(parent) is Node else parent.value.dtype
-            if parts is not None:
-                part = parts[number]
-            else:
-                rule = node.operation.rule(position)
-                if type(rule) is Diagonal and careful:
-                    part = careful_product(rule, cotangent, rule.value(out, values))
-                    part = pull(broadcast(node, position), part, (), ())
-                elif type(rule) is Diagonal and node.shapes[position] == node.shape:
-                    part = _pull_diagonal(rule, node, position, cotangent, out, values, position == positions[-1])
-                else:
-                    terms = rule.terms(node, position, out, values)
-                    if rule.indexed and _add_scattered(pending.get(parent), terms, cotangent):
-                        continue
-                    part = pull_terms(terms, cotangent, node.shapes[position], dtype)
-            if part.dtype is not dtype and part.dtype != dtype:
-                part = part.astype(dtype)
-            present = pending.get(parent)
-            if present is None:
-                pending[parent] = part
-            elif part.size >= LARGE and type(part) is np.ndarray and type(present) is np.ndarray:
-                pending[parent] = _add_large(present, part)
-            else:
-                pending[parent] = present + part
-            part = present = None
+        if plain and _follow_plan(node, cotangent, needed, pending):
+            continue
+        out, values = results.saved(node) if wrap is None else saved_for(node, wrap)
+        for position, parent in enumerate(node.parents):
+            if parent is None or (needed is not None and parent not in needed):
+                continue
+            part = _pull_part(node, position, cotangent, out, values, careful, pending)
+            if part is not None:
+                _collect(pending, parent, part)
+            part = None
         cotangent = None
     if needed is None:
         return {vertex: value for vertex, value in pending.items() if type(vertex) is not Node}
@@ -252,24 +217,83 @@ def _pullback(
     return arrived
 
 
-def _results(nodes: Sequence[Node]) -> dict[tuple[Any, int], Any]:
+def _follow_plan(node: Node, cotangent: Any, needed: set[Any] | None, pending: dict[Any, Any]) -> bool:
+    """Pull back through a node by its plan, where there is one that computes only what is needed; says whether."""
+    plan = None if node.operation.indexed else plan_of(node, cotangent)
+    if plan is None:
+        return False
+    function, positions = plan
+    parents = node.parents
+    if needed is not None and not all([parents[position] in needed for position in positions]):
+        return False
+    out, values = node.saved()
+    for position, part in zip(positions, function(node, cotangent, out, values), strict=True):
+        parent = parents[position]
+        # A leaf may have its own way to speak of dtypes.
+        dtype = parent.dtype if type(parent) is Node else parent.value.dtype
+        if part.dtype is dtype and parent not in pending:
+            pending[parent] = part
+        else:
+            _collect(pending, parent, part)
+    return True
+
+
+def _pull_part(
+    node: Node, position: int, cotangent: Any, out: Any, values: Any, careful: bool, pending: dict[Any, Any]
+) -> Any:
+    """The cotangent of one argument; None if it was added in place to what is pending for it."""
+    rule = node.operation.rule(position)
+    if type(rule) is Diagonal:
+        if careful:
+            product = careful_product(rule, cotangent, rule.value(out, values))
+            return pull(broadcast(node, position), product, (), ())
+        if node.shapes[position] == node.shape:
+            later = node.parents[position + 1 :]
+            return _pull_diagonal(rule, cotangent, out, values, last=all([parent is None for parent in later]))
+    terms = rule.terms(node, position, out, values)
+    if rule.indexed and _add_scattered(pending.get(node.parents[position]), terms, cotangent):
+        return None
+    return pull_terms(terms, cotangent, node.shapes[position], node.dtype)
+
+
+def _collect(pending: dict[Any, Any], parent: Any, part: Any) -> None:
+    """Add a part to what is pending for its vertex, in the vertex's dtype and into a large buffer if one is free."""
+    dtype = parent.dtype if type(parent) is Node else parent.value.dtype
+    if part.dtype is not dtype and part.dtype != dtype:
+        part = part.astype(dtype)
+    present = pending.get(parent)
+    if present is None:
+        pending[parent] = part
+    elif part.size < LARGE or type(part) is not np.ndarray or type(present) is not np.ndarray:
+        pending[parent] = present + part
+    elif present.base is None and getrefcount(present) == LOCAL + 1 and _spans(present, part):  # and the dictionary
+        np.add(present, part, out=present)
+    elif part.base is None and getrefcount(part) == PASSED and _spans(part, present):
+        pending[parent] = np.add(part, present, out=part)
+    else:
+        pending[parent] = present + part
+
+
+class _Results:
     """What the program computed of which array, for operations that are another's derivative."""
-    return {
-        (node.operation.forward, id(node.values[0])): node.out
-        for node in nodes
-        if node.operation.companion is not None and node.out is not None and node.values is not None
-    }
 
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = nodes
+        self.known: dict[tuple[Any, int], Any] | None = None
 
-def _add_large(present: Any, part: Any) -> Any:
-    """Add two large cotangents, into one of them when nobody else refers to it."""
-    if present.dtype == part.dtype:
-        # one more reference than to what was only passed: the dictionary of pending cotangents
-        if present.base is None and getrefcount(present) == PASSED + 1 and _spans(present, part):
-            return np.add(present, part, out=present)
-        if part.base is None and getrefcount(part) == PASSED and _spans(part, present):
-            return np.add(part, present, out=part)
-    return present + part
+    def saved(self, node: Node) -> tuple[Any, Sequence[Any]]:
+        """What the node kept; arguments that may have been put through its companion remember the results."""
+        out, values = node.saved()
+        if node.operation.companion is None or node.out is None:
+            return out, values
+        if self.known is None:
+            self.known = {
+                (other.operation.forward, id(other.values[0])): other.out
+                for other in self.nodes
+                if other.operation.companion is not None and other.out is not None and other.values is not None
+            }
+        known = self.known
+        return out, [Recall(value, known) for value in values]
 
 
 def _add_scattered(present: Any, terms: Sequence[Term], cotangent: Any) -> bool:

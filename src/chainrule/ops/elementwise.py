@@ -251,6 +251,13 @@ def modf(x: Any) -> tuple[Any, Any]:
     return x - whole, whole
 
 
+@implements(np.frexp)
+def mantissa_and_exponent(x: Any) -> tuple[Any, Any]:
+    """Mantissa and exponent; the exponent is constant wherever the mantissa has a derivative."""
+    exponent = np.frexp(x.value)[1]
+    return ldexp(x, -exponent), exponent
+
+
 @implements(np.divmod)
 def divide_with_remainder(a: Any, b: Any) -> tuple[Any, Any]:
     """Floor quotient and remainder."""

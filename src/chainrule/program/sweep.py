@@ -21,7 +21,7 @@ from chainrule.linear.slices import add_pull
 from chainrule.linear.term import Term, identity
 from chainrule.op import Diagonal, Rule, broadcast
 from chainrule.program.node import LARGE, Node
-from chainrule.program.ownership import LOCAL, PASSED
+from chainrule.program.ownership import FORWARDED, LOCAL, PASSED
 from chainrule.program.plan import plan_of, pull_terms, taken
 
 __all__ = ["dependents", "jacobian_terms", "pullback", "pushforward", "schedule"]
@@ -112,7 +112,7 @@ def _pull_diagonal(rule: Diagonal, cotangent: Any, out: Any, values: Any, last: 
                 return np.multiply(derivative, cotangent, out=derivative)
         elif (
             last
-            and getrefcount(cotangent) == PASSED + 1  # it came through two frames
+            and getrefcount(cotangent) == FORWARDED
             and cotangent.base is None
             and derivative.dtype == cotangent.dtype
             and _spans(cotangent, derivative)

@@ -284,6 +284,18 @@ def test_a_time_loop_in_place() -> None:
     np.testing.assert_allclose(u.grad.value, expected)
 
 
+def test_adding_to_a_part_writes_it_once() -> None:
+    x = leaf(1.0, 2.0, 3.0)
+    y = x * 1.0
+    y[1:] += x[:2]
+    assert y._version == 1
+    assert y.tolist() == [1.0, 3.0, 5.0]
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [2.0 + 6.0, 6.0 + 10.0, 10.0]
+    with pytest.raises(IndexError, match="overwrite of shape"):
+        y[7] = y[0:1]
+
+
 def test_write_through_a_view_is_seen_by_the_base() -> None:
     x = leaf(1.0, 2.0, 3.0)
     base = x * 1.0

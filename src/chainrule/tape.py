@@ -121,22 +121,28 @@ class Tracked:
 
 def make_node(
     operation: Operation,
-    parents: tuple[Any, ...],
+    parents: Sequence[Any],
     values: Sequence[Any],
     out: Any,
     shapes: tuple[tuple[int, ...], ...],
     params: Mapping[str, Any],
+    mask: int = 0,
 ) -> Node:
-    """A node that keeps only what the rules of its tracked arguments need."""
-    mask = 1 << len(parents)
-    for position, parent in enumerate(parents):
-        if parent is not None:
-            mask |= 1 << position
+    """A node that keeps only what the rules of its tracked arguments need; ``mask`` names them, where it is known."""
+    if not mask:
+        mask = 1 << len(parents)
+        for position, parent in enumerate(parents):
+            if parent is not None:
+                mask |= 1 << position
     keeps_out, dropped = operation.keeps.get(mask) or operation.needed(mask)
-    kept = None if dropped is None else [None if k in dropped else value for k, value in enumerate(values)]
-    if not keeps_out and (operation.companion is None or out.size < LARGE):
-        return Node(operation, parents, kept, None, shapes, out.shape, out.dtype, params, mask)
-    return Node(operation, parents, kept, out, shapes, out.shape, out.dtype, params, mask)
+    kept: list[Any] | None = None
+    if dropped is not None:
+        kept = list(values)
+        for position in dropped:
+            kept[position] = None
+    if not keeps_out and operation.companion is not None:
+        keeps_out = out.size >= LARGE
+    return Node(operation, parents, kept, out if keeps_out else None, shapes, out.shape, out.dtype, params, mask)
 
 
 def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, Any] = NO_PARAMS) -> Any:
@@ -187,18 +193,7 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
         out = asarray(out)
     dtype = out.dtype
     if mask and _mode.enabled and (dtype is FLOAT64 or dtype.kind in "fc") and operation.differentiable:
-        mask |= bit
-        keeps_out, dropped = operation.keeps.get(mask) or operation.needed(mask)
-        kept: list[Any] | None = values
-        if dropped is None:
-            kept = None
-        elif dropped:
-            kept = values.copy()
-            for position in dropped:
-                kept[position] = None
-        if not keeps_out and operation.companion is not None:
-            keeps_out = out.size >= LARGE
-        node = Node(operation, parents, kept, out if keeps_out else None, tuple(shapes), out.shape, dtype, params, mask)
+        node = make_node(operation, parents, values, out, tuple(shapes), params, mask | bit)
         result = kind(out, node, True)
     else:
         if dtype.kind not in "fbiuc":
@@ -387,15 +382,26 @@ def rebind(target: Tracked, vertex: Any) -> None:
     root.writes += 1
 
 
+def is_same_memory(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same elements in the same order."""
+    if type(a) is not np.ndarray or a.shape != b.shape or a.strides != b.strides or a.dtype != b.dtype:
+        return False
+    same: bool = a.__array_interface__["data"] == b.__array_interface__["data"]
+    return same
+
+
 def write_at(target: Tracked, index: Any, value: Any) -> None:
     """``target[index] = value``, recorded."""
     template, arrays = parse_index(index)
     vertex = value.vertex if isinstance(value, Tracked) else None
     plain = value.value if isinstance(value, Tracked) else np.asarray(value)
     check_writable(target, vertex)
+    place = build_index(template, arrays)
     before = target.vertex
     try:
-        target.value[build_index(template, arrays)] = plain
+        if isinstance(value, Tracked) and value.root is not None and is_same_memory(target.value[place], plain):
+            return  # the end of `x[i] += y`, in which the view x[i] has been written already
+        target.value[place] = plain
     except (ValueError, IndexError) as problem:
         raise explained(overwrite, (target.value, plain), {}, problem) from problem
     notify("setitem", (target, index, value), target)

@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.linear._scipy import special
 from chainrule.linear.term import Term
+from chainrule.linear.term import identity as identity_map
 from chainrule.op import (
     REGISTRY,
     Constant,
@@ -192,24 +193,10 @@ where = define(
 astype = define(
     "astype",
     lambda x, dtype: x.astype(dtype),
-    Structural(lambda call, position: [_identity(call.shape)]),
+    Structural(lambda call, position: [Term(identity_map(call.shape))]),
     label="ToCopy",
     samples=[Sample(((2, 3),), {"dtype": np.dtype(float)})],
 )
-
-
-def _identity(shape: tuple[int, ...]) -> Term:
-    from_shape = Diagonal(1, ("x",))
-    return from_shape.terms(_Shapes(shape), 0, None, ())[0]
-
-
-class _Shapes:
-    """A call of one argument with the shape of its result."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-        self.shapes = (shape,)
-        self.params: dict[str, Any] = {}
 
 
 # true or false, or integers: there is nothing to differentiate

@@ -279,9 +279,7 @@ class Tensor(CoreTensor):
     @property
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded and gradients flow to it."""
-        if self.root is not None and self.root.writes != self.seen:
-            self.refresh()
-        return self.tracked
+        return self.vertex is not None
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:

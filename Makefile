@@ -4,7 +4,9 @@
 #   make test     all tests, with the examples in the docstrings
 #   make check    formatter, linter, strict types, order of imports, documentation
 #   make coverage the tests again, with the lines they never reach
-#   make bench    times beside PyTorch and autograd (its own environment; PyTorch is large)
+#   make bench    times beside PyTorch and autograd (its own environment, of some gigabytes)
+#   make bench-structured   Jacobians and Hessians beside the limit by hand, JAX, asdex, CasADi, … (half an hour)
+#   make bench-growth       their cost as the work grows, with plots
 #   make clean    remove all that the above made
 #
 # PYTHON=/path/to/python chooses the interpreter. On Linux, TORCH_INDEX=https://download.pytorch.org/whl/cpu makes
@@ -12,19 +14,21 @@
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check coverage bench clean
+.PHONY: help demo test check coverage bench bench-structured bench-growth clean
 
 PYTHON ?=
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 TORCH_INDEX ?=
 DEMO ?= examples/linear_layer.md
+ONLY ?=
+PASSES ?= 2
 
 BIN = $(VENV)/bin
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
 help:
-	@sed -n '3,8s/^#   //p' Makefile
+	@sed -n '3,10s/^#   //p' Makefile
 
 # -- what users and contributors run ----------------------------------------------------------------------------------
 
@@ -54,6 +58,13 @@ bench: $(BENCH_VENV)/.bench
 	@$(BENCH_VENV)/bin/python benchmarks/eager.py
 	@$(BENCH_VENV)/bin/python benchmarks/structure.py
 
+# ONLY=rosenbrock,bundle chooses rows, PASSES=3 measures thrice and keeps the smallest of the medians.
+bench-structured: $(BENCH_VENV)/.bench
+	@$(BENCH_VENV)/bin/python -m benchmarks.structured --only '$(ONLY)' --passes $(PASSES)
+
+bench-growth: $(BENCH_VENV)/.bench
+	@$(BENCH_VENV)/bin/python -m benchmarks.structured --growth --only '$(ONLY)'
+
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -79,9 +90,12 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 $(BENCH_VENV)/.bench: $(BENCH_VENV)/bin/python pyproject.toml
 	@echo "installing chainrule and the libraries it is compared with into $(BENCH_VENV)"
 	@index=; test -z '$(TORCH_INDEX)' || index='--extra-index-url $(TORCH_INDEX)'; \
-	$(BENCH_VENV)/bin/python $(PIP_INSTALL) $$index -e '.[bench]' || { \
-	echo "not every peer could be installed; going on without" >&2; \
-	$(BENCH_VENV)/bin/python $(PIP_INSTALL) -e .; }
+	$(BENCH_VENV)/bin/python $(PIP_INSTALL) $$index -e '.[bench,plot]' || { \
+	$(BENCH_VENV)/bin/python $(PIP_INSTALL) -e . && \
+	$(BENCH_VENV)/bin/python -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; print(*extras["bench"], *extras["plot"], sep="\n")' | \
+	while read -r peer; do \
+	$(BENCH_VENV)/bin/python $(PIP_INSTALL) $$index "$$peer" || echo "going on without $$peer" >&2; \
+	done; }
 	@touch $@
 
 # The first interpreter that is new enough and can make an environment. pyenv and the like put commands on the PATH

@@ -12,14 +12,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-    os.environ[_variable] = "1"
+for _library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA"):
+    os.environ[f"{_library}_NUM_THREADS"] = "1"
+# JAX computes in float32, and with all processors, unless it is told otherwise.
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ["JAX_ENABLE_X64"], os.environ["JAX_PLATFORMS"] = "1", "cpu"
 
 SAMPLE = 0.004  # seconds: a sample repeats its call until it lasts about this long, or the clock would be measured
 
 
-def interleaved(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """The median time in seconds of one call of each way.
+def interleaved(ways: Mapping[str, Callable[[], Any]], rounds: int, seconds: float | None = None) -> dict[str, float]:
+    """The median time in seconds of one call of each way, of `rounds` samples, or fewer once `seconds` are spent.
 
     Every round takes one sample of every way and begins with another one, so that a slow spell of the machine, a warm
     cache or a low clock falls on all of them alike. Garbage is collected between samples, not during them.
@@ -27,7 +30,10 @@ def interleaved(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str,
     names = list(ways)
     repeats = {name: _repeats(ways[name]) for name in names}
     samples: dict[str, list[float]] = {name: [] for name in names}
+    start = time.perf_counter()
     for number in range(rounds):
+        if number and seconds is not None and time.perf_counter() - start > seconds:
+            break
         first = number % len(names)
         for name in names[first:] + names[:first]:
             samples[name].append(_sample(ways[name], repeats[name]))
@@ -42,6 +48,8 @@ def once(call: Callable[[], Any]) -> float:
 def _repeats(call: Callable[[], Any]) -> int:
     """How many calls make a sample, by the best of three tries: one interruption must not pass for a slow call."""
     count = 1
+    if _sample(call, 1) > 50 * SAMPLE:
+        return count
     while min(_sample(call, count) for _ in range(3)) * count < SAMPLE:
         count *= 2
     return count

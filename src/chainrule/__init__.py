@@ -1,8 +1,10 @@
 """Automatic differentiation for NumPy in which every Jacobian is kept in the form a person would write."""
 
-from chainrule import errors
+from chainrule import errors, sparsity
 from chainrule.linear.jacobian import Jacobian
+from chainrule.linear.probe import ProbedWarning
 from chainrule.ops.custom import define
+from chainrule.ops.external import external
 from chainrule.tensor import Tensor, enable_grad, no_grad, ones, set_grad_enabled, tensor, zeros
 from chainrule.transforms.gradient import grad, value_and_grad
 from chainrule.transforms.jacobian import hessian, jacobian, tape_jacobian
@@ -12,10 +14,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Jacobian",
+    "ProbedWarning",
     "Tensor",
     "define",
     "enable_grad",
     "errors",
+    "external",
     "grad",
     "hessian",
     "hvp",
@@ -25,6 +29,7 @@ __all__ = [
     "no_grad",
     "ones",
     "set_grad_enabled",
+    "sparsity",
     "tape_jacobian",
     "tensor",
     "value_and_grad",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DtypeError, GradientError, NotScalarError, NotTrackedError, ShapeError
+from chainrule.program.deferred import Deferred
 from chainrule.program.ownership import PASSED
 from chainrule.program.sweep import pullback
 from chainrule.tape import Tracked, set_enabled
@@ -145,6 +146,8 @@ def owned(cotangent: Any, shape: tuple[int, ...]) -> Any:
         return cotangent
     if type(cotangent) is np.ndarray and cotangent.shape == shape:
         return cotangent.copy()
+    if type(cotangent) is Deferred:  # nobody can write to it
+        return cotangent if cotangent.shape == shape else np.broadcast_to(cotangent, shape)
     result = np.empty(shape, cotangent.dtype)
     result[...] = cotangent
     return result

@@ -26,7 +26,11 @@ ChainruleError
 │   ├── StandInNotImplementedError (NotImplementedError)
 │   └── NoDeviceError (AssertionError)   a graphics card
 ├── RuleError (ValueError)               a user's rule that cannot be read or does not fit
+├── SparsityError (ValueError)           a sparsity that cannot be read, or that the map does not have
 ├── MatrixError (numpy.linalg.LinAlgError)  a matrix without inverse, Cholesky factor, …
+│   └── ConvergenceError                 an iteration for J x = b that does not end
+├── StructureError (ValueError)          a Jacobian that does not have the structure that was asked for
+├── TooLargeError (MemoryError)          a dense array that nobody asked for and that is large
 ├── AssignmentError (TypeError)          a tracked value put into a plain NumPy array
 ├── NotebookError                        a notebook that cannot be read or run
 │   ├── NotebookMissingError (FileNotFoundError)    there is no such file
@@ -35,7 +39,9 @@ ChainruleError
 ├── AlreadyImportedError (ImportError)   the real PyTorch is there before the stand-in
 ├── MissingNameError (ImportError)       a name to be imported that the stand-in does not have
 ├── MissingModuleError (ModuleNotFoundError)  a submodule that the stand-in does not have
-└── LibraryMissingError (ImportError)    a library that was asked for is not installed
+├── LibraryMissingError (ImportError)    a library that was asked for is not installed
+├── StartError (ValueError)              a starting point from which a solver cannot go on
+└── DegreeError (ValueError)             a function that is not linear or not quadratic, as a solver needs it
 """
 
 from __future__ import annotations
@@ -47,6 +53,8 @@ __all__ = [
     "AssignmentError",
     "CellTimeoutError",
     "ChainruleError",
+    "ConvergenceError",
+    "DegreeError",
     "DrawDtypeError",
     "DrawError",
     "DtypeError",
@@ -73,12 +81,16 @@ __all__ = [
     "SeedError",
     "ShapeError",
     "SingularMatrixError",
+    "SparsityError",
     "StandInError",
     "StandInIndexError",
     "StandInNotImplementedError",
     "StandInRuntimeError",
     "StandInTypeError",
     "StandInValueError",
+    "StartError",
+    "StructureError",
+    "TooLargeError",
 ]
 
 
@@ -273,6 +285,54 @@ class MatrixError(ChainruleError, np.linalg.LinAlgError):
 
     Wrong: ``np.linalg.inv(cr.tensor([[1.0, 2.0], [2.0, 4.0]]))``: the second row is twice the first.
     Right: ``np.linalg.pinv``, or a matrix with a small multiple of the identity added.
+    """
+
+
+class SparsityError(ChainruleError, ValueError):
+    """A sparsity that cannot be read, does not fit the shapes, or leaves out entries that the map has.
+
+    Wrong: ``cr.external(step, jvp=…, sparsity="diagonal")`` for a function whose outputs depend on their neighbours.
+    Right: ``sparsity=("banded", 1, 1)``; a place too many costs a little, a place too few would give wrong numbers.
+    """
+
+
+class StartError(ChainruleError, ValueError):
+    """A function that is infinite or not a number where a solver is to start.
+
+    Wrong: ``chainrule.interop.scipy.objective(lambda x: np.sum(np.log(x)), np.zeros(3))``.
+    Right: ``… , np.ones(3))``.
+    """
+
+
+class DegreeError(ChainruleError, ValueError):
+    """A function that is not linear, or not quadratic, given to a solver that takes no other.
+
+    Wrong: ``chainrule.interop.scipy.linear(lambda x: x**2, np.ones(3))``.
+    Right: ``chainrule.interop.scipy.residual(lambda x: x**2, np.ones(3))``.
+    """
+
+
+class ConvergenceError(MatrixError):
+    """An iterative solution of J x = b that did not come near enough in its number of steps.
+
+    Wrong: ``J.solve(b)`` of a large, badly conditioned map that is known by its products only.
+    Right: a preconditioned method of ``scipy.sparse.linalg`` on ``J.operator()``, or ``np.linalg.solve`` on ``J.dense()``.
+    """
+
+
+class StructureError(ChainruleError, ValueError):
+    """A Jacobian that does not have the structure that was asked for.
+
+    Wrong: ``cr.jacobian(np.cumsum)(x).banded()``: its entries fill a triangle.
+    Right: look at ``J.structure``, and ask for ``J.sparse()`` or ``J.dense()``.
+    """
+
+
+class TooLargeError(ChainruleError, MemoryError):
+    """What was asked for would need a large dense array that was not asked for by name.
+
+    Wrong: ``J.solve(b)`` of a map with 100,000 rows and no structure that can be used.
+    Right: ``J.solve(b, iterative=True)``, or ``np.linalg.solve`` on ``J.dense()`` if the memory is there.
     """
 
 

@@ -115,10 +115,14 @@ class Diagonal(Rule):
         if type(value) in (int, float) and value == 0:
             return ()
         shape = getattr(value, "shape", ())
+        if getattr(value, "dtype", None) == np.float32 and getattr(call, "dtype", None) == np.float64:
+            value = value.astype(np.float64)  # a mask: a number that multiplies it must not be rounded
         made, reshaped = diagonal(call.shape, call.shapes[position], shape)
         if reshaped is not None:
             value = value.reshape(reshaped)
-        if type(value) is np.ndarray and not value.shape:
+        if not shape and getattr(value, "number_for_good", None) is not None:
+            value = value.number_for_good
+        elif type(value) is np.ndarray and not value.shape:
             value = value.item()  # a number has no dtype to impose, and 1 is no factor
         if type(value) in (int, float) and value == 1:
             return (Term(_without_factors(made)),)

@@ -12,7 +12,9 @@ import numpy as np
 from chainrule.errors import ChainruleError, DtypeError, GradientError, ShapeError
 from chainrule.op import Diagonal, Operation
 from chainrule.ops.index import build_index, overwrite, overwrite_flat, parse_index
+from chainrule.program.deferred import Deferred
 from chainrule.program.node import LARGE, NO_PARAMS, Node, mark_written, owner, tick, written
+from chainrule.program.recording import deferred_call, recordings
 
 __all__ = ["Tracked", "enabled", "observe", "record", "set_enabled", "write"]
 
@@ -184,12 +186,15 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
             parents.append(None)
         bit += bit
     try:
-        out = operation.forward(*values, **params) if params else operation.forward(*values)
+        if recordings:
+            out = deferred_call(operation.forward, values, params)
+        else:
+            out = operation.forward(*values, **params) if params else operation.forward(*values)
     except ChainruleError:
         raise  # said by the operation itself
     except (ValueError, TypeError, IndexError) as problem:
         raise explained(operation, values, params, problem) from problem
-    if type(out) is not ndarray:
+    if type(out) is not ndarray and type(out) is not Deferred:
         out = asarray(out)
     dtype = out.dtype
     if mask and _mode.enabled and (dtype is FLOAT64 or dtype.kind in "fc") and operation.differentiable:
@@ -206,7 +211,7 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
     return result
 
 
-_PLAIN = {np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_, type(None)}
+_PLAIN = {np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_, type(None), Deferred}
 
 
 def plain_value(argument: Any, operation: Operation) -> Any:

@@ -179,7 +179,7 @@ def test_second_difference(n: int) -> None:
     np.testing.assert_array_equal(found.dense(), eye[2:] - 2 * eye[1:-1] + eye[:-2])
     assert found.stored <= 10
     if n > 2:
-        assert found.structure.startswith("banded from +0 to +2, 3 terms")
+        assert found.structure.startswith("banded from 0 to +2, 3 terms")
 
 
 @pytest.mark.parametrize("transposed_view", [False, True])
@@ -360,6 +360,9 @@ def test_merge_adds_what_differs_in_one_factor() -> None:
     (found,) = merge([Term(p, (u, v)), Term(p, (u, w))])
     np.testing.assert_array_equal(found.factors[1], v + w)
     assert found.factors[0] is u
+    assert len(merge([Term(p, (u, v)), Term(p, (2 * u, w))])) == 1  # 12 entries store less than 14 factors
+    p = whole([30, 40], [0], [1], [(0,), (1,)])
+    u, v, w = random.standard_normal(30), random.standard_normal(40), random.standard_normal(40)
     assert len(merge([Term(p, (u, v)), Term(p, (2 * u, w))])) == 2
 
 

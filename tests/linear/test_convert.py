@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.linear import Axis, Jacobian, Pattern, Term
+from chainrule.linear import Axis, Jacobian, Pattern, Term, affine, constant
 from chainrule.linear.convert import positions, values
 from tests.linear.reference import Recorded, shapes, terms, total, whole, written_out
 
@@ -83,11 +83,17 @@ def test_rows_in_order_are_not_sorted() -> None:
     n = 6
     parts = [of(whole([n - 2], [0], [Axis(n, (0,), (1,), k)], [(0,)])) for k in (2, 0, 1)]
     sparse = (parts[0] + parts[1] + parts[2]).sparse()
-    assert sparse.indices.tolist()[:3] == [2, 0, 1]
-    assert not sparse.has_sorted_indices
+    assert sparse.indices.tolist()[:3] == [0, 1, 2]  # the terms are taken in the order of their columns
+    assert sparse.has_sorted_indices
+    honest(sparse)
+    ring = of(whole([n], [0], [0], [(0,)])) + of(whole([], [constant(n, 0)], [constant(n, n - 1)], [()]))
+    ring += of(whole([n - 1], [affine(n, 0, 1, 1)], [affine(n, 0)], [(0,)]))
+    sparse = ring.sparse()
     honest(sparse)
     sparse.sort_indices()
-    assert sparse.indices.tolist()[:3] == [0, 1, 2]
+    np.testing.assert_array_equal(sparse.toarray(), ring.dense())
+    ring += of(whole([], [constant(n, 3)], [constant(n, 0)], [()]))
+    assert ring.sparse().indices[ring.sparse().indptr[3] :][:3].tolist() == [0, 2, 3]
 
 
 def test_duplicates_are_summed() -> None:

@@ -108,12 +108,12 @@ def test_np_asarray_gives_the_dense_array() -> None:
         (whole([2, 3], [0], [1], [(0,)]), "rank one, 2 stored of 6 entries"),
         (whole([2, 3], [0, 1], [1]), "1 ⊗ I₃, 0 stored of 18 entries"),
         (whole([2, 3], [], [0, 1]), "constant, 0 stored of 6 entries"),
-        (whole([2, 3, 4], [0, 1], [0, 2], [(0, 1, 2)]), "block diagonal, 2 blocks, 24 stored of 48 entries"),
+        (whole([2, 3, 4], [0, 1], [0, 2], [(0, 1, 2)]), "block diagonal, 2 blocks of 3 × 4, 24 stored of 48 entries"),
         (whole([3, 3], [0], [1], [Factor((0, 1), True)]), "known by its products only, 0 stored of 9 entries"),
-        (whole([9, 2, 9], [0], [2], [(0, 1), (1, 2)]), "A·B through 2, 36 stored of 81 entries"),
+        (whole([9, 2, 9], [0], [2], [(0, 1), (1, 2)]), "low rank, A·B through 2, 36 stored of 81 entries"),
         (whole([4], [0], [Axis(6, (0,), (1,), 1)]), "diagonal shifted by +1, 0 stored of 24 entries"),
         (whole([], [], [], [()]), "one number, 1 stored of 1 entries"),
-        (whole([3, 2], [0], [Axis(6, (0, 1), (2, 1))], [(0, 1)]), "block of a sparse map, 6 stored of 18 entries"),
+        (whole([3, 2], [0], [Axis(6, (0, 1), (2, 1))], [(0, 1)]), "block diagonal, 3 blocks of 1 × 2, 6 stored of 18 entries"),
     ],
 )
 def test_the_structure_is_said_in_words(p: Pattern, text: str) -> None:
@@ -126,7 +126,7 @@ def test_sums_are_said_in_words() -> None:
     n = 5
     upper = of(whole([n - 1], [Axis(n, (0,), (1,))], [Axis(n, (0,), (1,), 1)], [(0,)]))
     middle = of(whole([n], [0], [0], [(0,)]))
-    assert (upper + middle + upper.T).structure == "tridiagonal, 3 terms, 9 stored of 25 entries"
+    assert (upper + middle + upper.T).structure == "tridiagonal, symmetric, 3 terms, 9 stored of 25 entries"
     assert (upper + middle).structure == "upper bidiagonal, 2 terms, 9 stored of 25 entries"
     outer = of(whole([n, n], [0], [1], [(0,), (1,)]))
     other = of(whole([n, n], [0], [1], [(0,), (1,)]))

@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-__all__ = ["blas", "linalg", "sparse", "sparse_linalg", "special"]
+__all__ = ["blas", "csgraph", "lapack", "linalg", "sparse", "sparse_linalg", "special"]
 
 
 class _Lazy:
@@ -28,4 +28,6 @@ sparse = _Lazy("scipy.sparse")
 sparse_linalg = _Lazy("scipy.sparse.linalg")
 linalg = _Lazy("scipy.linalg")
 blas = _Lazy("scipy.linalg.blas")
+csgraph = _Lazy("scipy.sparse.csgraph")
+lapack = _Lazy("scipy.linalg.lapack")
 special = _Lazy("scipy.special")

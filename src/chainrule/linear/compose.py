@@ -12,10 +12,10 @@ from chainrule.linear.merge import merge
 from chainrule.linear.recipe import Recipe
 from chainrule.linear.simplify import simplified
 from chainrule.linear.substitute import Held, Joint
-from chainrule.linear.term import Pattern, Term
+from chainrule.linear.term import Factor, Pattern, Term, pattern
 from chainrule.linear.unify import NeedsTablesError, solve
 
-__all__ = ["close", "compose", "merge", "simplify"]
+__all__ = ["axes_of", "close", "compose", "merge", "scaled", "simplify"]
 
 
 class _Plan(NamedTuple):
@@ -49,14 +49,19 @@ def _aliases(factors: Sequence[Any]) -> tuple[_Alias, ...]:
                     found.append((k, m, None))
                     break
             elif type(array) is np.ndarray and type(other) is np.ndarray and array.size == other.size:
-                order = _permutation(array, other)
+                order = axes_of(array, other)
+                if order is not None:
+                    found.append((k, m, order))
+                    break
+            elif hasattr(array, "axes_of"):
+                order = array.axes_of(other)
                 if order is not None:
                     found.append((k, m, order))
                     break
     return tuple(found)
 
 
-def _permutation(array: Any, other: Any) -> tuple[int, ...] | None:
+def axes_of(array: Any, other: Any) -> tuple[int, ...] | None:
     """The axes of ``other`` in the order that gives ``array``, if both are views of the same numbers."""
     base, other_base = (a if a.base is None else a.base for a in (array, other))
     if base is not other_base or array.ndim < 2 or array.ndim != other.ndim or array.dtype != other.dtype:
@@ -131,6 +136,10 @@ def compose(outer: Term, inner: Term) -> list[Term]:
     >>> term.pattern, term.factors
     (Pattern((0) <- (0+1); factors (0,); sizes (2,)), (array([2., 3.]),))
     """
+    if is_identity(inner.pattern) and outer.pattern.column_shape == inner.pattern.row_shape:
+        return [outer if not inner.factors else scaled(outer, inner.factors[0])]
+    if is_identity(outer.pattern) and outer.pattern.column_shape == inner.pattern.row_shape:
+        return [inner if not outer.factors else scaled(inner, outer.factors[0])]
     factors = (*outer.factors, *inner.factors)
     key = ("compose", inner.pattern, _aliases(factors) if len(factors) > 1 else ())
     plan = outer.pattern.plans.get(key)
@@ -140,6 +149,41 @@ def compose(outer: Term, inner: Term) -> list[Term]:
             f"{inner.pattern.row_shape}: the second must give what the first takes"
         )
     return _replayed(plan, key, outer.pattern, inner.pattern, factors, (*outer.tables, *inner.tables))
+
+
+def is_identity(p: Pattern) -> bool:
+    """Whether a term is the identity, or a number times it."""
+    found: bool | None = p.plans.get("identity")
+    if found is None:
+        labels = [axis.labels for axis in p.row]
+        found = p.row == p.column and len(p.factors) < 2 and len(set(labels)) == len(labels)
+        found = found and all([p.is_bare(axis) for axis in p.row]) and not any([f.labels for f in p.factors])
+        p.plans["identity"] = found
+    return found
+
+
+def scaled(term: Term, number: Any) -> Term:
+    """The term times a number, which joins a number that is there."""
+    p = term.pattern
+    for k, factor in enumerate(p.factors):
+        if not factor.labels:
+            product = term.factors[k] * number
+            if type(product) in (int, float) and product == 1:
+                return Term(without_factor(p, k), term.factors[:k] + term.factors[k + 1 :], term.tables)
+            return Term(p, (*term.factors[:k], product, *term.factors[k + 1 :]), term.tables)
+    if "with a number" not in p.plans:
+        p.plans["with a number"], _ = pattern(p.sizes, p.row, p.column, (Factor(()), *p.factors), p.tables)
+    return Term(p.plans["with a number"], (number, *term.factors), term.tables)
+
+
+def without_factor(p: Pattern, place: int) -> Pattern:
+    """The pattern without one of its numbers."""
+    key = ("without factor", place)
+    if key not in p.plans:
+        rest = p.factors[:place] + p.factors[place + 1 :]
+        p.plans[key], _ = pattern(p.sizes, p.row, p.column, rest, p.tables)
+    made: Pattern = p.plans[key]
+    return made
 
 
 def _replayed(

@@ -33,8 +33,10 @@ _BLOCK = 64  # rows of a block that is mirrored at once, so that both sides stay
 
 
 def is_tracked(factor: Any) -> bool:
-    """Whether a factor is neither a plain array nor a number nor an opaque map: it dispatches by itself."""
-    return not isinstance(factor, np.ndarray | np.generic | int | float | complex | Opaque)
+    """Whether a factor is neither a plain array nor a number nor an opaque map of such: it dispatches by itself."""
+    if isinstance(factor, Opaque):
+        return factor.tracked
+    return not isinstance(factor, np.ndarray | np.generic | int | float | complex)
 
 
 def dtype_of(terms: Sequence[Term], default: Any = np.float64) -> np.dtype[Any]:

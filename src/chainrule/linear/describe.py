@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from chainrule.linear.arrangement import arrangement, bands, is_one_band
+from chainrule.linear.footprint import counted, footprint
+from chainrule.linear.probe import products_note
 from chainrule.linear.term import Axis, Pattern, Term
 
-__all__ = ["describe"]
+__all__ = ["describe", "is_symmetric"]
 
-_NAMED = 3  # kinds of terms that are named; the others are counted
+_LENGTH = 110  # letters that the names of the terms of a sum may take; longer sums are said by where their entries lie
 _SMALL_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_PLAIN = ("zero", "one number", "identity", "diagonal", "constant")  # to be symmetric is nothing to tell then
+
+
+_POOLS = {"vector": "xyzuvw", "matrix": "ABCEFGHKLMNPQRSTUVWXYZ", "diagonal": "defgh"}
+
+
+class _Letters:
+    """A letter for each array, the same one wherever the array comes again."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, str] = {}
+        self._fresh: dict[str, Iterator[str]] = {kind: iter(pool) for kind, pool in _POOLS.items()}
+
+    def __call__(self, kind: str, array: Any = None) -> str:
+        key = (kind, id(array))
+        if array is not None and key in self._known:
+            return self._known[key]
+        letter = next(self._fresh[kind], _POOLS[kind][-1])
+        self._known[key] = letter
+        return letter
 
 
 class _Part(NamedTuple):
@@ -20,6 +43,7 @@ class _Part(NamedTuple):
 
     row: tuple[int, ...]
     column: tuple[int, ...]
+    kind: str  # identity, ones, vector, diagonal, matrix, product, blocks
     name: str
 
 
@@ -27,55 +51,78 @@ def _labels(axes: Sequence[Axis]) -> list[int]:
     return list(dict.fromkeys(label for axis in axes for label in axis.labels))
 
 
-def _parts(p: Pattern) -> list[_Part]:
+# --- a Kronecker product ----------------------------------------------------------------------------------------------
+
+
+def _parts(term: Term, letters: _Letters) -> list[_Part]:
     """The parts of a term, a run of deltas taken together."""
+    p = term.pattern
     groups = [{label} for label in range(len(p.sizes))]
     for factor in p.factors:
         touched = [group for group in groups if group & set(factor.labels)]
         groups = [group for group in groups if group not in touched] + ([set().union(*touched)] if touched else [])
     row, column = _labels(p.row), _labels(p.column)
-    found = []
-    deltas: set[int] = set()
+    groups.sort(key=lambda group: [label in group for label in row + column], reverse=True)
+    found, deltas = [], set[int]()
     for group in groups:
-        count = sum([bool(group & set(factor.labels)) for factor in p.factors])
-        if not count and group <= set(row) and group <= set(column):
+        if group <= set(row) and group <= set(column) and not _touching(p, group):
             deltas |= group
         else:
-            found.append((group, count))
+            found.append(group)
     if deltas:
-        found.append((deltas, 0))
-    parts = []
-    for group, count in found:
-        in_row, in_column = (tuple([label for label in side if label in group]) for side in (row, column))
-        parts.append(_Part(in_row, in_column, _part_name(p, group, count, in_row, in_column)))
-    return parts
+        found.append(deltas)
+    return [_part(term, group, letters) for group in found]
 
 
-def _part_name(p: Pattern, group: set[int], count: int, row: Sequence[int], column: Sequence[int]) -> str:
+def _touching(p: Pattern, group: set[int]) -> list[int]:
+    """The factors that have a label of the group."""
+    return [k for k, factor in enumerate(p.factors) if group & set(factor.labels)]
+
+
+def _part(term: Term, group: set[int], letters: _Letters) -> _Part:
+    p, factors = term.pattern, _touching(term.pattern, group)
+    row, column = (tuple([label for label in _labels(side) if label in group]) for side in (p.row, p.column))
+    single = term.factors[factors[0]] if len(factors) == 1 else None
     shared = [label for label in row if label in column]
     inner = group - set(row) - set(column)
-    if inner and _is_sandwich(p, group):
-        return "AᵀDA"
     if inner:
-        return f"A·B through {prod([p.sizes[label] for label in inner])}"
-    if not count:
-        ones = "1" if not column else "1ᵀ" if not row else ""
-        return ones or "I" + "ₓ".join([str(p.sizes[label]).translate(_SMALL_DIGITS) for label in row])
+        return _Part(row, column, "product", _product(term, factors, inner))
+    if not factors:
+        if row and column:
+            return _Part(row, column, "identity", "I" + "ₓ".join([_small(p.sizes[label]) for label in row]))
+        return _Part(row, column, "ones", "1" if row else "1ᵀ")
     if set(row) == set(column):
-        return "diag(d)"
+        return _Part(row, column, "diagonal", f"diag({letters('diagonal', single)})")
     if shared:
-        return f"{prod([p.sizes[label] for label in shared])} blocks"
+        high, wide = (prod([p.sizes[label] for label in side if label not in shared]) for side in (row, column))
+        count = prod([p.sizes[label] for label in shared])
+        name = f"{count} blocks of {high} × {wide}"
+        in_order = row[: len(shared)] == column[: len(shared)] == tuple(shared)
+        return _Part(row, column, "blocks", name if in_order else f"{name}, interleaved")
     if not row or not column:
-        return "x" if row else "xᵀ"
-    return "A" if count == 1 else f"product of {count} factors"
+        return _Part(row, column, "vector", letters("vector", single) + ("" if row else "ᵀ"))
+    turned = len(factors) == 1 and p.factors[factors[0]].labels == column + row
+    return _Part(row, column, "matrix", letters("matrix", single) + ("ᵀ" if turned else ""))
 
 
-def _is_sandwich(p: Pattern, group: set[int]) -> bool:
-    """Whether a part has the form of AᵀDA (the arrays are known to the term only)."""
-    factors = [factor.labels for factor in p.factors if set(factor.labels) & group]
-    ends = [labels for labels in factors if len(labels) > 1]
-    between = [labels for labels in factors if len(labels) == 1]
-    return len(ends) == 2 and len(between) == 1 and all([set(between[0]) <= set(labels) for labels in ends])
+def _small(number: int) -> str:
+    return str(number).translate(_SMALL_DIGITS)
+
+
+def _product(term: Term, factors: Sequence[int], inner: set[int]) -> str:
+    """The name of a product that was left unmultiplied."""
+    p = term.pattern
+    through = prod([p.sizes[label] for label in inner])
+    wide = [k for k in factors if len(p.factors[k].labels) > 1]
+    narrow = [k for k in factors if len(p.factors[k].labels) == 1]
+    if len(wide) == 2 and set().union(*[p.factors[k].labels for k in narrow]) <= inner:
+        (a, b), middle = wide, "D" if narrow else ""
+        one, other = p.factors[a].labels, p.factors[b].labels
+        alike = [x == y for x, y in zip(one, other, strict=False)] == [x in inner for x in one]
+        if term.factors[a] is term.factors[b] and len(one) == len(other) and alike:
+            return f"Aᵀ{middle}A" if middle else f"AᵀA through {through}"
+        return f"A·{middle}·B through {through}" if middle else f"A·B through {through}"
+    return f"product of {len(factors)} factors through {through}"
 
 
 def _ordered(parts: Sequence[_Part], p: Pattern) -> list[_Part] | None:
@@ -83,123 +130,249 @@ def _ordered(parts: Sequence[_Part], p: Pattern) -> list[_Part] | None:
     pending, done = list(parts), list[_Part]()
     row, column = _labels(p.row), _labels(p.column)
     while pending:
-        part = next(
-            (
-                part
-                for part in pending
-                if tuple(row[: len(part.row)]) == part.row and tuple(column[: len(part.column)]) == part.column
-            ),
-            None,
-        )
-        if part is None:
+        fitting = [
+            part
+            for part in pending
+            if tuple(row[: len(part.row)]) == part.row and tuple(column[: len(part.column)]) == part.column
+        ]
+        if not fitting:
             return None
+        # What is a column goes before what is a row: x ⊗ yᵀ is xyᵀ
+        part = min(fitting, key=lambda part: not part.row)
         pending.remove(part)
         done.append(part)
         row, column = row[len(part.row) :], column[len(part.column) :]
     return done
 
 
-def _kind(p: Pattern) -> str:
+def _kronecker(parts: Sequence[_Part], p: Pattern) -> str:
+    ordered = _ordered(parts, p)
+    names: list[str] = []
+    for previous, part in zip([None, *(ordered or parts)], ordered or parts, strict=False):
+        vectors = previous is not None and previous.kind == part.kind == "vector" and previous.row and part.column
+        if ordered and vectors and names[-1][-1] != "ᵀ":
+            names[-1] += part.name
+        else:
+            names.append(part.name)
+    return " ⊗ ".join(names) + ("" if ordered else " with its axes in another order")
+
+
+# --- one term ---------------------------------------------------------------------------------------------------------
+
+
+def _outer_products(p: Pattern) -> tuple[int, int] | None:
+    """For rows that are each an outer product, of vectors of their own: how many rows, and of how many vectors."""
+    rows = {label for axis in p.row for label in axis.labels}
+    if not rows or not all([p.is_bare(axis) for axis in p.row]) or any([factor.opaque for factor in p.factors]):
+        return None
+    groups: list[
+        tuple[set[int], set[int]]
+    ] = []  # labels connected once the row is chosen; those of the row beside them
+    for axis in p.column:
+        own = set(axis.labels)
+        if own & rows and axis.table < 0:
+            return None
+        if axis.size > 1:
+            groups.append((own - rows, own & rows))
+    for factor in p.factors:
+        own, beside = set(factor.labels) - rows, set(factor.labels) & rows
+        touched = [group for group in groups if group[0] & own]
+        if own:
+            groups = [group for group in groups if group not in touched]
+            groups.append((own.union(*[group[0] for group in touched]), beside.union(*[group[1] for group in touched])))
+    if len(groups) < 2 or not any([labels for labels, _ in groups]) or not set.intersection(*[g[1] for g in groups]):
+        return None
+    return prod([p.sizes[label] for label in rows]), len(groups)
+
+
+def _hidden(term: Term) -> str:
+    """A term with a map that can only be applied, and the products that its entries cost if it is a black box."""
+    note = products_note(term)
+    return "known by its products only" + (f": {note}" if note else "")
+
+
+def _kind(term: Term, letters: _Letters) -> str:
     """The kind of one term."""
+    p = term.pattern
     if any([factor.opaque for factor in p.factors]):
-        return "known by its products only"
-    carried = {label for factor in p.factors for label in factor.labels}
-    if any([axis.table >= 0 for axis in p.row + p.column]):
-        if len(p.sizes) == 1 and len(p.tables) == len(p.row) + len(p.column):
-            return "sparse, entry by entry"
-        return "entries at index tables" if carried else "selection by index tables"
-    if not all([p.is_bare(axis) for axis in p.row + p.column]):
-        return _moved(p, carried)
-    if any([len(_labels(side)) < len(side) for side in (p.row, p.column)]):
-        return "scaled diagonal of repeated axes" if carried else "diagonal of repeated axes"
-    parts = _parts(p)
-    names = sorted([part.name for part in parts])
-    if not parts:
+        return _hidden(term)
+    if prod(p.row_shape) * prod(p.column_shape) == 1:
         return "one number"
+    for found, side in ((_outer_products(p), ""), (_outer_products(p.transposed()), ", in columns")):
+        if found is not None:
+            return f"{found[0]} outer products {' ⊗ '.join('xyzuvw'[: found[1]])}{side}"
+    if not all([p.is_bare(axis) or axis.size == 1 for axis in p.row + p.column]):
+        return _placed(term)
+    carried = {label for factor in p.factors for label in factor.labels}
+    if any([len(set(labels)) < len(labels) for labels in (_each(p.row), _each(p.column))]):
+        return ("scaled " if carried else "") + _repeated(_each(p.row), _each(p.column))
+    parts = _parts(term, letters)
+    kinds = sorted([part.kind for part in parts])
     if len(parts) == 1:
         return _one(parts[0], p)
-    if names == ["x", "xᵀ"] or names in (["1", "xᵀ"], ["1ᵀ", "x"]):
-        return "rank one"
-    if set(names) <= {"1", "1ᵀ"}:
-        return "constant"
-    ordered = _ordered(parts, p)
-    letters = iter("ABCDEFGHKLMNPQRSTUVWXYZ")  # a letter for each matrix
-    found = [next(letters, "A") if part.name == "A" else part.name for part in ordered or parts]
-    return " ⊗ ".join(found) + ("" if ordered else " with its axes in another order")
+    if set(kinds) <= {"vector", "ones"}:
+        return "rank one" if "vector" in kinds else "constant"
+    return _kronecker(parts, p)
+
+
+def _each(axes: Sequence[Axis]) -> list[int]:
+    return [label for axis in axes for label in axis.labels]
+
+
+def _repeated(row: Sequence[int], column: Sequence[int]) -> str:
+    """A term with a label twice on one side."""
+    if len(row) == 0 and len(column) == 2:
+        return "trace"
+    if len(row) == 1 and len(column) == 2 and set(row) == set(column):
+        return "diagonal of a matrix"
+    if len(row) == 2 and len(column) == 1 and set(row) == set(column):
+        return "diagonal matrix of a vector"
+    return "diagonal of repeated axes"
 
 
 def _one(part: _Part, p: Pattern) -> str:
     """A term that is not a Kronecker product."""
-    if part.name == "diag(d)":
-        return "diagonal" if p.row == p.column else "diagonal times a transpose"
-    if part.name.startswith("I"):
-        if p.row != p.column:
+    if part.kind == "diagonal":
+        return "diagonal" if _same_order(part) else "diagonal times a transpose"
+    if part.kind == "identity":
+        if not _same_order(part):
             return "transpose"
         return "multiple of the identity" if p.factors else "identity"
-    words = {"A": "dense", "x": "dense", "xᵀ": "dense", "1": "constant", "1ᵀ": "constant", "AᵀDA": "product AᵀDA"}
-    if part.name.endswith("blocks"):
+    if part.kind == "blocks":
         return f"block diagonal, {part.name}"
-    return words.get(part.name, part.name)
+    if part.kind == "product":
+        low = 2 * prod([p.sizes[label] for label in p.inner]) <= min(prod(p.row_shape), prod(p.column_shape))
+        return f"low rank, {part.name}" if low else f"product {part.name}"
+    return {"ones": "constant"}.get(part.kind, "dense")
 
 
-def _offset(p: Pattern) -> int | None:
-    """For one axis on each side, ``i + a`` against ``i + b``: b - a, the diagonal that is filled."""
-    if len(p.row) != 1 or len(p.column) != 1:
-        return None
-    (row,), (column,) = p.row, p.column
-    plain = row.table < 0 and column.table < 0 and row.strides == column.strides and row.labels == column.labels
-    plain = plain and row.strides in ((), (1,))
-    return column.offset - row.offset if plain else None
+def _same_order(part: _Part) -> bool:
+    return part.row == part.column
 
 
-def _moved(p: Pattern, carried: set[int]) -> str:
-    """A term with slices, reshapes or windows among its axes."""
-    if not any([axis.labels for axis in p.row + p.column]):
+def _placed(term: Term) -> str:
+    """A term with slices, reshapes, windows or tables among its axes: said by where its entries lie."""
+    p = term.pattern
+    rows, columns = prod(p.row_shape), prod(p.column_shape)
+    scaled = any([factor.labels for factor in p.factors])
+    if p.entries == 1:
         return "one entry"
-    offset = _offset(p)
-    if offset is not None:
-        return f"diagonal shifted by {offset:+d}" if offset else "part of the diagonal"
-    row, column = set(_labels(p.row)), set(_labels(p.column))
-    if row == column:
-        return "scaled slice or reshape" if carried else "slice or reshape"
-    return "block of a sparse map" if row & column else "dense block"
+    places = footprint([term])
+    found, count = arrangement(places, rows, columns), counted(places, rows, columns)
+    if len(p.sizes) == 1 and len(p.tables) == len(p.row) + len(p.column):
+        return f"{found}, entry by entry"
+    if found == "diagonal":
+        if count.entries < min(rows, columns):
+            return "part of the diagonal"
+        # An entry that is named twice is 2
+        ones = not scaled and count.entries == p.entries
+        if rows == columns:
+            return "identity, reshaped" if ones else "diagonal, reshaped"
+        return "selection" if ones and rows < columns else "diagonal"
+    if found == "permutation":
+        return "scaled permutation" if scaled else found
+    if p.entries == rows == count.entries and count.most == 1 and found.startswith("sparse"):
+        return "scaled selection" if scaled else "selection"
+    return found
 
 
-def _band(offsets: Sequence[int]) -> str:
-    low, high = min(offsets), max(offsets)
-    if low == high:
-        return "diagonal" if low == 0 else f"diagonal shifted by {low:+d}"
-    if (low, high) == (-1, 1):
-        return "tridiagonal"
-    if high - low == 1 and 0 in (low, high):
-        return "upper bidiagonal" if high else "lower bidiagonal"
-    return f"banded from {low:+d} to {high:+d}"
+# --- a sum ------------------------------------------------------------------------------------------------------------
+
+
+def _in_names(terms: Sequence[Term]) -> str | None:
+    """A sum by the names of its terms, None if that takes too many words or says too little."""
+    letters = _Letters()
+    kinds = Counter([_kind(term, letters) for term in terms])
+    if "dense" in kinds:
+        return f"dense, {len(terms)} terms"
+    rank = kinds.pop("rank one", 0)
+    # What is added to its like is of that kind again, if it is as plain as these
+    closed = ("constant", "transpose")
+    names = [kind if count == 1 or kind in closed else f"{count} × ({kind})" for kind, count in kinds.most_common()]
+    if rank:
+        names.append("rank one" if rank == 1 else f"rank {rank}")
+    told = " + ".join(names)
+    return told if len(told) <= _LENGTH else None
+
+
+def _sum(terms: Sequence[Term]) -> str:
+    p = terms[0].pattern
+    rows, columns = prod(p.row_shape), prod(p.column_shape)
+    several = f", {len(terms)} terms"
+    if any([factor.opaque for term in terms for factor in term.pattern.factors]):
+        hidden = [term for term in terms if any([factor.opaque for factor in term.pattern.factors])]
+        rest = [term for term in terms if not any([term is other for other in hidden])]
+        told = _hidden(hidden[0]) if len(hidden) == 1 else f"{len(hidden)} maps known by their products only"
+        return " + ".join([describe(rest), told]) if rest else told
+    if rows * columns == 1:
+        return f"one number{several}"
+    places = footprint(terms)
+    band = bands(places, rows, columns)
+    if band is not None and is_one_band(band):
+        return band + several
+    for side, patterns in (("", [t.pattern for t in terms]), (", in columns", [t.pattern.transposed() for t in terms])):
+        found = {_outer_products(each) for each in patterns}
+        if len(found) == 1 and None not in found:
+            ((count, _),) = [each for each in found if each]
+            return f"{count} sums of {len(terms)} outer products{side}"
+    whole = all([q.is_bare(axis) or axis.size == 1 for q in [t.pattern for t in terms] for axis in q.row + q.column])
+    named = _in_names(terms) if whole else None
+    if named is not None:
+        return named
+    return arrangement(places, rows, columns) + several
+
+
+def _key(term: Term) -> Any:
+    """What two terms have in common exactly if they are the same product of the same arrays."""
+    p = term.pattern
+    outer = set(p.outer)
+    tables = [id(table) for table in term.tables]
+    axes = [(axis[:4], tables[axis.table] if axis.table >= 0 else None) for axis in p.row + p.column]
+    named = [
+        (f"{factor}" if isinstance(factor, int | float | complex) else f"array {id(factor)}", labels.labels)
+        for factor, labels in zip(term.factors, p.factors, strict=True)
+    ]
+    named.sort(key=lambda entry: (entry[0], [label if label in outer else -1 for label in entry[1]]))
+    names: dict[int, int] = {}
+    inner = [
+        (name, tuple([label if label in outer else -1 - names.setdefault(label, len(names)) for label in labels]))
+        for name, labels in named
+    ]
+    return tuple(axes), tuple(inner), tuple([p.sizes[label] for label in p.outer])
+
+
+def is_symmetric(terms: Sequence[Term]) -> bool:
+    """Whether a sum of terms is its own transpose because each term meets its own among the others.
+
+    >>> from chainrule.linear.term import pattern
+    >>> describe([Term(pattern([3, 3], [0], [1], [(0,), (1,)])[0], (1.0, 1.0))] * 0)
+    'zero'
+    """
+    if not terms or terms[0].pattern.row_shape != terms[0].pattern.column_shape:
+        return False
+    return Counter([_key(term) for term in terms]) == Counter([_key(term.transposed()) for term in terms])
 
 
 def describe(terms: Sequence[Term]) -> str:
     """What kind of map the sum of ``terms`` is.
 
-    Letters stand for arrays of their own: x for a vector, A for a matrix, d for a diagonal. A Kronecker product is in
-    the order of rows and columns flattened as NumPy does, last axis fastest.
+    Letters stand for arrays: x for a vector, A for a matrix, d for a diagonal, the same letter for the same array. A
+    Kronecker product is in the order of rows and columns flattened as NumPy does, last axis fastest. A sum whose terms
+    have no short names is said by where its entries lie: on which diagonals, in which blocks, how many in a row.
 
     >>> from chainrule.linear.term import identity, pattern
     >>> describe([Term(identity((3,)))]), describe([])
     ('identity', 'zero')
-    >>> describe([Term(pattern([2, 3], [1], [0, 1], [(0,)])[0])])
+    >>> describe([Term(pattern([2, 3], [1], [0, 1], [(0,)])[0], (1.0,))])
     'xᵀ ⊗ I₃'
     """
     if not terms:
         return "zero"
-    if len(terms) == 1:
-        return _kind(terms[0].pattern)
-    offsets = [_offset(term.pattern) for term in terms]
-    found = [offset for offset in offsets if offset is not None]
-    if len(found) == len(terms):
-        return f"{_band(found)}, {len(terms)} terms"
-    kinds = Counter([_kind(term.pattern) for term in terms])
-    rank = kinds.pop("rank one", 0)
-    names = [kind if count == 1 else f"{count} × ({kind})" for kind, count in kinds.most_common(_NAMED)]
-    if rank:
-        names.append("rank one" if rank == 1 else f"rank {rank}")
-    rest = len(terms) - rank - sum([count for _, count in kinds.most_common(_NAMED)])
-    return " + ".join(names) + (f" + {rest} more terms" if rest else "")
+    told = _kind(terms[0], _Letters()) if len(terms) == 1 else _sum(terms)
+    if told in _PLAIN or not is_symmetric(terms):
+        return told
+    p = terms[0].pattern
+    if bands(footprint(terms), prod(p.row_shape), prod(p.column_shape)) == "diagonal":
+        return told
+    several = f", {len(terms)} terms"
+    return f"{told.removesuffix(several)}, symmetric{several if told.endswith(several) else ''}"

@@ -11,10 +11,16 @@ import numpy as np
 from chainrule.errors import ShapeError
 from chainrule.linear import convert
 from chainrule.linear.apply import pull, pull_batch, push, push_batch
+from chainrule.linear.banded import band_of
 from chainrule.linear.compose import close, compose, merge
 from chainrule.linear.describe import describe
-from chainrule.linear.solve import solve
-from chainrule.linear.sparse import entries, to_csr
+from chainrule.linear.html import html
+from chainrule.linear.picture import picture
+from chainrule.linear.formats import to_sparse
+from chainrule.linear.probe import explicit
+from chainrule.linear.solve import slogdet, solve
+from chainrule.linear.sparse import entries
+from chainrule.linear.spy import spy
 from chainrule.linear.term import Factor, Opaque, Term, identity, pattern
 
 __all__ = ["Jacobian"]
@@ -31,6 +37,7 @@ class Jacobian:
         row_shape: the shape of the output.
         column_shape: the shape of the argument.
         dtype: the dtype of entries where no factor says it (default float64).
+        cache: a dictionary in which plans are kept; Jacobians of the same patterns in the same order may share one.
 
     >>> from chainrule.linear.term import pattern
     >>> x = np.array([2.0, 5.0])
@@ -45,16 +52,22 @@ class Jacobian:
            [0., 5., 0.]])
     """
 
-    __slots__ = ("column_shape", "dtype", "row_shape", "terms")
+    __slots__ = ("cache", "column_shape", "dtype", "row_shape", "terms")
     __array_ufunc__ = None  # so that `array @ J` and `array * J` come here
 
     terms: tuple[Term, ...]
     row_shape: tuple[int, ...]
     column_shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    cache: dict[Any, Any] | None
 
     def __init__(
-        self, terms: Sequence[Term], row_shape: Sequence[int], column_shape: Sequence[int], dtype: Any = None
+        self,
+        terms: Sequence[Term],
+        row_shape: Sequence[int],
+        column_shape: Sequence[int],
+        dtype: Any = None,
+        cache: dict[Any, Any] | None = None,
     ) -> None:
         row_shape, column_shape = tuple(row_shape), tuple(column_shape)
         for term in terms:
@@ -66,8 +79,27 @@ class Jacobian:
                 )
         kept = tuple(merge([term for term in terms if 0 not in term.pattern.sizes]))
         kind = convert.dtype_of(kept, np.float64 if dtype is None else dtype)
-        for name, value in (("terms", kept), ("row_shape", row_shape), ("column_shape", column_shape), ("dtype", kind)):
+        values = (kept, row_shape, column_shape, kind, cache)
+        for name, value in zip(("terms", "row_shape", "column_shape", "dtype", "cache"), values, strict=True):
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def _of(
+        cls,
+        terms: tuple[Term, ...],
+        row_shape: tuple[int, ...],
+        column_shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        cache: dict[Any, Any] | None = None,
+    ) -> Jacobian:
+        """A Jacobian of terms that are known to fit and to be merged: nothing is looked at, for replays."""
+        made = object.__new__(cls)
+        _set_terms(made, terms)
+        _set_row_shape(made, row_shape)
+        _set_column_shape(made, column_shape)
+        _set_dtype(made, dtype)
+        _set_cache(made, cache)
+        return made
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a Jacobian is immutable; {name!r} cannot be set: make a new one from its terms")
@@ -197,7 +229,7 @@ class Jacobian:
         array([[1., 0.],
                [0., 1.]])
         """
-        return convert.dense(self.terms, self.row_shape, self.column_shape, self.dtype)
+        return convert.dense(explicit(self.terms, boxes=True), self.row_shape, self.column_shape, self.dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """NumPy's ``np.asarray(J)``: the dense array."""
@@ -205,17 +237,35 @@ class Jacobian:
             raise ValueError("a Jacobian is not stored as an array: np.asarray(J) has to make one")
         return np.asarray(self.dense(), dtype)
 
-    def sparse(self, format: str = "csr") -> Any:  # noqa: A002 (SciPy's name)
+    def sparse(self, format: str | None = None, *, out: Any = None) -> Any:  # noqa: A002 (SciPy's name)
         """The non-zero entries as a SciPy sparse array of two dimensions, rows and columns flattened.
 
         Args:
-            format: a format that SciPy knows: "csr", "csc", "coo", "dia", …
+            format: "csr" (the default), "csc", "coo", "bsr" (blocks of the size that the structure has), "dia", …
+            out: what an earlier call gave for a map of the same structure: its data is replaced, nothing else is made.
 
-        >>> Jacobian.identity((3,)).sparse().nnz
-        3
+        Raises:
+            StructureError: ``out`` has its entries elsewhere, or there are no blocks for "bsr".
+
+        >>> J = Jacobian.identity((3,))
+        >>> matrix = J.sparse()
+        >>> (5 * J).sparse(out=matrix) is matrix, matrix.data
+        (True, array([5., 5., 5.]))
         """
-        found = to_csr(self.terms, self.row_shape, self.column_shape, self.dtype)
-        return found if format == "csr" else found.asformat(format)
+        return to_sparse(explicit(self.terms), self.row_shape, self.column_shape, self.dtype, format, out, self.cache)
+
+    def banded(self) -> tuple[tuple[int, int], Any]:
+        """((l, u), ab) as ``scipy.linalg.solve_banded`` takes them: ``ab[u + i - j, j]`` is the entry (i, j), flattened.
+
+        Raises:
+            ShapeError: the map is not square.
+            StructureError: it is not banded.
+
+        >>> Jacobian.identity((3,)).banded()
+        ((0, 0), array([[1., 1., 1.]]))
+        """
+        count = self._order("banded()")
+        return band_of(explicit(self.terms), count, self.dtype, describe(self.terms), self.cache)
 
     def operator(self) -> Any:
         """The map as a ``scipy.sparse.linalg.LinearOperator`` on flat vectors; nothing is written out."""
@@ -239,19 +289,7 @@ class Jacobian:
     @property
     def entries(self) -> int:
         """How many entries are not zero by structure."""
-        return entries(self.terms, prod(self.row_shape), prod(self.column_shape))
-
-    @property
-    def structure(self) -> str:
-        """One line that says what kind of map this is and what it stores.
-
-        >>> Jacobian.identity((3,)).structure
-        'identity, 0 stored of 9 entries'
-        """
-        return f"{describe(self.terms)}, {self.stored} stored of {self.size} entries"
-
-    def __repr__(self) -> str:
-        return f"Jacobian of shape {self.shape}: {self.structure}"
+        return entries(explicit(self.terms, numbers=False), prod(self.row_shape), prod(self.column_shape), self.cache)
 
     # -------------------------------------------------------------------------------------------- diagonal and solving
     def _square(self, what: str) -> None:
@@ -271,7 +309,7 @@ class Jacobian:
         array([1., 1., 1.])
         """
         self._square("diagonal()")
-        terms = [part for term in self.terms for part in close(term, "diagonal")]
+        terms = [part for term in explicit(self.terms) for part in close(term, "diagonal")]
         return Jacobian(terms, self.row_shape, (), self.dtype).dense()
 
     def trace(self) -> Any:
@@ -281,28 +319,99 @@ class Jacobian:
         3.0
         """
         self._square("trace()")
-        terms = [part for term in self.terms for part in close(term, "trace")]
+        terms = [part for term in explicit(self.terms) for part in close(term, "trace")]
         return Jacobian(terms, (), (), self.dtype).dense()[()]
 
-    def solve(self, right: Any) -> Any:
-        """The array ``x`` of `column_shape` with J x = ``right``: by division if J is diagonal, block by block or
-        along a band if it has them, by sparse LU if few entries are set, by LAPACK otherwise.
+    def _order(self, what: str) -> int:
+        """The number of rows of a square map."""
+        count, columns = prod(self.row_shape), prod(self.column_shape)
+        if count != columns:
+            raise ShapeError(
+                f"{what} needs a square Jacobian; this one has {count} rows and {columns} columns: use "
+                f"scipy.sparse.linalg.lsmr(J.operator(), …) for least squares"
+            )
+        return count
+
+    def solve(self, right: Any, *, batch: bool = False, iterative: bool = False) -> Any:
+        """The array ``x`` of `column_shape` with J x = ``right``, by what the structure of J allows
+        (:mod:`chainrule.linear.solve`); with ``batch``, for each array along a leading axis.
+
+        Args:
+            right: an array of `row_shape`.
+            batch: whether there is one more axis in front, for several right-hand sides.
+            iterative: use products with J only (conjugate gradients, GMRES, least squares).
 
         Raises:
             ShapeError: J is not square, or ``right`` is not of `row_shape`.
-            numpy.linalg.LinAlgError: J is singular (on a diagonal, division by zero gives inf or nan instead).
+            MatrixError: J is singular (a numpy.linalg.LinAlgError; ConvergenceError is one if the iteration fails).
+            TooLargeError: it would take a dense array of more than 2²⁶ numbers.
 
         >>> (2 * Jacobian.identity((2,))).solve(np.array([2.0, 6.0]))
         array([1., 3.])
         """
         right = self._checked(right, self.row_shape, False)
-        count = prod(self.row_shape)
-        if count != prod(self.column_shape):
-            raise ShapeError(
-                f"solve() needs a square Jacobian; this one has {count} rows and {prod(self.column_shape)} columns: "
-                f"use scipy.sparse.linalg.lsmr(J.operator(), …) for least squares"
-            )
-        return solve(self.terms, self.row_shape, self.column_shape, right, self.dtype)
+        self._order("solve()")
+        return solve(explicit(self.terms), self.row_shape, self.column_shape, right, self.dtype)
+
+    # --------------------------------------------------------------------------------------------------- to look at
+    @property
+    def structure(self) -> str:
+        """One line that says what kind of map this is and what it stores.
+
+        >>> Jacobian.identity((3,)).structure
+        'identity, 0 stored of 9 entries'
+        """
+        return f"{describe(self.terms)}, {self.stored} stored of {self.size} entries"
+
+    def __repr__(self) -> str:
+        return f"Jacobian of shape {self.shape}: {self.structure}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the facts, the terms in index notation, a drawing; no script, no network."""
+        about = describe(self.terms), self.stored, self.dtype
+        return html(self.terms, self.row_shape, self.column_shape, *about)
+
+    def picture(self, size: int = 64) -> str:
+        """Where entries need not be zero, as text to print: rows and columns flattened, the last axis fastest.
+
+        A small map has a sign for each entry, and gaps where the last axis of the output or of the argument starts
+        again. In a larger one a dot stands for several entries and is set if any of them can be non-zero.
+
+        Args:
+            size: dots along the longer side, at most.
+
+        >>> print((2 * Jacobian.identity((3,))).picture())
+        ● · ·
+        · ● ·
+        · · ●
+        3 × 3, a dot for each entry that need not be zero
+        """
+        return picture(self.terms, self.row_shape, self.column_shape, size)
+
+    def spy(self, ax: Any = None, *, cells: int = 256, **options: Any) -> Any:
+        """Draw the entries that need not be zero with matplotlib, and return the axes.
+
+        Ticks are named by index, lines part the blocks in which the last axis of the output or of the argument runs
+        once. A map of more than ``cells`` rows or columns is drawn in so many cells, each set if any of its entries
+        can be non-zero.
+
+        Args:
+            ax: matplotlib axes to draw into; new ones if not given.
+            cells: cells along the longer side, at most.
+            options: handed on to ``ax.imshow``, such as ``cmap``.
+
+        Raises:
+            LibraryMissingError: matplotlib is not installed.
+        """
+        return spy(self.terms, self.row_shape, self.column_shape, ax, cells, **options)
+
+
+# the slots' own setters, past the one that refuses
+_set_terms = Jacobian.__dict__["terms"].__set__
+_set_row_shape = Jacobian.__dict__["row_shape"].__set__
+_set_column_shape = Jacobian.__dict__["column_shape"].__set__
+_set_dtype = Jacobian.__dict__["dtype"].__set__
+_set_cache = Jacobian.__dict__["cache"].__set__
 
 
 def _scaled(term: Term, number: Any) -> Term:

@@ -9,8 +9,12 @@ import numpy as np
 
 from chainrule.linear.fold import fold
 from chainrule.linear.term import Factor, Pattern, Term, pattern
+from chainrule.linear.unite import unite
 
 __all__ = ["merge"]
+
+
+_SAMPLE = 64  # entries of a table that are looked at before all of it is compared
 
 
 class _Sum:
@@ -24,7 +28,7 @@ class _Sum:
     def add(self, other: _Sum) -> bool:
         """Take ``other`` in, if the two differ in one factor at most."""
         places = [k for k, (a, b) in enumerate(zip(self.factors, other.factors, strict=True)) if a is not b]
-        if len(places) > 1 or not all([_same(a, b) for a, b in zip(self.tables, other.tables, strict=True)]):
+        if len(places) > 1 or any([a is not b for a, b in zip(self.tables, other.tables, strict=True)]):
             return False
         if not places:
             self.number = (1 if self.number is None else self.number) + (1 if other.number is None else other.number)
@@ -67,6 +71,19 @@ class _Sum:
 
 def _same(a: Any, b: Any) -> bool:
     return a is b or (a.shape == b.shape and np.array_equal(a, b))
+
+
+def _known(table: Any, tables: dict[Any, list[Any]]) -> Any:
+    """The first of the tables met so far that has the contents of ``table``: from then on one is compared as one."""
+    if type(table) is not np.ndarray or not table.size:
+        return table
+    sample = table.flat[:: table.size // _SAMPLE + 1]
+    same = tables.setdefault((table.shape, sample.tobytes()), [])
+    for other in same:
+        if _same(other, table):
+            return other
+    same.append(table)
+    return table
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -112,7 +129,10 @@ def merge(terms: Iterable[Term]) -> list[Term]:
     if len(terms) < 2:
         return terms
     groups: dict[Pattern, list[_Sum]] = {}
+    tables: dict[Any, list[Any]] = {}
     for term in terms:
+        if term.tables:
+            term = term._replace(tables=tuple([_known(table, tables) for table in term.tables]))
         core, numbers, others = _core(term.pattern)
         number = None
         for k in numbers:
@@ -124,7 +144,7 @@ def merge(terms: Iterable[Term]) -> list[Term]:
     sums = [entry for group in groups.values() for entry in group]
     if len(sums) > 1:
         sums = _absorbed(sums)
-    return fold([term for term in [entry.term() for entry in sums] if term is not None])
+    return fold(unite([term for term in [entry.term() for entry in sums] if term is not None]))
 
 
 def _absorbed(sums: list[_Sum]) -> list[_Sum]:
@@ -139,7 +159,7 @@ def _absorbed(sums: list[_Sum]) -> list[_Sum]:
     for entry in sums:
         p = entry.pattern
         homes = wide.get((p.sizes, p.row, p.column), [])
-        home = next((h for h in homes if all([_same(a, b) for a, b in zip(h.tables, entry.tables, strict=True)])), None)
+        home = next((h for h in homes if all([a is b for a, b in zip(h.tables, entry.tables, strict=True)])), None)
         simple = len(p.factors) < 2 and len(p.outer) == len(p.sizes) and not any([f.opaque for f in p.factors])
         if home is not None and home is not entry and simple:
             home.absorb(entry)

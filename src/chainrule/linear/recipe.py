@@ -103,6 +103,10 @@ class Selected(Opaque):
 
     def __init__(self, base: Opaque, index: Any, *, outputs: bool) -> None:
         self.base, self.index, self.outputs, self.dtype = base, index, outputs, base.dtype
+        self.claimed, self.by_products, self.method = base.claimed, base.by_products, base.method
+        self.name, self.tracked = base.name, base.tracked
+        if base.sparsity is not None:
+            self.sparsity = base.sparsity.selected(index, rows=outputs)
         *batch, rows, columns = base.shape
         self.shape = (*batch, len(index), columns) if outputs else (*batch, rows, len(index))
 
@@ -124,6 +128,8 @@ class Selected(Opaque):
         return self._pick(self.base.apply_transposed(vectors))
 
     def dense(self) -> Any:
+        if self.by_products and len(self.index) < self.base.shape[-2 if self.outputs else -1]:
+            return super().dense()
         return np.take(self.base.dense(), self.index, axis=-2 if self.outputs else -1)
 
     @property

@@ -1,129 +1,314 @@
-"""Solve J x = b by what the structure of J allows: division, one small system, small blocks, a band, sparse LU."""
+"""Solve J x = b, and the determinant of J, by what the structure of J allows; nothing large is written out unasked.
+
+In this order: a Kronecker product factor by factor; I ⊗ A once for all; small blocks at once; a band; something of
+these plus low rank; sparse LU where at most one entry in eight is set; a dense matrix of up to 2²⁶ numbers, by
+Cholesky if it is symmetric and positive definite, else by LU. What is left, and large maps of which only products
+are known, are solved by iteration, where that was asked for or nothing else is possible.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from chainrule.linear._scipy import linalg, sparse_linalg
-from chainrule.linear.convert import dense, is_tracked, values
-from chainrule.linear.fold import Shift, shift_of
+from chainrule.errors import ConvergenceError, MatrixError, TooLargeError
+from chainrule.linear._scipy import sparse_linalg
+from chainrule.linear.apply import push_batch
+from chainrule.linear.banded import bandwidths, fill_diagonals, offset_of
+from chainrule.linear.convert import apply_sum, dense, is_tracked, operator
+from chainrule.linear.deltas import Blocks, Repeated, deltas_of, reduced, split_of
+from chainrule.linear.describe import describe
+from chainrule.linear.inverse import Banded, Dense, Inverse, LogDeterminant, SparseLU
+from chainrule.linear.kronecker import Kronecker, parts_of
+from chainrule.linear.lowrank import LowRank, rank_of
 from chainrule.linear.sparse import entries, to_csr
-from chainrule.linear.term import Pattern, Term, pattern
+from chainrule.linear.term import Term
 
-__all__ = ["solve"]
+__all__ = ["LIMIT", "inverse_of", "slogdet", "solve"]
+
+LIMIT = 1 << 26  # numbers in a dense array that is made without being asked for by name
 
 _SPARSE = 8  # one entry in this many, or fewer, and sparse LU is taken
-_NARROW = 4  # a band of one width in this many
+_NARROW = 4  # a band of one width in this many rows
+_FILLED = 4  # a band may be this many times as wide as it has diagonals
+_SMALL = 64  # rows of a block up to which all blocks are written out
+_OPAQUE = 512  # rows of a map known by its products only, up to which it is written out
+_STEPS = 2000  # of an iteration, at most
+
+Shape = tuple[int, ...]
+Cache = dict[Any, Any] | None
 
 
-class _Delta(NamedTuple):
-    """A row axis and a column axis that every term holds equal; ``constant`` if no factor varies along it."""
+class _Singular(Inverse):
+    """A map that the structure alone shows to be singular."""
 
-    row: int
-    column: int
-    constant: bool
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def solve(self, right: Any) -> Any:
+        raise MatrixError(f"{self.words}: it is singular, J x = b has no single solution")
+
+    def slogdet(self) -> LogDeterminant:
+        return LogDeterminant(0.0, -np.inf)
 
 
+# ------------------------------------------------------------------------------------------------------------ dispatch
+def inverse_of(
+    terms: Sequence[Term],
+    row_shape: Shape,
+    column_shape: Shape,
+    dtype: Any,
+    cache: Cache = None,
+    low_rank: bool = True,
+    written_out: bool = True,
+) -> Inverse | None:
+    """The form in which a square map is solved; None if that would take a large dense array.
+
+    >>> from chainrule.linear.term import pattern
+    >>> p, _ = pattern([4, 2, 2], [0, 1], [0, 2], [(0, 1, 2)])
+    >>> type(inverse_of([Term(p, (np.ones((4, 2, 2)),))], (4, 2), (4, 2), np.float64)).__name__
+    'Kronecker'
+    """
+    count = prod(row_shape)
+    if not terms:
+        return _Singular("the map is zero")
+    if len(terms) == 1:
+        parts = parts_of(terms[0].pattern)
+        if parts is not None and all([part.count * part.height * part.width <= LIMIT for part in parts.parts]):
+            return Kronecker(terms[0], parts)
+    found = _by_deltas(terms, row_shape, column_shape, dtype, cache, low_rank, written_out)
+    found = found or _by_band(terms, count, dtype)
+    if found is None and low_rank:
+        found = _by_rank(terms, row_shape, column_shape, dtype, cache)
+    if found is not None:
+        return found
+    opaque = any([factor.opaque for term in terms for factor in term.pattern.factors])
+    if sum([term.pattern.entries for term in terms]) <= LIMIT and not opaque:
+        if entries(terms, count, count, cache) * _SPARSE < count * count:
+            return SparseLU(to_csr(terms, row_shape, column_shape, dtype, cache))
+    if not written_out or count * count > LIMIT or (opaque and count > _OPAQUE):
+        return None
+    return Dense(np.reshape(dense(terms, row_shape, column_shape, dtype), (count, count)))
+
+
+def _by_deltas(
+    terms: Sequence[Term],
+    row_shape: Shape,
+    column_shape: Shape,
+    dtype: Any,
+    cache: Cache,
+    low_rank: bool,
+    written_out: bool,
+) -> Inverse | None:
+    """I ⊗ A, and small blocks."""
+    deltas = deltas_of(terms)
+    constant = [delta for delta in deltas if delta.constant]
+    if constant:
+        split = split_of(constant, row_shape, column_shape)
+        if split.height == split.width and split.count > 1:
+            shapes = tuple([row_shape[k] for k in split.row_rest]), tuple([column_shape[k] for k in split.column_rest])
+            inner = inverse_of(reduced(terms, split, False), *shapes, dtype, None, low_rank, written_out)
+            return None if inner is None else Repeated(inner, split, row_shape, column_shape)
+    if not deltas:
+        return None
+    split = split_of(deltas, row_shape, column_shape)
+    numbers = split.count * split.height**2
+    if split.height != split.width or numbers > LIMIT or split.count == 1:
+        return None
+    if split.height > _SMALL and numbers > _FILLED * sum([term.pattern.entries for term in terms]):
+        return None
+    return Blocks(terms, split, row_shape, column_shape, dtype)
+
+
+def _by_band(terms: Sequence[Term], count: int, dtype: Any) -> Inverse | None:
+    """LAPACK's band."""
+    widths = bandwidths(terms)
+    if widths is None:
+        return None
+    below, above = widths
+    diagonals = len({offset_of(term.pattern) for term in terms})
+    if (below + above) * _NARROW >= count or below + above + 1 > _FILLED * diagonals + _NARROW:
+        return None
+    band = np.zeros((below + above + 1, count), dtype)
+    fill_diagonals(terms, band, lambda offset: above - offset)
+    return Banded(below, above, band)
+
+
+def _by_rank(
+    terms: Sequence[Term], row_shape: Shape, column_shape: Shape, dtype: Any, cache: Cache
+) -> Inverse | None:
+    """What is left without the terms of low rank, if that can be solved by its structure."""
+    ranks = [rank_of(term.pattern) for term in terms]
+    total, count = sum([rank for rank in ranks if rank is not None]), prod(row_shape)
+    rest = [term for term, rank in zip(terms, ranks, strict=True) if rank is None]
+    if not rest:
+        return _Singular(f"the map has {count} rows and the rank {total} at most") if total < count else None
+    if not total or total * _NARROW > count:
+        return None
+    base = inverse_of(rest, row_shape, column_shape, dtype, None, False, False)
+    if base is None:
+        return None
+    return LowRank(base, [term for term, rank in zip(terms, ranks, strict=True) if rank is not None], dtype)
+
+
+# ------------------------------------------------------------------------------------------------------------- solving
 def solve(
-    terms: Sequence[Term], row_shape: tuple[int, ...], column_shape: tuple[int, ...], right: Any, dtype: Any
+    terms: Sequence[Term],
+    row_shape: Shape,
+    column_shape: Shape,
+    right: Any,
+    dtype: Any,
+    batch: bool = False,
+    iterative: bool = False,
+    cache: Cache = None,
 ) -> Any:
-    """The array ``x`` of ``column_shape`` with ``Σ terms · x = right``; the map must be square.
+    """The array ``x`` of ``column_shape`` with ``Σ terms · x = right``; with ``batch``, for each along a leading axis.
 
     Raises:
-        numpy.linalg.LinAlgError: the map is singular.
+        MatrixError: the map is singular.
+        ConvergenceError: it was solved by iteration, which did not come near enough.
+        TooLargeError: only a large dense array would do.
 
+    >>> from chainrule.linear.term import pattern
     >>> p, _ = pattern([4, 2, 2], [0, 1], [0, 2], [(1, 2)])  # I₄ ⊗ A
     >>> A = np.array([[2.0, 1.0], [0.0, 1.0]])
     >>> solve([Term(p, (A,))], (4, 2), (4, 2), np.ones((4, 2)), np.float64)[0]
     array([0., 1.])
     """
     count = prod(row_shape)
-    deltas = _deltas(terms)
-    if deltas and _square_blocks(deltas, row_shape, column_shape):
-        return _solve_blocks(terms, deltas, row_shape, column_shape, right, dtype)
-    if not any([is_tracked(factor) for factor in [right, *[f for term in terms for f in term.factors]]]):
-        shifts = [shift_of(term.pattern) for term in terms]
-        steps = [shift.step for shift in shifts if shift is not None]
-        if len(row_shape) == 1 and steps and len(steps) == len(terms):
-            flat = [step[0] for step in steps]
-            if (max(*flat, 0) - min(*flat, 0)) * _NARROW < count:
-                return _solve_band(terms, [shift for shift in shifts if shift is not None], right, dtype)
-        if entries(terms, count, count) * _SPARSE < count * count:
-            lu = sparse_linalg.splu(to_csr(terms, row_shape, column_shape, dtype).tocsc())
-            return lu.solve(np.asarray(right).reshape(-1)).reshape(column_shape)
+    if any([is_tracked(factor) for factor in [right, *[f for term in terms for f in term.factors]]]):
+        return _solve_tracked(terms, row_shape, column_shape, right, dtype, batch)
+    right = np.asarray(right)
+    right = right.astype(np.result_type(dtype, right.dtype), copy=False)
+    sides = right.reshape(len(right), count).T if batch else right.reshape(count, 1)
+    if sides.size == 0:
+        return np.zeros((len(right), *column_shape) if batch else column_shape, right.dtype)
+    found = _solved(terms, row_shape, column_shape, sides, dtype, iterative, cache)
+    return found.T.reshape(len(right), *column_shape) if batch else found.reshape(column_shape)
+
+
+def _solved(
+    terms: Sequence[Term], row_shape: Shape, column_shape: Shape, sides: Any, dtype: Any, iterative: bool, cache: Cache
+) -> Any:
+    if iterative:
+        return _iterated(terms, row_shape, column_shape, sides, dtype)
+    inverse = inverse_of(terms, row_shape, column_shape, dtype, cache)
+    if isinstance(inverse, LowRank):
+        try:
+            found = inverse.solve(sides)
+            rest = np.abs(sides - _product(terms, row_shape, column_shape, found, dtype)).max()
+            if rest <= np.sqrt(np.finfo(sides.dtype).eps) * np.abs(sides).max():
+                return found
+        except MatrixError:
+            pass  # what is left without the low rank may be singular alone
+        inverse = inverse_of(terms, row_shape, column_shape, dtype, cache, low_rank=False)
+    if inverse is not None:
+        return inverse.solve(sides)
+    if any([factor.opaque for term in terms for factor in term.pattern.factors]):
+        return _iterated(terms, row_shape, column_shape, sides, dtype)
+    raise too_large("solve()", terms, len(sides), "J.solve(b, iterative=True), which needs products only")
+
+
+def _product(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, columns: Any, dtype: Any) -> Any:
+    vectors = columns.T.reshape(-1, *column_shape)
+    found = apply_sum(push_batch, terms, vectors, (len(vectors), *row_shape), dtype)
+    return found.reshape(len(vectors), -1).T
+
+
+def too_large(what: str, terms: Sequence[Term], count: int, instead: str) -> TooLargeError:
+    """The error that says what would have been written out, and what to call instead."""
+    return TooLargeError(
+        f"{what} of this map would need a dense matrix of {count:,} × {count:,} numbers, more than the {LIMIT:,} that "
+        f"are made unasked. It is: {describe(terms)}. Use {instead}; or J.dense(), if the memory is there, and NumPy"
+    )
+
+
+def _solve_tracked(
+    terms: Sequence[Term], row_shape: Shape, column_shape: Shape, right: Any, dtype: Any, batch: bool
+) -> Any:
+    """By functions that dispatch, so that the solution can itself be differentiated."""
+    if batch:
+        parts = [_solve_tracked(terms, row_shape, column_shape, part, dtype, False) for part in right]
+        return np.stack(parts)
+    deltas, count = deltas_of(terms), prod(row_shape)
+    if deltas:
+        split = split_of(deltas, row_shape, column_shape)
+        if split.height == split.width and split.count * split.height**2 <= LIMIT:
+            blocks = Blocks(terms, split, row_shape, column_shape, dtype)
+            return np.reshape(blocks.solve_tracked(right), column_shape)
+    if count * count > LIMIT:
+        raise too_large("solve()", terms, count, "arrays that are not tracked")
     matrix = np.reshape(dense(terms, row_shape, column_shape, dtype), (count, count))
     return np.reshape(np.linalg.solve(matrix, np.reshape(right, (-1,))), column_shape)
 
 
-def _deltas(terms: Sequence[Term]) -> list[_Delta]:
-    """The pairs of axes that every term holds equal."""
-    found = [_own_deltas(term.pattern) for term in terms]
-    pairs = set(found[0]) if found else set()
-    for each in found[1:]:
-        pairs &= each.keys()
-    return [_Delta(*pair, all([each[pair] for each in found])) for pair in sorted(pairs)]
+def _iterated(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, sides: Any, dtype: Any) -> Any:
+    """Each right-hand side by conjugate gradients if the map is symmetric, else by GMRES, else by least squares."""
+    A = operator(terms, row_shape, column_shape, dtype)  # noqa: N806
+    count, kind = len(sides), np.finfo(sides.dtype)
+    goal = 1e-10 if kind.eps < 1e-10 else 1e-5
+    random = np.random.default_rng(0)
+    v, w = random.standard_normal(count), random.standard_normal(count)
+    symmetric = abs(w @ (A @ v) - v @ (A @ w)) <= 1e3 * kind.eps * np.linalg.norm(A @ v) * np.linalg.norm(w)
+    columns = []
+    for side in sides.T:
+        best = (np.inf, side)
+        for method in ("cg", "gmres", "lsmr") if symmetric else ("gmres", "lsmr"):
+            best = min(best, _tried(A, side, method, goal), key=lambda pair: pair[0])
+            if best[0] <= 10 * goal:
+                break
+        else:
+            raise ConvergenceError(
+                f"J x = b was solved by iteration and came no nearer than |J x - b| = {best[0]:.1e} |b| ({count} rows; "
+                f"{describe(terms)}): the map may be singular or badly conditioned. Use a preconditioned method of "
+                f"scipy.sparse.linalg on J.operator(), or np.linalg.solve on J.dense()"
+            )
+        columns.append(best[1])
+    return np.stack(columns, 1)
 
 
-def _own_deltas(p: Pattern) -> dict[tuple[int, int], bool]:
-    if "deltas" not in p.plans:
-        named = [label for axis in p.row + p.column for label in axis.labels]
-        carried = {label for factor in p.factors for label in factor.labels}
-        p.plans["deltas"] = {
-            (k, m): here.labels[0] not in carried
-            for k, here in enumerate(p.row)
-            for m, there in enumerate(p.column)
-            if here == there and p.is_bare(here) and named.count(here.labels[0]) == 2
-        }
-    result: dict[tuple[int, int], bool] = p.plans["deltas"]
-    return result
+def _tried(A: Any, side: Any, method: str, goal: float) -> tuple[float, Any]:  # noqa: N803
+    """The relative residual and the solution that a method found."""
+    norm = np.linalg.norm(side)
+    if norm == 0:
+        return 0.0, np.zeros_like(side)
+    steps = min(_STEPS, 4 * len(side) + 10)
+    with np.errstate(all="ignore"):
+        if method == "cg":
+            found = sparse_linalg.cg(A, side, rtol=goal, maxiter=steps)[0]
+        elif method == "gmres":
+            restart = min(len(side), 60)
+            found = sparse_linalg.gmres(A, side, rtol=goal, restart=restart, maxiter=max(1, steps // restart))[0]
+        else:
+            found = sparse_linalg.lsmr(A, side, atol=goal / 100, btol=goal / 100, maxiter=steps)[0]
+        rest = float(np.linalg.norm(A @ found - side) / norm)
+    return (rest if np.isfinite(rest) else np.inf), found.astype(side.dtype, copy=False)
 
 
-def _square_blocks(deltas: Sequence[_Delta], row_shape: tuple[int, ...], column_shape: tuple[int, ...]) -> bool:
-    rows, columns = {delta.row for delta in deltas}, {delta.column for delta in deltas}
-    rest_row = prod([size for k, size in enumerate(row_shape) if k not in rows])
-    return rest_row == prod([size for k, size in enumerate(column_shape) if k not in columns])
+# --------------------------------------------------------------------------------------------------------- determinant
+def slogdet(
+    terms: Sequence[Term], row_shape: Shape, column_shape: Shape, dtype: Any, cache: Cache = None
+) -> LogDeterminant:
+    """The sign and the logarithm of the absolute value of the determinant; (0, -inf) for a singular map.
 
+    Raises:
+        TooLargeError: only a large dense array would do.
 
-def _solve_blocks(
-    terms: Sequence[Term],
-    deltas: Sequence[_Delta],
-    row_shape: tuple[int, ...],
-    column_shape: tuple[int, ...],
-    right: Any,
-    dtype: Any,
-) -> Any:
-    """One block for each position along the deltas that vary; what does not vary is one more right-hand side."""
-    constant, varying = ([d for d in deltas if d.constant is wanted] for wanted in (True, False))
-    rest_row = [k for k in range(len(row_shape)) if k not in [d.row for d in deltas]]
-    rest_column = [k for k in range(len(column_shape)) if k not in [d.column for d in deltas]]
-    blocks = []
-    for term in terms:
-        p = term.pattern
-        row = [p.row[d.row] for d in varying] + [p.row[k] for k in rest_row]
-        made, _ = pattern(p.sizes, row, [p.column[k] for k in rest_column], p.factors, p.tables)
-        blocks.append(Term(made, term.factors, term.tables))
-    shape = tuple([row_shape[d.row] for d in varying] + [row_shape[k] for k in rest_row])
-    count, width = prod([row_shape[d.row] for d in varying]), prod([row_shape[k] for k in rest_row])
-    matrices = dense(blocks, shape, tuple([column_shape[k] for k in rest_column]), dtype)
-    matrices = np.reshape(matrices, (count, width, width))
-    order = [d.row for d in varying] + rest_row + [d.row for d in constant]
-    sides = np.reshape(np.transpose(right, order), (count, width, prod([row_shape[d.row] for d in constant])))
-    found = sides / matrices if width == 1 else np.linalg.solve(matrices, sides)
-    order = [d.column for d in varying] + rest_column + [d.column for d in constant]
-    found = np.reshape(found, tuple([column_shape[k] for k in order]))
-    return np.transpose(found, sorted(range(len(order)), key=order.__getitem__))
-
-
-def _solve_band(terms: Sequence[Term], shifts: Sequence[Shift], right: Any, dtype: Any) -> Any:
-    """LAPACK's banded solver."""
-    steps = [shift.step[0] for shift in shifts]
-    above, below = max(*steps, 0), -min(*steps, 0)
-    band = np.zeros((above + below + 1, len(right)), dtype)
-    for term, shift in zip(terms, shifts, strict=True):
-        (step,), (start,), (extent,) = shift
-        band[above - step, start + step : start + step + extent] += np.reshape(values(term), (-1,))
-    return linalg.solve_banded((below, above), band, right)
+    >>> from chainrule.linear.term import pattern
+    >>> slogdet([Term(pattern([3], [0], [0], [()])[0], (-1.0,))], (3,), (3,), np.float64).sign
+    -1.0
+    """
+    if not prod(row_shape):
+        return LogDeterminant(1.0, 0.0)
+    inverse = inverse_of(terms, row_shape, column_shape, dtype, cache)
+    if isinstance(inverse, LowRank):
+        try:
+            return inverse.slogdet()
+        except MatrixError:
+            inverse = inverse_of(terms, row_shape, column_shape, dtype, cache, low_rank=False)
+    if inverse is None:
+        raise too_large("logdet()", terms, prod(row_shape), "a stochastic estimate from the products of J.operator()")
+    return inverse.slogdet()

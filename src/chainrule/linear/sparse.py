@@ -1,128 +1,310 @@
-"""The entries of a sum of terms as a SciPy CSR array; its structure is worked out once and kept."""
+"""The entries of a sum of terms as SciPy's sparse arrays; the structure is worked out once and kept, then values flow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.linear._scipy import sparse
-from chainrule.linear.convert import fills, ordered_values, positions
-from chainrule.linear.term import Term
+from chainrule.linear.blocks import block_size, block_structure
+from chainrule.linear.contract import plan_contraction
+from chainrule.linear.convert import fills, ordered_values
+from chainrule.linear.csr import Structure, cut, structure_of
+from chainrule.linear.flat import place_of
+from chainrule.linear.term import Pattern, Term
+from chainrule.linear.unrolled import Unrolled, spread, unrolled
 
-__all__ = ["entries", "to_csr"]
-
-
-class _Csr(NamedTuple):
-    """The structure of a sparse matrix and how the values of the terms get to their places.
-
-    ``widths`` is set where every row holds the same number of entries of every term, side by side: nothing has to be
-    sorted. Otherwise ``order`` takes the concatenated values to their places, or ``inverse`` says where each is added.
-    """
-
-    indices: Any
-    indptr: Any
-    is_sorted: bool
-    labels: tuple[tuple[int, ...], ...]
-    grids: tuple[tuple[int, ...], ...]
-    rows: int = 0
-    widths: tuple[int, ...] | None = None
-    order: Any = None
-    inverse: Any = None
-    tables: tuple[Any, ...] = ()
+__all__ = ["Plan", "entries", "frozen", "plan_of", "to_csr"]
 
 
-def _grids(terms: Sequence[Term], labels: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
-    return tuple([tuple([term.pattern.sizes[label] for label in ls]) for term, ls in zip(terms, labels, strict=True)])
+class _Write(NamedTuple):
+    """How one term's values get into the data: ``views`` are (shape, byte offset, byte strides, part of the values)."""
+
+    term: int
+    values: Callable[..., Any]
+    views: tuple[tuple[Any, Any, Any, Any], ...]
+    index: Any
+    shape: tuple[int, ...]
+    adds: bool
+    repeats: bool
+    into: Callable[..., Any] | None  # writes a product of two arrays straight into the view
 
 
-def _side_by_side(terms: Sequence[Term], row_count: int, column_count: int, kind: Any) -> _Csr | None:
-    """The plan without sorting: all terms fill the same rows, in order, each the same number of places."""
-    found, shared, labels = [], None, []
-    for term in terms:
-        p = term.pattern
-        leading = tuple(dict.fromkeys(label for axis in p.row for label in axis.labels))
-        order = leading + tuple([label for label in p.outer if label not in leading])
-        rows, columns = positions(term, order)
-        grid = tuple([p.sizes[label] for label in order])
-        in_rows = np.broadcast_to(rows, grid[: len(leading)] + (1,) * (len(grid) - len(leading))).ravel()
-        if shared is None:
-            shared = in_rows
-            if len(in_rows) == 0 or (np.diff(in_rows) <= 0).any():
+class _Group(NamedTuple):
+    """Terms that are added up before they are written to one view, its narrow axes first and the long one last."""
+
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    adds: bool
+    members: list[tuple[int, Unrolled]]
+
+    def filled(self, terms: Sequence[Term], data: Any) -> tuple[Any, Any, bool]:
+        """The view of the data, what is to be written there, and whether it is to be added."""
+        buffer = np.empty(self.shape, data.dtype)
+        for n, (k, way) in enumerate(self.members):
+            way.add(terms[k].factors, buffer, n == 0)
+        return np.ndarray(self.shape, data.dtype, data, self.offset, self.strides), buffer, self.adds
+
+
+class _Writers(NamedTuple):
+    """What to write: numbers, into a template; arrays, term by term; narrow products, in bundles."""
+
+    constant: list[_Write]
+    varying: list[_Write]
+    bundles: list[list[_Group]]
+
+
+class Plan:
+    """The structure of a sparse matrix and how the values of terms of given patterns become its data."""
+
+    def __init__(self, terms: Sequence[Term], row_count: int, column_count: int, in_blocks: bool = False) -> None:
+        self.patterns = [term.pattern for term in terms]
+        kept = _Kept()
+        terms = [
+            Term(term.pattern, term.factors, tuple([kept.equal(table) for table in term.tables])) for term in terms
+        ]
+        self.tables = [table for term in terms for table in term.tables]
+        # What does not change from point to point is written first, into a template that is kept.
+        self.order = sorted(range(len(terms)), key=lambda k: _rank(terms[k].pattern))
+        self.constants = [k for k in self.order if _is_number(terms[k].pattern)]
+        memo: dict[Any, Any] = {}
+        places = [place_of(terms[k], memo) for k in self.order]
+        self.shapes = [place.shape for place in places]
+        self.block = block_size(places) if in_blocks else (1, 1)
+        self.structure: Structure
+        if prod(self.block) > 1:
+            self.structure = block_structure(places, row_count, column_count, self.block)
+        else:
+            self.structure = structure_of(places, row_count, column_count)
+        self.size = len(self.structure.indices) * prod(self.block)
+        self.writers: dict[Any, _Writers] = {}
+        self.templates: dict[Any, tuple[list[Any], Any]] = {}
+        self.matrices: dict[Any, Any] = {}
+
+    def fits(self, terms: Sequence[Term]) -> bool:
+        """Whether this is the plan for these terms: the same patterns, the same positions in the tables."""
+        if len(terms) != len(self.patterns):
+            return False
+        for term, known in zip(terms, self.patterns, strict=True):
+            if term.pattern is not known and term.pattern != known:
+                return False
+        if self.tables:
+            tables = [table for term in terms for table in term.tables]
+            for table, kept in zip(tables, self.tables, strict=True):
+                if table is not kept and not np.array_equal(table, kept):
+                    return False
+        return True
+
+    def data(self, terms: Sequence[Term], dtype: np.dtype[Any], into: Any = None) -> Any:
+        """The data of the matrix, in a new array or ``into`` one that is there."""
+        found = self.writers.get(dtype)
+        if found is None:
+            found = self.writers[dtype] = self._writers(dtype)
+        if found.constant:
+            numbers = [factor for k in self.constants for factor in terms[k].factors]
+            kept = self.templates.get(dtype)
+            if kept is None or kept[0] != numbers:
+                template = np.zeros(self.size, dtype)
+                _run(found.constant, terms, template)
+                kept = self.templates[dtype] = (numbers, template)
+            if into is None:
+                into = kept[1].copy()
+            else:
+                into[...] = kept[1]
+        elif into is None:
+            into = (np.zeros if self.structure.needs_zeros else np.empty)(self.size, dtype)
+        elif self.structure.needs_zeros:
+            into[...] = 0
+        for bundle in found.bundles:
+            spread([group.filled(terms, into) for group in bundle])
+        _run(found.varying, terms, into)
+        return into
+
+    def _writers(self, dtype: np.dtype[Any]) -> _Writers:
+        size, made = dtype.itemsize, []
+        for k, shape, write in zip(self.order, self.shapes, self.structure.writes, strict=True):
+            p, views = self.patterns[k], []
+            carried = {label for factor in p.factors for label in factor.labels}
+            thin = [n if label in carried else 1 for label, n in zip(p.outer, shape, strict=True)]
+            for piece in write.pieces:
+                strides = tuple([stride * size for stride in piece.strides])
+                part = None if piece.part is None else cut(piece.part, thin)
+                views.append((piece.shape, piece.offset * size, strides, part))
+            whole = len(views) == 1 and views[0][3] is None and not write.adds
+            into = _product(p) if whole else None
+            made.append(_Write(k, _values(p), tuple(views), write.index, shape, write.adds, write.repeats, into))
+        numbers, narrow = len(self.constants), sum([_rank(p) < 2 for p in self.patterns])
+        groups = self._groups(self.order[numbers:narrow], made[numbers:narrow])
+        if groups is None:
+            return _Writers(made[:numbers], made[numbers:], [])
+        return _Writers(made[:numbers], made[narrow:], groups)
+
+    def _groups(self, order: Sequence[int], writes: Sequence[_Write]) -> list[list[_Group]] | None:
+        """The writes that are to be unrolled, those to the same places together; None if one of them cannot be."""
+        groups: dict[Any, _Group] = {}
+        for k, write in zip(order, writes, strict=True):
+            way = unrolled(self.patterns[k])
+            if way is None or len(write.views) != 1 or write.views[0][3] is not None:
                 return None
-        elif in_rows is not shared and not np.array_equal(in_rows, shared):
-            return None
-        found.append(np.broadcast_to(columns, grid).reshape(len(in_rows), -1))
-        labels.append(order)
-    if shared is None:
+            shape, offset, strides, _ = write.views[0]
+            axes = (*way.narrow, way.long)
+            key = (offset, tuple([shape[axis] for axis in axes]), tuple([strides[axis] for axis in axes]))
+            groups.setdefault(key, _Group(*key, write.adds, [])).members.append((k, way))
+        found = list(groups.values())
+        if len({(group.shape[-1], group.strides[-1]) for group in found}) <= 1 and _aligned(found):
+            return [found]
+        return [[group] for group in found]
+
+    def matrix(self, terms: Sequence[Term], shape: tuple[int, int], dtype: np.dtype[Any], kind: str = "csr") -> Any:
+        """A new ``csr_array``; or, for the plan of the transposed terms, a ``csc_array``."""
+        template = self.matrices.get(kind)
+        if template is None:
+            make = sparse.csr_array if kind == "csr" else sparse.csc_array
+            template = make((np.zeros(len(self.structure.indices), bool), *self.structure[:2]), shape=shape)
+            template.has_sorted_indices = self.structure.is_sorted
+            template.has_canonical_format = self.structure.is_sorted
+            self.matrices[kind] = template
+        # The structure is kept for the next call; what is handed out may be changed by its owner.
+        result = copy(template)
+        result.indices, result.indptr = template.indices.copy(), template.indptr.copy()
+        result.data = self.data(terms, dtype)
+        return result
+
+
+class _Kept:
+    """Index tables that nobody changes: of several that are equal, the first or a copy of it."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, list[Any]] = {}
+
+    def equal(self, table: Any) -> Any:
+        """An array with the numbers of ``table``, the same one for equal tables."""
+        table = np.asarray(table)
+        ends = (int(table.flat[0]), int(table.flat[-1])) if table.size else ()
+        like = self.known.setdefault((table.shape, table.dtype, ends), [])
+        for other in like:
+            if other is table or np.array_equal(other, table):
+                return other
+        like.append(table if frozen(table) else table.copy())
+        return like[-1]
+
+
+def frozen(array: Any) -> bool:
+    """Whether nobody can change an array any more: it is read-only, and so is what it is a view of."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        if array.base is None:
+            return True
+        array = array.base
+    return False
+
+
+def _aligned(groups: Sequence[_Group]) -> bool:
+    """Whether groups with one long stride touch, at each position along it, a range of places of their own."""
+    ends = []
+    for group in groups:
+        reach = [stride * (size - 1) for stride, size in zip(group.strides[:-1], group.shape[:-1], strict=True)]
+        ends += [group.offset + sum([min(0, r) for r in reach]), group.offset + sum([max(0, r) for r in reach])]
+    return not ends or max(ends) - min(ends) < abs(groups[0].strides[-1])
+
+
+def _rank(p: Pattern) -> int:
+    """0 for a term that is one number, 1 for a narrow product that is to be unrolled, 2 for all others."""
+    if _is_number(p):
+        return 0
+    return 2 if unrolled(p) is None or len(p.outer) < 2 else 1
+
+
+def _is_number(p: Pattern) -> bool:
+    """Whether all entries of a term have one value, known before any array is."""
+    return all([not factor.labels and not factor.opaque for factor in p.factors])
+
+
+def _values(p: Pattern) -> Callable[..., Any]:
+    """The function of the factors that gives the values on the grid of the outer labels."""
+    key = "values of factors"
+    if key not in p.plans:
+        if sum([len(factor.labels) == 2 for factor in p.factors]) == 2 and p.inner:
+            p.plans[key] = lambda *factors: ordered_values(Term(p, factors), p.outer)  # it may be symmetric
+        else:
+            p.plans[key] = plan_contraction(p.factors, p.outer, p.sizes)
+    found: Callable[..., Any] = p.plans[key]
+    return found
+
+
+def _product(p: Pattern) -> Callable[..., Any] | None:
+    """The function that multiplies two arrays (and a number) into a view of the grid; None for other terms."""
+    arrays = [k for k, factor in enumerate(p.factors) if factor.labels]
+    plain = not any([factor.opaque or len(set(factor.labels)) < len(factor.labels) for factor in p.factors])
+    if p.inner or len(arrays) != 2 or len(p.factors) > 3 or not plain:
         return None
-    indices = np.concatenate(found, axis=1)
-    rising = bool((np.diff(indices, axis=1) > 0).all())
-    if not rising and (np.diff(np.sort(indices, axis=1), axis=1) == 0).any():
-        return None
-    counts = np.zeros(row_count + 1, kind)
-    counts[shared + 1] = indices.shape[1]
-    widths = tuple([columns.shape[1] for columns in found])
-    pointers = np.cumsum(counts, dtype=kind)
-    return _Csr(
-        indices.astype(kind).ravel(), pointers, rising, tuple(labels), _grids(terms, labels), len(shared), widths
-    )
+    layouts = []
+    for k in arrays:
+        labels = p.factors[k].labels
+        order = tuple([labels.index(label) for label in p.outer if label in labels])
+        shape = tuple([p.sizes[label] if label in labels else 1 for label in p.outer])
+        layouts.append((order, shape))
+    (first, second), (left, right) = arrays, layouts
+    numbers = [k for k, factor in enumerate(p.factors) if not factor.labels]
+
+    def write(view: Any, *factors: Any) -> None:
+        a, b = factors[first].transpose(left[0]), factors[second].transpose(right[0])
+        if numbers:
+            a, b = (a * factors[numbers[0]], b) if a.size < b.size else (a, b * factors[numbers[0]])
+        np.multiply(a.reshape(left[1]), b.reshape(right[1]), out=view)
+
+    return write
 
 
-def _sorted(keys: Any, bound: int) -> tuple[Any, Any]:
-    """Sorted ``keys`` (below ``bound``) and where they were: in one sort of single words, if they have room."""
-    width = len(keys).bit_length()
-    if bound.bit_length() + width >= 63:
-        order = np.argsort(keys)
-        return keys[order], order
-    packed = np.sort((keys << width) | np.arange(len(keys)))
-    return packed >> width, packed & ((1 << width) - 1)
+def _run(writes: Sequence[_Write], terms: Sequence[Term], data: Any) -> None:
+    dtype = data.dtype
+    for term, values, views, index, shape, adds, repeats, into in writes:
+        if into is not None:
+            extent, offset, strides, _ = views[0]
+            into(np.ndarray(extent, dtype, data, offset, strides), *terms[term].factors)
+            continue
+        found = values(*terms[term].factors)
+        for extent, offset, strides, part in views:
+            view = np.ndarray(extent, dtype, data, offset, strides)
+            if adds:
+                view += found if part is None else found[part]
+            else:
+                view[...] = found if part is None else found[part]
+        if index is not None:
+            flat = found.reshape(-1) if found.shape == shape else np.broadcast_to(found, shape).reshape(-1)
+            if repeats:
+                np.add.at(data, index, flat)
+            elif adds:
+                data[index] += flat
+            else:
+                data[index] = flat
 
 
-def _csr_plan(terms: Sequence[Term], row_count: int, column_count: int) -> _Csr:
-    large = max(sum([term.pattern.entries for term in terms]), row_count, column_count) >= 2**31
-    kind = np.int64 if large else np.int32
-    plan = _side_by_side(terms, row_count, column_count, kind)
-    if plan is not None:
-        return plan
-    parts = [np.zeros(0, np.int64)]
-    for term in terms:
-        rows, columns = positions(term)
-        (grid,) = _grids([term], [term.pattern.outer])
-        parts.append(np.broadcast_to(rows * column_count + columns, grid).ravel())
-    keys = np.concatenate(parts)
-    order = inverse = None
-    if (np.diff(keys) > 0).all():
-        places = keys
-    else:
-        places, order = _sorted(keys, row_count * column_count)
-        new = np.concatenate([[True], np.diff(places) > 0])
-        if not new.all():
-            inverse = np.empty(len(keys), np.int64)
-            inverse[order] = np.cumsum(new) - 1
-            places, order = places[new], None
-    counts = np.bincount(places // max(column_count, 1), minlength=row_count)
-    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(kind)
-    labels = tuple([term.pattern.outer for term in terms])
-    indices = (places % max(column_count, 1)).astype(kind)
-    return _Csr(indices, indptr, True, labels, _grids(terms, labels), order=order, inverse=inverse)
-
-
-def _structure(terms: Sequence[Term], row_count: int, column_count: int) -> _Csr:
-    """The plan for these terms; that of the last terms of equal structure if their tables are equal too."""
+def plan_of(
+    terms: Sequence[Term], row_count: int, column_count: int, cache: dict[Any, Any] | None = None, key: str = "csr"
+) -> Plan:
+    """The plan for these terms: that of the last ones of equal structure, if their tables are equal too."""
+    if cache is not None:
+        found: Plan | None = cache.get(key)
+        if found is not None and found.fits(terms):
+            return found
     plans = terms[0].pattern.plans
-    key = ("csr", tuple([term.pattern for term in terms]))
-    tables = [table for term in terms for table in term.tables]
-    plan: _Csr | None = plans.get(key)
-    if plan is None or not all([np.array_equal(a, b) for a, b in zip(plan.tables, tables, strict=True)]):
-        plan = _csr_plan(terms, row_count, column_count)
-        plans[key] = plan = plan._replace(tables=tuple([np.array(table) for table in tables]))
+    name = (key, tuple([term.pattern for term in terms]))
+    plan: Plan | None = plans.get(name)
+    if plan is None or not plan.fits(terms):
+        plan = plans[name] = Plan(terms, row_count, column_count, key == "bsr")
+    if cache is not None:
+        cache[key] = plan
     return plan
 
 
-def entries(terms: Sequence[Term], row_count: int, column_count: int) -> int:
+def entries(terms: Sequence[Term], row_count: int, column_count: int, cache: dict[Any, Any] | None = None) -> int:
     """How many different positions the terms name."""
     terms = [term for term in terms if 0 not in term.pattern.sizes]
     if not terms:
@@ -132,50 +314,23 @@ def entries(terms: Sequence[Term], row_count: int, column_count: int) -> int:
         return row_count * column_count
     if len(terms) == 1 and counts[0]:
         return counts[0]
-    return len(_structure(terms, row_count, column_count).indices)
+    return len(plan_of(terms, row_count, column_count, cache).structure.indices)
 
 
-def _data(terms: Sequence[Term], plan: _Csr, dtype: Any) -> Any:
-    if plan.widths is not None:
-        side_by_side, start = np.empty((plan.rows, sum(plan.widths)), dtype), 0
-        for term, labels, grid, width in zip(terms, plan.labels, plan.grids, plan.widths, strict=True):
-            part = np.broadcast_to(ordered_values(term, labels), grid)
-            side_by_side[:, start : start + width] = part.reshape(plan.rows, width)
-            start += width
-        return side_by_side.reshape(-1)
-    data, start = np.empty(sum([prod(grid) for grid in plan.grids]), dtype), 0
-    for term, labels, grid in zip(terms, plan.labels, plan.grids, strict=True):
-        stop = start + prod(grid)
-        if not term.factors:
-            data[start:stop] = 1
-        elif len(term.factors) == 1 and not term.pattern.factors[0].labels and not term.pattern.inner:
-            data[start:stop] = term.factors[0]
-        else:
-            data[start:stop].reshape(grid)[...] = ordered_values(term, labels)
-        start = stop
-    if plan.inverse is None:
-        return data if plan.order is None else data.take(plan.order)
-    if data.dtype == np.float64:
-        return np.bincount(plan.inverse, data, len(plan.indices))
-    summed = np.zeros(len(plan.indices), dtype)
-    np.add.at(summed, plan.inverse, data)
-    return summed
-
-
-def to_csr(terms: Sequence[Term], row_shape: tuple[int, ...], column_shape: tuple[int, ...], dtype: Any) -> Any:
+def to_csr(
+    terms: Sequence[Term],
+    row_shape: tuple[int, ...],
+    column_shape: tuple[int, ...],
+    dtype: Any,
+    cache: dict[Any, Any] | None = None,
+) -> Any:
     """The sum of ``terms`` as a ``scipy.sparse.csr_array``: rows and columns flattened, duplicates summed.
 
     Indices are 32-bit where they fit. Where the rows come in order, nothing is sorted; the columns within a row may
     then be out of order, and ``has_sorted_indices`` says so.
     """
-    rows, columns = prod(row_shape), prod(column_shape)
+    shape = prod(row_shape), prod(column_shape)
     terms = [term for term in terms if 0 not in term.pattern.sizes]
     if not terms:
-        return sparse.csr_array((rows, columns), dtype=dtype)
-    plan = _structure(terms, rows, columns)
-    # The structure is kept for the next call; what is handed out may be changed by its owner.
-    parts = (_data(terms, plan, dtype), plan.indices.copy(), plan.indptr.copy())
-    result = sparse.csr_array(parts, shape=(rows, columns))
-    result.has_sorted_indices = plan.is_sorted
-    result.has_canonical_format = plan.is_sorted
-    return result
+        return sparse.csr_array(shape, dtype=dtype)
+    return plan_of(terms, *shape, cache).matrix(terms, shape, np.dtype(dtype))

@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
+
 __all__ = ["Axis", "Factor", "Opaque", "Pattern", "Term", "affine", "constant", "diagonal", "identity", "pattern"]
 
 
@@ -57,12 +59,27 @@ class Factor(NamedTuple):
 class Opaque:
     """A linear map used as a factor, axes (batch…, output, input), that is applied rather than stored.
 
-    Subclasses give ``shape``, ``dtype``, `apply` and `apply_transposed`; `dense` is derived and may be overridden.
+    Subclasses give ``shape``, ``dtype``, `apply` and `apply_transposed`; the rest is derived and may be overridden.
     The methods must be written with NumPy functions, so that they are themselves differentiable.
+
+    Attributes:
+        sparsity: where entries can be, the same for every batch, as :class:`~chainrule.linear.nonzeros.Nonzeros` of
+            shape (output, input); None for anywhere. Entries elsewhere must be zero: they are never asked for.
+        claimed: whether the sparsity is a promise from outside, to be held against a product.
+        by_products: whether there is no way to the entries but products.
+        method: the products that find the entries: "best", or "columns" (`apply` alone), "rows" (its transpose alone).
+        name: what messages call it.
+        tracked: whether the products of plain arrays are tracked tensors.
     """
 
     shape: tuple[int, ...]
     dtype: Any
+    sparsity: Any = None
+    claimed: bool = False
+    by_products: bool = False
+    method: str = "best"
+    name: str = "the map"
+    tracked: bool = False
 
     def apply(self, vectors: Any) -> Any:
         """Map ``vectors`` of shape (batch…, input, columns) to shape (batch…, output, columns)."""
@@ -73,8 +90,11 @@ class Opaque:
         raise NotImplementedError
 
     def dense(self) -> Any:
-        """The map as an array of shape ``shape``."""
-        raise NotImplementedError
+        """The map as an array of shape ``shape``: its products with the unit vectors of the shorter side."""
+        *batch, rows, columns = self.shape
+        size = min(rows, columns)
+        units = np.broadcast_to(np.eye(size, dtype=self.dtype), (*batch, size, size))
+        return self.apply(units) if columns <= rows else np.swapaxes(self.apply_transposed(units), -1, -2)
 
     @property
     def size(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from chainrule.errors import OptionError
+from chainrule.linear.nonzeros import band
 from chainrule.linear.term import Factor, Opaque, Term, pattern
 from chainrule.op import Call, General, Sample, define, implements
 from chainrule.ops.join import concatenate
@@ -23,12 +24,16 @@ from chainrule.ops.shape import ravel
 __all__ = ["Triangle", "cumprod", "cumsum"]
 
 
+LISTED = 1024  # rows up to which a list of the places of a triangle is worth its memory
+
+
 class Triangle(Opaque):
     """The lower triangle of ones: a running sum, applied as such."""
 
     def __init__(self, size: int, dtype: Any) -> None:
         self.shape = (size, size)
         self.dtype = dtype
+        self.sparsity = band(size, size, size, 0) if size <= LISTED else None
 
     def apply(self, vectors: Any) -> Any:
         """Running sums down the last axis but one."""

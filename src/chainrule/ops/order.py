@@ -29,13 +29,16 @@ __all__ = ["max", "min", "partition", "sort", "topk"]
 
 def extreme_terms(call: Call, position: int, out: Any, x: Any) -> Iterable[Term]:
     """∂y[r]/∂x[r,s] = 1 at the one s where x[r,s] = y[r]; 1/k where k entries tie."""
-    out, x = plain(out), np.asarray(plain(x))
+    out, x = plain(out), plain(x)
     shape = x.shape
     gone = reduced_axes(call.params.get("axis"), len(shape))
     rest = [k for k in range(len(shape)) if k not in gone]
     kept = tuple([1 if k in gone else size for k, size in enumerate(shape)])
     best = np.reshape(out, kept)
     hit = x == best
+    if not isinstance(hit, np.ndarray | np.generic):
+        # The numbers are to come: where the largest will be cannot be part of the structure.
+        return () if 0 in shape else (everywhere(call, hit, gone, x.dtype),)
     if x.dtype.kind == "f" and np.isnan(best).any():
         hit |= np.isnan(x) & np.isnan(best)
     count = np.count_nonzero(hit, axis=gone, keepdims=True)
@@ -50,6 +53,17 @@ def extreme_terms(call: Call, position: int, out: Any, x: Any) -> Iterable[Term]
     row = [None if k in gone else column[k] for k in range(len(shape)) if keepdims or k not in gone]
     made, _ = pattern([len(where[0])], row, column, [(0,)], [(0,)] * len(shape))
     return (Term(made, (share,), where),)
+
+
+def everywhere(call: Call, hit: Any, gone: Sequence[int], dtype: Any) -> Term:
+    """The same with the share of every entry as a factor, most of them 0."""
+    shape = call.shapes[0]
+    share = hit.astype(dtype)
+    share = share / np.sum(share, axis=tuple(gone), keepdims=True)
+    keepdims = call.params.get("keepdims", False)
+    row = [None if k in gone else k for k in range(len(shape)) if keepdims or k not in gone]
+    labels = range(len(shape))
+    return Term(pattern(shape, row, labels, [tuple(labels)])[0], (share,))
 
 
 def one_each(hit: Any, gone: Sequence[int], rest: Sequence[int], keepdims: bool) -> Term:

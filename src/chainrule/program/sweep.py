@@ -1,7 +1,7 @@
-"""The sweeps over a recorded program: pullback of cotangents, pushforward of tangents, and of whole Jacobians.
+"""The sweeps over a recorded program: pullback of cotangents, pushforward of tangents.
 
-All three are the chain rule on the same local Jacobians: a sweep visits the nodes in order, asks each for its terms,
-and applies them transposed, applies them, or composes them.
+Both are the chain rule on the same local Jacobians: a sweep visits the nodes in order, asks each for its terms, and
+applies them transposed, or applies them. Whole Jacobians are composed in :mod:`chainrule.program.accumulate`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule.linear.apply import pull, push
-from chainrule.linear.compose import compose, merge
 from chainrule.linear.slices import add_pull
-from chainrule.linear.term import Term, identity
-from chainrule.op import Diagonal, Rule, broadcast
+from chainrule.linear.term import Term
+from chainrule.op import Diagonal, broadcast
+from chainrule.program.deferred import Deferred
 from chainrule.program.node import LARGE, Node
 from chainrule.program.ownership import FORWARDED, LOCAL, PASSED
 from chainrule.program.plan import plan_of, pull_terms, taken
 
-__all__ = ["dependents", "jacobian_terms", "pullback", "pushforward", "schedule"]
+__all__ = ["Wrap", "dependents", "pullback", "pushforward", "saved_for", "schedule"]
 
 _by_sequence = attrgetter("sequence")
 NOTHING: frozenset[Any] = frozenset()
@@ -166,6 +166,8 @@ def pullback(
 def _is_finite(cotangent: Any) -> bool:
     """Whether every number is finite; squares that overflow only cost a second, careful sweep."""
     raw = getattr(cotangent, "value", cotangent)
+    if type(raw) is Deferred:
+        return True  # for whoever runs the recording to see
     rank = raw.ndim
     if rank != 1:
         if not rank:
@@ -370,32 +372,3 @@ def saved_for(node: Node, wrap: Wrap | None) -> tuple[Any, Sequence[Any]]:
         value if value is None or parent is None else wrap(value, parent)
         for value, parent in zip(values, node.parents, strict=True)
     ]
-
-
-def jacobian_terms(root: Any, targets: Sequence[Any], *, wrap: Wrap | None = None) -> dict[Any, list[Term]]:
-    """The Jacobian of ``root`` with respect to each target as terms, composed from the local Jacobians."""
-    nodes, _ = schedule([root])
-    needed = dependents(nodes, targets)
-    captured = frozenset(targets)
-    pending: dict[Any, list[Term]] = {root: [Term(identity(root.shape))]}
-    arrived: dict[Any, list[Term]] = {}
-    for node in nodes:
-        if node not in pending or node not in needed:
-            continue
-        terms = merge(pending.pop(node))
-        if node in captured:
-            arrived[node] = terms
-        out, values = saved_for(node, wrap)
-        for position, parent in enumerate(node.parents):
-            if parent is None or parent not in needed:
-                continue
-            rule: Rule = node.operation.rule(position)
-            local = rule.terms(node, position, out, values)
-            gathered = pending.setdefault(parent, [])
-            for outer in terms:
-                for inner in local:
-                    gathered.extend(compose(outer, inner))
-    for target in captured:
-        if target in pending:
-            arrived[target] = merge(pending[target])
-    return arrived

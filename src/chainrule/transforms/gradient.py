@@ -48,7 +48,8 @@ def scalar_output(trace: Trace) -> Any:
             f"grad: the function returned {len(trace.outputs)} values; a gradient is of one number. Use "
             "cr.jacobian or cr.vjp for several, or has_aux=True if the others are not to be differentiated."
         )
-    output = np.asarray(getattr(trace.outputs[0], "value", trace.outputs[0]))
+    output = getattr(trace.outputs[0], "value", trace.outputs[0])
+    output = output if hasattr(output, "shape") else np.asarray(output)
     if output.size != 1:
         raise NotScalarError(
             f"grad: the function returned an array of shape {output.shape}; a gradient is of one number. Reduce it "

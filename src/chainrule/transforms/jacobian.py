@@ -10,9 +10,10 @@ import numpy as np
 
 from chainrule.errors import GradientError, NotTrackedError
 from chainrule.linear.jacobian import Jacobian
-from chainrule.program.sweep import jacobian_terms
+from chainrule.program.accumulate import jacobian_terms
 from chainrule.tensor import Tensor
 from chainrule.transforms.gradient import grad
+from chainrule.transforms.recorded import Recorded
 from chainrule.transforms.trace import Trace
 from chainrule.transforms.trees import unflatten
 
@@ -34,8 +35,7 @@ def jacobian(
     ((3, 2, 3), 2, 6)
     """
 
-    @wraps(function)
-    def differentiated(*arguments: Any, **options: Any) -> Any:
+    def derived(*arguments: Any, **options: Any) -> Any:
         trace = Trace(function, arguments, options, argnums, has_aux, "jacobian")
         rows = []
         for output in trace.outputs:
@@ -53,6 +53,14 @@ def jacobian(
         result = unflatten(trace.result_structure, rows)
         return (result, trace.aux) if has_aux else result
 
+    recorded = Recorded(function, derived)
+    chosen = derived if has_aux else recorded
+
+    @wraps(function)
+    def differentiated(*arguments: Any, **options: Any) -> Any:
+        return chosen(*arguments, **options)
+
+    differentiated.recorded = recorded  # type: ignore[attr-defined]
     return differentiated
 
 

@@ -11,8 +11,9 @@ from chainrule.backward import owned
 from chainrule.errors import AssignmentError, DtypeError, GradientError
 from chainrule.linear.term import Term
 from chainrule.ops.elementwise import astype, identity
+from chainrule.program.accumulate import jacobian_terms
 from chainrule.program.node import NO_PARAMS, Node
-from chainrule.program.sweep import jacobian_terms, pullback, pushforward, schedule
+from chainrule.program.sweep import pullback, pushforward, schedule
 from chainrule.tape import plain_array, record, set_enabled
 from chainrule.tensor import Tensor, check_differentiable, wrap
 from chainrule.transforms.trees import flatten, unflatten

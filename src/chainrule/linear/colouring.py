@@ -1,0 +1,259 @@
+"""Colour a sparse pattern, so that one product with the map serves all columns (or rows, or both) of a colour.
+
+A colour is a bit, what a row or a vertex has seen of colours is an integer, and the lowest zero bit is the colour to
+take: a colouring costs two operations on integers for each place of the pattern, not a set for each element.
+
+    columns    no two columns of a colour meet in a row            every entry is read from a product
+    star       no path of four vertices has two colours            symmetric; every entry is read from a product
+    acyclic    no cycle has two colours                            symmetric; entries follow by substitution
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.linear.nonzeros import Nonzeros
+
+__all__ = ["ORDERS", "colour_acyclic", "colour_columns", "colour_star", "first_fit"]
+
+ORDERS = ("natural", "largest first")
+
+_WINDOW = 960  # colours that are given out in one pass: a mask is an integer of as many bits
+_AGAIN = 3  # colourings of columns after the first, each in the order of the classes of the one before
+_SCANNED = 64  # neighbours that are searched one by one; a vertex with more of them keeps a dictionary
+
+
+def _orders(degrees: Any, order: str) -> list[Any]:
+    """The orders to try: that of the columns, and that of falling degree."""
+    found = {"natural": np.arange(len(degrees)), "largest first": np.argsort(-degrees, kind="stable")}
+    return list(found.values()) if order == "best" else [found[order]]
+
+
+def _least(
+    attempt: Callable[[list[int]], Any], degrees: Any, order: str, bound: int, again: int = 0
+) -> tuple[Any, int]:
+    """The colouring with the fewest colours among some orders; it is enough to come down to ``bound``.
+
+    ``again`` times more, the vertices are coloured class by class, the last class first: where only neighbours exclude
+    each other this gives no more colours than before, and often fewer.
+    """
+    best: Any = None
+    for first in _orders(degrees, order):
+        colours = attempt(first.tolist())
+        if best is None or colours.max(initial=-1) < best.max(initial=-1):
+            best = colours
+        if best.max(initial=-1) < bound:
+            return best, int(best.max(initial=-1)) + 1
+    for _ in range(again if order == "best" else 0):
+        colours = attempt(np.argsort(-best, kind="stable").tolist())
+        if colours.max(initial=-1) <= best.max(initial=-1):
+            best = colours
+        if best.max(initial=-1) < bound:
+            break
+    return best, int(best.max(initial=-1)) + 1
+
+
+def colour_columns(pattern: Nonzeros, order: str = "best") -> tuple[Any, int]:
+    """Colour the columns so that those of one colour share no row: partial distance-2 colouring.
+
+    Args:
+        pattern: the places.
+        order: "natural", "largest first" (columns that meet many others), or "best": whichever gives fewer colours.
+
+    Returns:
+        The colour of each column, an int array (-1 for an empty column, which needs none), and their number.
+
+    >>> from chainrule.linear.nonzeros import band
+    >>> colour_columns(band(6, 6, 1, 1))
+    (array([0, 1, 2, 0, 1, 2]), 3)
+    """
+    turned = pattern.transposed
+    starts, rows = turned.indptr.tolist(), turned.indices.tolist()
+    widths = np.diff(pattern.indptr)
+    reached = np.concatenate([[0], np.cumsum(widths[turned.indices] - 1)])
+    degrees = reached[turned.indptr[1:]] - reached[turned.indptr[:-1]]
+
+    def attempt(order: list[int]) -> Any:
+        return first_fit(starts, rows, order, pattern.shape[0])
+
+    return _least(attempt, degrees, order, pattern.widest, _AGAIN)
+
+
+def first_fit(starts: list[int], rows: list[int], order: list[int], row_count: int) -> Any:
+    """Give each column, in ``order``, the first colour that no column in its rows has.
+
+    Args:
+        starts: where the rows of each column start in ``rows``; one more number than columns.
+        rows: the rows of the columns, one column after another.
+        order: the columns in the order in which they choose.
+        row_count: how many rows there are.
+
+    >>> first_fit([0, 1, 2, 4], [0, 1, 0, 1], [0, 1, 2], 2)
+    array([0, 0, 1])
+    """
+    colours = [-1] * (len(starts) - 1)
+    pending = [column for column in order if starts[column] < starts[column + 1]]
+    base, full = 0, 1 << _WINDOW
+    while pending:
+        # Colours base … base + _WINDOW - 1; who finds none of them free waits, and disturbs nobody meanwhile.
+        seen = [0] * row_count
+        waiting = []
+        for column in pending:
+            own = rows[starts[column] : starts[column + 1]]
+            taken = 0
+            for row in own:
+                taken |= seen[row]
+            free = ~taken & (taken + 1)
+            if free >= full:
+                waiting.append(column)
+                continue
+            for row in own:
+                seen[row] |= free
+            colours[column] = base + free.bit_length() - 1
+        pending, base = waiting, base + _WINDOW
+    return np.array(colours, np.intp)
+
+
+# ----------------------------------------------------------------------------------------------------- symmetric graphs
+def _adjacency(pattern: Nonzeros) -> tuple[list[int], list[int], Any]:
+    """The neighbours of each vertex without itself, and their number."""
+    off = pattern.rows != pattern.indices
+    counts = np.bincount(pattern.rows[off], minlength=pattern.shape[0])
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    return starts.tolist(), pattern.indices[off].tolist(), counts
+
+
+def _without_entries(pattern: Nonzeros, colours: Any) -> Any:
+    """No colour for a vertex whose row is empty."""
+    colours[np.diff(pattern.indptr) == 0] = -1
+    return colours
+
+
+def colour_star(pattern: Nonzeros, order: str = "best", sides: bool = False) -> tuple[Any, int]:
+    """Colour the vertices of a symmetric pattern so that no path of four has two colours only, and no edge has one.
+
+    Then each entry of the matrix is the only one of its row in the columns of some colour, or the transposed entry
+    is. With ``sides`` the graph has vertices of two kinds with edges only between them (rows and columns of a map),
+    whose colours are counted apart: a vertex may have the colour of a neighbour.
+
+    >>> from chainrule.linear.nonzeros import nonzeros
+    >>> arrow = np.eye(5, dtype=bool)
+    >>> arrow[0] = arrow[:, 0] = True
+    >>> colour_star(nonzeros(arrow))
+    (array([0, 1, 1, 1, 1]), 2)
+    """
+    starts, neighbours, degrees = _adjacency(pattern)
+
+    def attempt(order: list[int]) -> Any:
+        return _without_entries(pattern, _star(starts, neighbours, order, sides))
+
+    return _least(attempt, degrees, order, 1 if sides else 2)
+
+
+def _star(starts: list[int], neighbours: list[int], order: list[int], sides: bool) -> Any:
+    """One greedy star colouring.
+
+    For each vertex three masks: the colours of its neighbours (`once`), those that two or more of them have
+    (`twice`), and of which colours it has neighbours that are joined to another vertex of its own colour (`hubs`).
+    """
+    count = len(starts) - 1
+    bits, once, twice, hubs = ([0] * count for _ in range(4))
+    known: dict[tuple[int, int], int] = {}  # for vertices with many neighbours: the first of each colour
+    for v in order:
+        own = neighbours[starts[v] : starts[v + 1]]
+        repeated = twice[v]
+        taken = 0 if sides else once[v]
+        for w in own:
+            # The path v - w - x must not go on in the same two colours: neither on the side of v nor on that of x.
+            if bits[w]:
+                taken |= once[w] if bits[w] & repeated else hubs[w]
+        bit = bits[v] = ~taken & (taken + 1)
+        joined = 0
+        for w in own:
+            color = bits[w]
+            if color & repeated:
+                hubs[w] |= bit
+            many = starts[w + 1] - starts[w] > _SCANNED
+            if not once[w] & bit:
+                once[w] |= bit
+                if many:
+                    known[w, bit] = v
+                continue
+            if not twice[w] & bit:
+                twice[w] |= bit
+                if color:
+                    hubs[known[w, bit] if many else _other(starts, neighbours, bits, w, v)] |= color
+            joined |= color
+        hubs[v] |= joined
+    return np.array([bit.bit_length() - 1 for bit in bits], np.intp)
+
+
+def _other(starts: Sequence[int], neighbours: Sequence[int], bits: Sequence[int], hub: int, vertex: int) -> int:
+    """The neighbour of ``hub``, other than ``vertex``, that has its colour."""
+    bit = bits[vertex]
+    for x in neighbours[starts[hub] : starts[hub + 1]]:
+        if bits[x] == bit and x != vertex:
+            return x
+    raise AssertionError("a colour that was counted twice has two vertices")
+
+
+def colour_acyclic(pattern: Nonzeros, order: str = "best") -> tuple[Any, int]:
+    """Colour the vertices of a symmetric pattern so that two colours together never form a cycle, nor one an edge.
+
+    Fewer colours than `colour_star`, but an entry follows from others by substitution.
+
+    >>> from chainrule.linear.nonzeros import band
+    >>> colour_acyclic(band(6, 6, 1, 1))
+    (array([0, 1, 0, 1, 0, 1]), 2)
+    """
+    starts, neighbours, degrees = _adjacency(pattern)
+
+    def attempt(order: list[int]) -> Any:
+        return _without_entries(pattern, _acyclic(starts, neighbours, order))
+
+    return _least(attempt, degrees, order, 2)
+
+
+def _acyclic(starts: list[int], neighbours: list[int], order: list[int]) -> Any:
+    """One greedy acyclic colouring; the trees of two colours are disjoint sets of keys ``vertex · count + colour``."""
+    count = len(starts) - 1
+    colours, once, twice = [-1] * count, [0] * count, [0] * count
+    around: list[list[int]] = [[] for _ in range(count)]  # the colours of the neighbours of each vertex
+    parent: dict[int, int] = {}
+
+    def root(key: int) -> int:
+        top = key
+        while parent[top] != top:
+            top = parent[top]
+        while parent[key] != top:
+            parent[key], key = top, parent[key]
+        return top
+
+    for v in order:
+        own = neighbours[starts[v] : starts[v + 1]]
+        taken = once[v]
+        if twice[v]:
+            # Two neighbours of one colour in one tree: the tree's other colour would close a cycle at v.
+            reached: dict[int, int] = {}
+            for w in own:
+                if colours[w] >= 0 and twice[v] >> colours[w] & 1:
+                    for color in around[w]:
+                        if reached.setdefault(root(w * count + color), w) != w:
+                            taken |= 1 << color
+        bit = ~taken & (taken + 1)
+        color = colours[v] = bit.bit_length() - 1
+        for w in own:
+            if once[w] & bit:
+                twice[w] |= bit
+            else:
+                once[w] |= bit
+                around[w].append(color)
+            if colours[w] >= 0:
+                here, there = v * count + colours[w], w * count + color
+                parent.setdefault(here, here)
+                parent.setdefault(there, there)
+                parent[root(here)] = root(there)
+    return np.array(colours, np.intp)

@@ -1,0 +1,140 @@
+"""A sum of terms in the format that SciPy's user asked for, each made from the structure and not from another format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import StructureError
+from chainrule.linear._scipy import sparse
+from chainrule.linear.banded import diagonals_of
+from chainrule.linear.sparse import plan_of
+from chainrule.linear.term import Term
+
+__all__ = ["to_sparse"]
+
+Cache = dict[Any, Any] | None
+
+
+def to_sparse(
+    terms: Sequence[Term],
+    row_shape: tuple[int, ...],
+    column_shape: tuple[int, ...],
+    dtype: Any,
+    kind: str | None = None,
+    out: Any = None,
+    cache: Cache = None,
+) -> Any:
+    """The sum of ``terms`` as a SciPy sparse array of two dimensions; or ``out``, with its data replaced.
+
+    Args:
+        terms: the terms.
+        row_shape, column_shape: flattened, the rows and columns of the array.
+        dtype: the dtype of the data.
+        kind: "csr" (taken if None and there is no ``out``), "csc", "coo", "bsr", "dia", or another one that SciPy knows.
+        out: an array that an earlier call gave for the same structure.
+
+    Raises:
+        StructureError: ``out`` has another structure, or "bsr" was asked for and there are no blocks.
+
+    >>> from chainrule.linear.term import identity
+    >>> to_sparse([Term(identity((3,)))], (3,), (3,), np.float64, "dia").data
+    array([[1., 1., 1.]])
+    """
+    if out is not None:
+        kind = _checked_format(out, kind)
+    kind, dtype = kind or "csr", np.dtype(dtype)
+    shape = prod(row_shape), prod(column_shape)
+    terms = [term for term in terms if 0 not in term.pattern.sizes]
+    if not terms:
+        made = sparse.csr_array(shape, dtype=dtype).asformat(kind)
+        return made if out is None else _refilled(out, made, shape)
+    if kind in ("csr", "csc"):
+        if kind == "csc":
+            terms = [term.transposed() for term in terms]
+        plan = plan_of(terms, *(shape if kind == "csr" else shape[::-1]), cache, kind)
+        if out is None:
+            return plan.matrix(terms, shape, dtype, kind)
+        _same(out, shape, (out.indices, out.indptr), plan.structure[:2])
+        plan.data(terms, out.data.dtype, out.data)
+        return out
+    if kind == "bsr":
+        return _bsr(terms, shape, dtype, out, cache)
+    if kind == "dia":
+        found = _dia(terms, shape, dtype, out)
+        if found is not None:
+            return found
+    made = plan_of(terms, *shape, cache).matrix(terms, shape, dtype)
+    made = made.tocoo(copy=False) if kind == "coo" else made.asformat(kind)
+    return made if out is None else _refilled(out, made, shape)
+
+
+def _checked_format(out: Any, kind: str | None) -> str:
+    found = getattr(out, "format", None)
+    if found not in ("csr", "csc", "coo", "bsr", "dia"):
+        what = f"a SciPy sparse array in format {found!r}" if found else f"an object of type {type(out).__name__}"
+        raise StructureError(
+            f"sparse(out=…) was given {what}: expected what an earlier sparse() gave, as csr, csc, coo, bsr or dia"
+        )
+    if kind not in (None, found):
+        raise StructureError(f"sparse({kind!r}, out=…) was given an array in format {found!r}: the two must agree")
+    return str(found)
+
+
+def _same(out: Any, shape: tuple[int, int], given: Sequence[Any], expected: Sequence[Any]) -> None:
+    """Raise unless the index arrays of ``out`` are those of this map."""
+    if out.shape != shape:
+        raise StructureError(f"sparse(out=…) was given an array of shape {out.shape}; this map has the shape {shape}")
+    if not all([a.shape == b.shape and np.array_equal(a, b) for a, b in zip(given, expected, strict=True)]):
+        raise StructureError(
+            f"sparse(out=…) was given an array of {out.nnz} entries at other places than those of this map: expected "
+            f"what sparse() gave for a map of the same structure, with its indices untouched (sort_indices, "
+            f"eliminate_zeros and the like move entries). Call sparse() without out for a new one"
+        )
+    if not out.data.flags.c_contiguous or not out.data.flags.writeable:
+        raise StructureError("sparse(out=…) was given an array whose data cannot be written in place: not contiguous")
+
+
+def _refilled(out: Any, made: Any, shape: tuple[int, int]) -> Any:
+    """``out`` with the data of ``made``, if the two agree in structure."""
+    names = {"coo": ("row", "col"), "dia": ("offsets",)}.get(made.format, ("indices", "indptr"))
+    _same(out, shape, [getattr(out, name) for name in names], [getattr(made, name) for name in names])
+    out.data[...] = made.data
+    return out
+
+
+def _bsr(terms: Sequence[Term], shape: tuple[int, int], dtype: np.dtype[Any], out: Any, cache: Cache) -> Any:
+    plan = plan_of(terms, *shape, cache, "bsr")
+    if prod(plan.block) == 1:
+        raise StructureError(
+            'sparse("bsr") found no dense blocks of one size that all terms share: use sparse("csr"), or '
+            'sparse("csr").tobsr((rows, columns)) for blocks that also hold zeros'
+        )
+    indices, indptr = plan.structure[:2]
+    if out is None:
+        data = plan.data(terms, dtype).reshape(len(indices), *plan.block)
+        made = sparse.bsr_array((data, indices.copy(), indptr.copy()), shape=shape)
+        made.has_sorted_indices = plan.structure.is_sorted
+        return made
+    _same(out, shape, (out.indices, out.indptr), (indices, indptr))
+    if out.data.shape[1:] != plan.block:
+        raise StructureError(
+            f"sparse(out=…) was given blocks of {out.data.shape[1:]}; those of this map are {plan.block}"
+        )
+    plan.data(terms, out.data.dtype, out.data.reshape(-1))
+    return out
+
+
+def _dia(terms: Sequence[Term], shape: tuple[int, int], dtype: Any, out: Any) -> Any:
+    """Diagonals from the terms; None if one of them is something else."""
+    found = diagonals_of(terms, shape[1], dtype)
+    if found is None:
+        return None
+    if out is None:
+        return sparse.dia_array((found.data, found.offsets), shape=shape)
+    _same(out, shape, (out.offsets, out.data[:, :0]), (found.offsets, found.data[:, :0]))
+    out.data[:, : shape[1]] = found.data
+    return out

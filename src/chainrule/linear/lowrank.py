@@ -1,0 +1,113 @@
+"""A map that is easy to solve plus one of low rank: Woodbury's formula and the determinant lemma.
+
+(B + U Vᵀ)⁻¹ = B⁻¹ − B⁻¹U (I + VᵀB⁻¹U)⁻¹ VᵀB⁻¹        det(B + U Vᵀ) = det(B) · det(I + VᵀB⁻¹U)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.linear.convert import dense
+from chainrule.linear.inverse import Inverse, LogDeterminant, matrices_slogdet, matrices_solve
+from chainrule.linear.term import Pattern, Term, pattern
+
+__all__ = ["LowRank", "factors_of", "rank_of"]
+
+
+class _Halves(NamedTuple):
+    """A term as U Vᵀ: the patterns of both from their side to the summed labels, and the factors that each takes."""
+
+    left: Pattern
+    right: Pattern
+    left_factors: tuple[int, ...]
+    right_factors: tuple[int, ...]
+    left_tables: tuple[int, ...]
+    right_tables: tuple[int, ...]
+    rank: int
+
+
+def rank_of(p: Pattern) -> int | None:
+    """The rank that a term cannot exceed, as its structure tells; None if row and column share more than sums.
+
+    >>> from chainrule.linear.term import pattern
+    >>> rank_of(pattern([9, 2, 9], [0], [2], [(0, 1), (1,), (1, 2)])[0])
+    2
+    """
+    halves = _halves(p)
+    return None if halves is None else halves.rank
+
+
+def _halves(p: Pattern) -> _Halves | None:
+    if "halves" not in p.plans:
+        p.plans["halves"] = _found_halves(p)
+    found: _Halves | None = p.plans["halves"]
+    return found
+
+
+def _found_halves(p: Pattern) -> _Halves | None:
+    sides = [{label for axis in axes for label in axis.labels} for axes in (p.row, p.column)]
+    if sides[0] & sides[1] or any([factor.opaque for factor in p.factors]):
+        return None
+    left, right = [], []
+    for k, factor in enumerate(p.factors):
+        labels = set(factor.labels)
+        if labels & sides[0] and labels & sides[1]:
+            return None
+        (right if labels & sides[1] else left).append(k)
+    inner = p.inner
+    made = []
+    for axes, mine in ((p.row, left), (p.column, right)):
+        used = sorted({axis.table for axis in axes if axis.table >= 0})
+        slots = [used.index(t) if t in used else -1 for t in range(len(p.tables))]
+        moved = [axis if axis.table < 0 else axis._replace(table=slots[axis.table]) for axis in axes]
+        tables = [p.tables[t] for t in used]
+        made.append((pattern(p.sizes, moved, inner, [p.factors[k] for k in mine], tables)[0], tuple(used)))
+    (first, first_tables), (second, second_tables) = made
+    rank = prod([p.sizes[label] for label in inner])
+    return _Halves(first, second, tuple(left), tuple(right), first_tables, second_tables, rank)
+
+
+def factors_of(term: Term, dtype: Any) -> tuple[Any, Any]:
+    """U and V, of shape (rows, rank) and (columns, rank), with U Vᵀ the term."""
+    halves = _halves(term.pattern)
+    assert halves is not None
+    found = []
+    for p, factors, tables in (
+        (halves.left, halves.left_factors, halves.left_tables),
+        (halves.right, halves.right_factors, halves.right_tables),
+    ):
+        half = Term(p, tuple([term.factors[k] for k in factors]), tuple([term.tables[t] for t in tables]))
+        found.append(dense([half], p.row_shape, p.column_shape, dtype).reshape(-1, halves.rank))
+    return found[0], found[1]
+
+
+class LowRank(Inverse):
+    """B + U Vᵀ for a map B with an inverse of its own."""
+
+    def __init__(self, base: Inverse, terms: Sequence[Term], dtype: Any) -> None:
+        self.base = base
+        halves = [factors_of(term, dtype) for term in terms]
+        self.left, self.right = (
+            np.concatenate([half[k] for half in halves], 1) if len(halves) > 1 else halves[0][k] for k in (0, 1)
+        )
+
+    def _capacitance(self, solved: Any) -> Any:
+        found = self.right.T @ solved
+        found.flat[:: len(found) + 1] += 1
+        return found
+
+    def solve(self, right: Any) -> Any:
+        columns = right.shape[1]
+        solved = self.base.solve(np.concatenate([right, self.left], 1))
+        plain, left = solved[:, :columns], solved[:, columns:]
+        words = "what is left of the diagonal plus low rank (I + VᵀB⁻¹U)"
+        inner = matrices_solve(self._capacitance(left)[None], (self.right.T @ plain)[None], words)[0]
+        return plain - left @ inner
+
+    def slogdet(self) -> LogDeterminant:
+        inner = matrices_slogdet(self._capacitance(self.base.solve(self.left))[None])
+        return self.base.slogdet().plus(inner)

@@ -1,0 +1,108 @@
+"""An array of destinations as a few strided pieces, so that writing there needs no index array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise, product
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Piece", "pieces_of"]
+
+_MOST = 12  # pieces into which a grid may fall
+_ENOUGH = 64  # entries that a piece must have on the average: below, an index array is as good
+
+
+class Piece(NamedTuple):
+    """``destination[part] = offset + Σ stride·label``; ``part`` is None for the whole grid."""
+
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    part: tuple[slice, ...] | None = None
+
+
+def pieces_of(destination: Any) -> list[Piece] | None:
+    """Pieces that cover the grid, each affine; None if there would be too many.
+
+    >>> pieces_of(np.array([0, 2, 4, 9, 10]))
+    [Piece(offset=0, shape=(3,), strides=(2,), part=(slice(0, 3, None),)), Piece(offset=9, shape=(2,), strides=(1,), \
+part=(slice(3, 5, None),))]
+    """
+    whole = _affine(destination)
+    if whole is not None:
+        return [whole]
+    if destination.size < _ENOUGH:
+        return _small(destination)
+    allowed = min(_MOST, destination.size // _ENOUGH)
+    cuts = []
+    for axis in range(destination.ndim):
+        cuts.append(_cuts(destination, axis, allowed))
+        if prod([len(found) - 1 for found in cuts]) > max(allowed, 1):
+            return None
+    return _split(destination, cuts)
+
+
+def _small(destination: Any) -> list[Piece] | None:
+    """A small grid in at most three pieces."""
+    cuts = [_cuts(destination, axis, 3) for axis in range(destination.ndim)]
+    return _split(destination, cuts) if prod([len(found) - 1 for found in cuts]) <= 3 else None
+
+
+def _split(destination: Any, cuts: Sequence[Sequence[int]]) -> list[Piece] | None:
+    found = []
+    for ranges in product(*[list(pairwise(each)) for each in cuts]):
+        part = tuple([slice(*bounds) for bounds in ranges])
+        piece = _affine(destination[part])
+        if piece is None:
+            return None
+        found.append(piece._replace(part=part))
+    return found
+
+
+def _affine(destination: Any) -> Piece | None:
+    """The whole array as one piece."""
+    shape = destination.shape
+    if 0 in shape:
+        return Piece(0, shape, (0,) * len(shape))
+    corner = destination[(0,) * len(shape)]
+    strides = []
+    for axis, size in enumerate(shape):
+        if size == 1:
+            strides.append(0)
+            continue
+        along = destination[tuple([slice(None) if k == axis else 0 for k in range(len(shape))])]
+        step = along[1] - corner
+        if size > 2 and (along[-1] - corner != step * (size - 1) or not (along[1:] - along[:-1] == step).all()):
+            return None
+        strides.append(int(step))
+    # along the axes it is affine: inside it must be too
+    moving = [axis for axis, size in enumerate(shape) if size > 1]
+    if len(moving) > 1:
+        for axis in moving[:-1]:
+            here = [slice(None)] * len(shape)
+            there = list(here)
+            here[axis], there[axis] = slice(1, None), slice(None, -1)
+            if not (destination[tuple(here)] - destination[tuple(there)] == strides[axis]).all():
+                return None
+    return Piece(int(corner), shape, tuple(strides))
+
+
+def _cuts(destination: Any, axis: int, allowed: int) -> list[int]:
+    """Where to cut an axis so that steps along it are equal within a piece (more than ``allowed`` are not listed)."""
+    size = destination.shape[axis]
+    if size < 3:
+        return [0, size]
+    steps = np.diff(destination, axis=axis)
+    bend = np.diff(steps, axis=axis) != 0
+    others = tuple([k for k in range(destination.ndim) if k != axis])
+    bends = np.flatnonzero(bend.any(axis=others) if others else bend)
+    if len(bends) > 2 * allowed:
+        return list(range(len(bends) + 1))
+    cuts = [0]
+    for bend_at in bends.tolist():
+        if bend_at >= cuts[-1]:  # steps bend_at and bend_at + 1 differ: the first of them is the last of its piece
+            cuts.append(bend_at + 2)
+    return [*[cut for cut in cuts if cut < size], size]

@@ -1,0 +1,149 @@
+"""Products that are long along one label and narrow along the others, computed one long vector at a time.
+
+NumPy's loops run along the last axes. Where these hold two or three numbers, as the blocks of one observation do, a
+product costs ten times what it must; so the narrow labels are unrolled here, and the long one is the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.linear.term import Pattern
+
+__all__ = ["Unrolled", "spread", "unrolled"]
+
+_LONG = 2048  # numbers from which the calls cost little beside the work
+_NARROW = 32  # vectors that there may be
+_CHUNK = 2048  # rows that are written at once: what they fill stays in the cache
+
+Steps = tuple[tuple[tuple[int, tuple[int, ...]], ...], ...]
+
+
+class Unrolled(NamedTuple):
+    """How to compute one term: for each depth of the nested loops over narrow labels, the factors to multiply in.
+
+    ``long`` is the place of the long label on the grid, ``loops`` those of the labels that are looped over, outermost
+    first; ``steps[d]`` holds (factor, axes to fix) for what is complete once ``d`` labels are fixed.
+    """
+
+    long: int
+    count: int
+    loops: tuple[int, ...]
+    sizes: tuple[int, ...]
+    steps: Steps
+    layouts: tuple[tuple[int, ...] | None, ...]
+    narrow: tuple[int, ...]
+
+    def add(self, factors: Sequence[Any], buffer: Any, first: bool) -> None:
+        """Write (or, unless ``first``, add) the products into ``buffer``, narrow axes in order and the long one last."""
+        arrays = [f if order is None else f.transpose(order) for f, order in zip(factors, self.layouts, strict=True)]
+        self._loop(arrays, buffer, first, 0, [], None)
+
+    def _loop(self, arrays: Sequence[Any], buffer: Any, first: bool, depth: int, at: list[int], product: Any) -> None:
+        last = depth == len(self.loops)
+        steps = self.steps[depth]
+        for n, (k, fixed) in enumerate(steps):
+            here = arrays[k] if not fixed else arrays[k][tuple([at[d] for d in fixed])]
+            if product is None:
+                product = here
+            elif last and first and n == len(steps) - 1 and self.full:
+                np.multiply(product, here, out=buffer[self._where(at)])
+                return
+            else:
+                product = product * here
+        if last:
+            target = buffer[self._where(at)]
+            if first:
+                target[...] = 1 if product is None else product
+            else:
+                target += 1 if product is None else product
+            return
+        for k in range(self.sizes[depth]):
+            at.append(k)
+            self._loop(arrays, buffer, first, depth + 1, at, product)
+            at.pop()
+
+    @property
+    def full(self) -> bool:
+        """Whether every narrow axis is looped over."""
+        return len(self.loops) == len(self.narrow)
+
+    def _where(self, at: Sequence[int]) -> tuple[Any, ...]:
+        found: list[Any] = [slice(None)] * len(self.narrow)
+        for axis, k in zip(self.loops, at, strict=True):
+            found[self.narrow.index(axis)] = k
+        return tuple(found)
+
+
+def unrolled(p: Pattern) -> Unrolled | None:
+    """How to unroll the products of a pattern; None where that does not apply.
+
+    >>> from chainrule.linear.term import pattern
+    >>> p, _ = pattern([5000, 2, 3], [0, 1], [2], [(0, 1), (0, 2)])
+    >>> found = unrolled(p)
+    >>> buffer = np.empty((2, 3, 5000))
+    >>> found.add((np.full((5000, 2), 2.0), np.full((5000, 3), 5.0)), buffer, True)
+    >>> bool((buffer == 10).all())
+    True
+    """
+    if "unrolled" not in p.plans:
+        p.plans["unrolled"] = _unrolled(p)
+    found: Unrolled | None = p.plans["unrolled"]
+    return found
+
+
+def _unrolled(p: Pattern) -> Unrolled | None:
+    outer = p.outer
+    if p.inner or not outer or any([f.opaque or len(set(f.labels)) < len(f.labels) for f in p.factors]):
+        return None
+    long = max(outer, key=lambda label: p.sizes[label])
+    narrow = [label for label in outer if label != long]
+    carried = {label for factor in p.factors for label in factor.labels}
+    if p.sizes[long] < _LONG or prod([p.sizes[label] for label in narrow]) > _NARROW or long not in carried:
+        return None
+    by_width = sorted(range(len(p.factors)), key=lambda k: len(set(p.factors[k].labels) - {long}))
+    loops: list[int] = []
+    for k in by_width:
+        loops += [label for label in p.factors[k].labels if label != long and label not in loops]
+    steps: list[list[tuple[int, tuple[int, ...]]]] = [[] for _ in range(len(loops) + 1)]
+    layouts: list[tuple[int, ...] | None] = []
+    for k, factor in enumerate(p.factors):
+        mine = [label for label in loops if label in factor.labels]
+        order = [factor.labels.index(label) for label in [*mine, *([long] if long in factor.labels else [])]]
+        layouts.append(None if order == list(range(len(order))) else tuple(order))
+        depth = 1 + max([loops.index(label) for label in mine], default=-1)
+        steps[depth].append((k, tuple([loops.index(label) for label in mine])))
+    place = {label: k for k, label in enumerate(outer)}
+    return Unrolled(
+        place[long],
+        p.sizes[long],
+        tuple([place[label] for label in loops]),
+        tuple([p.sizes[label] for label in loops]),
+        # at each depth numbers come first, so that they meet what is smallest
+        tuple([tuple(sorted(step, key=lambda entry: len(p.factors[entry[0]].labels))) for step in steps]),
+        tuple(layouts),
+        tuple([k for k in range(len(outer)) if k != place[long]]),
+    )
+
+
+def spread(parts: Sequence[tuple[Any, Any, bool]]) -> None:
+    """Write each buffer into its view (both with the long axis last), or add it, a range of the long axis at a time.
+
+    The views must not share places, except those with the same index along the long axis.
+    """
+    if not parts:
+        return
+    count = parts[0][0].shape[-1]
+    pairs = [(view[at], buffer[at], adds) for view, buffer, adds in parts for at in np.ndindex(view.shape[:-1])]
+    for start in range(0, count, _CHUNK):
+        here = slice(start, start + _CHUNK)
+        for view, buffer, adds in pairs:
+            if adds:
+                part = view[here]
+                part += buffer[here]
+            else:
+                view[here] = buffer[here]

@@ -1,0 +1,125 @@
+"""The algebra of ones, signs and numbers that makes a step on arrays unnecessary, or two steps one.
+
+    x * 1, x + 0, x / 1, x ** 1          x
+    x * -1, 0 - x                        -x
+    (x * a) * b, (x * a) / b             x * (a b), x * (a / b)
+    -(-x), -(x * a), (-x) * a            x, x * -a, x * -a
+    (x * a) @ y                          (x @ y) * a
+
+``a`` and ``b`` are Python numbers: such a number never decides the dtype, so neither does leaving it out. Results may
+differ in rounding from the steps as they were written, and 0 may lose its sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["simpler"]
+
+
+def simpler(function: Any, arguments: Sequence[Any]) -> Any:
+    """What ``function(*arguments)`` is the same as: an argument, another ``(function, arguments)``, or None."""
+    if function is np.negative:
+        return _negative(arguments[0])
+    if len(arguments) != 2:
+        return None
+    a, b = arguments
+    if function is np.multiply:
+        if type(a) in (int, float):
+            a, b = b, a
+        if type(b) in (int, float):
+            return _scaled(a, b, turned=a is not arguments[0])
+        if a is b and _is_float(a):
+            return np.square, (a,)
+        return None
+    if type(b) in (int, float):
+        if function is np.divide and _is_float(a):
+            return _divided(a, b)
+        if function in (np.add, np.subtract) and b == 0 and _is_float(a):
+            return a
+        if function is np.power and _is_float(a):
+            return a if b == 1 else (np.square, (a,)) if b == 2 else None
+    elif type(a) in (int, float) and a == 0 and _is_float(b):
+        if function is np.add:
+            return b
+        if function is np.subtract:
+            return np.negative, (b,)
+    return None
+
+
+def without_numbers(arguments: Sequence[Any]) -> tuple[tuple[Any, ...], float]:
+    """The arrays of a product without the numbers that they are multiplied by, and the product of these.
+
+    A number is better multiplied into the result, where that is smaller.
+    """
+    bare, number = [], 1.0
+    smallest = _product_size(arguments)
+    for value in arguments:
+        inner = _factored(value) if _is_float(value) and value.size >= smallest else None
+        if inner is not None:
+            value, other = inner
+            number *= other
+        bare.append(value)
+    return tuple(bare), number
+
+
+def _product_size(arguments: Sequence[Any]) -> int:
+    """Roughly how many numbers the matrix product of two arrays has."""
+    a, b = arguments
+    if not (hasattr(a, "shape") and hasattr(b, "shape") and a.shape and b.shape):
+        return 0
+    columns: int = b.shape[-1] if len(b.shape) > 1 else 1
+    return int(a.size) // max(a.shape[-1], 1) * columns
+
+
+def _is_float(a: Any) -> bool:
+    return bool(hasattr(a, "function") and a.dtype.kind == "f")
+
+
+def _factored(a: Any) -> tuple[Any, float] | None:
+    """``(x, number)`` if ``a`` is the step x * number or -x."""
+    if a.function is np.multiply and type(a.arguments[1]) in (int, float):
+        return a.arguments[0], a.arguments[1]
+    if a.function is np.negative:
+        return a.arguments[0], -1
+    return None
+
+
+def _scaled(a: Any, number: float, turned: bool = False) -> Any:
+    if not _is_float(a):
+        return None
+    if number == 1:
+        return a
+    inner = _factored(a)
+    if inner is not None:
+        base, other = inner
+        number = other * number
+        if number == 1:
+            return base
+        return (np.negative, (base,)) if number == -1 else (np.multiply, (base, number))
+    if number == -1:
+        return np.negative, (a,)
+    return (np.multiply, (a, number)) if turned else None
+
+
+def _negative(a: Any) -> Any:
+    if not _is_float(a):
+        return None
+    inner = _factored(a)
+    if inner is None:
+        return None
+    base, number = inner
+    return base if number == -1 else (np.multiply, (base, -number))
+
+
+def _divided(a: Any, number: float) -> Any:
+    if number == 1:
+        return a
+    inner = _factored(a)
+    if inner is None or number == 0:
+        return None
+    base, other = inner
+    return np.multiply, (base, other / number)

@@ -1,0 +1,292 @@
+"""The shape and dtype of a NumPy call's result without computing it, for the calls that programs are made of.
+
+What is not listed here is computed to be seen, so nothing has to be complete: this is a matter of speed. Calls that
+return views are made on an array that takes no memory; of the others, the shape is worked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from chainrule.linear.functions import scatter
+
+__all__ = ["UNKNOWN", "Extent", "extent_of"]
+
+Extent = tuple[tuple[int, ...], np.dtype[Any]]
+UNKNOWN = None
+
+
+def extent_of(function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Extent | None:
+    """The shape and dtype of ``function(*arguments, **options)``; UNKNOWN where it has to be computed to know.
+
+    Arguments are arrays (deferred or not), numbers, tuples, slices, None.
+
+    >>> extent_of(np.add, (np.ones((3, 1)), np.ones(2, np.float32)), {})
+    ((3, 2), dtype('float64'))
+    >>> extent_of(np.linalg.inv, (np.ones((3, 3)),), {}) is UNKNOWN
+    True
+    """
+    if type(function) is np.ufunc:
+        if options or function.nout != 1:
+            return UNKNOWN
+        if function.signature is not None:
+            return _matmul(*arguments) if function is np.matmul else UNKNOWN
+        shapes = [value.shape if hasattr(value, "shape") else () for value in arguments]
+        if not all([type(value) in _NUMBERS or hasattr(value, "shape") for value in arguments]):
+            return UNKNOWN
+        shape = shapes[0] if all([shape == shapes[0] for shape in shapes]) else np.broadcast_shapes(*shapes)
+        return shape, _ufunc_dtype(function, arguments)
+    if function in _VIEWS:
+        return _seen(function, arguments, options)
+    rule = _RULES.get(function)
+    if rule is None:
+        return UNKNOWN
+    try:
+        return rule(*arguments, **options)
+    except (TypeError, ValueError, IndexError):  # unusual options, or an error that the call itself should report
+        return UNKNOWN
+
+
+_NUMBERS = (int, float, bool, complex, np.float64, np.float32, np.int64, np.bool_)
+_dtypes: dict[Any, np.dtype[Any]] = {}
+
+
+def _ufunc_dtype(function: Any, arguments: Sequence[Any]) -> np.dtype[Any]:
+    """The dtype of an elementwise result: found by trying it on ones."""
+    key = (function, *[value.dtype if hasattr(value, "shape") else type(value) for value in arguments])
+    found = _dtypes.get(key)
+    if found is None:
+        ones = [np.ones((), value.dtype) if hasattr(value, "shape") else type(value)(1) for value in arguments]
+        found = _dtypes[key] = np.asarray(function(*ones)).dtype
+    return found
+
+
+def _dummy(value: Any, dtype: Any = None) -> Any:
+    """An array of the same shape and dtype that takes no memory."""
+    return np.broadcast_to(np.zeros((), dtype or value.dtype), value.shape)
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _seen(function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Extent | None:
+    """By making the call on an array without memory, where the result is a view of it."""
+    array, *rest = arguments
+    if not _is_array(array) or any([_is_array(value) for value in rest]):
+        return UNKNOWN
+    found = function(_dummy(array), *rest, **options)
+    return found.shape, found.dtype
+
+
+_VIEWS = {
+    np.reshape,
+    np.ndarray.reshape,
+    np.transpose,
+    np.ndarray.transpose,
+    np.swapaxes,
+    np.ndarray.swapaxes,
+    np.moveaxis,
+    np.expand_dims,
+    np.squeeze,
+    np.ndarray.squeeze,
+    np.broadcast_to,
+    np.diagonal,
+    np.ndarray.diagonal,
+    np.flip,
+    np.rot90,
+    np.permute_dims,
+    np.matrix_transpose,
+}
+
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+
+def _matmul(a: Any, b: Any) -> Extent | None:
+    if not (_is_array(a) and _is_array(b) and a.shape and b.shape):
+        return UNKNOWN
+    left = a.shape if len(a.shape) > 1 else (1, *a.shape)
+    right = b.shape if len(b.shape) > 1 else (*b.shape, 1)
+    if left[-1] != right[-2]:
+        return UNKNOWN
+    shape = np.broadcast_shapes(left[:-2], right[:-2])
+    shape += left[-2:-1] if len(a.shape) > 1 else ()
+    shape += right[-1:] if len(b.shape) > 1 else ()
+    return shape, np.result_type(a.dtype, b.dtype)
+
+
+def _dot(a: Any, b: Any) -> Extent | None:
+    return _matmul(a, b) if len(a.shape) < 3 and len(b.shape) < 3 else UNKNOWN
+
+
+def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Extent | None:
+    if not isinstance(subscripts, str) or "->" not in subscripts or "." in subscripts:
+        return UNKNOWN
+    inputs, output = subscripts.replace(" ", "").split("->")
+    sizes: dict[str, int] = {}
+    for labels, operand in zip(inputs.split(","), operands, strict=True):
+        sizes.update(zip(labels, operand.shape, strict=True))
+    return tuple([sizes[label] for label in output]), np.result_type(*[operand.dtype for operand in operands])
+
+
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Extent | None:
+    if isinstance(axes, int):
+        axes = list(range(len(a.shape) - axes, len(a.shape))), list(range(axes))
+    first, second = ([side] if isinstance(side, int) else list(side) for side in axes)
+    left = [size for k, size in enumerate(a.shape) if k not in first and k - len(a.shape) not in first]
+    right = [size for k, size in enumerate(b.shape) if k not in second and k - len(b.shape) not in second]
+    return (*left, *right), np.result_type(a.dtype, b.dtype)
+
+
+# --- reductions -------------------------------------------------------------------------------------------------------
+
+
+def _reduced(a: Any, axis: Any, keepdims: bool) -> tuple[int, ...]:
+    rank = len(a.shape)
+    axes = range(rank) if axis is None else [k % rank for k in ((axis,) if isinstance(axis, int) else axis)]
+    if keepdims:
+        return tuple([1 if k in axes else size for k, size in enumerate(a.shape)])
+    return tuple([size for k, size in enumerate(a.shape) if k not in axes])
+
+
+def _reduction(function: Callable[..., Any]) -> Callable[..., Extent | None]:
+    def rule(a: Any, axis: Any = None, *, keepdims: Any = False) -> Extent | None:
+        if not _is_array(a) or a.dtype.kind != "f":
+            return UNKNOWN
+        return _reduced(a, axis, bool(keepdims)), a.dtype
+
+    return rule
+
+
+# --- joining, choosing, filling ---------------------------------------------------------------------------------------
+
+
+def _concatenate(arrays: Any, axis: Any = 0) -> Extent | None:
+    shapes = [array.shape for array in arrays]
+    if axis is None:
+        return (sum([prod(shape) for shape in shapes]),), np.result_type(*[array.dtype for array in arrays])
+    k = axis % len(shapes[0])
+    rest = {shape[:k] + shape[k + 1 :] for shape in shapes}
+    if len(rest) != 1:
+        return UNKNOWN
+    total = sum([shape[k] for shape in shapes])
+    return shapes[0][:k] + (total,) + shapes[0][k + 1 :], np.result_type(*[array.dtype for array in arrays])
+
+
+def _stack(arrays: Any, axis: int = 0) -> Extent | None:
+    shapes = {array.shape for array in arrays}
+    if len(shapes) != 1:
+        return UNKNOWN
+    (shape,) = shapes
+    k = axis % (len(shape) + 1)
+    return shape[:k] + (len(arrays),) + shape[k:], np.result_type(*[array.dtype for array in arrays])
+
+
+def _where(condition: Any, a: Any, b: Any) -> Extent | None:
+    shapes = [value.shape if hasattr(value, "shape") else () for value in (condition, a, b)]
+    kinds = [value.dtype if hasattr(value, "shape") else value for value in (a, b)]
+    return np.broadcast_shapes(*shapes), np.result_type(*kinds)
+
+
+def _take(a: Any, indices: Any, axis: Any = None) -> Extent | None:
+    shape = indices.shape if hasattr(indices, "shape") else np.shape(indices)
+    if axis is None:
+        return shape, a.dtype
+    k = axis % len(a.shape)
+    return a.shape[:k] + shape + a.shape[k + 1 :], a.dtype
+
+
+def _getitem(a: Any, index: Any) -> Extent | None:
+    entries = index if type(index) is tuple else (index,)
+    bare = []
+    for entry in entries:
+        if not _is_array(entry):
+            if isinstance(entry, list):
+                return UNKNOWN
+            bare.append(entry)
+        elif entry.dtype.kind in "iu":
+            bare.append(_dummy(entry))
+        elif type(entry) is np.ndarray:
+            bare.append(entry)
+        else:
+            return UNKNOWN  # how many a mask chooses is not known
+    return _dummy(a, np.int8)[tuple(bare)].shape, a.dtype
+
+
+def _scatter(values: Any, shape: tuple[int, ...], index: Any) -> Extent | None:
+    return tuple(shape), values.dtype
+
+
+def _ravel(a: Any, order: str = "C") -> Extent | None:
+    return (prod(a.shape),), a.dtype
+
+
+def _same(a: Any, *_: Any, **__: Any) -> Extent | None:
+    return (a.shape, a.dtype) if _is_array(a) else UNKNOWN
+
+
+def _astype(a: Any, dtype: Any, **_: Any) -> Extent | None:
+    return a.shape, np.dtype(dtype)
+
+
+def _roll(a: Any, shift: Any, axis: Any = None) -> Extent | None:
+    return a.shape, a.dtype
+
+
+def _like(a: Any, dtype: Any = None) -> Extent | None:
+    return a.shape, np.dtype(dtype or a.dtype)
+
+
+def _arg(a: Any, axis: Any = None) -> Extent | None:
+    return _reduced(a, axis, False), np.dtype(np.intp)
+
+
+def _argsort(a: Any, axis: Any = -1, kind: Any = None) -> Extent | None:
+    return (a.shape if axis is not None else (prod(a.shape),)), np.dtype(np.intp)
+
+
+_RULES: dict[Any, Callable[..., Extent | None]] = {
+    np.einsum: _einsum,
+    np.tensordot: _tensordot,
+    np.dot: _dot,
+    np.ndarray.dot: _dot,
+    np.concatenate: _concatenate,
+    np.stack: _stack,
+    np.where: _where,
+    np.take: _take,
+    np.ndarray.take: _take,
+    np.ndarray.__getitem__: _getitem,
+    scatter: _scatter,
+    np.ravel: _ravel,
+    np.ndarray.ravel: _ravel,
+    np.ndarray.flatten: _ravel,
+    np.copy: _same,
+    np.ndarray.copy: _same,
+    np.sort: _same,
+    np.ascontiguousarray: _same,
+    np.ndarray.astype: _astype,
+    np.roll: _roll,
+    np.zeros_like: _like,
+    np.ones_like: _like,
+    np.argmax: _arg,
+    np.argmin: _arg,
+    np.ndarray.argmax: _arg,
+    np.ndarray.argmin: _arg,
+    np.argsort: _argsort,
+    np.ndarray.argsort: _argsort,
+}
+for _function in (np.sum, np.prod, np.max, np.min, np.mean, np.var, np.std):
+    _RULES[_function] = _RULES[getattr(np.ndarray, _function.__name__)] = _reduction(_function)
+def _ufunc_reduce(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Extent | None:
+    if not _is_array(a) or a.dtype.kind != "f" or dtype is not None or out is not None:
+        return UNKNOWN
+    return _reduced(a, axis, bool(keepdims)), a.dtype
+
+
+for _ufunc in (np.add, np.multiply, np.maximum, np.minimum):
+    _RULES[_ufunc.reduce] = _ufunc_reduce

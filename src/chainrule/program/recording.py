@@ -1,0 +1,254 @@
+"""A recording: the steps taken on deferred arrays, each written once, simplified where that costs nothing.
+
+A step that is equal to an earlier one is that one. What is computed from arrays that nobody can write to is computed
+at once. A step of whose result nothing is known beforehand is computed too, to see its shape.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.program.algebra import simpler, without_numbers
+from chainrule.program.deferred import Deferred, NeedsNumbersError, numbers_of, run_step
+from chainrule.program.extent import UNKNOWN, extent_of
+
+__all__ = ["Recording", "active", "deferred_call", "is_literal", "recordings"]
+
+
+class _Active(threading.local):
+    """The recording of this thread, if there is one."""
+
+    recording: Recording | None = None
+
+
+class Recording:
+    """The steps taken on deferred arrays, and whether somebody looked at numbers on the way.
+
+    ``looked`` is None or the place in the code that looked; ``inputs`` are the deferred arguments.
+
+    >>> recording = Recording()
+    >>> x = recording.input(np.array([1.0, 2.0]))
+    >>> y = np.sin(x) * 2
+    >>> y.shape, y.is_known, y.numbers()
+    ((2,), False, array([1.68294197, 1.81859485]))
+    """
+
+    def __init__(self) -> None:
+        self.inputs: list[Deferred] = []
+        self.looked: str | None = None
+        self.constants: dict[int, Deferred] = {}
+        self.steps: dict[Any, Deferred] = {}
+        self.count = 0
+        self.inside = 0  # how many steps are being taken right now
+
+    def input(self, array: Any) -> Deferred:
+        """An argument: known now, and another each time the recording is run."""
+        made = Deferred(self, None, (), {}, array.shape, array.dtype)
+        made.known = array
+        self.inputs.append(made)
+        return made
+
+    def captured(self, array: Any) -> Deferred:
+        """An array that is no argument: the same object each time, with the contents that it has then."""
+        found = self.constants.get(id(array))
+        if found is None:
+            found = self.constants[id(array)] = Deferred(self, None, (), {}, array.shape, array.dtype)
+            found.known = array
+            found.is_captured = True
+        return found
+
+    def look(self, how: str) -> None:
+        """Note that the code depends on numbers: what follows may be other code at another point."""
+        if self.inside:
+            raise NeedsNumbersError
+        if self.looked is None:
+            self.looked = f"{how} {_place()}"
+
+    def write(self, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+        """The deferred result of a step, written down unless it was before."""
+        return _write(self, function, arguments, options)
+
+    def call(self, function: Callable[..., Any], arguments: list[Any], options: Mapping[str, Any]) -> Any:
+        """What a function does on arrays of which some are deferred: as the steps it takes, or as one step.
+
+        Plain arrays of floating point among the arguments are replaced by deferred ones.
+        """
+        lift(self, arguments)
+        self.inside += 1
+        try:
+            return function(*arguments, **options)
+        except NeedsNumbersError:
+            pass
+        finally:
+            self.inside -= 1
+        return _write(self, function, tuple(arguments), dict(options))
+
+    def close(self) -> None:
+        """Forget what is only needed while recording, and is part of cycles of references."""
+        for step in self.steps.values():
+            step.parts = None
+        self.steps, self.constants, self.inputs = {}, {}, []
+
+    def __enter__(self) -> Recording:
+        _active.recording = self
+        recordings.append(self)
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        _active.recording = None
+        recordings.remove(self)
+
+
+_active = _Active()
+recordings: list[Recording] = []  # of all threads: so that nobody else pays for asking
+
+
+def active() -> bool:
+    """Whether a recording is being made in this thread."""
+    return _active.recording is not None
+
+
+def _place() -> str:
+    """The line of code that is not part of this library, NumPy, or SciPy."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name.partition(".")[0] not in ("chainrule", "numpy", "scipy"):
+            return f"in line {frame.f_lineno} of {frame.f_code.co_filename}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return "inside the library"
+
+
+def _key(value: Any) -> Any:
+    """What makes an argument of a step the same as another."""
+    kind = type(value)
+    if kind is Deferred:
+        return value.number, Deferred
+    if kind is np.ndarray:
+        return id(value), np.ndarray  # the step that is found holds it, so that the id stays its own
+    if kind is slice:
+        return slice, _key(value.start), _key(value.stop), _key(value.step)
+    if kind in (tuple, list):
+        return kind, *[_key(entry) for entry in value]
+    return kind, value, str(value) if kind is float else ""  # -0.0 is not 0.0
+
+
+def _write(recording: Recording, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    """Write a step down, unless the same one was: the deferred result."""
+    if type(function) is np.ufunc:
+        arguments = tuple([_number(value, arguments) for value in arguments])
+        if function is np.matmul:
+            arguments, number = without_numbers(arguments)
+            if number != 1:
+                return _write(recording, np.multiply, (_write(recording, function, arguments, {}), number), {})
+    simple = simpler(function, arguments) if not options else None
+    if simple is not None:
+        if type(simple) is not tuple:
+            return simple
+        function, arguments = simple
+    try:
+        key = (function, *[_key(value) for value in arguments])
+        if options:
+            key = (*key, *[(name, _key(value)) for name, value in options.items()])
+        found = recording.steps.get(key)
+    except TypeError:  # something cannot be hashed
+        key, found = None, None
+    if found is not None:
+        return found if found.parts is None else found.parts
+    extent = extent_of(function, arguments, options)
+    if _is_literal(arguments, options):
+        return _literal(recording, run_step(function, numbers_of(arguments), numbers_of(options)))
+    if extent is UNKNOWN:
+        made = _computed(recording, function, arguments, options)
+    else:
+        made = Deferred(recording, function, arguments, options, *extent)
+    if key is not None and type(made) is Deferred:
+        recording.steps[key] = made
+    return made if type(made) is not Deferred or made.parts is None else made.parts
+
+
+def _is_literal(arguments: Any, options: Any) -> bool:
+    """Whether a step is on arrays that nobody can write to: its result is known for good."""
+    for value in (*arguments, *options.values()):
+        if type(value) is Deferred:
+            if not (value.is_captured and is_literal(value.known)):
+                return False
+        elif type(value) in (tuple, list, np.ndarray):
+            return False
+    return True
+
+
+def is_literal(array: Any) -> bool:
+    """Whether an array is read-only and nobody's view, so that its contents stay what they are."""
+    while isinstance(array.base, np.ndarray) and not array.flags.writeable:
+        array = array.base
+    return not array.flags.writeable and array.base is None
+
+
+def _literal(recording: Recording, result: Any) -> Any:
+    """The result of a step on literals, itself one."""
+    if not isinstance(result, np.ndarray | np.generic):
+        return result
+    array = np.array(result)
+    array.flags.writeable = False
+    return recording.captured(array)
+
+
+def _number(value: Any, beside: Sequence[Any]) -> Any:
+    """An array of one number as a Python number, if it decides neither shape nor dtype of what is ``beside``."""
+    array = value.known if type(value) is Deferred and value.is_captured else value
+    if not isinstance(array, np.ndarray | np.float64) or array.size != 1 or array.dtype != np.float64:
+        return value
+    for other in beside:
+        if type(other) is Deferred and not other.is_captured and other.dtype == np.float64 and other.ndim >= array.ndim:
+            return float(array.reshape(()))
+    return value
+
+
+def _computed(recording: Recording, function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """A step whose result has to be computed for its shape to be known."""
+    result = run_step(function, numbers_of(arguments), numbers_of(options))
+    if isinstance(result, tuple) and result and all([isinstance(part, np.ndarray | np.generic) for part in result]):
+        whole = Deferred(recording, function, arguments, options, (), np.dtype(object))
+        whole.known = result
+        parts = []
+        for place, part in enumerate(result):
+            entry = Deferred(recording, _entry, (whole, place), {}, part.shape, part.dtype)
+            entry.known = part
+            entry.is_measured = True
+            parts.append(entry)
+        whole.parts = type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
+        return whole
+    if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in "fciub":
+        recording.look(f"{getattr(function, '__name__', function)}() was called")
+        return result
+    made = Deferred(recording, function, arguments, options, result.shape, result.dtype)
+    made.known = result
+    made.is_measured = True
+    return made
+
+
+def _entry(values: Any, place: int) -> Any:
+    return values[place]
+
+
+def lift(recording: Recording, arguments: list[Any]) -> None:
+    """Replace arrays that meet deferred ones by deferred ones: what is computed from them is then not kept for ever."""
+    for place, value in enumerate(arguments):
+        if type(value) is np.ndarray and value.dtype.kind == "f":
+            if value.size == 1 and value.dtype == np.float64 and not value.ndim:
+                continue
+            arguments[place] = recording.captured(value)
+
+
+def deferred_call(function: Callable[..., Any], arguments: list[Any], options: Mapping[str, Any]) -> Any:
+    """``function(*arguments)``, recorded if an argument is deferred (see `Recording.call`)."""
+    for value in arguments:
+        if type(value) is Deferred:
+            return value.recording.call(function, arguments, options)
+    return function(*arguments, **options)

@@ -1,0 +1,52 @@
+"""What is replayed is what a run of the transform gives: on every operation, and never when something has changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.op import Operation, Sample
+from tests.operations import differentiable_operations, draw, samples_of
+
+CASES = [
+    pytest.param(operation, sample, id=f"{operation.name}-{number}")
+    for operation in differentiable_operations()
+    for number, sample in enumerate(samples_of(operation))
+]
+
+
+def dense(tree: Any) -> list[Any]:
+    """The dense arrays of a tree of Jacobians."""
+    return [tree.dense()] if isinstance(tree, cr.Jacobian) else [array for entry in tree for array in dense(entry)]
+
+
+def compare(transform: Any, first: tuple[Any, ...], second: tuple[Any, ...]) -> None:
+    """Derive at one point, then be at another twice: as the transform by itself."""
+    for point in (first, second, second, first):
+        found, expected = dense(transform(*point)), dense(transform.recorded.transform(*point))
+        for a, b in zip(found, expected, strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("operation", "sample"), CASES)
+def test_jacobian_and_hessian_replay(operation: Operation, sample: Sample) -> None:
+    points = [tuple(draw(operation, sample.arguments, seed)) for seed in (3, 4)]
+    positions = tuple(position for position, given in enumerate(points[0]) if np.asarray(given).dtype.kind == "f")
+    if not positions:
+        pytest.skip("no argument is differentiated")
+    params = dict(sample.params)
+    shape = np.asarray(operation.forward(*points[0], **params)).shape
+    weight = np.random.default_rng(5).normal(size=shape)
+
+    def function(*given: Any) -> Any:
+        return operation(*given, **params)
+
+    def value(*given: Any) -> Any:
+        return np.sum(operation(*given, **params) * weight)
+
+    compare(cr.jacobian(function, positions), *points)
+    compare(cr.hessian(value, positions), *points)

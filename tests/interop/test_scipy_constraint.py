@@ -71,6 +71,15 @@ def test_a_function_that_is_not_linear_is_not_taken_for_it(function: Callable[[A
     assert isinstance(solvers.constraint(function, 0.0, 1.0, np.array([1.0, 3.0, 2.0])), NonlinearConstraint)
 
 
+def test_a_function_that_is_not_defined_everywhere_is_not_linear() -> None:
+    def careful(x: Any) -> Any:
+        if not np.all(np.abs(x) < 100.0):
+            raise ValueError("too far")
+        return 2.0 * x
+
+    assert isinstance(solvers.constraint(careful, 0.0, 1.0, np.ones(2)), NonlinearConstraint)
+
+
 def test_a_promise_is_believed() -> None:
     straight = solvers.constraint(lambda x: x**2 / x, 0.0, 1.0, np.ones(2))
     assert isinstance(straight, NonlinearConstraint)

@@ -108,7 +108,24 @@ def test_the_jacobian_in_each_form() -> None:
     step = lsmr(operator, broyden(x), atol=1e-14, btol=1e-14, maxiter=2000)[0]
     assert np.allclose(by_hand @ step, broyden(x))
     weights = np.linspace(1.0, 2.0, 100)
-    assert np.allclose(equations.weighted_hessian.dense(x, weights), np.diag(-4.0 * weights))
+    second = np.diag(-4.0 * weights)
+    assert np.allclose(equations.weighted_hessian.dense(x, weights), second)
+    assert np.allclose(equations.weighted_hessian.csr(x, weights).toarray(), second)
+    assert np.allclose(equations.weighted_hessian.operator(x, weights) @ weights, second @ weights)
+
+
+def test_bounds_on_parameters_of_any_shape() -> None:
+    fit = solvers.residual(miss, GUESS)
+    given = fit.bounds({"scale": 0.0, "rate": np.zeros(2)}, {"scale": np.array([5.0, 5.0]), "rate": 1.8})
+    found = least_squares(fit, fit.vector(GUESS), jac=fit.jacobian, bounds=given)
+    assert np.isclose(fit.tree(found.x)["rate"].max(), 1.8, atol=1e-3)
+
+
+def test_overlapping_terms_are_counted_together() -> None:
+    everywhere = np.arange(60)
+    many = solvers.residual(lambda x: sum(np.sin(x[everywhere]) * k for k in range(1, 12)), np.ones(60))
+    assert many.jacobian.form == "csr"
+    assert many.jacobian(many.x0).nnz == 60
 
 
 def test_the_pattern_serves_finite_differences() -> None:
@@ -154,8 +171,7 @@ def test_one_evaluation_a_point() -> None:
     equations = solvers.residual(counted, np.full(4, -1.0))
     first = len(calls)
     x = np.full(4, -0.5)
-    for _ in range(3):
-        equations(x)
+    equations(x)
     assert len(calls) == first + 1
     x[0] = 0.0
     assert np.array_equal(equations(x), broyden(x))
@@ -163,6 +179,19 @@ def test_one_evaluation_a_point() -> None:
         assert np.allclose(equations.jacobian(x), broyden_jacobian(x))
     x[1] = 3.0
     assert np.allclose(equations.jacobian(x), broyden_jacobian(x))
+
+
+def test_a_solve_that_begins_where_another_ended_sees_other_data() -> None:
+    for form in ("dense", "csr"):
+        target = np.array([4.0, 9.0])
+        equations = solvers.residual(lambda x: x**2 - target, np.ones(2), form=form)  # noqa: B023 (that is the point)
+        x = equations.x0
+        for target in (np.array([4.0, 16.0]), np.array([25.0, 16.0]), np.array([25.0, 36.0])):
+            x = least_squares(equations, x, jac=equations.jacobian).x
+            assert np.allclose(x, np.sqrt(target))
+            target *= 4.0  # in place
+            x = least_squares(equations, x, jac=equations.jacobian).x
+            assert np.allclose(x, np.sqrt(target))
 
 
 def test_arguments() -> None:

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from chainrule.errors import SparsityError
-from chainrule.linear.colouring import ORDERS, colour_acyclic, colour_columns, colour_star
-from chainrule.linear.compression import Compression, compress, compress_symmetric
+from chainrule.linear.colouring import ORDERS, colour_acyclic, colour_both, colour_columns, colour_star
+from chainrule.linear.compress import compress
+from chainrule.linear.compression import Compression
 from chainrule.linear.nonzeros import Nonzeros, band, nonzeros
+from chainrule.linear.symmetric import compress_symmetric
 
 
 def arrow(size: int) -> Nonzeros:
@@ -116,6 +118,18 @@ def test_star_colouring(matrix: Any, order: str) -> None:
     assert is_star_colouring(matrix, colours)
 
 
+@given(matrices(), st.integers(0, 1000))
+def test_columns_and_some_rows(matrix: Any, seed: int) -> None:
+    """Every entry is alone in its row in the colour of its column, or in its column in the colour of its row."""
+    dense = np.random.default_rng(seed).random(len(matrix)) < 0.5
+    columns, rows = colour_both(nonzeros(matrix), dense)
+    assert ((rows >= 0) == dense).all()
+    for i, j in zip(*np.nonzero(matrix), strict=True):
+        by_column = (columns[matrix[i]] == columns[j]).sum() == 1
+        by_row = dense[i] and (rows[matrix[:, j]] == rows[i]).sum() == 1
+        assert by_column or by_row
+
+
 @given(matrices(symmetric=True), st.sampled_from(["best", *ORDERS]))
 def test_acyclic_colouring(matrix: Any, order: str) -> None:
     colours, _ = colour_acyclic(nonzeros(matrix), order)
@@ -207,6 +221,19 @@ def test_ties_go_to_products_with_the_map() -> None:
 def test_symmetric_products_needed_at_most(pattern: Nonzeros, star: int, acyclic: int) -> None:
     assert compress_symmetric(pattern).count <= star
     assert compress_symmetric(pattern, "acyclic").count <= acyclic
+
+
+@pytest.mark.parametrize(("rows", "columns", "width"), [(3, 3, 1), (10, 2, 1), (2, 20, 2)])
+def test_some_full_rows_and_columns_cost_a_product_each(rows: int, columns: int, width: int) -> None:
+    matrix = band(400, 400, width, width).matrix().toarray()
+    random = np.random.default_rng(0)
+    matrix[random.choice(400, rows, replace=False)] = 1
+    matrix[:, random.choice(400, columns, replace=False)] = 1
+    compression = compress(nonzeros(matrix))
+    assert compression.method == "both"
+    assert compression.count <= rows + columns + 2 * width + 1
+    dense = numbers(matrix)
+    assert np.array_equal(recovered(compression, dense), dense)
 
 
 def test_the_plan_is_kept_with_the_pattern() -> None:

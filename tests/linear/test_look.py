@@ -156,6 +156,8 @@ def holds(words: str, truth: Any) -> bool:
     if match := re.fullmatch(rf"(?:banded|(\d+) diagonals) from {number} to {number}", words):
         inside = offsets <= set(range(int(match[2]), int(match[3]) + 1))
         return inside and (match[1] is None or len(offsets) == int(match[1]))
+    if words.startswith("cyclic shift on"):
+        return bool((in_rows == 1).all() and (truth.sum(axis=0) == 1).all())
     if match := re.fullmatch(rf"cyclic shift by {number}", words):
         return bool((truth == np.roll(np.eye(len(truth)), int(match[1]), axis=0)).all())
     if words == "periodic tridiagonal":
@@ -233,11 +235,12 @@ def is_true(words: str, matrix: Any, truth: Any, row_shape: tuple[int, ...], col
             return False
     words = words.removesuffix(", entry by entry")
     in_rows = truth.sum(axis=1)
-    if words in ("identity", "identity, reshaped"):
+    words = words.removesuffix(", reshaped")
+    if words == "identity":
         return bool((matrix == np.eye(len(matrix))).all())
     if words == "multiple of the identity":
         return bool((matrix == matrix[0, 0] * np.eye(len(matrix))).all())
-    if words in ("diagonal, reshaped", "part of the diagonal"):
+    if words == "part of the diagonal":
         return on_diagonals(truth) <= {0}
     if words == "constant":
         return bool((matrix == matrix[0, 0]).all())
@@ -329,6 +332,7 @@ KINDS = [
     (lambda: jacobian_of(lambda x: x[1:4], 5), "diagonal shifted by +1"),
     (lambda: jacobian_of(lambda x: x[3], 5), "one entry"),
     (lambda: jacobian_of(lambda x: np.roll(x, 2), 9), "cyclic shift by +2, 2 terms"),
+    (lambda: jacobian_of(lambda u: np.roll(u, (1, 2), (0, 1)), 5, 6), "cyclic shift on 5 × 6, 4 terms"),
     (lambda: jacobian_of(np.diff, 5), "upper bidiagonal, 2 terms"),
     (lambda: jacobian_of(lambda x: np.convolve(x, np.arange(1.0, 4.0)), 5), "banded from -2 to 0"),
     (lambda: jacobian_of(lambda x: x.sum(0), 3, 4), "1ᵀ ⊗ I₄"),
@@ -362,7 +366,7 @@ def test_functions_have_jacobians_in_words(make: Any, text: str) -> None:
     ("made", "text"),
     [
         (of([2, 3, 4], [0, 1], [0, 2], [(0, 1, 2)]), "block diagonal, 2 blocks of 3 × 4"),
-        (of([2, 3, 4], [1, 0], [0, 2], [(0, 1, 2)]), "block diagonal, 2 blocks of 3 × 4, interleaved"),
+        (of([2, 3, 4], [1, 0], [0, 2], [(0, 1, 2)]), "2 blocks of 3 × 4, interleaved"),
         (of([3, 4], [0, 1], [0, 1], [(0,), (1,)]), "diag(d) ⊗ diag(e)"),
         (of([3, 4, 5], [0, 1], [2], [(0, 1), (1, 2)]), "dense"),
         (of([4, 2, 3], [0], [1, 2], [(0, 1), (0, 2)]), "4 outer products x ⊗ y"),
@@ -371,6 +375,11 @@ def test_functions_have_jacobians_in_words(make: Any, text: str) -> None:
         (of([2, 3, 2, 3], [0, 1], [2, 3], [(0, 2), (1,), (3,)]), "A ⊗ xyᵀ"),
         (of([2, 3, 2, 3], [0, 1], [3, 2], [(0, 2), (1,), (3,)]), "yᵀ ⊗ A ⊗ x"),
         (of([2, 3, 4, 5], [0, 1], [2, 3], [(0, 3), (1, 2)]), "A ⊗ B with its axes in another order"),
+        (of([2, 3, 4, 5], [0, 1, 3], [0, 2, 3], [(1, 2)]), "I₂ ⊗ A ⊗ I₅"),
+        (of([2, 3, 4, 5], [0, 1, 2], [0, 1, 3], [(2, 3)]), "I₂ₓ₃ ⊗ A"),
+        (of([2, 3, 4, 5], [0, 1, 2], [1, 0, 3], [(2, 3)]), "A ⊗ I₂ₓ₃ with its axes in another order"),
+        (of([2, 1, 4, 1], [0, 1], [2, 3], [(0, 1, 2)]), "dense"),
+        (of([4, 1, 3], [0, 1], [None, 2, 0], [(0, 2)]), "4 blocks of 1 × 3, interleaved"),
         (of([9, 4, 9], [0], [2], [(0, 1), (1, 2)]), "low rank, A·B through 4"),
         (of([9, 5, 9], [0], [2], [(0, 1), (1, 2)]), "product A·B through 5"),
         (of([9, 5, 9], [0], [2], [(0, 1), (1,), (1, 2)]), "product A·D·B through 5"),
@@ -387,6 +396,32 @@ def test_functions_have_jacobians_in_words(make: Any, text: str) -> None:
 )  # fmt: skip
 def test_terms_are_said_in_words(made: Jacobian, text: str) -> None:
     assert describe(made.terms) == text
+
+
+@pytest.mark.parametrize("grid", [(5, 6), (7, 4), (3, 4, 5)])
+@pytest.mark.parametrize("is_periodic", [True, False])
+def test_a_stencil_is_counted_on_its_grid(grid: tuple[int, ...], is_periodic: bool) -> None:
+    """Neighbours along every axis and the place itself, taken round the edges or cut off there."""
+    axes = range(len(grid))
+
+    def neighbours(u: Any) -> Any:
+        total = 3 * u
+        for axis in axes:
+            if is_periodic:
+                total = total + np.roll(u, 1, axis) + 2 * np.roll(u, -1, axis)
+            else:
+                wide = np.pad(u, [(1, 1) if k == axis else (0, 0) for k in axes])
+                low, high = (
+                    wide[tuple([s if k == axis else slice(None) for k in axes])] for s in (np.s_[:-2], np.s_[2:])
+                )
+                total = total + low + 2 * high
+        return total
+
+    for function in (neighbours, lambda flat: neighbours(flat.reshape(grid)).reshape(-1)):
+        shape = grid if function is neighbours else (int(np.prod(grid)),)
+        words = jacobian_of(function, *shape).structure.split(",")[0]
+        around = "periodic " if is_periodic else ""
+        assert words == f"{around}{2 * len(grid) + 1}-point stencil on {' × '.join(map(str, grid))}"
 
 
 def test_the_same_array_has_the_same_letter() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import linalg, sparse
 
 import chainrule as cr
@@ -119,6 +121,16 @@ def test_the_diagonal_and_the_trace_are_not_made_from_a_dense_array() -> None:
     assert J.sparse().nnz == 3 * size - 2
 
 
+def test_a_jacobian_at_another_point_is_another() -> None:
+    """Functions are recorded once; entries that were kept belong to one point."""
+    jacobian = cr.jacobian(lambda x: np.exp(-box()(np.sin(x))))
+    for x in (X, X + 1, X):
+        s = np.sin(x)
+        expected = -np.exp(-diffuse(s))[:, None] * (DENSE / X * s) * np.cos(x)
+        assert np.allclose(jacobian(x).sparse().toarray(), expected)
+        assert np.allclose(jacobian(x).dense(), expected)
+
+
 def test_a_newton_step_through_a_black_box() -> None:
     J = cr.jacobian(lambda x: x - 0.1 * box()(x))(X)
     right = np.ones(30)
@@ -217,6 +229,34 @@ def test_axes_in_another_order_and_of_their_own() -> None:
     assert J.entries == 7 * 6 * 20
     v = np.random.default_rng(6).random((2, 7, 3))
     assert np.allclose(v @ J, np.einsum("ibkjlc,ibk->jlc", expected, v))
+
+
+@given(st.data())
+def test_any_labels(data: st.DataObject) -> None:
+    """Every way to share, order and size the axes of result and argument, against einsum with deltas written out."""
+    letters = data.draw(st.lists(st.sampled_from("abcdef"), unique=True, max_size=5))
+    sizes = {letter: data.draw(st.integers(1, 3)) for letter in letters}
+    where = {letter: data.draw(st.sampled_from(["both", "row", "column"])) for letter in letters}
+    sides = [[x for x in letters if where[x] in ("both", side)] for side in ("row", "column")]
+    row, column = ("".join(data.draw(st.permutations(side))) for side in sides)
+    labels = "".join(dict.fromkeys(row + column))
+    factor = np.random.default_rng(0).uniform(1, 2, [sizes[x] for x in labels])
+    given_ = data.draw(st.sampled_from(["jvp", "vjp", "both"]))
+    step = cr.external(
+        lambda x: np.einsum(f"{labels},{column}->{row}", factor, x),
+        jvp=None if given_ == "vjp" else lambda x, t: np.einsum(f"{labels},{column}->{row}", factor, t),
+        vjp=None if given_ == "jvp" else lambda x, v: np.einsum(f"{labels},{row}->{column}", factor, v),
+        sparsity=f"{row}, {column}",
+    )
+    x, v = (np.random.default_rng(k).uniform(1, 2, [sizes[y] for y in side]) for k, side in enumerate((column, row)))
+    units = np.eye(x.size).reshape(-1, *x.shape)
+    expected = np.stack([step(unit).ravel() for unit in units], 1)
+    J = cr.jacobian(step)(x)
+    assert np.allclose(J.dense().reshape(expected.shape), expected)
+    assert np.allclose(J.sparse().toarray(), expected)
+    assert J.entries == J.sparse().nnz == np.prod([sizes[y] for y in labels], dtype=int)
+    assert np.allclose(np.ravel(J @ x), expected @ x.ravel())
+    assert np.allclose(np.ravel(J.T @ v), expected.T @ v.ravel())
 
 
 def test_a_function_of_several_axes_without_a_claim() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from chainrule.errors import ShapeError, SparsityError
-from chainrule.sparsity import color, hessian_by_products, jacobian_by_products
+from chainrule.sparsity import color, differences, hessian_by_products, jacobian_by_products
 from tests.linear.test_colouring import arrow, matrices, numbers
 
 
@@ -79,19 +80,48 @@ def test_single_precision() -> None:
 def test_an_entry_that_the_pattern_leaves_out() -> None:
     dense = np.diag(np.arange(1.0, 8.0))
     dense[5, 2] = 0.5
-    for box in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: jacobian_by_products(Counted(dense).push, np.eye(7)),
         lambda: jacobian_by_products(None, np.eye(7), vjp=Counted(dense).pull),
         lambda: hessian_by_products(Counted(dense).push, np.eye(7)),
-    ):
+    )
+    for call in calls:
         with pytest.raises(SparsityError, match=r"leaves out entries.*random vector.*too many are allowed"):
-            box()
+            call()
 
 
 def test_a_hessian_that_is_not_symmetric() -> None:
     dense = np.array([[1.0, 2.0], [3.0, 1.0]])
     with pytest.raises(SparsityError, match="one linear map"):
         hessian_by_products(Counted(dense).push, dense)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_differences_are_good_enough_to_be_checked(dtype: Any) -> None:
+    """They take the place of products; a place too few is still found."""
+    x = np.linspace(-2, 3, 40).astype(dtype)
+
+    def function(x: Any) -> Any:
+        return np.exp(x) * np.roll(x, 1) - 1e3 * x
+
+    pattern = (np.eye(40) + np.roll(np.eye(40), -1, 1)).astype(bool)
+    found = jacobian_by_products(differences(function, x), pattern, dtype=dtype)
+    expected = np.diag(np.exp(x) * np.roll(x, 1) - 1e3) + np.diag(np.exp(x)) @ np.roll(np.eye(40), -1, 1)
+    assert np.allclose(found.toarray(), expected, rtol=1e-6 if dtype is np.float64 else 2e-2, atol=1e-2)
+    with pytest.raises(SparsityError):
+        jacobian_by_products(differences(function, x), np.eye(40), dtype=dtype)
+
+
+def test_differences_of_a_gradient() -> None:
+    def gradient(x: Any) -> Any:  # of Σ (x[k+1] - x[k]²)²
+        inner = x[1:] - x[:-1] ** 2
+        return np.pad(2 * inner, (1, 0)) - np.pad(4 * x[:-1] * inner, (0, 1))
+
+    x = np.linspace(0, 1, 50)
+    tridiagonal = np.eye(50) + np.eye(50, k=1)
+    found = hessian_by_products(differences(gradient, x), tridiagonal, method="acyclic").toarray()
+    numeric = np.stack([differences(gradient, x)(v) for v in np.eye(50)], 1)
+    assert np.allclose(found, numeric, atol=1e-6)
 
 
 def test_messages() -> None:

@@ -151,7 +151,9 @@ def bands(places: Sequence[Place], rows: int, columns: int) -> str | None:
         return band(offsets)
     stencil = _stencil(places, rows, columns)
     is_periodic = stencil is not None and stencil.is_periodic
-    if affine and not is_periodic and 2 * len(set(offsets)) > max(offsets) - min(offsets):
+    width = max(offsets) - min(offsets)
+    is_narrow = width <= 2 or stencil is None or len(stencil.grid) == 1
+    if affine and not is_periodic and is_narrow and 2 * len(set(offsets)) > width:
         return band(offsets)
     if stencil is None or len(stencil.shifts) > _POINTS:
         return band(offsets) if affine and len(set(offsets)) <= 3 else None
@@ -160,9 +162,9 @@ def bands(places: Sequence[Place], rows: int, columns: int) -> str | None:
         shifts = [shift for (shift,) in stencil.shifts]
         # np.roll(x, 1) takes from one place before
         return f"cyclic shift by {-shifts[0]:+d}" if around and len(shifts) == 1 else around + band(shifts)
-    if len(stencil.shifts) == 1:
-        return None
     grids = [" × ".join(map(str, grid)) for grid in (stencil.grid, stencil.column_grid)]
+    if len(stencil.shifts) == 1:
+        return f"cyclic shift on {grids[0]}" if around else None
     where = f"on {grids[0]}" if grids[0] == grids[1] else f"from {grids[1]} to {grids[0]}"
     return f"{around}{len(stencil.shifts)}-point stencil {where}"
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from chainrule.linear.nonzeros import Nonzeros
 
-__all__ = ["ORDERS", "colour_acyclic", "colour_columns", "colour_star", "first_fit"]
+__all__ = ["ORDERS", "colour_acyclic", "colour_both", "colour_columns", "colour_star", "first_fit"]
 
 ORDERS = ("natural", "largest first")
 
@@ -132,12 +132,10 @@ def _without_entries(pattern: Nonzeros, colours: Any) -> Any:
     return colours
 
 
-def colour_star(pattern: Nonzeros, order: str = "best", sides: bool = False) -> tuple[Any, int]:
+def colour_star(pattern: Nonzeros, order: str = "best") -> tuple[Any, int]:
     """Colour the vertices of a symmetric pattern so that no path of four has two colours only, and no edge has one.
 
-    Then each entry of the matrix is the only one of its row in the columns of some colour, or the transposed entry
-    is. With ``sides`` the graph has vertices of two kinds with edges only between them (rows and columns of a map),
-    whose colours are counted apart: a vertex may have the colour of a neighbour.
+    Then each entry of the matrix is the only one of its row in the columns of some colour, or the transposed entry is.
 
     >>> from chainrule.linear.nonzeros import nonzeros
     >>> arrow = np.eye(5, dtype=bool)
@@ -148,16 +146,52 @@ def colour_star(pattern: Nonzeros, order: str = "best", sides: bool = False) -> 
     starts, neighbours, degrees = _adjacency(pattern)
 
     def attempt(order: list[int]) -> Any:
-        return _without_entries(pattern, _star(starts, neighbours, order, sides))
+        return _without_entries(pattern, _star(starts, neighbours, order))
 
-    return _least(attempt, degrees, order, 1 if sides else 2)
+    return _least(attempt, degrees, order, 2)
 
 
-def _star(starts: list[int], neighbours: list[int], order: list[int], sides: bool) -> Any:
+def colour_both(pattern: Nonzeros, dense: Any) -> tuple[Any, Any]:
+    """Colour all columns and some rows of any pattern: a star colouring of [[0, Jᵀ], [J, 0]].
+
+    The columns and the rows of that matrix are vertices of two kinds with edges only between them, so their colours
+    are counted apart. Rows that are not ``dense`` stay without a colour: in them all columns have different ones.
+
+    Args:
+        pattern: the places.
+        dense: a truth value for each row.
+
+    Returns:
+        The colours of the columns and of the rows, -1 for none.
+
+    >>> from chainrule.linear.nonzeros import nonzeros
+    >>> arrow = np.eye(4, dtype=bool)
+    >>> arrow[0] = arrow[:, 0] = True
+    >>> colour_both(nonzeros(arrow), np.array([True, False, False, False]))
+    (array([0, 1, 1, 1]), array([ 0, -1, -1, -1]))
+    """
+    width, turned = pattern.shape[1], pattern.transposed
+    ordinary = ~dense[pattern.rows]
+    counts = np.concatenate([[0], np.cumsum(np.where(dense, 0, np.diff(pattern.indptr)))])
+    # As long as no row has a colour, columns are kept apart by the other rows only: a colouring of these alone.
+    columns, _ = colour_columns(Nonzeros(pattern.shape, counts, pattern.indices[ordinary]))
+    starts = np.concatenate([turned.indptr, pattern.indptr[1:].astype(np.int64) + len(pattern)])
+    neighbours = np.concatenate([turned.indices.astype(np.int64) + width, pattern.indices])
+    rows = np.flatnonzero(dense)
+    rows = rows[np.argsort(-np.diff(pattern.indptr)[rows], kind="stable")]
+    order = [*range(width), *(width + rows).tolist()]
+    colours = _star(starts.tolist(), neighbours.tolist(), order, np.maximum(columns, 0).tolist())
+    return colours[:width], colours[width:]
+
+
+def _star(starts: list[int], neighbours: list[int], order: list[int], given: list[int] | None = None) -> Any:
     """One greedy star colouring.
 
     For each vertex three masks: the colours of its neighbours (`once`), those that two or more of them have
     (`twice`), and of which colours it has neighbours that are joined to another vertex of its own colour (`hubs`).
+
+    With the colours ``given`` to the first vertices, the others are of a second kind, whose colours are counted apart:
+    an edge may have one colour.
     """
     count = len(starts) - 1
     bits, once, twice, hubs = ([0] * count for _ in range(4))
@@ -165,12 +199,12 @@ def _star(starts: list[int], neighbours: list[int], order: list[int], sides: boo
     for v in order:
         own = neighbours[starts[v] : starts[v + 1]]
         repeated = twice[v]
-        taken = 0 if sides else once[v]
+        taken = 0 if given else once[v]
         for w in own:
             # The path v - w - x must not go on in the same two colours: neither on the side of v nor on that of x.
             if bits[w]:
                 taken |= once[w] if bits[w] & repeated else hubs[w]
-        bit = bits[v] = ~taken & (taken + 1)
+        bit = bits[v] = 1 << given[v] if given and v < len(given) else ~taken & (taken + 1)
         joined = 0
         for w in own:
             color = bits[w]

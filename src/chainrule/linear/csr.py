@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.linear._scipy import sparse
-from chainrule.linear.pieces import Piece, pieces_of
 from chainrule.linear.flat import Place, Side, same_table, window
+from chainrule.linear.pieces import Piece, pieces_of
 from chainrule.linear.unify import injective
 
 __all__ = ["Structure", "Write", "cut", "structure_of"]

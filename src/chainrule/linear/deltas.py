@@ -110,9 +110,7 @@ class _Turned(Inverse):
 class Repeated(_Turned):
     """A ⊗ I for a map A with an inverse of its own: what does not vary is one more right-hand side."""
 
-    def __init__(
-        self, inner: Inverse, split: Split, row_shape: tuple[int, ...], column_shape: tuple[int, ...]
-    ) -> None:
+    def __init__(self, inner: Inverse, split: Split, row_shape: tuple[int, ...], column_shape: tuple[int, ...]) -> None:
         super().__init__(split, row_shape, column_shape, False)
         self.inner = inner
 

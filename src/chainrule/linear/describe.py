@@ -47,8 +47,18 @@ class _Part(NamedTuple):
     name: str
 
 
-def _labels(axes: Sequence[Axis]) -> list[int]:
-    return list(dict.fromkeys(label for axis in axes for label in axis.labels))
+def _each(p: Pattern, axes: Sequence[Axis]) -> list[int]:
+    """The labels of some axes, without those that only ever have one value or name the only place of an axis."""
+    return [label for axis in axes if axis.size > 1 for label in axis.labels if p.sizes[label] > 1]
+
+
+def _labels(p: Pattern, axes: Sequence[Axis]) -> list[int]:
+    return list(dict.fromkeys(_each(p, axes)))
+
+
+def _carried(p: Pattern, factor: int) -> tuple[int, ...]:
+    """The labels along which a factor varies."""
+    return tuple([label for label in p.factors[factor].labels if p.sizes[label] > 1])
 
 
 # --- a Kronecker product ----------------------------------------------------------------------------------------------
@@ -57,11 +67,11 @@ def _labels(axes: Sequence[Axis]) -> list[int]:
 def _parts(term: Term, letters: _Letters) -> list[_Part]:
     """The parts of a term, a run of deltas taken together."""
     p = term.pattern
-    groups = [{label} for label in range(len(p.sizes))]
+    groups = [{label} for label, size in enumerate(p.sizes) if size > 1]
     for factor in p.factors:
         touched = [group for group in groups if group & set(factor.labels)]
         groups = [group for group in groups if group not in touched] + ([set().union(*touched)] if touched else [])
-    row, column = _labels(p.row), _labels(p.column)
+    row, column = _labels(p, p.row), _labels(p, p.column)
     groups.sort(key=lambda group: [label in group for label in row + column], reverse=True)
     found, deltas = [], set[int]()
     for group in groups:
@@ -81,7 +91,7 @@ def _touching(p: Pattern, group: set[int]) -> list[int]:
 
 def _part(term: Term, group: set[int], letters: _Letters) -> _Part:
     p, factors = term.pattern, _touching(term.pattern, group)
-    row, column = (tuple([label for label in _labels(side) if label in group]) for side in (p.row, p.column))
+    row, column = (tuple([label for label in _labels(p, side) if label in group]) for side in (p.row, p.column))
     single = term.factors[factors[0]] if len(factors) == 1 else None
     shared = [label for label in row if label in column]
     inner = group - set(row) - set(column)
@@ -101,7 +111,7 @@ def _part(term: Term, group: set[int], letters: _Letters) -> _Part:
         return _Part(row, column, "blocks", name if in_order else f"{name}, interleaved")
     if not row or not column:
         return _Part(row, column, "vector", letters("vector", single) + ("" if row else "ᵀ"))
-    turned = len(factors) == 1 and p.factors[factors[0]].labels == column + row
+    turned = len(factors) == 1 and _carried(p, factors[0]) == column + row
     return _Part(row, column, "matrix", letters("matrix", single) + ("ᵀ" if turned else ""))
 
 
@@ -113,11 +123,11 @@ def _product(term: Term, factors: Sequence[int], inner: set[int]) -> str:
     """The name of a product that was left unmultiplied."""
     p = term.pattern
     through = prod([p.sizes[label] for label in inner])
-    wide = [k for k in factors if len(p.factors[k].labels) > 1]
-    narrow = [k for k in factors if len(p.factors[k].labels) == 1]
-    if len(wide) == 2 and set().union(*[p.factors[k].labels for k in narrow]) <= inner:
+    wide = [k for k in factors if len(_carried(p, k)) > 1]
+    narrow = [k for k in factors if len(_carried(p, k)) == 1]
+    if len(wide) == 2 and set().union(*[_carried(p, k) for k in narrow]) <= inner:
         (a, b), middle = wide, "D" if narrow else ""
-        one, other = p.factors[a].labels, p.factors[b].labels
+        one, other = _carried(p, a), _carried(p, b)
         alike = [x == y for x, y in zip(one, other, strict=False)] == [x in inner for x in one]
         if term.factors[a] is term.factors[b] and len(one) == len(other) and alike:
             return f"Aᵀ{middle}A" if middle else f"AᵀA through {through}"
@@ -127,8 +137,10 @@ def _product(term: Term, factors: Sequence[int], inner: set[int]) -> str:
 
 def _ordered(parts: Sequence[_Part], p: Pattern) -> list[_Part] | None:
     """The parts in the order in which their Kronecker product is the map, if there is such an order."""
+    if any([part.kind in ("identity", "diagonal") and part.row != part.column for part in parts]):
+        return None
     pending, done = list(parts), list[_Part]()
-    row, column = _labels(p.row), _labels(p.column)
+    row, column = _labels(p, p.row), _labels(p, p.column)
     while pending:
         fitting = [
             part
@@ -147,6 +159,15 @@ def _ordered(parts: Sequence[_Part], p: Pattern) -> list[_Part] | None:
 
 def _kronecker(parts: Sequence[_Part], p: Pattern) -> str:
     ordered = _ordered(parts, p)
+    if ordered is None:
+        # Deltas that stand apart are identities of their own
+        single = [
+            _Part((label,), (label,), "identity", f"I{_small(p.sizes[label])}")
+            for part in parts
+            if part.kind == "identity"
+            for label in part.row
+        ]
+        ordered = _ordered([part for part in parts if part.kind != "identity"] + single, p)
     names: list[str] = []
     for previous, part in zip([None, *(ordered or parts)], ordered or parts, strict=False):
         vectors = previous is not None and previous.kind == part.kind == "vector" and previous.row and part.column
@@ -162,7 +183,7 @@ def _kronecker(parts: Sequence[_Part], p: Pattern) -> str:
 
 def _outer_products(p: Pattern) -> tuple[int, int] | None:
     """For rows that are each an outer product, of vectors of their own: how many rows, and of how many vectors."""
-    rows = {label for axis in p.row for label in axis.labels}
+    rows = set(_labels(p, p.row))
     if not rows or not all([p.is_bare(axis) for axis in p.row]) or any([factor.opaque for factor in p.factors]):
         return None
     groups: list[
@@ -170,10 +191,11 @@ def _outer_products(p: Pattern) -> tuple[int, int] | None:
     ] = []  # labels connected once the row is chosen; those of the row beside them
     for axis in p.column:
         own = set(axis.labels)
+        if axis.size == 1:
+            continue
         if own & rows and axis.table < 0:
             return None
-        if axis.size > 1:
-            groups.append((own - rows, own & rows))
+        groups.append((own - rows, own & rows))
     for factor in p.factors:
         own, beside = set(factor.labels) - rows, set(factor.labels) & rows
         touched = [group for group in groups if group[0] & own]
@@ -203,9 +225,8 @@ def _kind(term: Term, letters: _Letters) -> str:
             return f"{found[0]} outer products {' ⊗ '.join('xyzuvw'[: found[1]])}{side}"
     if not all([p.is_bare(axis) or axis.size == 1 for axis in p.row + p.column]):
         return _placed(term)
-    carried = {label for factor in p.factors for label in factor.labels}
-    if any([len(set(labels)) < len(labels) for labels in (_each(p.row), _each(p.column))]):
-        return ("scaled " if carried else "") + _repeated(_each(p.row), _each(p.column))
+    if any([len(set(labels)) < len(labels) for labels in (_each(p, p.row), _each(p, p.column))]):
+        return ("scaled " if p.factors else "") + _repeated(_each(p, p.row), _each(p, p.column))
     parts = _parts(term, letters)
     kinds = sorted([part.kind for part in parts])
     if len(parts) == 1:
@@ -213,10 +234,6 @@ def _kind(term: Term, letters: _Letters) -> str:
     if set(kinds) <= {"vector", "ones"}:
         return "rank one" if "vector" in kinds else "constant"
     return _kronecker(parts, p)
-
-
-def _each(axes: Sequence[Axis]) -> list[int]:
-    return [label for axis in axes for label in axis.labels]
 
 
 def _repeated(row: Sequence[int], column: Sequence[int]) -> str:
@@ -236,10 +253,10 @@ def _one(part: _Part, p: Pattern) -> str:
         return "diagonal" if _same_order(part) else "diagonal times a transpose"
     if part.kind == "identity":
         if not _same_order(part):
-            return "transpose"
+            return "scaled transpose" if p.factors else "transpose"
         return "multiple of the identity" if p.factors else "identity"
     if part.kind == "blocks":
-        return f"block diagonal, {part.name}"
+        return part.name if part.name.endswith("interleaved") else f"block diagonal, {part.name}"
     if part.kind == "product":
         low = 2 * prod([p.sizes[label] for label in p.inner]) <= min(prod(p.row_shape), prod(p.column_shape))
         return f"low rank, {part.name}" if low else f"product {part.name}"
@@ -254,7 +271,8 @@ def _placed(term: Term) -> str:
     """A term with slices, reshapes, windows or tables among its axes: said by where its entries lie."""
     p = term.pattern
     rows, columns = prod(p.row_shape), prod(p.column_shape)
-    scaled = any([factor.labels for factor in p.factors])
+    scaled = "scaled " if p.factors else ""
+    by_numbers = not any([factor.labels for factor in p.factors])
     if p.entries == 1:
         return "one entry"
     places = footprint([term])
@@ -265,14 +283,14 @@ def _placed(term: Term) -> str:
         if count.entries < min(rows, columns):
             return "part of the diagonal"
         # An entry that is named twice is 2
-        ones = not scaled and count.entries == p.entries
+        even = by_numbers and count.entries == p.entries
         if rows == columns:
-            return "identity, reshaped" if ones else "diagonal, reshaped"
-        return "selection" if ones and rows < columns else "diagonal"
+            return f"{'multiple of the ' if scaled else ''}identity, reshaped" if even else "diagonal, reshaped"
+        return f"{scaled}selection" if even and rows < columns else "diagonal"
     if found == "permutation":
-        return "scaled permutation" if scaled else found
+        return f"{scaled}permutation"
     if p.entries == rows == count.entries and count.most == 1 and found.startswith("sparse"):
-        return "scaled selection" if scaled else "selection"
+        return f"{scaled}selection"
     return found
 
 
@@ -287,7 +305,7 @@ def _in_names(terms: Sequence[Term]) -> str | None:
         return f"dense, {len(terms)} terms"
     rank = kinds.pop("rank one", 0)
     # What is added to its like is of that kind again, if it is as plain as these
-    closed = ("constant", "transpose")
+    closed = ("constant", "scaled transpose")
     names = [kind if count == 1 or kind in closed else f"{count} × ({kind})" for kind, count in kinds.most_common()]
     if rank:
         names.append("rank one" if rank == 1 else f"rank {rank}")

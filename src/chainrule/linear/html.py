@@ -92,7 +92,10 @@ def _terms(terms: Sequence[Term]) -> str:
     ]
     if len(terms) > _SHOWN:
         rows.append(f'<td style="{_CELL}">… and {len(terms) - _SHOWN} more</td>')
-    table = f'<table style="border-collapse:collapse;margin-top:6px">{"".join([f"<tr>{row}</tr>" for row in rows])}</table>'
+    table = (
+        f'<table style="border-collapse:collapse;margin-top:6px">{"".join([f"<tr>{row}</tr>" for row in rows])}</table>'
+    )
+    table = f'<div style="overflow-x:auto">{table}</div>'  # a formula is not broken over lines
     if len(terms) <= _OPEN:
         return table
     return f"<details><summary>{len(terms)} terms, added</summary>{table}</details>"

@@ -140,7 +140,12 @@ class Banded(Inverse):
 
     def slogdet(self) -> LogDeterminant:
         lower = self._lower()
-        if lower is not None:
+        if lower is not None and len(lower) == 2:
+            pttrf = lapack.get_lapack_funcs(("pttrf",), (lower,))[0]
+            pivots, _, info = pttrf(lower[0], lower[1, :-1])
+            if info == 0:
+                return LogDeterminant(1.0, np.log(pivots).sum())
+        elif lower is not None:
             try:
                 factor = linalg.cholesky_banded(lower, lower=True, check_finite=False)
                 return LogDeterminant(1.0, 2 * np.log(factor[0]).sum())

@@ -14,14 +14,16 @@ from chainrule.linear.apply import pull, pull_batch, push, push_batch
 from chainrule.linear.banded import band_of
 from chainrule.linear.compose import close, compose, merge
 from chainrule.linear.describe import describe
-from chainrule.linear.html import html
-from chainrule.linear.picture import picture
 from chainrule.linear.formats import to_sparse
+from chainrule.linear.html import html
+from chainrule.linear.norms import gram, norm, row_norms, row_sums
+from chainrule.linear.numbers import scaled, stored
+from chainrule.linear.picture import picture
 from chainrule.linear.probe import explicit
-from chainrule.linear.solve import slogdet, solve
+from chainrule.linear.solve import order_of, slogdet, solve
 from chainrule.linear.sparse import entries
 from chainrule.linear.spy import spy
-from chainrule.linear.term import Factor, Opaque, Term, identity, pattern
+from chainrule.linear.term import Term, identity
 
 __all__ = ["Jacobian"]
 
@@ -213,7 +215,7 @@ class Jacobian:
     def __mul__(self, number: Any) -> Jacobian:
         if getattr(number, "shape", ()) != () or isinstance(number, Jacobian | str):
             return NotImplemented
-        terms = [_scaled(term, number) for term in self.terms]
+        terms = [scaled(term, number) for term in self.terms]
         return Jacobian(terms, self.row_shape, self.column_shape, self.dtype)
 
     __rmul__ = __mul__
@@ -264,7 +266,7 @@ class Jacobian:
         >>> Jacobian.identity((3,)).banded()
         ((0, 0), array([[1., 1., 1.]]))
         """
-        count = self._order("banded()")
+        count = order_of(self.row_shape, self.column_shape, "banded()")
         return band_of(explicit(self.terms), count, self.dtype, describe(self.terms), self.cache)
 
     def operator(self) -> Any:
@@ -275,16 +277,7 @@ class Jacobian:
     @property
     def stored(self) -> int:
         """How many numbers are kept: an array that is used twice counts once, index tables and ±1 do not count."""
-        arrays, numbers = {}, 0
-        for term in self.terms:
-            for factor in term.factors:
-                if isinstance(factor, Opaque):
-                    arrays[id(factor)] = factor.stored
-                elif isinstance(factor, int | float | complex):
-                    numbers += abs(factor) != 1
-                else:
-                    arrays[id(factor)] = prod(factor.shape)
-        return sum(arrays.values()) + numbers
+        return stored(self.terms)
 
     @property
     def entries(self) -> int:
@@ -322,16 +315,6 @@ class Jacobian:
         terms = [part for term in explicit(self.terms) for part in close(term, "trace")]
         return Jacobian(terms, (), (), self.dtype).dense()[()]
 
-    def _order(self, what: str) -> int:
-        """The number of rows of a square map."""
-        count, columns = prod(self.row_shape), prod(self.column_shape)
-        if count != columns:
-            raise ShapeError(
-                f"{what} needs a square Jacobian; this one has {count} rows and {columns} columns: use "
-                f"scipy.sparse.linalg.lsmr(J.operator(), …) for least squares"
-            )
-        return count
-
     def solve(self, right: Any, *, batch: bool = False, iterative: bool = False) -> Any:
         """The array ``x`` of `column_shape` with J x = ``right``, by what the structure of J allows
         (:mod:`chainrule.linear.solve`); with ``batch``, for each array along a leading axis.
@@ -349,9 +332,46 @@ class Jacobian:
         >>> (2 * Jacobian.identity((2,))).solve(np.array([2.0, 6.0]))
         array([1., 3.])
         """
-        right = self._checked(right, self.row_shape, False)
-        self._order("solve()")
-        return solve(explicit(self.terms), self.row_shape, self.column_shape, right, self.dtype)
+        order_of(self.row_shape, self.column_shape, "solve()")
+        right = self._checked(right, self.row_shape, batch)
+        how = batch, iterative, self.cache
+        return solve(explicit(self.terms), self.row_shape, self.column_shape, right, self.dtype, *how)
+
+    def slogdet(self) -> tuple[Any, Any]:
+        """(sign, log |det J|) of the flattened matrix, as of ``np.linalg.slogdet``: (0, -inf) if J is singular.
+
+        >>> [float(part) for part in (np.e * Jacobian.identity((3,))).slogdet()]
+        [1.0, 3.0]
+        """
+        order_of(self.row_shape, self.column_shape, "slogdet()")
+        return tuple(slogdet(explicit(self.terms), self.row_shape, self.column_shape, self.dtype, self.cache))
+
+    def logdet(self) -> Any:
+        """log det J: -inf if J is singular, nan if its determinant is negative."""
+        sign, value = self.slogdet()
+        return value if sign == 1 else -np.inf if sign == 0 else np.nan
+
+    # ------------------------------------------------------------------------------------------------- norms and sums
+    def norm(self, order: Any = None) -> Any:
+        """A norm of the flattened matrix: Frobenius (None), the largest column sum (1) or row sum (inf) of |J|."""
+        shapes = self.row_shape, self.column_shape
+        return norm(explicit(self.terms), *shapes, self.dtype, order, self.cache)
+
+    def row_norms(self) -> Any:
+        """The norm of each row, of `row_shape`: per example if the rows are examples, and no gradient is formed."""
+        return row_norms(explicit(self.terms), self.row_shape, self.column_shape, self.dtype, self.cache)
+
+    def row_sums(self) -> Any:
+        """The sum of each row, an array of `row_shape`."""
+        return row_sums(self.terms, self.row_shape, self.dtype)
+
+    def column_sums(self) -> Any:
+        """The sum of each column, an array of `column_shape`."""
+        return row_sums([term.transposed() for term in self.terms], self.column_shape, self.dtype)
+
+    def gram(self) -> Any:
+        """The inner products of all rows, J Jᴴ, of shape ``row_shape + row_shape``: J itself is not written out."""
+        return gram(explicit(self.terms), self.row_shape, self.dtype)
 
     # --------------------------------------------------------------------------------------------------- to look at
     @property
@@ -412,15 +432,3 @@ _set_row_shape = Jacobian.__dict__["row_shape"].__set__
 _set_column_shape = Jacobian.__dict__["column_shape"].__set__
 _set_dtype = Jacobian.__dict__["dtype"].__set__
 _set_cache = Jacobian.__dict__["cache"].__set__
-
-
-def _scaled(term: Term, number: Any) -> Term:
-    """The term times a number, which joins a number that is there."""
-    p = term.pattern
-    for k, factor in enumerate(p.factors):
-        if not factor.labels:
-            factors = (*term.factors[:k], term.factors[k] * number, *term.factors[k + 1 :])
-            return Term(p, factors, term.tables)
-    if "with a number" not in p.plans:
-        p.plans["with a number"], _ = pattern(p.sizes, p.row, p.column, (Factor(()), *p.factors), p.tables)
-    return Term(p.plans["with a number"], (number, *term.factors), term.tables)

@@ -81,8 +81,19 @@ def factors_of(term: Term, dtype: Any) -> tuple[Any, Any]:
         (halves.right, halves.right_factors, halves.right_tables),
     ):
         half = Term(p, tuple([term.factors[k] for k in factors]), tuple([term.tables[t] for t in tables]))
-        found.append(dense([half], p.row_shape, p.column_shape, dtype).reshape(-1, halves.rank))
+        found.append(_array(half, dtype).reshape(-1, halves.rank))
     return found[0], found[1]
+
+
+def _array(half: Term, dtype: Any) -> Any:
+    """The entries of a term; the array of its only factor itself where that is the same, for it is only read."""
+    p = half.pattern
+    if len(half.factors) == 1 and np.shape(half.factors[0]) == p.row_shape + p.column_shape and not half.tables:
+        bare = all([p.is_bare(axis) for axis in p.row + p.column])
+        labels = tuple([axis.labels[0] for axis in p.row + p.column if axis.labels])
+        if bare and labels == p.factors[0].labels and len(set(labels)) == len(labels):
+            return half.factors[0].astype(dtype, copy=False)
+    return dense([half], p.row_shape, p.column_shape, dtype)
 
 
 class LowRank(Inverse):
@@ -101,9 +112,7 @@ class LowRank(Inverse):
         return found
 
     def solve(self, right: Any) -> Any:
-        columns = right.shape[1]
-        solved = self.base.solve(np.concatenate([right, self.left], 1))
-        plain, left = solved[:, :columns], solved[:, columns:]
+        plain, left = self.base.solve(right), self.base.solve(self.left)
         words = "what is left of the diagonal plus low rank (I + VᵀB⁻¹U)"
         inner = matrices_solve(self._capacitance(left)[None], (self.right.T @ plain)[None], words)[0]
         return plain - left @ inner

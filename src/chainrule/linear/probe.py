@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import SparsityError
-from chainrule.linear.compression import compress
+from chainrule.linear.compress import compress
 from chainrule.linear.nonzeros import Nonzeros
 from chainrule.linear.recipe import Recipe, Selected
 from chainrule.linear.substitute import Held, Joint

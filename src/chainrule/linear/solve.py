@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ConvergenceError, MatrixError, TooLargeError
+from chainrule.errors import ConvergenceError, MatrixError, ShapeError, TooLargeError
 from chainrule.linear._scipy import sparse_linalg
 from chainrule.linear.apply import push_batch
 from chainrule.linear.banded import bandwidths, fill_diagonals, offset_of
@@ -27,7 +27,7 @@ from chainrule.linear.lowrank import LowRank, rank_of
 from chainrule.linear.sparse import entries, to_csr
 from chainrule.linear.term import Term
 
-__all__ = ["LIMIT", "inverse_of", "slogdet", "solve"]
+__all__ = ["LIMIT", "inverse_of", "order_of", "slogdet", "solve"]
 
 LIMIT = 1 << 26  # numbers in a dense array that is made without being asked for by name
 
@@ -40,6 +40,17 @@ _STEPS = 2000  # of an iteration, at most
 
 Shape = tuple[int, ...]
 Cache = dict[Any, Any] | None
+
+
+def order_of(row_shape: Shape, column_shape: Shape, what: str) -> int:
+    """The number of rows of a square map; ``what`` needs one."""
+    count, columns = prod(row_shape), prod(column_shape)
+    if count != columns:
+        raise ShapeError(
+            f"{what} needs a square Jacobian; this one has {count} rows and {columns} columns: use "
+            f"scipy.sparse.linalg.lsmr(J.operator(), …) for least squares"
+        )
+    return count
 
 
 class _Singular(Inverse):
@@ -137,9 +148,7 @@ def _by_band(terms: Sequence[Term], count: int, dtype: Any) -> Inverse | None:
     return Banded(below, above, band)
 
 
-def _by_rank(
-    terms: Sequence[Term], row_shape: Shape, column_shape: Shape, dtype: Any, cache: Cache
-) -> Inverse | None:
+def _by_rank(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, dtype: Any, cache: Cache) -> Inverse | None:
     """What is left without the terms of low rank, if that can be solved by its structure."""
     ranks = [rank_of(term.pattern) for term in terms]
     total, count = sum([rank for rank in ranks if rank is not None]), prod(row_shape)
@@ -247,7 +256,7 @@ def _solve_tracked(
 
 def _iterated(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, sides: Any, dtype: Any) -> Any:
     """Each right-hand side by conjugate gradients if the map is symmetric, else by GMRES, else by least squares."""
-    A = operator(terms, row_shape, column_shape, dtype)  # noqa: N806
+    A = operator(terms, row_shape, column_shape, dtype)
     count, kind = len(sides), np.finfo(sides.dtype)
     goal = 1e-10 if kind.eps < 1e-10 else 1e-5
     random = np.random.default_rng(0)
@@ -270,7 +279,7 @@ def _iterated(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, side
     return np.stack(columns, 1)
 
 
-def _tried(A: Any, side: Any, method: str, goal: float) -> tuple[float, Any]:  # noqa: N803
+def _tried(A: Any, side: Any, method: str, goal: float) -> tuple[float, Any]:
     """The relative residual and the solution that a method found."""
     norm = np.linalg.norm(side)
     if norm == 0:

@@ -282,6 +282,8 @@ _RULES: dict[Any, Callable[..., Extent | None]] = {
 }
 for _function in (np.sum, np.prod, np.max, np.min, np.mean, np.var, np.std):
     _RULES[_function] = _RULES[getattr(np.ndarray, _function.__name__)] = _reduction(_function)
+
+
 def _ufunc_reduce(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Extent | None:
     if not _is_array(a) or a.dtype.kind != "f" or dtype is not None or out is not None:
         return UNKNOWN

@@ -17,6 +17,6 @@ from __future__ import annotations
 
 from chainrule.linear.compression import Compression
 from chainrule.sparsity.detect import Detection, detect
-from chainrule.sparsity.products import color, hessian_by_products, jacobian_by_products
+from chainrule.sparsity.products import color, differences, hessian_by_products, jacobian_by_products
 
-__all__ = ["Compression", "Detection", "color", "detect", "hessian_by_products", "jacobian_by_products"]
+__all__ = ["Compression", "Detection", "color", "detect", "differences", "hessian_by_products", "jacobian_by_products"]

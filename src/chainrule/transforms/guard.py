@@ -12,7 +12,7 @@ import builtins
 import dis
 from collections.abc import Iterator
 from functools import partial
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -49,12 +49,23 @@ class Reads:
         self.names: list[tuple[dict[str, Any], str, Any]] = []
         self.cells: list[tuple[CellType, Any]] = []
         self.codes: list[tuple[Any, CodeType]] = []
+        self.classes: list[tuple[type, str, Any]] = []
         self.containers: list[tuple[Any, tuple[Any, ...]]] = []
         self.arrays: dict[int, Any] = {}  # by id of the array
         self.copies: list[tuple[Any, Any]] = []  # arrays whose contents matter, and what these were
         self.writes = False  # whether some code writes into an array or a container
         self._seen: set[int] = set()
+        self._objects: list[Any] = []
+        self._attributes: set[str] = set()
         self._consider(function, "the function")
+        done: set[tuple[int, str]] = set()
+        while True:  # what the code of a class reads may name more attributes
+            open_ = [(o, name) for o in self._objects for name in self._attributes if (id(o), name) not in done]
+            if not open_ or self.problem is not None:
+                break
+            for instance, name in open_:
+                done.add((id(instance), name))
+                self._attribute(instance, name)
 
     # --- finding ---
 
@@ -72,7 +83,7 @@ class Reads:
             if value.dtype.kind not in "fciub":
                 self._refuse(f"it reads {name}, an array of {value.dtype}")
             self.arrays[id(value)] = value
-        elif kind in (tuple, list, dict, set, frozenset):
+        elif kind in (tuple, list, dict, set, frozenset, MappingProxyType):
             entries = tuple(_entries(value))
             self.containers.append((value, entries))
             for entry in entries:
@@ -84,15 +95,39 @@ class Reads:
             self._function(value)
         elif kind is ModuleType:
             if not _is_trusted(value.__name__):
-                self._refuse(f"it uses the module {value.__name__}")
+                self._objects.append(value)
         elif kind is BuiltinFunctionType or isinstance(value, type):
             module = value.__module__ or ""
             known = value.__name__ in _BUILTINS and getattr(builtins, value.__name__, None) is value
             exception = isinstance(value, type) and issubclass(value, BaseException)
             if not (known or exception or (module != "builtins" and _is_trusted(module))):
                 self._refuse(f"it calls {value.__name__}()")
-        elif not (isinstance(value, np.ufunc) or (callable(value) and _is_trusted(kind.__module__))):
+        elif kind is MethodType:
+            self._consider(value.__func__, name)
+            self._consider(value.__self__, name)
+        elif isinstance(value, np.ufunc) or (callable(value) and _is_trusted(kind.__module__)):
+            pass
+        elif _is_plain_object(value):
+            self._objects.append(value)
+        else:
             self._refuse(f"it reads {name}, a {kind.__name__}")
+
+    def _attribute(self, instance: Any, name: str) -> None:
+        """What an attribute of an object is: its own, or by its class a method, a property, a value for all."""
+        own = vars(instance)
+        value = own.get(name, _MISSING)
+        self.names.append((own, name, value))
+        if value is not _MISSING:
+            self._consider(value, name)
+            return
+        kind = next((k for k in type(instance).__mro__ if name in vars(k)), None)
+        if kind is None or kind is object:
+            return
+        value = vars(kind)[name]
+        if isinstance(value, property | staticmethod | classmethod):
+            value = value.fget if isinstance(value, property) else value.__func__
+        self.classes.append((kind, name, vars(kind)[name]))
+        self._consider(value, f"{type(instance).__name__}.{name}")
 
     def _function(self, function: FunctionType) -> None:
         """A Python function: what its code names, its closure, its defaults."""
@@ -127,11 +162,15 @@ class Reads:
                 self.writes = True
             elif step.opname == "IMPORT_NAME" and not _is_trusted(step.argval):
                 self._refuse(f"it imports {step.argval}")
-            elif step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") and step.argval in ("random", "seterr"):
-                self._refuse(f"it uses {step.argval}")
+            elif step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
+                self._attributes.add(step.argval)
+                if step.argval in ("random", "seterr"):
+                    self._refuse(f"it uses {step.argval}")
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 yield from self._code(constant)
+            elif isinstance(constant, str) and {"getattr", "hasattr"} & set(code.co_names):
+                self._attributes.add(constant)
 
     # --- comparing ---
 
@@ -149,6 +188,9 @@ class Reads:
         for cell, value in self.cells:
             now = cell.cell_contents
             if now is not value and not _equal(now, value):
+                return False
+        for kind, name, value in self.classes:
+            if vars(kind).get(name, _MISSING) is not value:
                 return False
         for function, code in self.codes:
             if function.__code__ is not code:
@@ -171,6 +213,15 @@ class Reads:
         return False
 
 
+def _is_plain_object(value: Any) -> bool:
+    """Whether an object is its attributes: an instance of a class in Python that does not meddle with them."""
+    kind = type(value)
+    if not hasattr(value, "__dict__") or _is_trusted(kind.__module__) or kind.__module__ == "builtins":
+        return False
+    meddling = ("__getattr__", "__getattribute__", "__array_ufunc__", "__array_function__", "__array__")
+    return not any([name in vars(k) for k in kind.__mro__[:-1] for name in meddling])
+
+
 def _is_trusted(module: str) -> bool:
     return module.partition(".")[0] in _TRUSTED and not module.startswith(_UNTRUSTED)
 
@@ -187,7 +238,7 @@ def _same_bits(array: Any, copy: Any) -> bool:
 
 
 def _entries(container: Any) -> Iterator[Any]:
-    if isinstance(container, dict):
+    if isinstance(container, dict | MappingProxyType):
         for key, value in container.items():
             yield key
             yield value

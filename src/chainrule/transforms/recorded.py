@@ -82,24 +82,30 @@ class _Sketch:
     """A Jacobian whose arrays are yet to be filled in: for each factor and table, where in the results it is."""
 
     def __init__(self, made: Jacobian, place: Callable[[Any], int]) -> None:
-        self.terms = [
-            (
-                term.pattern,
-                tuple([(place(value), _plain(value)) for value in term.factors]),
-                tuple([(place(value), value) for value in term.tables]),
-            )
-            for term in made.terms
-        ]
+        self.constants: list[Any] = []
+        self.terms: list[Term] = []  # where nothing has to be filled in, the place is -1
+        self.varying: list[tuple[int, Any, Any, Any]] = []  # which term, its pattern, its factors, its tables
+        for number, term in enumerate(made.terms):
+            # What will be filled in is not held: it has the arrays of the first call.
+            factors = [(where, None if where >= 0 else _plain(v)) for v in term.factors for where in (place(v),)]
+            tables = [(where, None if where >= 0 else v) for v in term.tables for where in (place(v),)]
+            self.constants += [value for _, value in (*factors, *tables)]
+            self.terms.append(Term(term.pattern, tuple([v for _, v in factors]), tuple([v for _, v in tables])))
+            if any([where >= 0 for where, _ in (*factors, *tables)]):
+                self.varying.append((number, term.pattern, factors, tables))
         self.shapes = made.row_shape, made.column_shape
         self.dtype = made.dtype
         self.cache: dict[Any, Any] = {}
 
     def filled(self, arrays: Sequence[Any]) -> Jacobian:
         """The Jacobian, given the results of the program."""
-        terms = []
-        for pattern, factors, tables in self.terms:
-            found = tuple([value if place < 0 else arrays[place] for place, value in factors])
-            terms.append(Term(pattern, found, tuple([v if place < 0 else arrays[place] for place, v in tables])))
+        terms = self.terms.copy()
+        for number, pattern, factors, tables in self.varying:
+            terms[number] = Term(
+                pattern,
+                tuple([value if place < 0 else arrays[place] for place, value in factors]),
+                tuple([value if place < 0 else arrays[place] for place, value in tables]),
+            )
         return Jacobian._of(tuple(terms), *self.shapes, self.dtype, self.cache)
 
 
@@ -140,9 +146,7 @@ class _Derivation:
     def _guard_contents(self) -> None:
         """If arrays were computed from those that the function reads, they stand while the contents of these do."""
         made = [*self.wanted, *[value for step in steps_for(self.wanted) for value in step.arguments]]
-        made += [
-            value for sketch in self.sketches for _, f, t in sketch.terms for place, value in (*f, *t) if place < 0
-        ]
+        made += [value for sketch in self.sketches for value in sketch.constants]
         made = [value.known if type(value) is Deferred and value.is_captured else value for value in made]
         made = [value for value in made if isinstance(value, np.ndarray) and not is_literal(value)]
         derived = not all([self.reads.owns(value) for value in made])
@@ -175,12 +179,7 @@ class _Derivation:
 
 def _is_finite(array: Any) -> bool:
     """Whether every number is finite (squares that overflow only cost a run of the function)."""
-    if array.dtype.kind != "f":
-        return True
-    if not array.ndim:
-        return isfinite(array)
-    flat = array.ravel()
-    return isfinite(flat.dot(flat))
+    return array.dtype.kind != "f" or isfinite(np.vdot(array, array))
 
 
 class Recorded:

@@ -152,11 +152,10 @@ class Layout:
 
     def place(self, k: int) -> str:
         """Entry ``k`` of the vector, by its place in the parameters."""
-        for number, ((start, stop), shape) in enumerate(zip(self.spans, self.shapes, strict=True)):
-            if start <= k < stop:
-                inside = ", ".join([str(int(i)) for i in np.unravel_index(k - start, shape)])
-                return f"[{inside}]" + (f" of array {number}" if len(self.spans) > 1 else "")
-        raise IndexError(k)
+        number = next(number for number, (_, stop) in enumerate(self.spans) if k < stop)
+        inside = np.unravel_index(k - self.spans[number][0], self.shapes[number])
+        words = f"[{', '.join([str(int(i)) for i in inside])}]"
+        return words + (f" of array {number}" if len(self.spans) > 1 else "")
 
 
 def _taken(vector: Any, places: Sequence[Any], structure: Any) -> Any:

@@ -77,35 +77,36 @@ class Matrix:
 
     def structured(self, *point: Any) -> Jacobian:
         """The :class:`~chainrule.linear.jacobian.Jacobian` itself, two-dimensional, its entries not written out."""
-        point, results = self._at(point)
+        return self._computed(point, wanted=self._what)
+
+    def _computed(self, point: tuple[Any, ...], wanted: str = "") -> Jacobian:
+        point, results = self._at(point, wanted)
         found: Jacobian = once(results, self._what, lambda: self._compute(*point))
         return found
 
-    def _at(self, point: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _at(self, point: tuple[Any, ...], wanted: str = "") -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The whole point, checked, and what is known there."""
         k = self._leading
         x = self._layout.checked(point[k])
         before = [float(number) for number in point[:k]]
         point = (*point, *self._start[len(point) :])
         point = (*before, x, *point[k + 1 :])
-        return point, self._memo.at(x, *before, *point[k + 1 :])
+        return point, self._memo.at(x, *before, *point[k + 1 :], wanted=wanted)
 
     def product(self, *point: Any) -> Callable[[Any], Any]:
         """The matrix at a point times a vector, as a function of the vector.
 
         Sparse, the matrix is written out once for the point; else nothing is.
         """
-        if self.is_sparse:
-            whole, results = self._at(point)
-            return once(results, f"sparse {self._what}", lambda: self.csr(*whole)).dot  # type: ignore[no-any-return]
-        return self._unwritten(point)
+        is_sparse = self.is_sparse
+        point, results = self._at(point)
 
-    def _unwritten(self, point: tuple[Any, ...]) -> Callable[[Any], Any]:
-        recorded = self._recorded
-        if recorded is None:
-            return self.structured(*point).apply
-        whole, results = self._at(point)
-        found: Callable[[Any], Any] = once(results, f"product with the {self._what}", lambda: recorded(*whole))
+        def make() -> Callable[[Any], Any]:
+            if is_sparse:
+                return self._computed(point).sparse().dot  # type: ignore[no-any-return]
+            return self._computed(point).apply if self._recorded is None else self._recorded(*point)
+
+        found: Callable[[Any], Any] = once(results, f"product with the {self._what}", make)
         return found
 
     def __call__(self, *point: Any) -> Any:
@@ -133,7 +134,7 @@ class Matrix:
         """The matrix at a point as a ``scipy.sparse.linalg.LinearOperator``: products only, nothing is written out."""
         if self._recorded is None:
             return self.structured(*point).operator()
-        times = self._unwritten(point)
+        times = self._recorded(*self._at(point)[0])
 
         def both(vector: Any) -> Any:  # it is symmetric
             return times(vector.reshape(-1))
@@ -167,7 +168,7 @@ class Matrix:
 
     def _checked_start(self) -> Jacobian:
         """The matrix at the start, refused if a row or column of it is not finite."""
-        matrix = self.structured(*self._start)
+        matrix = self._computed(tuple(self._start))
         arrays = [f for term in matrix.terms for f in term.factors if isinstance(f, np.ndarray)]
         if not all([np.isfinite(array).all() for array in arrays]):
             # Which entry: the sums over the rows are finite in the columns that are.

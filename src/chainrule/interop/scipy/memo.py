@@ -17,32 +17,38 @@ class LastPoint:
     """What was computed at the point that was asked for last.
 
     Points are compared by value with copies of their own, so a solver that overwrites its vector in place, or data
-    that is overwritten between calls, is never answered with old numbers. One tuple is replaced at a time: threads
-    that share the object may compute something twice, and never mix two points.
+    that is overwritten between calls, is never answered with old numbers. What was handed out once is computed anew
+    when it is wanted again: a second solve that begins where the first one ended may be one with other data.
+    One tuple is replaced at a time: threads that share the object may compute something twice, and never mix points.
 
     >>> memo, x = LastPoint(), np.ones(2)
-    >>> memo.at(x)["value"] = 5.0
-    >>> memo.at(np.ones(2))
+    >>> memo.at(x, wanted="value")["value"] = 5.0
+    >>> memo.at(np.ones(2), wanted="gradient")
     {'value': 5.0}
+    >>> memo.at(np.ones(2), wanted="value")
+    {}
+    >>> memo.at(x)["value"] = 6.0
     >>> x[0] = 3.0
     >>> memo.at(x)
     {}
     """
 
     def __init__(self) -> None:
-        self._last: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        self._last: tuple[tuple[Any, ...], dict[str, Any], set[str]] | None = None
 
-    def at(self, x: Any, *arguments: Any) -> dict[str, Any]:
+    def at(self, x: Any, *arguments: Any, wanted: str = "") -> dict[str, Any]:
         """The results at this point: those of the last call if it was the same point, else none yet."""
         leaves, structure = flatten(arguments)
         last = self._last
         if last is not None:
-            (kept, words, others), results = last
-            same = np.array_equal(kept, x) and words == skeleton(structure)
+            (kept, words, others), results, handed_out = last
+            same = wanted not in handed_out and np.array_equal(kept, x) and words == skeleton(structure)
             if same and all([_same(a, b) for a, b in zip(others, leaves, strict=True)]):
+                handed_out.update([wanted] if wanted else [])
                 return results
         found: dict[str, Any] = {}
-        self._last = ((np.array(x), skeleton(structure), [_kept(leaf) for leaf in leaves]), found)
+        point = np.array(x), skeleton(structure), [_kept(leaf) for leaf in leaves]
+        self._last = point, found, {wanted} if wanted else set()
         return found
 
 

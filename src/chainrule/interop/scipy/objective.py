@@ -40,8 +40,8 @@ def objective(function: Callable[..., Any], x0: Any, *, args: Sequence[Any] = ()
         StartError: value or gradient are infinite or not a number at ``x0``.
         OptionError: there is no such form.
 
-    The function is taken to depend on its arguments alone: what it computes at one point is used for the value and
-    for the gradient.
+    The value and then the gradient at one point come from one evaluation. Other data for the next solve may be given
+    as ``args``, or be other values of the names that the function reads.
 
     >>> from scipy.optimize import minimize
     >>> bowl = objective(lambda p: np.sum((p["A"] - 2.0) ** 2) + p["b"] ** 4, {"A": np.zeros((2, 2)), "b": 1.0})
@@ -106,10 +106,10 @@ class Objective:
         """Bounds on the parameters, for ``bounds=``: numbers, or for each array of ``x0`` a number or an array."""
         return Bounds(self.layout.bound(lower, "lower"), self.layout.bound(upper, "upper"))
 
-    def _at(self, x: Any, args: Sequence[Any]) -> dict[str, Any]:
+    def _at(self, x: Any, args: Sequence[Any], wanted: str) -> dict[str, Any]:
         """The results at a point, with the value and what the gradient is pulled back with."""
         x, args = self.layout.checked(x), tuple(args) or self._args
-        results = self._memo.at(x, *args)
+        results = self._memo.at(x, *args, wanted=wanted)
         if "value" not in results:
             value, results["pullback"] = vjp(lambda point: self.flat(point, *args), x)
             results["shape"] = np.shape(value)
@@ -118,12 +118,12 @@ class Objective:
 
     def __call__(self, x: Any, *args: Any) -> float:
         """The value at a point; the gradient there is then a matter of going back, not of a second evaluation."""
-        value: float = self._at(x, args)["value"]
+        value: float = self._at(x, args, "value")["value"]
         return value
 
     def gradient(self, x: Any, *args: Any) -> Any:
         """The gradient at a point, as a vector."""
-        results = self._at(x, args)
+        results = self._at(x, args, "gradient")
         back = results["pullback"]
         if back is not None:
             results["gradient"] = back(np.ones(results["shape"]))[0]

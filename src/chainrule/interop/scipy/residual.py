@@ -114,7 +114,9 @@ class Residual:
         """
         x, args = self.layout.checked(x), tuple(args) or self._args
         # The function gets a copy: it may write to its argument, and the point is kept.
-        found = once(self._memo.at(x, *args), "values", lambda: np.array(plain(self.flat(x.copy(), *args))))
+        found = once(
+            self._memo.at(x, *args, wanted="values"), "values", lambda: np.array(plain(self.flat(x.copy(), *args)))
+        )
         if self.size is not None and len(found) != self.size:
             raise ShapeError(
                 f"the function returned {len(found)} values, and {self.size} at the starting point: a solver needs the "

@@ -6,8 +6,9 @@ from chainrule.linear.probe import ProbedWarning
 from chainrule.ops.custom import define
 from chainrule.ops.external import external
 from chainrule.tensor import Tensor, enable_grad, no_grad, ones, set_grad_enabled, tensor, zeros
+from chainrule.transforms.curvature import gauss_newton, hessian
 from chainrule.transforms.gradient import grad, value_and_grad
-from chainrule.transforms.jacobian import hessian, jacobian, tape_jacobian
+from chainrule.transforms.jacobian import jacobian, tape_jacobian
 from chainrule.transforms.products import hvp, jvp, linearize, vjp
 
 __version__ = "0.1.0"
@@ -20,6 +21,7 @@ __all__ = [
     "enable_grad",
     "errors",
     "external",
+    "gauss_newton",
     "grad",
     "hessian",
     "hvp",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from chainrule.errors import SparsityError
-from chainrule.linear.colouring import ORDERS, colour_acyclic, colour_both, colour_columns, colour_star
+from chainrule.linear.colouring import ORDERS, colour_acyclic, colour_both, colour_columns, colour_star, recoloured
 from chainrule.linear.compress import compress
 from chainrule.linear.compression import Compression
 from chainrule.linear.nonzeros import Nonzeros, band, nonzeros
@@ -110,6 +110,9 @@ def test_columns_of_one_colour_share_no_row(matrix: Any, order: str) -> None:
     assert is_column_colouring(matrix, colours)
     assert set(colours[matrix.any(axis=0)]) == set(range(count))
     assert (colours[~matrix.any(axis=0)] == -1).all()
+    again, fewer = recoloured(nonzeros(matrix), colours)
+    assert is_column_colouring(matrix, again)
+    assert fewer <= count
 
 
 @given(matrices(symmetric=True), st.sampled_from(["best", *ORDERS]))
@@ -234,6 +237,14 @@ def test_some_full_rows_and_columns_cost_a_product_each(rows: int, columns: int,
     assert compression.count <= rows + columns + 2 * width + 1
     dense = numbers(matrix)
     assert np.array_equal(recovered(compression, dense), dense)
+
+
+def test_few_selections_are_remembered() -> None:
+    pattern = band(100, 100, 1, 1)
+    pattern = Nonzeros(pattern.shape, pattern.indptr, pattern.indices)
+    for start in range(50):
+        assert len(pattern.selected(np.arange(start, start + 2), rows=True)) > 3
+    assert len(pattern.plans) < 20
 
 
 def test_the_plan_is_kept_with_the_pattern() -> None:

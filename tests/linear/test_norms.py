@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -29,7 +30,7 @@ def check(J: Jacobian) -> None:
     """Everything that is measured, against the matrix."""
     rows, columns = prod(J.row_shape), prod(J.column_shape)
     matrix = np.reshape(J.dense(), (rows, columns))
-    close = {"rtol": 1e-5 if J.dtype == np.float32 else 1e-9, "atol": 1e-6 if J.dtype == np.float32 else 1e-10}
+    close: Any = {"rtol": 1e-5 if J.dtype == np.float32 else 1e-9, "atol": 1e-6 if J.dtype == np.float32 else 1e-10}
     np.testing.assert_allclose(J.norm(), np.sqrt((np.abs(matrix) ** 2).sum()), **close)
     np.testing.assert_allclose(J.norm("fro"), J.norm())
     np.testing.assert_allclose(J.norm(1), np.abs(matrix).sum(0).max(initial=0), **close)
@@ -121,9 +122,7 @@ def losses(parameters: Any, X: Any, Y: Any) -> Any:
 
 def test_per_example_norms_and_inner_products() -> None:
     sizes = (6, 5, 4, 2)
-    parameters = [
-        (random.standard_normal((o, i)), random.standard_normal(o)) for i, o in zip(sizes, sizes[1:], strict=False)
-    ]
+    parameters = [(random.standard_normal((o, i)), random.standard_normal(o)) for i, o in pairwise(sizes)]
     X, Y = random.standard_normal((7, 6)), random.standard_normal((7, 2))
     J = cr.jacobian(losses)(parameters, X, Y)
     for layer in J:

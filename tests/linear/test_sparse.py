@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from scipy.linalg import solve_banded
 
 from chainrule.errors import ShapeError, StructureError
 from chainrule.linear import Axis, Jacobian, Pattern, Term, affine
@@ -311,8 +312,6 @@ def test_bands(n: int) -> None:
 
 
 def test_a_band_of_blocks_and_one_by_tables() -> None:
-    from scipy.linalg import solve_banded
-
     blocks = of(whole([20, 2, 2], [0, 1], [0, 2], [(0, 1, 2)]))
     table = np.clip(np.arange(30) + random.integers(-1, 2, 30), 0, 29)
     listed = of(whole([30], [0], [Axis(30, (0,), (), 0, 0)], [(0,)], [(0,)]), tables=(table,))

@@ -281,6 +281,23 @@ def test_several_arguments() -> None:
     assert np.isclose(gradient, 14.0)
 
 
+def test_numbers_and_empty_arrays() -> None:
+    square = cr.external(lambda x: x**2, jvp=lambda x, t: 2 * x * t, sparsity="diagonal")
+    assert cr.grad(square)(3.0) == 6
+    assert cr.jacobian(square)(3.0).dense() == 6
+    assert cr.jacobian(square)(3.0).sparse().toarray() == [[6]]
+    assert cr.jacobian(square)(np.zeros(0)).sparse().shape == (0, 0)
+    total = cr.external(lambda x: np.sum(x**2), vjp=lambda x, v: 2 * x * v)
+    assert np.allclose(cr.jacobian(total)(X).dense(), 2 * X)
+    assert np.allclose(cr.grad(total)(X), 2 * X)
+    assert np.allclose(cr.jvp(total, (X,), (X,))[1], 2 * X @ X)
+
+
+def test_options_with_a_default_are_no_arguments() -> None:
+    step = cr.external(lambda x, power=2: x**power, jvp=lambda x, t: 2 * x * t, sparsity="i, i")
+    assert np.allclose(cr.grad(lambda x: np.sum(step(x)))(X), 2 * X)
+
+
 def test_many_tangents_at_once() -> None:
     shapes = []
 
@@ -410,7 +427,9 @@ def test_one_note_where_every_entry_costs_a_product() -> None:
 @pytest.mark.parametrize(
     ("make", "kind", "says"),
     [
-        (lambda: cr.external(np.sin), RuleError, "give jvp"),
+        (lambda: cr.external(lambda x: x), RuleError, "give jvp"),
+        (lambda: cr.external(max, jvp=lambda x, t: t), RuleError, r"max: .*have no names.*lambda x: max\(x\)"),
+        (lambda: cr.external(lambda *xs: xs[0], jvp=lambda x, t: t, name="f"), RuleError, "f: .*have no names"),
         (lambda: cr.external(lambda x, y: x), RuleError, "give jvp"),
         (lambda: cr.external(lambda x, y: x, jvp=lambda x, y, t: t), RuleError, r"2 arguments \(x, y\)"),
         (lambda: cr.external(lambda x, y: x, jvp=(lambda x, y, t: t,)), RuleError, r"as many jvp"),

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.errors import GradientError, LibraryMissingError
 from chainrule.interop.scipy.constraint import bounded
 from chainrule.interop.scipy.objective import Objective
-from chainrule.transforms.jacobian import hessian
+from chainrule.transforms.curvature import hessian
 
 __all__ = ["IpoptProblem", "problem"]
 

@@ -56,7 +56,7 @@ class _Diagonals(NamedTuple):
 
 
 def diagonals_of(terms: Sequence[Term], column_count: int, dtype: Any) -> _Diagonals | None:
-    """The diagonals as ``scipy.sparse.dia_array`` stores them: ``data[k, j]`` is in column j; None if a term is not one.
+    """The diagonals as ``scipy.sparse.dia_array`` stores them: ``data[k, j]`` is in column j; None if one is not.
 
     >>> from chainrule.linear.term import identity
     >>> diagonals_of([Term(identity((2,)))], 2, np.float64).data

@@ -16,7 +16,7 @@ __all__ = ["block_size", "block_structure"]
 
 
 class _Runs(NamedTuple):
-    """Axes of the grid that only one side depends on, filling ``sizes[n]`` neighbouring positions if ``n`` are taken."""
+    """Axes of the grid that one side alone depends on; the first ``n`` fill ``sizes[n]`` neighbouring positions."""
 
     axes: tuple[int, ...]
     sizes: tuple[int, ...]

@@ -17,7 +17,7 @@ import numpy as np
 
 from chainrule.linear.nonzeros import Nonzeros
 
-__all__ = ["ORDERS", "colour_acyclic", "colour_both", "colour_columns", "colour_star", "first_fit"]
+__all__ = ["ORDERS", "colour_acyclic", "colour_both", "colour_columns", "colour_star", "first_fit", "recoloured"]
 
 ORDERS = ("natural", "largest first")
 
@@ -32,24 +32,12 @@ def _orders(degrees: Any, order: str) -> list[Any]:
     return list(found.values()) if order == "best" else [found[order]]
 
 
-def _least(
-    attempt: Callable[[list[int]], Any], degrees: Any, order: str, bound: int, again: int = 0
-) -> tuple[Any, int]:
-    """The colouring with the fewest colours among some orders; it is enough to come down to ``bound``.
-
-    ``again`` times more, the vertices are coloured class by class, the last class first: where only neighbours exclude
-    each other this gives no more colours than before, and often fewer.
-    """
+def _least(attempt: Callable[[list[int]], Any], degrees: Any, order: str, bound: int) -> tuple[Any, int]:
+    """The colouring with the fewest colours among some orders; it is enough to come down to ``bound``."""
     best: Any = None
     for first in _orders(degrees, order):
         colours = attempt(first.tolist())
         if best is None or colours.max(initial=-1) < best.max(initial=-1):
-            best = colours
-        if best.max(initial=-1) < bound:
-            return best, int(best.max(initial=-1)) + 1
-    for _ in range(again if order == "best" else 0):
-        colours = attempt(np.argsort(-best, kind="stable").tolist())
-        if colours.max(initial=-1) <= best.max(initial=-1):
             best = colours
         if best.max(initial=-1) < bound:
             break
@@ -71,15 +59,40 @@ def colour_columns(pattern: Nonzeros, order: str = "best") -> tuple[Any, int]:
     (array([0, 1, 2, 0, 1, 2]), 3)
     """
     turned = pattern.transposed
-    starts, rows = turned.indptr.tolist(), turned.indices.tolist()
+    filled = np.diff(turned.indptr) > 0
+    if np.count_nonzero(filled) == pattern.widest:  # they all meet in one row
+        return np.where(filled, np.cumsum(filled) - 1, -1), pattern.widest
     widths = np.diff(pattern.indptr)
     reached = np.concatenate([[0], np.cumsum(widths[turned.indices] - 1)])
     degrees = reached[turned.indptr[1:]] - reached[turned.indptr[:-1]]
+    starts, rows = _lists(turned)
+    return _least(lambda order: first_fit(starts, rows, order, pattern.shape[0]), degrees, order, pattern.widest)
 
-    def attempt(order: list[int]) -> Any:
-        return first_fit(starts, rows, order, pattern.shape[0])
 
-    return _least(attempt, degrees, order, pattern.widest, _AGAIN)
+def recoloured(pattern: Nonzeros, colours: Any, times: int = _AGAIN) -> tuple[Any, int]:
+    """The columns coloured anew, class by class, the last class first: never more colours, and often fewer.
+
+    It ends after some ``times``, or where a row has as many entries as there are colours.
+
+    >>> from chainrule.linear.nonzeros import band
+    >>> recoloured(band(6, 6, 0, 0), np.arange(6))
+    (array([0, 0, 0, 0, 0, 0]), 1)
+    """
+    starts, rows = _lists(pattern.transposed)
+    for _ in range(times):
+        if colours.max(initial=-1) < pattern.widest:
+            break
+        order = np.argsort(-colours, kind="stable").tolist()
+        colours = first_fit(starts, rows, order, pattern.shape[0])
+    return colours, int(colours.max(initial=-1)) + 1
+
+
+def _lists(pattern: Nonzeros) -> tuple[list[int], list[int]]:
+    """The places as lists, kept: the loops below are about numbers, not arrays."""
+    if "lists" not in pattern.plans:
+        pattern.plans["lists"] = pattern.indptr.tolist(), pattern.indices.tolist()
+    found: tuple[list[int], list[int]] = pattern.plans["lists"]
+    return found
 
 
 def first_fit(starts: list[int], rows: list[int], order: list[int], row_count: int) -> Any:
@@ -174,7 +187,8 @@ def colour_both(pattern: Nonzeros, dense: Any) -> tuple[Any, Any]:
     ordinary = ~dense[pattern.rows]
     counts = np.concatenate([[0], np.cumsum(np.where(dense, 0, np.diff(pattern.indptr)))])
     # As long as no row has a colour, columns are kept apart by the other rows only: a colouring of these alone.
-    columns, _ = colour_columns(Nonzeros(pattern.shape, counts, pattern.indices[ordinary]))
+    part = Nonzeros(pattern.shape, counts, pattern.indices[ordinary])
+    columns, _ = recoloured(part, colour_columns(part)[0])
     starts = np.concatenate([turned.indptr, pattern.indptr[1:].astype(np.int64) + len(pattern)])
     neighbours = np.concatenate([turned.indices.astype(np.int64) + width, pattern.indices])
     rows = np.flatnonzero(dense)
@@ -255,7 +269,6 @@ def _acyclic(starts: list[int], neighbours: list[int], order: list[int]) -> Any:
     """One greedy acyclic colouring; the trees of two colours are disjoint sets of keys ``vertex · count + colour``."""
     count = len(starts) - 1
     colours, once, twice = [-1] * count, [0] * count, [0] * count
-    around: list[list[int]] = [[] for _ in range(count)]  # the colours of the neighbours of each vertex
     parent: dict[int, int] = {}
 
     def root(key: int) -> int:
@@ -268,23 +281,30 @@ def _acyclic(starts: list[int], neighbours: list[int], order: list[int]) -> Any:
 
     for v in order:
         own = neighbours[starts[v] : starts[v + 1]]
-        taken = once[v]
+        taken, groups, risky = once[v], dict[int, list[int]](), 0
         if twice[v]:
-            # Two neighbours of one colour in one tree: the tree's other colour would close a cycle at v.
-            reached: dict[int, int] = {}
+            # A cycle through v needs two neighbours of one colour, and next to both of them the colour of v.
+            seen: dict[int, int] = {}
             for w in own:
-                if colours[w] >= 0 and twice[v] >> colours[w] & 1:
-                    for color in around[w]:
-                        if reached.setdefault(root(w * count + color), w) != w:
-                            taken |= 1 << color
-        bit = ~taken & (taken + 1)
-        color = colours[v] = bit.bit_length() - 1
+                color = colours[w]
+                if color >= 0 and twice[v] >> color & 1:
+                    groups.setdefault(color, []).append(w)
+                    risky |= seen.get(color, 0) & once[w]
+                    seen[color] = seen.get(color, 0) | once[w]
+        while True:
+            bit = ~taken & (taken + 1)
+            color = bit.bit_length() - 1
+            if not bit & risky:
+                break
+            keys = [[root(w * count + color) for w in group if once[w] & bit] for group in groups.values()]
+            if all([len(set(roots)) == len(roots) for roots in keys]):
+                break
+            taken |= bit  # two of them are in one tree
+        colours[v] = color
         for w in own:
             if once[w] & bit:
                 twice[w] |= bit
-            else:
-                once[w] |= bit
-                around[w].append(color)
+            once[w] |= bit
             if colours[w] >= 0:
                 here, there = v * count + colours[w], w * count + color
                 parent.setdefault(here, here)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.linear.colouring import colour_both, colour_columns
+from chainrule.linear.colouring import colour_both, colour_columns, recoloured
 from chainrule.linear.compression import Compression, alone, checked_options, only_used
 from chainrule.linear.nonzeros import Nonzeros
 
@@ -37,6 +37,8 @@ def compress(pattern: Nonzeros, method: str = "best", order: str = "best") -> Co
     key = ("compressed", method, order)
     if key not in pattern.plans:
         pattern.plans[key] = _compressed(pattern, method, order)
+        for each in (pattern, pattern.transposed):
+            each.plans.pop("lists", None)  # large, and of no further use
     found: Compression = pattern.plans[key]
     return found
 
@@ -45,11 +47,23 @@ def _compressed(pattern: Nonzeros, method: str, order: str) -> Compression:
     found = []
     if method in ("best", "columns"):
         found.append(_by_columns(pattern, order))
-    if method == "rows" or (method == "best" and found[0].count > pattern.transposed.widest):
+    if method == "rows" or (method == "best" and _rows_may_need_fewer(pattern, found[0].count)):
         found.append(_by_rows(pattern, order))
+    if order == "best" and method != "both":
+        best = min(found, key=lambda compression: compression.count)
+        found.append((_by_columns if best.method == "columns" else _by_rows)(pattern, order, best))
     if method == "both" or (method == "best" and len(pattern) and _uneven(pattern)):
         found += [_by_both(pattern, turned) for turned in (False, True)]
     return min(found, key=lambda compression: compression.count)
+
+
+def _rows_may_need_fewer(pattern: Nonzeros, count: int) -> bool:
+    """Whether fewer than ``count`` colours could do for the rows: not if they look like the columns."""
+    turned = pattern.transposed
+    if count <= turned.widest:
+        return False
+    symmetric = pattern.shape[0] == pattern.shape[1] and np.array_equal(turned.indptr, pattern.indptr)
+    return not (symmetric and np.array_equal(turned.indices, pattern.indices))
 
 
 def _uneven(pattern: Nonzeros) -> bool:
@@ -58,16 +72,20 @@ def _uneven(pattern: Nonzeros) -> bool:
     return all([each.max() >= _UNEVEN * np.median(each[each > 0]) for each in widths])
 
 
-def _by_columns(pattern: Nonzeros, order: str) -> Compression:
-    colours, _ = colour_columns(pattern, order)
+def _by_columns(pattern: Nonzeros, order: str, before: Compression | None = None) -> Compression:
+    colours = _colours(pattern, order, None if before is None else before.column_colours)
     where = colours[pattern.indices] * pattern.shape[0] + pattern.rows
     return Compression(pattern, "columns", colours, None, where)
 
 
-def _by_rows(pattern: Nonzeros, order: str) -> Compression:
-    colours, _ = colour_columns(pattern.transposed, order)
+def _by_rows(pattern: Nonzeros, order: str, before: Compression | None = None) -> Compression:
+    colours = _colours(pattern.transposed, order, None if before is None else before.row_colours)
     where = colours[pattern.rows] * pattern.shape[1] + pattern.indices
     return Compression(pattern, "rows", None, colours, where)
+
+
+def _colours(pattern: Nonzeros, order: str, before: Any) -> Any:
+    return (colour_columns(pattern, order) if before is None else recoloured(pattern, before))[0]
 
 
 def _by_both(pattern: Nonzeros, turned: bool) -> Compression:

@@ -82,13 +82,6 @@ class _Rows:
             self.index = np.broadcast_to(place.row.written_out(place.shape, kind), grid).reshape(self.shape)
             self.once = _seen(self.index, row_count) == self.index.size
 
-    def same(self, place: Place) -> bool:
-        """Whether these are the rows of that place, in the same order."""
-        row, axes = place.row, place.leading
-        if self.row.offset != row.offset or self.shape != tuple([place.shape[k] for k in axes]):
-            return False
-        return self.strides == tuple([row.strides[k] for k in axes]) and same_table(self.row.table, row.table)
-
     def of(self, vector: Any) -> Any:
         """The vector at these rows: a view where the rows are regular."""
         if self.index is not None:
@@ -129,17 +122,20 @@ class _Layout:
 
     def __init__(self, row_count: int, kind: Any) -> None:
         self.row_count, self.kind = row_count, kind
-        self.rows: list[_Rows] = []
+        self.rows: dict[Any, list[_Rows]] = {}
         self.shifts: dict[int, _Slot] = {}
         self.others: dict[Any, list[_Slot]] = {}
 
     def rows_of(self, place: Place) -> _Rows:
         """The rows of a place; those of an earlier place if they are the same."""
-        found = next((rows for rows in self.rows if rows.same(place)), None)
-        if found is None:
-            found = _Rows(place, self.row_count, self.kind)
-            self.rows.append(found)
-        return found
+        row, axes = place.row, place.leading
+        key = (row.offset, *[(place.shape[k], row.strides[k]) for k in axes])
+        like = self.rows.setdefault(key, [])
+        for rows in like:
+            if same_table(rows.row.table, row.table):
+                return rows
+        like.append(_Rows(place, self.row_count, self.kind))
+        return like[-1]
 
     def slots_of(self, place: Place, rows: _Rows) -> list[_Slot]:
         """The slots that a place fills: one for each column of a narrow block in the order of the grid, or one."""
@@ -237,8 +233,8 @@ def _direct(places: Sequence[Place], row_count: int, kind: Any) -> Structure | N
                 stored |= columns
                 _store(indices, known[key], place.column.written_out(place.shape, kind), place.shape)
         writes.append(known[key])
-    is_sorted = _rising(indices, indptr)
-    if not is_sorted and layout.others and _repeated(indices, indptr):
+    is_sorted = not layout.others or _rising(indices, indptr)  # diagonals were taken in order
+    if not is_sorted and _repeated(indices, indptr):
         return None
     return Structure(indices, indptr, is_sorted, *_in_turn(writes, len(indices)))
 

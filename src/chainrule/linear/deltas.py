@@ -53,7 +53,7 @@ class Split(NamedTuple):
     column: tuple[int, ...]
     row_rest: tuple[int, ...]
     column_rest: tuple[int, ...]
-    count: int
+    copies: int
     height: int
     width: int
 
@@ -119,7 +119,7 @@ class Repeated(_Turned):
         return self._back(self.inner.solve(sides), right.shape[1])
 
     def slogdet(self) -> LogDeterminant:
-        return self._signed(self.inner.slogdet().times(self.split.count))
+        return self._signed(self.inner.slogdet().times(self.split.copies))
 
 
 class Blocks(_Turned):
@@ -136,17 +136,17 @@ class Blocks(_Turned):
         super().__init__(split, row_shape, column_shape, True)
         shape = tuple([row_shape[k] for k in self.row])
         matrices = dense(reduced(terms, split, True), shape, tuple([column_shape[k] for k in split.column_rest]), dtype)
-        self.matrices = np.reshape(matrices, (split.count, split.height, split.width))
+        self.matrices = np.reshape(matrices, (split.copies, split.height, split.width))
 
     def solve(self, right: Any) -> Any:
-        sides = self._forward(right).reshape(self.split.count, self.split.height, -1)
-        words = "the diagonal" if self.split.height == 1 else f"one of {self.split.count} blocks"
+        sides = self._forward(right).reshape(self.split.copies, self.split.height, -1)
+        words = "the diagonal" if self.split.height == 1 else f"one of {self.split.copies} blocks"
         return self._back(matrices_solve(self.matrices, sides, words), right.shape[1])
 
     def solve_tracked(self, right: Any) -> Any:
         """One right-hand side, by functions that dispatch and without a look at the numbers."""
         sides = np.transpose(np.reshape(right, self.row_shape), self.row)
-        sides = np.reshape(sides, (self.split.count, self.split.height, 1))
+        sides = np.reshape(sides, (self.split.copies, self.split.height, 1))
         found = sides / self.matrices if self.split.height == 1 else np.linalg.solve(self.matrices, sides)
         return self._back(found, 1)
 

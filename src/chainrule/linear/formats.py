@@ -1,4 +1,4 @@
-"""A sum of terms in the format that SciPy's user asked for, each made from the structure and not from another format."""
+"""A sum of terms in the format that SciPy's user asked for, made from the structure, not from another format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def to_sparse(
         terms: the terms.
         row_shape, column_shape: flattened, the rows and columns of the array.
         dtype: the dtype of the data.
-        kind: "csr" (taken if None and there is no ``out``), "csc", "coo", "bsr", "dia", or another one that SciPy knows.
+        kind: "csr" (if None and there is no ``out``), "csc", "coo", "bsr", "dia", or another one that SciPy knows.
         out: an array that an earlier call gave for the same structure.
 
     Raises:

@@ -257,7 +257,7 @@ class Jacobian:
         return to_sparse(explicit(self.terms), self.row_shape, self.column_shape, self.dtype, format, out, self.cache)
 
     def banded(self) -> tuple[tuple[int, int], Any]:
-        """((l, u), ab) as ``scipy.linalg.solve_banded`` takes them: ``ab[u + i - j, j]`` is the entry (i, j), flattened.
+        """((l, u), ab) as ``scipy.linalg.solve_banded`` takes them: ``ab[u + i - j, j]`` is the entry (i, j).
 
         Raises:
             ShapeError: the map is not square.

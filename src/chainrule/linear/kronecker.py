@@ -26,7 +26,7 @@ class Part(NamedTuple):
     shared: tuple[int, ...]
     row: tuple[int, ...]
     column: tuple[int, ...]
-    count: int
+    copies: int
     height: int
     width: int
     factors: tuple[int, ...]
@@ -36,8 +36,8 @@ class Part(NamedTuple):
     def words(self) -> str:
         """What to call it in a message."""
         if self.height == self.width == 1:
-            return f"the diagonal of {self.count} numbers"
-        return f"one of {self.count} blocks" if self.count > 1 else "a factor of the Kronecker product"
+            return f"the diagonal of {self.copies} numbers"
+        return f"one of {self.copies} blocks" if self.copies > 1 else "a factor of the Kronecker product"
 
 
 class Parts(NamedTuple):
@@ -45,7 +45,7 @@ class Parts(NamedTuple):
 
     parts: tuple[Part, ...]
     numbers: tuple[int, ...]
-    count: int
+    multiple: int
     row: tuple[int, ...]
     column: tuple[int, ...]
 
@@ -120,10 +120,10 @@ class Kronecker(Inverse):
         full = tuple([self.sizes[label] for label in part.shared + part.row + part.column])
         if found.shape != full:
             found = np.broadcast_to(found, full)
-        return found.reshape(part.count, part.height, part.width)
+        return found.reshape(part.copies, part.height, part.width)
 
     def _number(self) -> Any:
-        number: Any = self.parts.count
+        number: Any = self.parts.multiple
         for k in self.parts.numbers:
             number = number * self.factors[k]
         return number
@@ -138,7 +138,7 @@ class Kronecker(Inverse):
             others = [label for label in labels if label not in part.shared + part.row]
             order = [labels.index(label) for label in [*part.shared, *part.row, *others]]
             extents = [found.shape[labels.index(label)] for label in others]
-            found = found.transpose(order).reshape(part.count, part.height, prod(extents))
+            found = found.transpose(order).reshape(part.copies, part.height, prod(extents))
             found = matrices_solve(matrices, found, part.words)
             labels = [*part.shared, *part.column, *others]
             found = found.reshape([sizes[label] for label in part.shared + part.column] + extents)
@@ -158,7 +158,7 @@ class Kronecker(Inverse):
         found = matrices_slogdet(np.asarray(self._number() * 1.0).reshape(1, 1, 1)).times(total)
         for part in parts.parts:
             if part.matrices is not None:
-                found = found.plus(matrices_slogdet(self._array(part)).times(total // (part.count * part.height)))
+                found = found.plus(matrices_slogdet(self._array(part)).times(total // (part.copies * part.height)))
         row = [label for part in parts.parts for label in part.shared + part.row]
         column = [label for part in parts.parts for label in part.shared + part.column]
         for side, canonical in ((parts.row, row), (parts.column, column)):

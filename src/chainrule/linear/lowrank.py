@@ -52,7 +52,7 @@ def _found_halves(p: Pattern) -> _Halves | None:
     sides = [{label for axis in axes for label in axis.labels} for axes in (p.row, p.column)]
     if sides[0] & sides[1] or any([factor.opaque for factor in p.factors]):
         return None
-    left, right = [], []
+    left, right = list[int](), list[int]()
     for k, factor in enumerate(p.factors):
         labels = set(factor.labels)
         if labels & sides[0] and labels & sides[1]:

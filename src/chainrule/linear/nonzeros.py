@@ -12,6 +12,8 @@ from chainrule.linear._scipy import sparse
 
 __all__ = ["Nonzeros", "band", "nonzeros"]
 
+_SELECTIONS = 16  # of rows or columns that are remembered for a pattern
+
 
 class Nonzeros:
     """The positions (row, column) of a matrix of ``shape`` that may hold a number, in CSR form, each once, in order.
@@ -76,6 +78,9 @@ class Nonzeros:
         """
         key = ("selected", rows, np.asarray(index).tobytes())
         if key not in self.plans:
+            known = [each for each in self.plans if each[0] == "selected"]
+            if len(known) >= _SELECTIONS:
+                del self.plans[known[0]]
             numbered = sparse.csr_array((np.arange(len(self.indices)), self.indices, self.indptr), shape=self.shape)
             picked = numbered[index] if rows else numbered[:, index]
             picked.sort_indices()
@@ -137,7 +142,7 @@ def _from_positions(rows: Any, columns: Any, shape: Any) -> Nonzeros:
     return Nonzeros((height, width), matrix.indptr, matrix.indices)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def band(rows: int, columns: int, below: int, above: int) -> Nonzeros:
     """The places from ``below`` diagonals under the main one to ``above`` over it.
 

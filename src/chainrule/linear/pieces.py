@@ -12,6 +12,7 @@ import numpy as np
 __all__ = ["Piece", "pieces_of"]
 
 _MOST = 12  # pieces into which a grid may fall
+_FEW = 3  # pieces of a grid that is small
 _ENOUGH = 64  # entries that a piece must have on the average: below, an index array is as good
 
 
@@ -34,21 +35,19 @@ part=(slice(3, 5, None),))]
     whole = _affine(destination)
     if whole is not None:
         return [whole]
-    if destination.size < _ENOUGH:
-        return _small(destination)
-    allowed = min(_MOST, destination.size // _ENOUGH)
-    cuts = []
-    for axis in range(destination.ndim):
-        cuts.append(_cuts(destination, axis, allowed))
-        if prod([len(found) - 1 for found in cuts]) > max(allowed, 1):
-            return None
-    return _split(destination, cuts)
-
-
-def _small(destination: Any) -> list[Piece] | None:
-    """A small grid in at most three pieces."""
-    cuts = [_cuts(destination, axis, 3) for axis in range(destination.ndim)]
-    return _split(destination, cuts) if prod([len(found) - 1 for found in cuts]) <= 3 else None
+    small = destination.size < _ENOUGH
+    allowed = _FEW if small else min(_MOST, destination.size // _ENOUGH)
+    # Where to cut can, as a rule, be seen along a few lines; whether it was right, each piece is asked.
+    for everywhere in (False, True):
+        cuts: list[list[int]] = []
+        for axis in range(destination.ndim):
+            cuts.append(_cuts(destination, axis, allowed, everywhere))
+            if prod([len(found) - 1 for found in cuts]) > allowed:
+                return None
+        found = _split(destination, cuts)
+        if found is not None:
+            return found
+    return None
 
 
 def _split(destination: Any, cuts: Sequence[Sequence[int]]) -> list[Piece] | None:
@@ -78,6 +77,9 @@ def _affine(destination: Any) -> Piece | None:
         if size > 2 and (along[-1] - corner != step * (size - 1) or not (along[1:] - along[:-1] == step).all()):
             return None
         strides.append(int(step))
+    last = destination[tuple([size - 1 for size in shape])]
+    if last - corner != sum([stride * (size - 1) for stride, size in zip(strides, shape, strict=True)]):
+        return None
     # along the axes it is affine: inside it must be too
     moving = [axis for axis, size in enumerate(shape) if size > 1]
     if len(moving) > 1:
@@ -90,11 +92,14 @@ def _affine(destination: Any) -> Piece | None:
     return Piece(int(corner), shape, tuple(strides))
 
 
-def _cuts(destination: Any, axis: int, allowed: int) -> list[int]:
+def _cuts(destination: Any, axis: int, allowed: int, everywhere: bool) -> list[int]:
     """Where to cut an axis so that steps along it are equal within a piece (more than ``allowed`` are not listed)."""
     size = destination.shape[axis]
     if size < 3:
         return [0, size]
+    if not everywhere:
+        ends = [[slice(None)] if k == axis else sorted({0, n // 2, n - 1}) for k, n in enumerate(destination.shape)]
+        destination, axis = np.stack([destination[line] for line in product(*ends)]), 1
     steps = np.diff(destination, axis=axis)
     bend = np.diff(steps, axis=axis) != 0
     others = tuple([k for k in range(destination.ndim) if k != axis])

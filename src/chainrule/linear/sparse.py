@@ -1,4 +1,4 @@
-"""The entries of a sum of terms as SciPy's sparse arrays; the structure is worked out once and kept, then values flow."""
+"""The entries of a sum of terms as SciPy's sparse arrays; the structure is worked out once and kept."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Plan:
             thin = [n if label in carried else 1 for label, n in zip(p.outer, shape, strict=True)]
             for piece in write.pieces:
                 strides = tuple([stride * size for stride in piece.strides])
-                part = None if piece.part is None else cut(piece.part, thin)
+                part = None if piece.part is None or not carried else cut(piece.part, thin)
                 views.append((piece.shape, piece.offset * size, strides, part))
             whole = len(views) == 1 and views[0][3] is None and not write.adds
             into = _product(p) if whole else None
@@ -230,7 +230,9 @@ def _values(p: Pattern) -> Callable[..., Any]:
     """The function of the factors that gives the values on the grid of the outer labels."""
     key = "values of factors"
     if key not in p.plans:
-        if sum([len(factor.labels) == 2 for factor in p.factors]) == 2 and p.inner:
+        if len(p.factors) == 1 and not p.inner and p.factors[0].labels in ((), p.outer) and not p.factors[0].opaque:
+            p.plans[key] = np.asarray
+        elif sum([len(factor.labels) == 2 for factor in p.factors]) == 2 and p.inner:
             p.plans[key] = lambda *factors: ordered_values(Term(p, factors), p.outer)  # it may be symmetric
         else:
             p.plans[key] = plan_contraction(p.factors, p.outer, p.sizes)

@@ -31,7 +31,6 @@ class Unrolled(NamedTuple):
     """
 
     long: int
-    count: int
     loops: tuple[int, ...]
     sizes: tuple[int, ...]
     steps: Steps
@@ -39,7 +38,7 @@ class Unrolled(NamedTuple):
     narrow: tuple[int, ...]
 
     def add(self, factors: Sequence[Any], buffer: Any, first: bool) -> None:
-        """Write (or, unless ``first``, add) the products into ``buffer``, narrow axes in order and the long one last."""
+        """Write (or, unless ``first``, add) the products into ``buffer``: narrow axes in order, the long one last."""
         arrays = [f if order is None else f.transpose(order) for f, order in zip(factors, self.layouts, strict=True)]
         self._loop(arrays, buffer, first, 0, [], None)
 
@@ -120,7 +119,6 @@ def _unrolled(p: Pattern) -> Unrolled | None:
     place = {label: k for k, label in enumerate(outer)}
     return Unrolled(
         place[long],
-        p.sizes[long],
         tuple([place[label] for label in loops]),
         tuple([p.sizes[label] for label in loops]),
         # at each depth numbers come first, so that they meet what is smallest

@@ -75,7 +75,7 @@ def external(
     2998
     """
     label = name or getattr(function, "__name__", None) or "external"
-    names = list(inspect.signature(function).parameters)
+    names = _arguments(function, label)
     several = len(names) > 1
     if linear and (several or jvp is not None):
         raise RuleError(f"{label}: a linear function has one argument and is its own jvp; give vjp only")
@@ -101,6 +101,21 @@ def external(
     ]
     label = label if label.isidentifier() else "external"
     return define_operation(label, forward, *rules, arguments=names, listed=False)
+
+
+def _arguments(function: Callable[..., Any], label: str) -> list[str]:
+    """The names of the arguments that have no default: those the function is called with."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty]
+    if not named or any([p.kind == p.VAR_POSITIONAL for p in parameters]):
+        raise RuleError(
+            f"{label}: the arguments of this function have no names, so their number is not known; give a function "
+            f"such as lambda x: {label}(x)"
+        )
+    return [p.name for p in named]
 
 
 # ------------------------------------------------------------------------------------------------------------- layout

@@ -187,7 +187,7 @@ class Deferred:
     def number_for_good(self) -> float | None:
         """The one number that this is, now and later; None if it is not such a number."""
         array = self.known
-        if not self.is_captured or self.shape or array.flags.writeable or array.base is not None:
+        if not self.is_captured or self.shape or array.flags.writeable:
             return None
         return float(array)
 

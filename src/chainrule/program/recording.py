@@ -175,10 +175,11 @@ def _write(recording: Recording, function: Any, arguments: tuple[Any, ...], opti
 def _is_literal(arguments: Any, options: Any) -> bool:
     """Whether a step is on arrays that nobody can write to: its result is known for good."""
     for value in (*arguments, *options.values()):
-        if type(value) is Deferred:
+        kind = type(value)
+        if kind is Deferred:
             if not (value.is_captured and is_literal(value.known)):
                 return False
-        elif type(value) in (tuple, list, np.ndarray):
+        elif kind is np.ndarray or (kind in (tuple, list) and not _is_literal(value, {})):
             return False
     return True
 

@@ -1,6 +1,11 @@
 """Sparse derivatives of black boxes: where entries are, few products that show them all, and the entries themselves.
 
-The functions here need no tracked tensors: they take products (from any library, or differences) and a pattern.
+Most Jacobians need none of this: chainrule derives their structure. A function that it cannot look into can be made
+part of a program by ``chainrule.external``. The functions here go without tracked tensors: they take products, from
+any library or by `differences`, and a pattern, which may be known, or found by `detect`.
+
+* `color`: which products are needed, and where each entry is read from them.
+* `jacobian_by_products`, `hessian_by_products`: the entries, as a SciPy sparse array.
 
 >>> import numpy as np
 >>> from scipy.sparse import diags_array

@@ -1,4 +1,4 @@
-"""jacobian and hessian: the derivative as a structured map, in the form that a person would write."""
+"""jacobian: the derivative as a structured map, in the form that a person would write."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from chainrule.errors import GradientError, NotTrackedError
 from chainrule.linear.jacobian import Jacobian
 from chainrule.program.accumulate import jacobian_terms
 from chainrule.tensor import Tensor
-from chainrule.transforms.gradient import grad
 from chainrule.transforms.recorded import Recorded
 from chainrule.transforms.trace import Trace
 from chainrule.transforms.trees import unflatten
 
-__all__ = ["hessian", "jacobian", "tape_jacobian"]
+__all__ = ["jacobian", "tape_jacobian"]
 
 
 def jacobian(
@@ -41,7 +40,7 @@ def jacobian(
         for output in trace.outputs:
             shape = tuple(np.shape(getattr(output, "value", output)))
             dtype = getattr(output, "dtype", np.dtype(float))
-            found = trace.jacobian_terms(output) if isinstance(output, Tensor) else [[] for _ in trace.inputs]
+            found = trace.jacobian_terms(output, [tensor.vertex for tensor in trace.inputs])
             rows.append(
                 trace.regroup(
                     [
@@ -62,17 +61,6 @@ def jacobian(
 
     differentiated.recorded = recorded  # type: ignore[attr-defined]
     return differentiated
-
-
-def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """A function that returns the Hessian of a scalar ``function`` as a structured map, the Jacobian of its gradient.
-
-    >>> import numpy as np
-    >>> H = hessian(lambda x: np.sum(np.exp(x)))(np.zeros(4))
-    >>> H.shape, H.stored
-    ((4, 4), 4)
-    """
-    return jacobian(grad(function, argnums), argnums)
 
 
 def tape_jacobian(output: Tensor, source: Tensor) -> Jacobian:

@@ -183,13 +183,14 @@ def _is_finite(array: Any) -> bool:
 
 
 class Recorded:
-    """A transform of ``function`` that remembers how it was derived; results are trees of Jacobians.
+    """A transform that remembers how it was derived; results are trees of Jacobians.
 
+    ``read`` is what it reads besides the arguments: the function that it is the transform of, or several things.
     ``transform`` is called with the arguments, or with tensors of deferred arrays in their place.
     """
 
-    def __init__(self, function: Callable[..., Any], transform: Callable[..., Any]) -> None:
-        self.function = function
+    def __init__(self, read: Any, transform: Callable[..., Any]) -> None:
+        self.read = read
         self.transform = transform
         self.known: dict[Any, _Derivation | str] = {}
 
@@ -219,7 +220,7 @@ class Recorded:
         """Record a derivation, or note why there can be none."""
         if len(self.known) >= _KEPT:
             self.known.clear()
-        reads = Reads(self.function)
+        reads = Reads(self.read)
         problem = reads.problem
         if problem is None:
             if reads.writes:

@@ -246,10 +246,9 @@ class Trace:
             return type(like)(found, None)
         return plain_or_tensor(found, like)
 
-    def jacobian_terms(self, output: Tensor) -> list[list[Term]]:
-        """The Jacobian of one output with respect to each input, as terms."""
-        targets = [tensor.vertex for tensor in self.inputs]
-        if output.vertex is None:
+    def jacobian_terms(self, output: Any, targets: Sequence[Any]) -> list[list[Term]]:
+        """The Jacobian of one output with respect to each of the targets (vertices of inputs), as terms."""
+        if not isinstance(output, Tensor) or output.vertex is None:
             return [[] for _ in targets]
         with np.errstate(all="ignore"):
             if self.tracks_other:

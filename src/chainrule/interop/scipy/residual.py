@@ -13,7 +13,8 @@ from chainrule.interop.scipy.layout import Layout, plain, require_finite, vector
 from chainrule.interop.scipy.matrix import Matrix
 from chainrule.interop.scipy.memo import LastPoint, once
 from chainrule.transforms.gradient import grad
-from chainrule.transforms.jacobian import hessian, jacobian
+from chainrule.transforms.curvature import hessian
+from chainrule.transforms.jacobian import jacobian
 from chainrule.transforms.products import linearize
 
 __all__ = ["Residual", "residual"]

@@ -66,6 +66,14 @@ sandwich_of = random.standard_normal((2, n))
 sandwich = of(whole([2, n, n], [1], [2], [(0, 1), (0,), (0, 2)]), sandwich_of, np.ones(2), sandwich_of)
 symmetric = random.standard_normal((n, n))
 
+
+def softmax(copies: int, size: int) -> Jacobian:
+    """A diagonal plus rank one in each of several rows."""
+    p = random.random((copies, size)) + 1
+    column = of(whole([copies, size, size], [0, 1], [0, 2], [(0, 1), (0, 2)]), p / size, -0.5 * p)
+    return of(whole([copies, size], [0, 1], [0, 1], [(0, 1)]), p) + column
+
+
 STRUCTURES: list[tuple[str, Jacobian]] = [
     ("Kronecker", diagonal),
     ("Kronecker", of(whole([2, 3], [0, 1], [0, 1], [(0,)]))),
@@ -119,6 +127,15 @@ STRUCTURES: list[tuple[str, Jacobian]] = [
         + of(whole([4, n, n], [0, 1], [0, 2], [(1,), (2,)])),
     ),
     ("SparseLU", permuted + 0.1 * diagonal),
+    ("Blockwise", softmax(3, 70)),
+    ("Blockwise", softmax(3, 70) @ of(whole([3, 70], [0, 1], [1, 0]))),  # the argument the other way round
+    ("Blocks", softmax(5, 20)),
+    ("Blocks", of(whole([2, 70], [0, 1], [0, 1], [(0, 1)])) + of(whole([2, 70, 70], [0, 1], [0, 2], [(0, 1, 2)]))),
+    (
+        "Banded",
+        of(whole([3, 70], [0, 1], [0, 1], [(0, 1)]), 5 + random.random((3, 70)))
+        + of(whole([3, 69], [0, affine(70, 1)], [0, affine(70, 1, 1, 1)], [(0, 1)])),
+    ),
     ("LowRank", diagonal + of(whole([], [constant(n, 0)], [constant(n, n - 1)], [()]), 3.0) + upper + permuted * 0.1),
     ("Dense", diagonal + of(whole([n, n], [0], [1], [(0, 1)]))),
     ("Dense", diagonal + of(whole([n, n], [0], [1], [(0, 1)])) + rank_one),

@@ -10,9 +10,9 @@ import numpy as np
 
 from chainrule.linear.convert import dense
 from chainrule.linear.inverse import Inverse, LogDeterminant, matrices_slogdet, matrices_solve, permutation_sign
-from chainrule.linear.term import Pattern, Term, pattern
+from chainrule.linear.term import Factor, Pattern, Term, pattern
 
-__all__ = ["Blocks", "Delta", "Repeated", "Split", "deltas_of", "reduced", "split_of"]
+__all__ = ["Blocks", "Blockwise", "Delta", "Repeated", "Split", "block_terms", "deltas_of", "reduced", "split_of"]
 
 
 class Delta(NamedTuple):
@@ -112,7 +112,7 @@ class Repeated(_Turned):
 
     def __init__(self, inner: Inverse, split: Split, row_shape: tuple[int, ...], column_shape: tuple[int, ...]) -> None:
         super().__init__(split, row_shape, column_shape, False)
-        self.inner = inner
+        self.inner, self.fragile = inner, inner.fragile
 
     def solve(self, right: Any) -> Any:
         sides = self._forward(right).reshape(self.split.height, -1)
@@ -120,6 +120,50 @@ class Repeated(_Turned):
 
     def slogdet(self) -> LogDeterminant:
         return self._signed(self.inner.slogdet().times(self.split.copies))
+
+
+class Blockwise(_Turned):
+    """Large blocks with a structure of their own, each solved by itself."""
+
+    def __init__(
+        self, blocks: Sequence[Inverse], split: Split, row_shape: tuple[int, ...], column_shape: tuple[int, ...]
+    ) -> None:
+        super().__init__(split, row_shape, column_shape, True)
+        self.blocks, self.fragile = blocks, any([block.fragile for block in blocks])
+
+    def solve(self, right: Any) -> Any:
+        sides = self._forward(right).reshape(self.split.copies, self.split.height, -1)
+        found = np.stack([block.solve(side) for block, side in zip(self.blocks, sides, strict=True)])
+        return self._back(found, right.shape[1])
+
+    def slogdet(self) -> LogDeterminant:
+        found = LogDeterminant(1.0, 0.0)
+        for block in self.blocks:
+            found = found.plus(block.slogdet())
+        return self._signed(found)
+
+
+def block_terms(terms: Sequence[Term], split: Split) -> list[list[Term]] | None:
+    """The terms of each block, views of the factors; None if an opaque factor varies from block to block."""
+    blocks: list[list[Term]] = [[] for _ in range(split.copies)]
+    for term in terms:
+        p = term.pattern
+        labels = [p.row[k].labels[0] for k in split.row]
+        if any([factor.opaque and set(factor.labels) & set(labels) for factor in p.factors]):
+            return None
+        key = ("block", split.row, split.column)
+        if key not in p.plans:
+            factors = [Factor(tuple([x for x in f.labels if x not in labels]), f.opaque) for f in p.factors]
+            row, column = [p.row[k] for k in split.row_rest], [p.column[k] for k in split.column_rest]
+            p.plans[key], _ = pattern(p.sizes, row, column, factors, p.tables)
+        for block, at in zip(blocks, np.ndindex(*[p.sizes[label] for label in labels]), strict=True):
+            here = dict(zip(labels, at, strict=True))
+            factors = [
+                array[tuple([here.get(label, slice(None)) for label in factor.labels])] if factor.labels else array
+                for factor, array in zip(p.factors, term.factors, strict=True)
+            ]
+            block.append(Term(p.plans[key], tuple(factors), term.tables))
+    return blocks
 
 
 class Blocks(_Turned):

@@ -64,8 +64,14 @@ class Place(NamedTuple):
     @property
     def names_once(self) -> bool:
         """Whether it is known that no position is named twice."""
-        if self.row.table is not None or self.column.table is not None:
+        if self.row.table is not None:
             return False
+        if self.column.table is not None:  # chosen by the row: within a row, a run of columns
+            leading = self.leading
+            rest = [axis for axis in range(len(self.shape)) if axis not in leading]
+            alone = injective([(self.row.strides[axis], self.shape[axis]) for axis in leading])
+            runs = injective([(self.column.strides[axis], self.shape[axis]) for axis in rest])
+            return alone and runs and all([self.column.table.shape[axis] == 1 for axis in rest])
         far = 1 + sum([abs(s) * (n - 1) for s, n in zip(self.column.strides, self.shape, strict=True)])
         strides = [far * r + c for r, c in zip(self.row.strides, self.column.strides, strict=True)]
         return injective(zip(strides, self.shape, strict=True))

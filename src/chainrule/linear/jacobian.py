@@ -353,12 +353,20 @@ class Jacobian:
 
     # ------------------------------------------------------------------------------------------------- norms and sums
     def norm(self, order: Any = None) -> Any:
-        """A norm of the flattened matrix: Frobenius (None), the largest column sum (1) or row sum (inf) of |J|."""
+        """A norm of the flattened matrix: Frobenius (None), the largest column sum (1) or row sum (inf) of |J|.
+
+        >>> float(Jacobian.identity((4,)).norm()), float(Jacobian.identity((4,)).norm(1))
+        (2.0, 1.0)
+        """
         shapes = self.row_shape, self.column_shape
         return norm(explicit(self.terms), *shapes, self.dtype, order, self.cache)
 
     def row_norms(self) -> Any:
-        """The norm of each row, of `row_shape`: per example if the rows are examples, and no gradient is formed."""
+        """The norm of each row, of `row_shape`: per example if the rows are examples, and no gradient is formed.
+
+        >>> (3 * Jacobian.identity((2,))).row_norms()
+        array([3., 3.])
+        """
         return row_norms(explicit(self.terms), self.row_shape, self.column_shape, self.dtype, self.cache)
 
     def row_sums(self) -> Any:
@@ -370,7 +378,12 @@ class Jacobian:
         return row_sums([term.transposed() for term in self.terms], self.column_shape, self.dtype)
 
     def gram(self) -> Any:
-        """The inner products of all rows, J Jᴴ, of shape ``row_shape + row_shape``: J itself is not written out."""
+        """The inner products of all rows, J Jᴴ, of shape ``row_shape + row_shape``: J itself is not written out.
+
+        >>> (2 * Jacobian.identity((2,))).gram()
+        array([[4., 0.],
+               [0., 4.]])
+        """
         return gram(explicit(self.terms), self.row_shape, self.dtype)
 
     # --------------------------------------------------------------------------------------------------- to look at

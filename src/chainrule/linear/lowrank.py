@@ -99,6 +99,8 @@ def _array(half: Term, dtype: Any) -> Any:
 class LowRank(Inverse):
     """B + U Vᵀ for a map B with an inverse of its own."""
 
+    fragile = True  # B may be worse conditioned than the sum
+
     def __init__(self, base: Inverse, terms: Sequence[Term], dtype: Any) -> None:
         self.base = base
         halves = [factors_of(term, dtype) for term in terms]

@@ -87,7 +87,7 @@ def _injective_rows(p: Pattern) -> bool:
 def _each(term: Term, function: Callable[[Any], Any]) -> Term | None:
     """The term whose entries are a multiplicative function of those of ``term``; None if these are sums."""
     p = term.pattern
-    if p.inner or any([factor.opaque for factor in p.factors]) or not (not p.tables and place_of(term).names_once):
+    if p.inner or any([factor.opaque for factor in p.factors]) or not place_of(term).names_once:
         return None
     return Term(p, tuple([function(factor) for factor in term.factors]), term.tables)
 
@@ -248,11 +248,13 @@ def _by_row(data: Any, indptr: Any) -> Any:
 def _pairs(terms: Sequence[Term], rows: bool, total: bool = False) -> list[Term] | None:
     """The inner products of rows of all pairs of terms, as terms; None if their axes do not match.
 
-    With ``rows`` only products of a row with itself, as terms without column; with ``total`` their sum.
+    With ``rows`` the real part of the products of a row with itself, as terms without column; with ``total`` their sum.
     """
     found = []
-    for term in terms:
-        for other in terms:
+    for n, term in enumerate(terms):
+        for m, other in enumerate(terms):
+            if rows and m < n:
+                continue  # the same as the other way round: counted twice
             p, q = term.pattern, other.pattern
             key = ("pair", q, rows, total)
             if key not in p.plans:
@@ -264,7 +266,7 @@ def _pairs(terms: Sequence[Term], rows: bool, total: bool = False) -> list[Term]
                 factors = other.factors
                 if any([np.iscomplexobj(factor) for factor in factors]):
                     factors = tuple([np.conj(factor) for factor in factors])
-                found.append(Term(made, (*term.factors, *factors)))
+                found.append(Term(made, (2.0 if rows and m > n else 1.0, *term.factors, *factors)))
     return found
 
 
@@ -292,7 +294,7 @@ def _paired(p: Pattern, q: Pattern, rows: bool, total: bool) -> Pattern | str | 
         names[root(there.labels[0] + first)] = root(here.labels[0])
     final = [root(label) for label in range(len(sizes))]
     later = [final[label + first] for label in range(len(q.sizes))]
-    factors = [Factor(tuple([final[label] for label in factor.labels])) for factor in p.factors]
+    factors = [Factor(()), *[Factor(tuple([final[label] for label in factor.labels])) for factor in p.factors]]
     factors += [Factor(tuple([later[label] for label in factor.labels])) for factor in q.factors]
     row = [] if total else [axis.renamed(final) for axis in p.row]
     column = list[Axis]() if rows else [axis.renamed(later) for axis in q.row]

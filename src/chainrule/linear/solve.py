@@ -19,7 +19,7 @@ from chainrule.linear._scipy import sparse_linalg
 from chainrule.linear.apply import push_batch
 from chainrule.linear.banded import bandwidths, fill_diagonals, offset_of
 from chainrule.linear.convert import apply_sum, dense, is_tracked, operator
-from chainrule.linear.deltas import Blocks, Repeated, deltas_of, reduced, split_of
+from chainrule.linear.deltas import Blocks, Blockwise, Repeated, block_terms, deltas_of, reduced, split_of
 from chainrule.linear.describe import describe
 from chainrule.linear.inverse import Banded, Dense, Inverse, LogDeterminant, SparseLU
 from chainrule.linear.kronecker import Kronecker, parts_of
@@ -35,6 +35,7 @@ _SPARSE = 8  # one entry in this many, or fewer, and sparse LU is taken
 _NARROW = 4  # a band of one width in this many rows
 _FILLED = 4  # a band may be this many times as wide as it has diagonals
 _SMALL = 64  # rows of a block up to which all blocks are written out
+_COPIES = 4096  # blocks that are solved one by one
 _OPAQUE = 512  # rows of a map known by its products only, up to which it is written out
 _STEPS = 2000  # of an iteration, at most
 
@@ -92,6 +93,7 @@ def inverse_of(
             return Kronecker(terms[0], parts)
     found = _by_deltas(terms, row_shape, column_shape, dtype, cache, low_rank, written_out)
     found = found or _by_band(terms, count, dtype)
+    found = found or _by_large_blocks(terms, row_shape, column_shape, dtype, low_rank)
     if found is None and low_rank:
         found = _by_rank(terms, row_shape, column_shape, dtype, cache)
     if found is not None:
@@ -126,10 +128,31 @@ def _by_deltas(
     if not deltas:
         return None
     split = split_of(deltas, row_shape, column_shape)
-    numbers = split.copies * split.height**2
-    if split.height != split.width or numbers > LIMIT or split.copies == 1:
+    if split.height != split.width or split.height > _SMALL or split.copies == 1:
         return None
-    if split.height > _SMALL and numbers > _FILLED * sum([term.pattern.entries for term in terms]):
+    return Blocks(terms, split, row_shape, column_shape, dtype) if split.copies * split.height**2 <= LIMIT else None
+
+
+def _by_large_blocks(
+    terms: Sequence[Term], row_shape: Shape, column_shape: Shape, dtype: Any, low_rank: bool
+) -> Inverse | None:
+    """Blocks by their own structure; or written out, if most of their entries are set."""
+    split = split_of(deltas_of(terms), row_shape, column_shape)
+    if split.height != split.width or not 1 < split.copies <= _COPIES:
+        return None
+    shapes = tuple([row_shape[k] for k in split.row_rest]), tuple([column_shape[k] for k in split.column_rest])
+    blocks = block_terms(terms, split)
+    if blocks is not None:
+        found = []
+        for block in blocks:
+            inverse = inverse_of(block, *shapes, dtype, None, low_rank, False)
+            if inverse is None:
+                break
+            found.append(inverse)
+        else:
+            return Blockwise(found, split, row_shape, column_shape)
+    numbers = split.copies * split.height**2
+    if numbers > min(LIMIT, _FILLED * sum([term.pattern.entries for term in terms])):
         return None
     return Blocks(terms, split, row_shape, column_shape, dtype)
 
@@ -205,7 +228,7 @@ def _solved(
     if iterative:
         return _iterated(terms, row_shape, column_shape, sides, dtype)
     inverse = inverse_of(terms, row_shape, column_shape, dtype, cache)
-    if isinstance(inverse, LowRank):
+    if inverse is not None and inverse.fragile:
         try:
             found = inverse.solve(sides)
             rest = np.abs(sides - _product(terms, row_shape, column_shape, found, dtype)).max()
@@ -313,7 +336,7 @@ def slogdet(
     if not prod(row_shape):
         return LogDeterminant(1.0, 0.0)
     inverse = inverse_of(terms, row_shape, column_shape, dtype, cache)
-    if isinstance(inverse, LowRank):
+    if inverse is not None and inverse.fragile:
         try:
             return inverse.slogdet()
         except MatrixError:

@@ -101,6 +101,8 @@ def compiled(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable
     steps = steps_for(wanted)
     lent = _lenders(steps, {step.number for step in wanted})
     lines = []
+    last = _last_uses(steps)
+    kept = {step.number for step in wanted}
     for step in steps:
         lender = lent.get(step.number)
         name = f"r{step.number}" if lender is None else writer.names[lender]
@@ -110,6 +112,19 @@ def compiled(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable
         if step.is_measured:
             shape, changed = writer.constant(step.shape), writer.constant(_changed)
             lines.append(f"if {name}.shape != {shape}: {changed}()")
+        gone = dict.fromkeys(
+            [
+                other.number
+                for other in needed(step)
+                if other.function is not None
+                and other.size >= LARGE
+                and other.number not in kept
+                and last[other.number] == step.number
+                and lent.get(step.number) != other.number
+            ]
+        )
+        if gone:  # so that its memory is used again
+            lines.append(f"del {', '.join([writer.names[number] for number in gone])}")
     result = "".join([f"{writer.text(step)}, " for step in wanted])
     body = "".join([f"        {line}\n" for line in lines])
     names = ", ".join([f"k{k}" for k in range(len(writer.constants))])
@@ -128,12 +143,18 @@ def _changed() -> None:
     raise ChangedError("an array of the recording has another shape now: make the recording again")
 
 
-def _lenders(steps: Sequence[Deferred], wanted: set[int]) -> dict[int, int]:
-    """Which step's memory the result of another may take: large, its own, and not used afterwards."""
+def _last_uses(steps: Sequence[Deferred]) -> dict[int, int]:
+    """The last step that needs each."""
     last: dict[int, int] = {}
     for step in steps:
         for other in needed(step):
             last[other.number] = step.number
+    return last
+
+
+def _lenders(steps: Sequence[Deferred], wanted: set[int]) -> dict[int, int]:
+    """Which step's memory the result of another may take: large, its own, and not used afterwards."""
+    last = _last_uses(steps)
     shared: set[int] = set(wanted)
     for step in steps:
         if type(step.function) is not np.ufunc:  # the result may be a view of an argument

@@ -27,6 +27,7 @@ from chainrule.transforms.trees import flatten, unflatten
 
 __all__ = ["Recorded"]
 
+_MANY = 1 << 20  # numbers in a program from which it is compiled before its first run
 _KEPT = 64  # recordings that one transform keeps before it starts afresh
 _FLOATS = (float, np.float64, np.float32)
 
@@ -152,8 +153,10 @@ class _Derivation:
         derived = not all([self.reads.owns(value) for value in made])
         self.reads.keep_contents(every=derived or self.reads.writes)
 
-    def first(self) -> Any:
-        """The results at the point of the recording; each step is run once."""
+    def first(self, leaves: Sequence[Any]) -> Any:
+        """The results at the point of the recording."""
+        if sum([step.size for step in steps_for(self.wanted)]) > _MANY:
+            return self.again(leaves)  # which lets go of each array when it has been used
         with np.errstate(all="ignore"):
             arrays = [step.numbers() for step in self.wanted]
         return self._filled(arrays)
@@ -218,6 +221,8 @@ class Recorded:
 
     def _first(self, key: Any, arguments: Any, options: Any) -> Any:
         """Record a derivation, or note why there can be none."""
+        leaves: list[Any] = []
+        _key((arguments, options), leaves, [])
         if len(self.known) >= _KEPT:
             self.known.clear()
         reads = Reads(self.read)
@@ -233,7 +238,7 @@ class Recorded:
                 problem = f"{type(error).__name__}: {error}"
             else:
                 problem = made.problem
-                result = made.first() if problem is None else None
+                result = made.first(leaves) if problem is None else None
                 if result is not None:
                     self.known[key] = made
                     return result

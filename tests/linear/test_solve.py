@@ -322,6 +322,16 @@ def test_maps_known_by_products_are_solved_by_products(kind: str) -> None:
     check(small)
 
 
+@pytest.mark.parametrize("name", ["diagonal", "trace", "norm", "row_norms", "gram", "sparse"])
+def test_a_large_map_known_by_products_is_not_written_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    J = of(whole([40, 40], [0], [1], [Factor((0, 1), True)]), Product(np.eye(40)))
+    monkeypatch.setattr(solving, "LIMIT", 1000)
+    with pytest.raises(
+        TooLargeError, match=rf"{name}\(\) would write out a map of shape \(40, 40\) .* by its products"
+    ):
+        getattr(J, name)()
+
+
 def test_an_iteration_that_fails_says_how_far_it_came() -> None:
     size = 600
     A = np.diag(np.where(np.arange(size) < 300, 1.0, 0.0))

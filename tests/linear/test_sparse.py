@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.linalg import solve_banded
 
-from chainrule.errors import ShapeError, StructureError
+from chainrule.errors import ShapeError, StructureError, TooLargeError
 from chainrule.linear import Axis, Jacobian, Pattern, Term, affine
 from chainrule.linear.csr import structure_of
 from chainrule.linear.flat import place_of
@@ -172,6 +172,20 @@ def test_tables_that_meet_in_some_rows_only() -> None:
     np.testing.assert_allclose(J.T.sparse().toarray(), flat(J).T)
 
 
+@pytest.mark.parametrize("wide", [2, 20])
+def test_blocks_beside_columns_that_only_some_rows_have(wide: int) -> None:
+    count, columns = 30, 100
+    first = random.integers(0, columns - wide, count)
+    run = first[:, None] + np.arange(wide)
+    J = of(whole([count, 2, wide], [0, 1], [Axis(columns, (0, 2), (), 0, 0)], [(0, 1, 2)], [(0, 2)]), tables=(run,))
+    J += of(whole([count, 2], [0, 1], [Axis(columns, (0, 1), (), 0, 0)], [(0, 1)], [(0, 1)]), tables=(run[:, :2],))
+    middle = [affine(count, 0, 1, 10), affine(2, 1, 1, 1)]
+    J += of(whole([9, 1, wide], middle, [Axis(columns, (0, 2), (), 0, 0)], [(2,)], [(0, 2)]), tables=(run[:9],))
+    honest(J.sparse())
+    np.testing.assert_allclose(J.sparse().toarray(), flat(J), atol=1e-14)
+    np.testing.assert_allclose(J.sparse("csc").toarray(), flat(J), atol=1e-14)
+
+
 def test_a_block_whose_table_repeats_a_column() -> None:
     table = np.array([[0, 1, 1], [2, 2, 2]])
     J = of(whole([2, 3], [0], [Axis(4, (0, 1), (), 0, 0)], [(0, 1)], [(0, 1)]), np.ones((2, 3)), tables=(table,))
@@ -264,6 +278,21 @@ def test_an_array_whose_indices_were_sorted_is_refused() -> None:
     made.sort_indices()
     with pytest.raises(StructureError, match="its indices untouched"):
         J.sparse(out=made)
+
+
+def test_a_large_dense_map_is_no_sparse_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.linear.formats.LIMIT", 1000)
+    product = of(whole([40, 2, 40], [0], [2], [(0, 1), (1, 2)]))
+    with pytest.raises(TooLargeError, match=r"sparse\(\) would list 1,600 entries of a map with 40 rows .* not sparse"):
+        product.sparse()
+    assert Jacobian.identity((2000,)).sparse().nnz == 2000
+
+
+def test_too_many_diagonals_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.linear.formats.LIMIT", 1000)
+    row = of(whole([200, 2], [0], [Axis(400, (0, 1), (2, 1))], [(0, 1)]))
+    with pytest.raises(StructureError, match=r"would store 201 diagonals of 400 numbers for 400 entries"):
+        row.sparse("dia")
 
 
 def test_blocks() -> None:

@@ -15,14 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.linear._scipy import sparse
-from chainrule.linear.flat import Place, Side, same_table, window
+from chainrule.linear.flat import Place, window
 from chainrule.linear.pieces import Piece, pieces_of
-from chainrule.linear.unify import injective
+from chainrule.linear.slots import Layout, Part, cut, parted, seen, split
 
-__all__ = ["Structure", "Write", "cut", "structure_of"]
-
-_NARROW = 16  # columns of a block up to which each is compared with those of other terms
-_FEW = 4  # positions along an axis of the row up to which each is looked at by itself, where that may help
+__all__ = ["Structure", "Write", "structure_of"]
 
 
 class Write(NamedTuple):
@@ -66,148 +63,12 @@ def structure_of(places: Sequence[Place], row_count: int, column_count: int) -> 
     return _general(places, row_count, column_count, kind) if found is None else found
 
 
-# ---------------------------------------------------------------------------------------------------------------- rows
-class _Rows:
-    """The rows of a place, each once: to read from and write to a vector over all rows."""
-
-    def __init__(self, place: Place, row_count: int, kind: Any) -> None:
-        axes = place.leading
-        self.shape = tuple([place.shape[k] for k in axes])
-        self.row = place.row
-        self.strides = tuple([place.row.strides[k] for k in axes])
-        self.index: Any = None
-        self.once = injective(zip(self.strides, self.shape, strict=True))
-        if place.row.table is not None:
-            grid = tuple([size if k in axes else 1 for k, size in enumerate(place.shape)])
-            self.index = np.broadcast_to(place.row.written_out(place.shape, kind), grid).reshape(self.shape)
-            self.once = _seen(self.index, row_count) == self.index.size
-
-    def of(self, vector: Any) -> Any:
-        """The vector at these rows: a view where the rows are regular."""
-        if self.index is not None:
-            return vector[self.index]
-        return window(vector, self.row.offset, self.shape, self.strides)
-
-    def add(self, vector: Any, number: int) -> None:
-        """Add a number at these rows."""
-        if self.index is not None:
-            vector[self.index] += number
-        else:
-            view = self.of(vector)
-            view += number
-
-    def mark(self, vector: Any) -> None:
-        """Write True at these rows."""
-        if self.index is not None:
-            vector[self.index] = True
-        else:
-            self.of(vector)[...] = True
-
-
-# --------------------------------------------------------------------------------------------------------------- slots
-class _Slot:
-    """One column for each row, or a block of ``width`` of them, that all members name alike.
-
-    ``shift`` is column minus row if that is the same everywhere: then the members may have different rows.
-    """
-
-    def __init__(self, column: Any, width: int, shift: int | None, middle: int) -> None:
-        self.column, self.width, self.shift, self.middle = column, width, shift, middle
-        self.rows: list[_Rows] = []
-        self.before: dict[_Rows, Any] = {}  # how many entries each row holds before those of this slot
-
-
-class _Layout:
-    """Which slots each place fills."""
-
-    def __init__(self, row_count: int, kind: Any) -> None:
-        self.row_count, self.kind = row_count, kind
-        self.rows: dict[Any, list[_Rows]] = {}
-        self.shifts: dict[int, _Slot] = {}
-        self.others: dict[Any, list[_Slot]] = {}
-
-    def rows_of(self, place: Place) -> _Rows:
-        """The rows of a place; those of an earlier place if they are the same."""
-        row, axes = place.row, place.leading
-        key = (row.offset, *[(place.shape[k], row.strides[k]) for k in axes])
-        like = self.rows.setdefault(key, [])
-        for rows in like:
-            if same_table(rows.row.table, row.table):
-                return rows
-        like.append(_Rows(place, self.row_count, self.kind))
-        return like[-1]
-
-    def slots_of(self, place: Place, rows: _Rows) -> list[_Slot]:
-        """The slots that a place fills: one for each column of a narrow block in the order of the grid, or one."""
-        leading, column = place.leading, place.column
-        rest = [axis for axis in range(len(place.shape)) if axis not in leading]
-        strides = tuple([column.strides[axis] for axis in leading])
-        width = prod([place.shape[axis] for axis in rest])
-        row_middle = place.row.middle(place.shape)
-        if width > _NARROW:
-            key: Any = (id(rows), place.shape, leading, column.offset, column.strides)
-            return [self._slot(key, rows, column.table, width, column.middle(place.shape) - row_middle)]
-        found = []
-        for at in np.ndindex(*[place.shape[axis] for axis in rest]):
-            offset = column.offset + sum([column.strides[axis] * k for axis, k in zip(rest, at, strict=True)])
-            table = column.table
-            if table is None and place.row.table is None and strides == rows.strides:
-                shift = offset - place.row.offset
-                slot = self.shifts.setdefault(shift, _Slot(None, 1, shift, shift))
-                if rows not in slot.rows:
-                    slot.rows.append(rows)
-                found.append(slot)
-                continue
-            middle = offset + sum([stride * (size // 2) for stride, size in zip(strides, rows.shape, strict=True)])
-            if table is not None:
-                part: list[Any] = [slice(None)] * table.ndim
-                for axis, k in zip(rest, at, strict=True):
-                    part[axis] = min(k, table.shape[axis] - 1)
-                table = table[tuple(part)] + table.dtype.type(offset)
-                middle += int(table[tuple([size // 2 for size in table.shape])]) - offset
-                offset = 0
-            found.append(self._slot((id(rows), offset, strides), rows, table, 1, middle - row_middle))
-        return found
-
-    def _slot(self, key: Any, rows: _Rows, table: Any, width: int, middle: int) -> _Slot:
-        like = self.others.setdefault((key, width, middle), [])
-        for slot in like:
-            if same_table(slot.column, table):
-                return slot
-        like.append(_Slot(table, width, None, middle))
-        like[-1].rows.append(rows)
-        return like[-1]
-
-    def in_order(self) -> list[_Slot]:
-        """All slots, as a rule in the order of their columns."""
-        found = [*self.shifts.values(), *[slot for like in self.others.values() for slot in like]]
-        return sorted(found, key=lambda slot: slot.middle)
-
-
-class _Part(NamedTuple):
-    """A part of a place (all of it, as a rule): where it is on the grid, its rows, the slots that it fills."""
-
-    where: tuple[slice, ...]
-    place: Place
-    rows: _Rows
-    slots: list[_Slot]
-
-
 def _direct(places: Sequence[Place], row_count: int, kind: Any) -> Structure | None:
     """Slots side by side in every row; None if the rows of a place repeat, or two slots meet."""
-    layout = _Layout(row_count, kind)
-    filled: list[list[_Part]] = []
-    parted = _parted(places)
-    for place in places:
-        filled.append([])
-        if not layout.rows_of(place).once:
-            return None
-        for where, part in _split(place) if parted else [((slice(None),) * len(place.shape), place)]:
-            rows = layout.rows_of(part)
-            slots = layout.slots_of(part, rows)
-            if len(set(slots)) < len(slots):
-                return None
-            filled[-1].append(_Part(where, part, rows, slots))
+    layout = Layout(row_count, kind)
+    filled = _filled(places, layout)
+    if filled is None:
+        return None
     indptr = np.zeros(row_count + 1, kind)
     counts = indptr[1:]
     for slot in layout.in_order():
@@ -215,28 +76,47 @@ def _direct(places: Sequence[Place], row_count: int, kind: Any) -> Structure | N
         if len(slot.rows) == 1:
             slot.rows[0].add(counts, slot.width)
         else:  # ranges of one diagonal, which may overlap
-            mark = np.zeros(row_count, bool)
+            slot.written = np.zeros(row_count, bool)
             for rows in slot.rows:
-                rows.mark(mark)
-            counts += mark
+                rows.mark(slot.written)
+            counts += slot.written
+            slot.written[...] = False
     np.cumsum(counts, out=counts)
     indices = np.empty(int(indptr[-1]), kind)
-    writes: list[Write] = []
+    writes, needs_zeros = list[Write](), False
     known: dict[Any, Write] = {}
-    stored: set[Any] = set()
     for place, parts in zip(places, filled, strict=True):
         key = (place.shape, *[id(thing) for part in parts for thing in (part.rows, *part.slots)])
-        if key not in known:
-            known[key] = _write(place, parts, indptr[:-1])
-            columns = {(part.rows, slot) for part in parts for slot in part.slots}
-            if not columns <= stored:
-                stored |= columns
-                _store(indices, known[key], place.column.written_out(place.shape, kind), place.shape)
-        writes.append(known[key])
+        if key in known:
+            writes.append(known[key]._replace(adds=True))
+            continue
+        write = known[key] = _write(place, parts, indptr[:-1])
+        some, every = _marked(parts)
+        if not every:
+            _store(indices, write, place.column.written_out(place.shape, kind), place.shape)
+        writes.append(write._replace(adds=some))
+        needs_zeros = needs_zeros or (some and not every)
     is_sorted = not layout.others or _rising(indices, indptr)  # diagonals were taken in order
     if not is_sorted and _repeated(indices, indptr):
         return None
-    return Structure(indices, indptr, is_sorted, *_in_turn(writes, len(indices)))
+    return Structure(indices, indptr, is_sorted, tuple(writes), needs_zeros)
+
+
+def _filled(places: Sequence[Place], layout: Layout) -> list[list[Part]] | None:
+    """The slots that each place fills, part by part; None if it may put two entries into one position."""
+    found: list[list[Part]] = []
+    in_parts = parted(places)
+    for place in places:
+        found.append([])
+        if not layout.rows_of(place).once:
+            return None
+        for where, part in split(place) if in_parts else [((slice(None),) * len(place.shape), place)]:
+            rows = layout.rows_of(part)
+            slots = layout.slots_of(part, rows)
+            if len(set(slots)) < len(slots):
+                return None
+            found[-1].append(Part(where, part, rows, slots))
+    return found
 
 
 def _copied(view: Any) -> Any:
@@ -247,57 +127,74 @@ def _copied(view: Any) -> Any:
     return first if first == view[(-1,) * view.ndim] and (view == first).all() else view.copy()
 
 
-def _few(place: Place) -> list[int]:
-    """The axes of the grid that move the row to few positions."""
-    return [axis for axis in place.leading if place.shape[axis] <= _FEW]
+def _marked(parts: Sequence[Part]) -> tuple[bool, bool]:
+    """Whether some, and whether all of the entries of a place were written before; from now on they are."""
+    some, every = False, True
+    for part in parts:
+        for slot in part.slots:
+            if len(slot.rows) == 1:
+                here = all_here = bool(slot.written)
+                slot.written = True
+            else:
+                before = part.rows.of(slot.written)
+                here, all_here = bool(before.any()), bool(before.all())
+                part.rows.mark(slot.written)
+            some, every = some or here, every and all_here
+    return some, every
 
 
-def _parted(places: Sequence[Place]) -> bool:
-    """Whether a column is chosen by a table along such an axis: two terms may then meet in some of the rows."""
-    tables = [(place, place.column.table) for place in places]
-    return any([t is not None and any([t.shape[axis] > 1 for axis in _few(place)]) for place, t in tables])
-
-
-def _split(place: Place) -> list[tuple[tuple[slice, ...], Place]]:
-    """The parts of a place with one position along each axis that has few."""
-    axes, found = _few(place), []
-    for at in np.ndindex(*[place.shape[axis] for axis in axes]):
-        where = [slice(None)] * len(place.shape)
-        for axis, k in zip(axes, at, strict=True):
-            where[axis] = slice(k, k + 1)
-        sides = []
-        for offset, strides, table in (place.row, place.column):
-            offset += sum([strides[axis] * k for axis, k in zip(axes, at, strict=True)])
-            strides = tuple([0 if axis in axes else stride for axis, stride in enumerate(strides)])
-            sides.append(Side(offset, strides, None if table is None else table[cut(where, table.shape)]))
-        shape = tuple([1 if axis in axes else size for axis, size in enumerate(place.shape)])
-        found.append((tuple(where), Place(shape, *sides)))
-    return found
-
-
-def _write(place: Place, parts: Sequence[_Part], starts: Any) -> Write:
+def _write(place: Place, parts: Sequence[Part], starts: Any) -> Write:
     """How to write the values of a place into its slots; ``starts`` is where each row of the matrix begins."""
     if len(parts) == 1 and len(parts[0].slots) == 1:
         return _write_block(place, parts[0].rows.of(starts) + parts[0].slots[0].before[parts[0].rows])
+    first = [part.rows.starts(starts) for part in parts]
+    regular = first[0] is not None and all([each is not None and each[1:] == first[0][1:] for each in first])
+    if regular and all([s.width == 1 and np.ndim(s.before[part.rows]) == 0 for part in parts for s in part.slots]):
+        return _write_regular(place, parts, first)
     grid = np.empty(place.shape, starts.dtype)
     for part in parts:
         axes = part.place.leading
-        order = [*axes, *[axis for axis in range(len(place.shape)) if axis not in axes]]
-        here, first = grid[part.where].transpose(order), part.rows.of(starts)
+        rest = [axis for axis in range(len(place.shape)) if axis not in axes]
+        here, begin = grid[part.where].transpose([*axes, *rest]), part.rows.of(starts)
         if part.slots[0].width > 1:
-            here[...] = (first + part.slots[0].before[part.rows]).reshape(first.shape + (1,) * (here.ndim - len(axes)))
-            strides = _block_strides(part.place)
-            for k, axis in enumerate(order[len(axes) :], len(axes)):
-                here += (
-                    (strides[axis] * np.arange(here.shape[k]))
-                    .reshape([-1] + [1] * (here.ndim - k - 1))
-                    .astype(here.dtype)
-                )
+            strides, within = _block_strides(part.place), np.zeros((), starts.dtype)
+            for axis in rest:
+                steps = np.arange(part.place.shape[axis], dtype=starts.dtype) * starts.dtype.type(strides[axis])
+                within = within[..., None] + steps
+            begin = begin + part.slots[0].before[part.rows]
+            here[...] = begin.reshape(begin.shape + (1,) * len(rest)) + within
             continue
         for at, slot in zip(np.ndindex(here.shape[len(axes) :]), part.slots, strict=True):
-            here[(..., *at)] = first + slot.before[part.rows]
+            here[(..., *at)] = begin + slot.before[part.rows]
     pieces = pieces_of(grid)
     return Write(index=grid.reshape(-1).astype(np.intp)) if pieces is None else Write(tuple(pieces))
+
+
+def _write_regular(place: Place, parts: Sequence[Part], first: Sequence[Any]) -> Write:
+    """The same, where all rows of a part begin at equal distances: only one of them is looked at."""
+    axes = parts[0].place.leading
+    small = np.empty([1 if axis in axes else size for axis, size in enumerate(place.shape)], np.int64)
+    for part, begin in zip(parts, first, strict=True):
+        slots = [begin.offset + int(slot.before[part.rows]) for slot in part.slots]
+        here = small[tuple([slice(None) if k in axes else bounds for k, bounds in enumerate(part.where)])]
+        here[...] = np.reshape(slots, here.shape)
+    found = pieces_of(small)
+    assert found is not None or small.size > 1
+    if found is None:
+        grid = small
+        for axis, stride, size in zip(axes, first[0].strides, first[0].shape, strict=True):
+            steps = stride * np.arange(size)
+            grid = grid + steps.reshape([-1 if k == axis else 1 for k in range(len(place.shape))])
+        return Write(index=grid.reshape(-1).astype(np.intp))
+    pieces = []
+    for offset, shape, strides, part_of in found:
+        full, wide = list(shape), list(strides)
+        for axis, stride, size in zip(axes, first[0].strides, first[0].shape, strict=True):
+            full[axis], wide[axis] = size, stride
+        if part_of is not None:
+            part_of = tuple([slice(None) if k in axes else bounds for k, bounds in enumerate(part_of)])
+        pieces.append(Piece(offset, tuple(full), tuple(wide), part_of))
+    return Write(tuple(pieces))
 
 
 def _block_strides(place: Place) -> list[int]:
@@ -339,20 +236,10 @@ def _store(vector: Any, write: Write, values: Any, shape: tuple[int, ...]) -> No
         window(vector, offset, extent, strides)[...] = values if part is None else values[cut(part, values.shape)]
 
 
-def cut(part: Sequence[slice], shape: Sequence[int]) -> tuple[slice, ...]:
-    """The same part of an array that is of size 1 along axes where it does not vary."""
-    return tuple([slice(None) if size == 1 else bounds for bounds, size in zip(part, shape, strict=True)])
-
-
 def _in_turn(writes: Sequence[Write], count: int) -> tuple[tuple[Write, ...], bool]:
     """The same writes, each told whether one before it has written to its places; whether zeros must be there first."""
     covered, done, needs_zeros = np.zeros(count, bool), list[Write](), False
-    seen: set[int] = set()
     for write in writes:
-        if id(write) in seen:
-            done.append(write._replace(adds=True))
-            continue
-        seen.add(id(write))
         if write.index is not None:
             views = [covered[write.index]]
             covered[write.index] = True
@@ -364,13 +251,6 @@ def _in_turn(writes: Sequence[Write], count: int) -> tuple[tuple[Write, ...], bo
             view[...] = True
         done.append(write._replace(adds=adds))
     return tuple(done), needs_zeros
-
-
-def _seen(positions: Any, bound: int) -> int:
-    """How many different positions there are."""
-    seen = np.zeros(bound, bool)
-    seen[positions] = True
-    return int(np.count_nonzero(seen))
 
 
 def _row_starts(indptr: Any, count: int) -> Any:
@@ -422,7 +302,7 @@ def _general(places: Sequence[Place], row_count: int, column_count: int, kind: A
     for place in places:
         stop = start + prod(place.shape)
         grid = destination[start:stop].reshape(place.shape)
-        repeats = not place.names_once and _seen(grid, total) != grid.size
+        repeats = not place.names_once and seen(grid, total) != grid.size
         pieces = None if repeats else pieces_of(grid)
         index = grid.reshape(-1).astype(np.intp) if pieces is None else None
         writes.append(Write(tuple(pieces or ()), index, repeats=repeats))

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import StructureError
+from chainrule.errors import StructureError, TooLargeError
 from chainrule.linear._scipy import sparse
 from chainrule.linear.banded import diagonals_of
+from chainrule.linear.solve import LIMIT, affordable
 from chainrule.linear.sparse import plan_of
 from chainrule.linear.term import Term
 
 __all__ = ["to_sparse"]
+
+_WASTE = 8  # diagonals may hold this many times the entries, or as many numbers as are made unasked
 
 Cache = dict[Any, Any] | None
 
@@ -38,7 +41,9 @@ def to_sparse(
         out: an array that an earlier call gave for the same structure.
 
     Raises:
-        StructureError: ``out`` has another structure, or "bsr" was asked for and there are no blocks.
+        TooLargeError: the map is dense and large.
+        StructureError: ``out`` has another structure; or "bsr" was asked for and there are no blocks, or "dia" and
+            the entries are on too many diagonals.
 
     >>> from chainrule.linear.term import identity
     >>> to_sparse([Term(identity((3,)))], (3,), (3,), np.float64, "dia").data
@@ -48,14 +53,22 @@ def to_sparse(
         kind = _checked_format(out, kind)
     kind, dtype = kind or "csr", np.dtype(dtype)
     shape = prod(row_shape), prod(column_shape)
-    terms = [term for term in terms if 0 not in term.pattern.sizes]
+    terms = affordable([term for term in terms if 0 not in term.pattern.sizes], "sparse()")
+    entries = sum([term.pattern.entries for term in terms])
+    if entries > LIMIT and entries * 2 > prod(shape):
+        raise TooLargeError(
+            f"sparse() would list {entries:,} entries of a map with {shape[0]:,} rows and {shape[1]:,} columns: it is "
+            f"not sparse. Use operator() for products, solve() and norm() for what its structure gives, or dense()"
+        )
     if not terms:
         made = sparse.csr_array(shape, dtype=dtype).asformat(kind)
         return made if out is None else _refilled(out, made, shape)
     if kind in ("csr", "csc"):
-        if kind == "csc":
+        if kind == "csc" and not any([term.tables for term in terms]):
             terms = [term.transposed() for term in terms]
-        plan = plan_of(terms, *(shape if kind == "csr" else shape[::-1]), cache, kind)
+            plan = plan_of(terms, *shape[::-1], cache, kind)
+        else:
+            plan = plan_of(terms, *shape, cache, kind if kind == "csr" else "turned")
         if out is None:
             return plan.matrix(terms, shape, dtype, kind)
         _same(out, shape, (out.indices, out.indptr), plan.structure[:2])
@@ -68,6 +81,8 @@ def to_sparse(
         if found is not None:
             return found
     made = plan_of(terms, *shape, cache).matrix(terms, shape, dtype)
+    if kind == "dia":
+        _check_diagonals(made)
     made = made.tocoo(copy=False) if kind == "coo" else made.asformat(kind)
     return made if out is None else _refilled(out, made, shape)
 
@@ -126,6 +141,17 @@ def _bsr(terms: Sequence[Term], shape: tuple[int, int], dtype: np.dtype[Any], ou
         )
     plan.data(terms, out.data.dtype, out.data.reshape(-1))
     return out
+
+
+def _check_diagonals(matrix: Any) -> None:
+    """Raise where diagonals would hold very many zeros."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    count = len(np.unique(matrix.indices - rows))
+    if count * matrix.shape[1] > max(LIMIT, _WASTE * matrix.nnz):
+        raise StructureError(
+            f'sparse("dia") would store {count:,} diagonals of {matrix.shape[1]:,} numbers for {matrix.nnz:,} entries: '
+            f'use sparse("csr")'
+        )
 
 
 def _dia(terms: Sequence[Term], shape: tuple[int, int], dtype: Any, out: Any) -> Any:

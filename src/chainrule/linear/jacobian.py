@@ -20,7 +20,7 @@ from chainrule.linear.norms import gram, norm, row_norms, row_sums
 from chainrule.linear.numbers import scaled, stored
 from chainrule.linear.picture import picture
 from chainrule.linear.probe import explicit
-from chainrule.linear.solve import order_of, slogdet, solve
+from chainrule.linear.solve import affordable, order_of, slogdet, solve
 from chainrule.linear.sparse import entries
 from chainrule.linear.spy import spy
 from chainrule.linear.term import Term, identity
@@ -302,7 +302,7 @@ class Jacobian:
         array([1., 1., 1.])
         """
         self._square("diagonal()")
-        terms = [part for term in explicit(self.terms) for part in close(term, "diagonal")]
+        terms = [part for term in affordable(explicit(self.terms), "diagonal()") for part in close(term, "diagonal")]
         return Jacobian(terms, self.row_shape, (), self.dtype).dense()
 
     def trace(self) -> Any:
@@ -312,7 +312,7 @@ class Jacobian:
         3.0
         """
         self._square("trace()")
-        terms = [part for term in explicit(self.terms) for part in close(term, "trace")]
+        terms = [part for term in affordable(explicit(self.terms), "trace()") for part in close(term, "trace")]
         return Jacobian(terms, (), (), self.dtype).dense()[()]
 
     def solve(self, right: Any, *, batch: bool = False, iterative: bool = False) -> Any:

@@ -19,7 +19,7 @@ from chainrule.linear.contract import plan_contraction
 from chainrule.linear.convert import dense
 from chainrule.linear.describe import describe
 from chainrule.linear.flat import place_of, window
-from chainrule.linear.solve import LIMIT
+from chainrule.linear.solve import LIMIT, affordable
 from chainrule.linear.sparse import plan_of
 from chainrule.linear.term import Axis, Factor, Pattern, Term, pattern
 
@@ -143,7 +143,7 @@ def row_norms(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, dtyp
     >>> row_norms([Term(p, (np.ones((2, 3)), np.ones((2, 4))))], (2,), (3, 4), np.float64) ** 2
     array([12., 12.])
     """
-    terms = [_contracted(term) for term in terms if 0 not in term.pattern.sizes]
+    terms = [_contracted(term) for term in affordable(terms, "row_norms()") if 0 not in term.pattern.sizes]
     kind = _real(dtype)
     if not terms:
         return np.zeros(row_shape, kind)
@@ -175,7 +175,7 @@ def norm(
     >>> [float(norm([Term(p, (A,))], (2,), (2,), np.float64, order)) for order in (1, np.inf)]
     [6.0, 7.0]
     """
-    terms = [_contracted(term) for term in terms if 0 not in term.pattern.sizes]
+    terms = [_contracted(term) for term in affordable(terms, "norm()") if 0 not in term.pattern.sizes]
     if order in (None, "fro"):
         return _frobenius(terms, row_shape, column_shape, dtype, cache)
     if order not in (1, np.inf):
@@ -322,7 +322,7 @@ def gram(terms: Sequence[Term], row_shape: Shape, dtype: Any) -> Any:
             f"gram() of a map with {count:,} rows has {count * count:,} entries, more than the {LIMIT:,} that are "
             f"written out unasked. Use J @ J.T, which keeps its structure, or row_norms() for the diagonal"
         )
-    terms = [term for term in terms if 0 not in term.pattern.sizes]
+    terms = [term for term in affordable(terms, "gram()") if 0 not in term.pattern.sizes]
     found = _pairs(terms, False)
     if found is None:
         adjoint = [_conjugate(term).transposed() for term in terms]

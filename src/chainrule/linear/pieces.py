@@ -66,18 +66,18 @@ def _affine(destination: Any) -> Piece | None:
     shape = destination.shape
     if 0 in shape:
         return Piece(0, shape, (0,) * len(shape))
-    corner = destination[(0,) * len(shape)]
+    corner = int(destination[(0,) * len(shape)])
     strides = []
     for axis, size in enumerate(shape):
         if size == 1:
             strides.append(0)
             continue
         along = destination[tuple([slice(None) if k == axis else 0 for k in range(len(shape))])]
-        step = along[1] - corner
-        if size > 2 and (along[-1] - corner != step * (size - 1) or not (along[1:] - along[:-1] == step).all()):
+        step = int(along[1]) - corner
+        if size > 2 and (int(along[-1]) - corner != step * (size - 1) or not (along[1:] - along[:-1] == step).all()):
             return None
-        strides.append(int(step))
-    last = destination[tuple([size - 1 for size in shape])]
+        strides.append(step)
+    last = int(destination[tuple([size - 1 for size in shape])])
     if last - corner != sum([stride * (size - 1) for stride, size in zip(strides, shape, strict=True)]):
         return None
     # along the axes it is affine: inside it must be too
@@ -89,7 +89,7 @@ def _affine(destination: Any) -> Piece | None:
             here[axis], there[axis] = slice(1, None), slice(None, -1)
             if not (destination[tuple(here)] - destination[tuple(there)] == strides[axis]).all():
                 return None
-    return Piece(int(corner), shape, tuple(strides))
+    return Piece(corner, shape, tuple(strides))
 
 
 def _cuts(destination: Any, axis: int, allowed: int, everywhere: bool) -> list[int]:

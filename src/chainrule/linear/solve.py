@@ -27,7 +27,7 @@ from chainrule.linear.lowrank import LowRank, rank_of
 from chainrule.linear.sparse import entries, to_csr
 from chainrule.linear.term import Term
 
-__all__ = ["LIMIT", "inverse_of", "order_of", "slogdet", "solve"]
+__all__ = ["LIMIT", "affordable", "inverse_of", "order_of", "slogdet", "solve"]
 
 LIMIT = 1 << 26  # numbers in a dense array that is made without being asked for by name
 
@@ -41,6 +41,19 @@ _STEPS = 2000  # of an iteration, at most
 
 Shape = tuple[int, ...]
 Cache = dict[Any, Any] | None
+
+
+def affordable(terms: Sequence[Term], what: str) -> Sequence[Term]:
+    """The terms, if ``what`` needs no large map that is known by its products only to be written out."""
+    for term in terms:
+        for labels, factor in zip(term.pattern.factors, term.factors, strict=True):
+            if labels.opaque and factor.size > LIMIT:
+                raise TooLargeError(
+                    f"{what} would write out a map of shape {factor.shape} that is known by its products only, more "
+                    f"than the {LIMIT:,} numbers that are made unasked. Use products with J.operator(), or say where "
+                    f"its entries are (sparsity=…) when the operation is defined"
+                )
+    return terms
 
 
 def order_of(row_shape: Shape, column_shape: Shape, what: str) -> int:

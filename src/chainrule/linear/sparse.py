@@ -13,8 +13,9 @@ from chainrule.linear._scipy import sparse
 from chainrule.linear.blocks import block_size, block_structure
 from chainrule.linear.contract import plan_contraction
 from chainrule.linear.convert import fills, ordered_values
-from chainrule.linear.csr import Structure, cut, structure_of
+from chainrule.linear.csr import Structure, structure_of
 from chainrule.linear.flat import place_of
+from chainrule.linear.slots import cut
 from chainrule.linear.term import Pattern, Term
 from chainrule.linear.unrolled import Unrolled, spread, unrolled
 
@@ -288,6 +289,27 @@ def _run(writes: Sequence[_Write], terms: Sequence[Term], data: Any) -> None:
                 data[index] = flat
 
 
+class Turned(Plan):
+    """The columns of a matrix whose rows are planned: its data in another order, for terms with index tables."""
+
+    def __init__(self, base: Plan, row_count: int, column_count: int) -> None:
+        rows = base.structure
+        numbered = np.arange(base.size, dtype=rows.indices.dtype)
+        turned = sparse.csr_array((numbered, *rows[:2]), shape=(row_count, column_count)).tocsc()
+        self.base, self.order, self.size, self.matrices = base, turned.data, base.size, {}
+        self.structure = rows._replace(indices=turned.indices, indptr=turned.indptr, is_sorted=True)
+
+    def fits(self, terms: Sequence[Term]) -> bool:
+        return self.base.fits(terms)
+
+    def data(self, terms: Sequence[Term], dtype: np.dtype[Any], into: Any = None) -> Any:
+        found = self.base.data(terms, dtype).take(self.order)
+        if into is None:
+            return found
+        into[...] = found
+        return into
+
+
 def plan_of(
     terms: Sequence[Term], row_count: int, column_count: int, cache: dict[Any, Any] | None = None, key: str = "csr"
 ) -> Plan:
@@ -300,7 +322,11 @@ def plan_of(
     name = (key, tuple([term.pattern for term in terms]))
     plan: Plan | None = plans.get(name)
     if plan is None or not plan.fits(terms):
-        plan = plans[name] = Plan(terms, row_count, column_count, key == "bsr")
+        if key == "turned":
+            plan = Turned(plan_of(terms, row_count, column_count, cache), row_count, column_count)
+        else:
+            plan = Plan(terms, row_count, column_count, key == "bsr")
+        plans[name] = plan
     if cache is not None:
         cache[key] = plan
     return plan

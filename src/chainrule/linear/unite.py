@@ -110,7 +110,7 @@ def _shared(one: Term, other: Term) -> Term | None:
             return None  # a small factor that belongs to a part which is shared
         sides.append((sorted(kept), rest))
     labels = tuple(sorted(part))
-    total = None
+    total: Any = None
     for term, (_, rest) in zip((one, other), sides, strict=True):
         product = _product(term, rest, labels)
         total = product if total is None else total + product
@@ -143,7 +143,7 @@ def _multiplied(terms: Sequence[Term]) -> Term:
     """The sum of terms on the same positions as one array over all labels."""
     p = terms[0].pattern
     labels = p.outer
-    total = None
+    total: Any = None
     for term in terms:
         product = _product(term, range(len(term.factors)), labels)
         total = product if total is None else total + product

@@ -72,7 +72,7 @@ def _product_size(arguments: Sequence[Any]) -> int:
     if not (hasattr(a, "shape") and hasattr(b, "shape") and a.shape and b.shape):
         return 0
     columns: int = b.shape[-1] if len(b.shape) > 1 else 1
-    return int(a.size) // max(a.shape[-1], 1) * columns
+    return int(a.size) // max(int(a.shape[-1]), 1) * columns
 
 
 def _is_float(a: Any) -> bool:

@@ -119,6 +119,7 @@ class Deferred:
         "function",
         "is_captured",
         "is_measured",
+        "is_point",
         "known",
         "number",
         "options",
@@ -151,6 +152,7 @@ class Deferred:
         self.parts: Any = None
         self.is_measured = False
         self.is_captured = False
+        self.is_point = False  # whether it is an argument that derivatives are taken at
         recording.count += 1
 
     # --- what it is ---

@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.program.deferred import METHOD, Deferred, needed
 from chainrule.program.node import LARGE
 
-__all__ = ["ChangedError", "compiled", "steps_for"]
+__all__ = ["ChangedError", "compiled", "may_be_point", "steps_for"]
 
 
 class ChangedError(Exception):
@@ -125,7 +125,8 @@ def compiled(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable
         )
         if gone:  # so that its memory is used again
             lines.append(f"del {', '.join([writer.names[number] for number in gone])}")
-    result = "".join([f"{writer.text(step)}, " for step in wanted])
+    # The point is the caller's to overwrite: a result that may be a view of it gets memory of its own.
+    result = "".join([f"{writer.text(step)}{'.copy()' if may_be_point(step) else ''}, " for step in wanted])
     body = "".join([f"        {line}\n" for line in lines])
     names = ", ".join([f"k{k}" for k in range(len(writer.constants))])
     text = (
@@ -137,6 +138,18 @@ def compiled(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable
     run: Callable[..., tuple[Any, ...]] = namespace["make"](*writer.constants)
     run.__doc__ = text
     return run
+
+
+def may_be_point(step: Deferred) -> bool:
+    """Whether a result may share memory with the point: it is part of it, or nothing on the way makes an array."""
+    pending = [step]
+    while pending:
+        current = pending.pop()
+        if current.is_point:
+            return True
+        if type(current.function) is not np.ufunc:
+            pending += needed(current)
+    return False
 
 
 def _changed() -> None:

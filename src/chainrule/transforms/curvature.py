@@ -19,7 +19,7 @@ from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Term, pattern
 from chainrule.transforms.gradient import grad
 from chainrule.transforms.recorded import Recorded
-from chainrule.transforms.trace import Trace
+from chainrule.transforms.trace import Trace, with_own_points
 from chainrule.transforms.trees import flatten, skeleton
 
 __all__ = ["gauss_newton", "hessian"]
@@ -52,7 +52,7 @@ def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0, weig
     gradient = grad(scalar, argnums)
 
     def derived(*arguments: Any, **options: Any) -> Any:
-        trace = Trace(gradient, arguments, options, argnums, False, "hessian")
+        trace = Trace(gradient, with_own_points(arguments, argnums, "hessian"), options, argnums, False, "hessian")
         inputs = [tensor.vertex for tensor in trace.inputs]
         blocks: dict[tuple[int, int], Jacobian] = {}
         for i, output in enumerate(trace.outputs):
@@ -97,7 +97,8 @@ def gauss_newton(
     curvature = None if loss is None else hessian(loss)
 
     def derived(*arguments: Any, **options: Any) -> Any:
-        trace = Trace(function, arguments, options, argnums, False, "gauss_newton")
+        points = with_own_points(arguments, argnums, "gauss_newton")
+        trace = Trace(function, points, options, argnums, False, "gauss_newton")
         shapes = [tuple(np.shape(getattr(output, "value", output))) for output in trace.outputs]
         maps = []
         for output, shape in zip(trace.outputs, shapes, strict=True):

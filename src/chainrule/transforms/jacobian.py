@@ -13,7 +13,7 @@ from chainrule.linear.jacobian import Jacobian
 from chainrule.program.accumulate import jacobian_terms
 from chainrule.tensor import Tensor
 from chainrule.transforms.recorded import Recorded
-from chainrule.transforms.trace import Trace
+from chainrule.transforms.trace import Trace, with_own_points
 from chainrule.transforms.trees import unflatten
 
 __all__ = ["jacobian", "tape_jacobian"]
@@ -27,6 +27,9 @@ def jacobian(
     Its shape is out.shape + arg.shape; only the numbers that a person would write are kept (``.stored``). For nested
     results and arguments: the containers of the result, each leaf the containers of the argument.
 
+    The second call with arguments of the same shapes replays the first on the new numbers. What is kept of the point is
+    a copy; arrays that are only data to the function are kept as they are, not copied.
+
     >>> import numpy as np
     >>> x, W = np.array([1.0, 2.0]), np.ones((2, 3))
     >>> J = jacobian(lambda W: x @ W)(W)  # ∂h_i/∂W_jk = x_j δ_ik
@@ -35,7 +38,8 @@ def jacobian(
     """
 
     def derived(*arguments: Any, **options: Any) -> Any:
-        trace = Trace(function, arguments, options, argnums, has_aux, "jacobian")
+        points = with_own_points(arguments, argnums, "jacobian")
+        trace = Trace(function, points, options, argnums, has_aux, "jacobian")
         rows = []
         for output in trace.outputs:
             shape = tuple(np.shape(getattr(output, "value", output)))

@@ -20,7 +20,7 @@ from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Term
 from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.recording import Recording, active, is_literal
-from chainrule.program.replay import ChangedError, compiled, steps_for
+from chainrule.program.replay import ChangedError, compiled, may_be_point, steps_for
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads
 from chainrule.transforms.trees import flatten, unflatten
@@ -158,7 +158,7 @@ class _Derivation:
         if sum([step.size for step in steps_for(self.wanted)]) > _MANY:
             return self.again(leaves)  # which lets go of each array when it has been used
         with np.errstate(all="ignore"):
-            arrays = [step.numbers() for step in self.wanted]
+            arrays = [np.array(step.numbers()) if may_be_point(step) else step.numbers() for step in self.wanted]
         return self._filled(arrays)
 
     def again(self, leaves: Sequence[Any]) -> Any:

@@ -12,13 +12,14 @@ from chainrule.errors import AssignmentError, DtypeError, GradientError
 from chainrule.linear.term import Term
 from chainrule.ops.elementwise import astype, identity
 from chainrule.program.accumulate import jacobian_terms
+from chainrule.program.deferred import Deferred
 from chainrule.program.node import NO_PARAMS, Node
 from chainrule.program.sweep import pullback, pushforward, schedule
 from chainrule.tape import plain_array, record, set_enabled
 from chainrule.tensor import Tensor, check_differentiable, wrap
-from chainrule.transforms.trees import flatten, unflatten
+from chainrule.transforms.trees import flatten, map_tree, unflatten
 
-__all__ = ["Trace", "chosen", "plain_or_tensor"]
+__all__ = ["Trace", "chosen", "plain_or_tensor", "with_own_points"]
 
 
 def chosen(argnums: int | Sequence[int], arguments: Sequence[Any], name: str) -> tuple[list[int], bool]:
@@ -32,6 +33,14 @@ def chosen(argnums: int | Sequence[int], arguments: Sequence[Any], name: str) ->
                 f"{len(arguments)} positional argument{'s' * (len(arguments) != 1)}."
             )
     return [int(position) % len(arguments) for position in positions], single  # type: ignore[arg-type]
+
+
+def with_own_points(arguments: Sequence[Any], argnums: int | Sequence[int], name: str) -> list[Any]:
+    """The arguments with copies of the arrays that derivatives are taken at: what is kept of them stays as it is."""
+    own = list(arguments)
+    for position in chosen(argnums, arguments, name)[0]:
+        own[position] = map_tree(lambda leaf: leaf.copy() if type(leaf) is np.ndarray else leaf, own[position])
+    return own
 
 
 def fresh(value: Any, where: str) -> Tensor:
@@ -104,6 +113,9 @@ class Trace:
         for position in self.positions:
             leaves, structure = flatten(arguments[position])
             tensors = [fresh(leaf, f"{name}, argument {position}") for leaf in leaves]
+            for tensor in tensors:
+                if type(tensor.value) is Deferred:
+                    tensor.value.is_point = True
             self.given += leaves
             self.inputs += tensors
             self.structures.append(structure)

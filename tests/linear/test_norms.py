@@ -133,7 +133,7 @@ def test_per_example_norms_and_inner_products() -> None:
 
 def test_no_outer_product_is_formed(monkeypatch: pytest.MonkeyPatch) -> None:
     """64 gradients of 4,000,000 numbers each, two gigabytes, from a quarter of a million."""
-    monkeypatch.setattr(measured, "LIMIT", 1 << 16)
+    monkeypatch.setattr("chainrule.linear.limit.LIMIT", 1 << 16)
     delta, a = random.standard_normal((64, 2000)), random.standard_normal((64, 2000))
     J = of(whole([64, 2000, 2000], [0], [1, 2], [(0, 1), (0, 2)]), delta, a)
     expected = np.sqrt((delta**2).sum(1) * (a**2).sum(1))
@@ -153,7 +153,7 @@ def test_no_outer_product_is_formed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OptionError, match=r"norm\(2\): expected None or 'fro' .*svds"):
         outer.norm(2)
-    monkeypatch.setattr(measured, "LIMIT", 10)
+    monkeypatch.setattr("chainrule.linear.limit.LIMIT", 10)
     with pytest.raises(TooLargeError, match=r"gram\(\) of a map with 5 rows has 25 entries.*row_norms"):
         outer.gram()
     window = of(whole([n - 2, 3], [0], [Axis(n, (0, 1), (1, 1))], [(1,)]))

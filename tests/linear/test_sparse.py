@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.linalg import solve_banded
 
-from chainrule.errors import ShapeError, StructureError, TooLargeError
+import chainrule as cr
+from chainrule.errors import AssignmentError, ShapeError, StructureError, TooLargeError
 from chainrule.linear import Axis, Jacobian, Pattern, Term, affine
 from chainrule.linear.csr import structure_of
 from chainrule.linear.flat import place_of
@@ -204,6 +205,24 @@ def test_constants_are_written_once_and_followed() -> None:
         np.testing.assert_array_equal(both.sparse().toarray(), flat(both))
 
 
+def test_a_number_in_an_array_may_change() -> None:
+    number = np.array(2.0)
+    J = of(whole([3], [0], [0], [()]), number)
+    assert J.sparse().data.tolist() == [2, 2, 2]
+    number[...] = 5
+    assert J.sparse().data.tolist() == [5, 5, 5]
+
+
+def test_tracked_numbers_are_not_lost_in_an_array() -> None:
+    def total(p: Pattern) -> Any:
+        return lambda x: np.sum(Jacobian([Term(p, (x,))], (3,), (3,)).sparse().data)
+
+    with pytest.raises(AssignmentError, match="plain NumPy array"):
+        cr.grad(total(whole([3], [0], [0], [(0,)])))(np.ones(3))
+    with pytest.raises(AssignmentError, match="plain NumPy array"):
+        cr.grad(total(whole([3], [0], [0], [()])))(1.0)
+
+
 def test_the_dtype_of_the_call_is_kept() -> None:
     p = whole([3], [0], [0], [(0,)])
     for kind in (np.float64, np.float32, np.float64, np.complex128):
@@ -281,7 +300,7 @@ def test_an_array_whose_indices_were_sorted_is_refused() -> None:
 
 
 def test_a_large_dense_map_is_no_sparse_array(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chainrule.linear.formats.LIMIT", 1000)
+    monkeypatch.setattr("chainrule.linear.limit.LIMIT", 1000)
     product = of(whole([40, 2, 40], [0], [2], [(0, 1), (1, 2)]))
     with pytest.raises(TooLargeError, match=r"sparse\(\) would list 1,600 entries of a map with 40 rows .* not sparse"):
         product.sparse()
@@ -289,7 +308,7 @@ def test_a_large_dense_map_is_no_sparse_array(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_too_many_diagonals_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chainrule.linear.formats.LIMIT", 1000)
+    monkeypatch.setattr("chainrule.linear.limit.LIMIT", 1000)
     row = of(whole([200, 2], [0], [Axis(400, (0, 1), (2, 1))], [(0, 1)]))
     with pytest.raises(StructureError, match=r"would store 201 diagonals of 400 numbers for 400 entries"):
         row.sparse("dia")
@@ -401,3 +420,67 @@ def test_indices_are_small_unless_they_cannot_be() -> None:
     place = place_of(Term(whole([2], [affine(2, 0)], [affine(2**32, 0, 2**31, 5)], [])))
     found = structure_of([place], 2, 2**32)
     assert found.indices.tolist() == [5, 2**31 + 5]
+
+
+def test_a_table_over_one_label_twice() -> None:
+    table = random.integers(0, 5, (4, 4))
+    J = of(whole([4], [0], [Axis(5, (0, 0), (), 0, 0)], [(0,)], [(0, 0)]), tables=(table,))
+    np.testing.assert_array_equal(J.sparse().toarray(), flat(J))
+
+
+@pytest.mark.parametrize("where", ["scattered", "in pieces", "apart"])
+def test_narrow_products_that_do_not_lie_in_a_row(where: str) -> None:
+    """Among rows of different lengths, by index arrays; in pieces; in blocks of rows of their own."""
+    n = 3000
+    block = of(whole([n, 2], [affine(n, 0)], [Axis(2 * n + 9, (0, 1), (2, 1))], [(0,), (1,)]))
+    if where == "apart":
+        top = whole([n, 2], [affine(2 * n, 0)], [Axis(9, (1,), (1,))], [(0,), (1,)])
+        low = whole([n, 3], [affine(2 * n, 0, 1, n)], [Axis(9, (1,), (1,))], [(0,), (1,)])
+        J = of(top) + of(low)
+    else:
+        row = random.choice(n, n // 2, replace=False) if where == "scattered" else np.arange(n // 2)
+        p = whole([n // 2], [Axis(n, (0,), (), 0, 0)], [Axis(2 * n + 9, (), (), 2 * n + 8)], [(0,)], [(0,)])
+        J = block + of(p, tables=(row,))
+    made = J.sparse()
+    honest(made)
+    for found in (made.copy(), J.sparse("csc"), (2 * J).sparse(out=made) / 2):
+        difference = found - sparse.csr_array(flat(J))
+        assert abs(difference).max() < 1e-13
+
+
+def test_a_symmetric_product_by_one_triangle() -> None:
+    A, d = random.standard_normal((150, 130)), random.random(150)
+    J = of(whole([150, 130, 130], [1], [2], [(0, 1), (0,), (0, 2)]), A, d, A)
+    np.testing.assert_allclose(J.sparse().toarray(), A.T @ (d[:, None] * A), atol=1e-11)
+
+
+@pytest.mark.parametrize("missing", [slice(0, 3), slice(None, None, 3)])
+def test_blocks_among_rows_of_different_lengths(missing: Any) -> None:
+    n = 300
+    rows = np.delete(np.arange(n), np.arange(n)[missing])
+    some = whole(
+        [len(rows), 2, 3],
+        [Axis(n, (0,), (), 0, 0), 1],
+        [Axis(n, (0,), (), 0, 1), 2],
+        [(0, 1, 2)],
+        [(0,), (0,)],
+    )
+    J = of(whole([n, 2, 3], [0, 1], [0, 2], [(0, 1, 2)]))
+    J += of(some, tables=(rows, random.permutation(n)[: len(rows)]))
+    made = J.sparse("bsr")
+    assert made.blocksize == (2, 3)
+    np.testing.assert_allclose(made.toarray(), flat(J))
+    np.testing.assert_allclose((2 * J).sparse(out=made).toarray(), 2 * flat(J))
+
+
+def test_out_must_take_the_data_as_it_is() -> None:
+    J = of(whole([4, 2, 2], [0, 1], [0, 2], [(0, 1, 2)]))
+    other = sparse.bsr_array(np.kron(np.eye(4), np.ones((2, 2))), blocksize=(2, 2))
+    assert J.sparse(out=other) is other
+    thinner = sparse.bsr_array((np.ones((4, 2, 1)), other.indices, other.indptr), shape=(8, 8))
+    with pytest.raises(StructureError, match=r"blocks of \(2, 1\); those of this map are \(2, 2\)"):
+        J.sparse(out=thinner)
+    made = of(whole([3], [0], [0], [(0,)])).sparse()
+    made.data = np.ones(6)[::2]
+    with pytest.raises(StructureError, match="cannot be written in place"):
+        of(whole([3], [0], [0], [(0,)])).sparse(out=made)

@@ -45,7 +45,8 @@ def dtype_of(terms: Sequence[Term], default: Any = np.float64) -> np.dtype[Any]:
     numbers = [factor for term in terms for factor in term.factors if not hasattr(factor, "dtype")]
     if not kinds:
         return np.result_type(np.dtype(default), *[number for number in numbers if isinstance(number, complex)])
-    return np.result_type(*kinds, *numbers)
+    found = np.result_type(*kinds, *numbers)
+    return np.result_type(found, default) if found.kind in "iub" else found  # counts, in a map of real numbers
 
 
 # --------------------------------------------------------------------------------------------------- values and places
@@ -280,7 +281,20 @@ def apply_sum(
         total = part if total is None else total + part
     if total is None:
         return np.zeros(shape, np.result_type(vector.dtype, dtype))
-    return total if total.shape == shape else np.broadcast_to(total, shape)
+    total = total if total.shape == shape else np.broadcast_to(total, shape)
+    return _own(total, vector) if type(total) is np.ndarray else total
+
+
+def _own(result: Any, vector: Any) -> Any:
+    """``result`` in memory of its own: identities hand on what they are given, and the caller may write into it."""
+    if not result.flags.writeable:
+        return result.copy()
+    owners = []
+    for array in (result, vector):
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        owners.append(array)
+    return result.copy() if owners[0] is owners[1] else result
 
 
 def operator(terms: Sequence[Term], row_shape: tuple[int, ...], column_shape: tuple[int, ...], dtype: Any) -> Any:

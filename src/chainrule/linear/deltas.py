@@ -158,11 +158,11 @@ def block_terms(terms: Sequence[Term], split: Split) -> list[list[Term]] | None:
             p.plans[key], _ = pattern(p.sizes, row, column, factors, p.tables)
         for block, at in zip(blocks, np.ndindex(*[p.sizes[label] for label in labels]), strict=True):
             here = dict(zip(labels, at, strict=True))
-            factors = [
-                array[tuple([here.get(label, slice(None)) for label in factor.labels])] if factor.labels else array
-                for factor, array in zip(p.factors, term.factors, strict=True)
-            ]
-            block.append(Term(p.plans[key], tuple(factors), term.tables))
+            taken = []
+            for factor, array in zip(p.factors, term.factors, strict=True):
+                varies = not here.keys().isdisjoint(factor.labels)
+                taken.append(array[tuple([here.get(x, slice(None)) for x in factor.labels])] if varies else array)
+            block.append(Term(p.plans[key], tuple(taken), term.tables))
     return blocks
 
 

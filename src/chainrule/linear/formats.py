@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import StructureError, TooLargeError
+from chainrule.errors import StructureError
+from chainrule.linear import limit
 from chainrule.linear._scipy import sparse
 from chainrule.linear.banded import diagonals_of
-from chainrule.linear.solve import LIMIT, affordable
 from chainrule.linear.sparse import plan_of
 from chainrule.linear.term import Term
 
@@ -53,13 +53,7 @@ def to_sparse(
         kind = _checked_format(out, kind)
     kind, dtype = kind or "csr", np.dtype(dtype)
     shape = prod(row_shape), prod(column_shape)
-    terms = affordable([term for term in terms if 0 not in term.pattern.sizes], "sparse()")
-    entries = sum([term.pattern.entries for term in terms])
-    if entries > LIMIT and entries * 2 > prod(shape):
-        raise TooLargeError(
-            f"sparse() would list {entries:,} entries of a map with {shape[0]:,} rows and {shape[1]:,} columns: it is "
-            f"not sparse. Use operator() for products, solve() and norm() for what its structure gives, or dense()"
-        )
+    terms = [term for term in terms if 0 not in term.pattern.sizes]
     if not terms:
         made = sparse.csr_array(shape, dtype=dtype).asformat(kind)
         return made if out is None else _refilled(out, made, shape)
@@ -147,7 +141,7 @@ def _check_diagonals(matrix: Any) -> None:
     """Raise where diagonals would hold very many zeros."""
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     count = len(np.unique(matrix.indices - rows))
-    if count * matrix.shape[1] > max(LIMIT, _WASTE * matrix.nnz):
+    if count * matrix.shape[1] > max(limit.LIMIT, _WASTE * matrix.nnz):
         raise StructureError(
             f'sparse("dia") would store {count:,} diagonals of {matrix.shape[1]:,} numbers for {matrix.nnz:,} entries: '
             f'use sparse("csr")'

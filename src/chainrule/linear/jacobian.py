@@ -16,11 +16,12 @@ from chainrule.linear.compose import close, compose, merge
 from chainrule.linear.describe import describe
 from chainrule.linear.formats import to_sparse
 from chainrule.linear.html import html
+from chainrule.linear.limit import affordable
 from chainrule.linear.norms import gram, norm, row_norms, row_sums
 from chainrule.linear.numbers import scaled, stored
 from chainrule.linear.picture import picture
 from chainrule.linear.probe import explicit
-from chainrule.linear.solve import affordable, order_of, slogdet, solve
+from chainrule.linear.solve import order_of, slogdet, solve
 from chainrule.linear.sparse import entries
 from chainrule.linear.spy import spy
 from chainrule.linear.term import Term, identity

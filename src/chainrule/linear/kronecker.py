@@ -13,7 +13,7 @@ from chainrule.linear.contract import plan_contraction
 from chainrule.linear.inverse import Inverse, LogDeterminant, matrices_slogdet, matrices_solve, permutation_sign
 from chainrule.linear.term import Pattern, Term
 
-__all__ = ["Kronecker", "Parts", "parts_of"]
+__all__ = ["Kronecker", "Part", "Parts", "parts_of"]
 
 
 class Part(NamedTuple):

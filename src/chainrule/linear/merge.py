@@ -106,11 +106,15 @@ def _is_diagonal(p: Pattern) -> bool:
     """Whether the only factor varies along every label, and every label is shared by row and column."""
     if "diagonal" not in p.plans:
         sides = [{label for axis in axes for label in axis.labels} for axes in (p.row, p.column)]
-        p.plans["diagonal"] = (
-            len(p.factors) == 1 and not p.factors[0].opaque and sides[0] == sides[1] == set(p.factors[0].labels)
-        )
+        alone = len(p.factors) == 1 and not p.factors[0].opaque and not _repeats(p)
+        p.plans["diagonal"] = alone and sides[0] == sides[1] == set(p.factors[0].labels)
     result: bool = p.plans["diagonal"]
     return result
+
+
+def _repeats(p: Pattern) -> bool:
+    """Whether a factor has a label twice: its diagonal is meant, so it does not add to arrays of its labels."""
+    return any([len(set(factor.labels)) < len(factor.labels) for factor in p.factors])
 
 
 def merge(terms: Iterable[Term]) -> list[Term]:
@@ -161,7 +165,7 @@ def _absorbed(sums: list[_Sum]) -> list[_Sum]:
         homes = wide.get((p.sizes, p.row, p.column), [])
         home = next((h for h in homes if all([a is b for a, b in zip(h.tables, entry.tables, strict=True)])), None)
         simple = len(p.factors) < 2 and len(p.outer) == len(p.sizes) and not any([f.opaque for f in p.factors])
-        if home is not None and home is not entry and simple:
+        if home is not None and home is not entry and simple and not _repeats(p):
             home.absorb(entry)
         else:
             kept.append(entry)

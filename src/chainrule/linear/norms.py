@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import OptionError, TooLargeError
+from chainrule.linear import limit
 from chainrule.linear.compose import compose
 from chainrule.linear.contract import plan_contraction
 from chainrule.linear.convert import dense
 from chainrule.linear.describe import describe
 from chainrule.linear.flat import place_of, window
-from chainrule.linear.solve import LIMIT, affordable
 from chainrule.linear.sparse import plan_of
 from chainrule.linear.term import Axis, Factor, Pattern, Term, pattern
 
@@ -46,7 +46,8 @@ def row_sums(terms: Sequence[Term], row_shape: Shape, dtype: Any) -> Any:
         total = part if total is None else total + part
     if total is None:
         return np.zeros(row_shape, dtype)
-    return np.array(total) if isinstance(total, np.ndarray) and not total.flags.writeable else total
+    shared = isinstance(total, np.ndarray) and (total.base is not None or any([total is f for f in terms[0].factors]))
+    return np.array(total) if shared else total  # the caller may write into it
 
 
 def _row_totals(term: Term, row_shape: Shape, dtype: Any) -> Any:
@@ -143,7 +144,7 @@ def row_norms(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, dtyp
     >>> row_norms([Term(p, (np.ones((2, 3)), np.ones((2, 4))))], (2,), (3, 4), np.float64) ** 2
     array([12., 12.])
     """
-    terms = [_contracted(term) for term in affordable(terms, "row_norms()") if 0 not in term.pattern.sizes]
+    terms = [_contracted(term) for term in limit.affordable(terms, "row_norms()") if 0 not in term.pattern.sizes]
     kind = _real(dtype)
     if not terms:
         return np.zeros(row_shape, kind)
@@ -175,7 +176,7 @@ def norm(
     >>> [float(norm([Term(p, (A,))], (2,), (2,), np.float64, order)) for order in (1, np.inf)]
     [6.0, 7.0]
     """
-    terms = [_contracted(term) for term in affordable(terms, "norm()") if 0 not in term.pattern.sizes]
+    terms = [_contracted(term) for term in limit.affordable(terms, "norm()") if 0 not in term.pattern.sizes]
     if order in (None, "fro"):
         return _frobenius(terms, row_shape, column_shape, dtype, cache)
     if order not in (1, np.inf):
@@ -226,9 +227,9 @@ def _entries(
 ) -> tuple[Any, Any, Any]:
     """The data, row pointers and columns of the entries."""
     count = sum([term.pattern.entries for term in terms])
-    if count > LIMIT:
+    if count > limit.LIMIT:
         raise TooLargeError(
-            f"{what} of this map would have to list {count:,} entries, more than the {LIMIT:,} that are written out "
+            f"{what} of this map would have to list {count:,} entries, more than the {limit.LIMIT:,} that are made "
             f"unasked. It is: {describe(terms)}. Use products with J.operator(), or J.dense() if the memory is there"
         )
     plan = plan_of(terms, prod(row_shape), prod(column_shape), cache)
@@ -317,12 +318,12 @@ def gram(terms: Sequence[Term], row_shape: Shape, dtype: Any) -> Any:
            [3., 3.]])
     """
     count = prod(row_shape)
-    if count * count > LIMIT:
+    if count * count > limit.LIMIT:
         raise TooLargeError(
-            f"gram() of a map with {count:,} rows has {count * count:,} entries, more than the {LIMIT:,} that are "
-            f"written out unasked. Use J @ J.T, which keeps its structure, or row_norms() for the diagonal"
+            f"gram() of a map with {count:,} rows has {count * count:,} entries, more than the {limit.LIMIT:,} that "
+            f"are made unasked. Use J @ J.T, which keeps its structure, or row_norms() for the diagonal"
         )
-    terms = [term for term in affordable(terms, "gram()") if 0 not in term.pattern.sizes]
+    terms = [term for term in limit.affordable(terms, "gram()") if 0 not in term.pattern.sizes]
     found = _pairs(terms, False)
     if found is None:
         adjoint = [_conjugate(term).transposed() for term in terms]

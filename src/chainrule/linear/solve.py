@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ConvergenceError, MatrixError, ShapeError, TooLargeError
+from chainrule.errors import ConvergenceError, MatrixError, ShapeError
+from chainrule.linear import limit
 from chainrule.linear._scipy import sparse_linalg
 from chainrule.linear.apply import push_batch
 from chainrule.linear.banded import bandwidths, fill_diagonals, offset_of
@@ -22,14 +23,12 @@ from chainrule.linear.convert import apply_sum, dense, is_tracked, operator
 from chainrule.linear.deltas import Blocks, Blockwise, Repeated, block_terms, deltas_of, reduced, split_of
 from chainrule.linear.describe import describe
 from chainrule.linear.inverse import Banded, Dense, Inverse, LogDeterminant, SparseLU
-from chainrule.linear.kronecker import Kronecker, parts_of
+from chainrule.linear.kronecker import Kronecker, Part, parts_of
 from chainrule.linear.lowrank import LowRank, rank_of
 from chainrule.linear.sparse import entries, to_csr
 from chainrule.linear.term import Term
 
-__all__ = ["LIMIT", "affordable", "inverse_of", "order_of", "slogdet", "solve"]
-
-LIMIT = 1 << 26  # numbers in a dense array that is made without being asked for by name
+__all__ = ["inverse_of", "order_of", "slogdet", "solve"]
 
 _SPARSE = 8  # one entry in this many, or fewer, and sparse LU is taken
 _NARROW = 4  # a band of one width in this many rows
@@ -41,19 +40,6 @@ _STEPS = 2000  # of an iteration, at most
 
 Shape = tuple[int, ...]
 Cache = dict[Any, Any] | None
-
-
-def affordable(terms: Sequence[Term], what: str) -> Sequence[Term]:
-    """The terms, if ``what`` needs no large map that is known by its products only to be written out."""
-    for term in terms:
-        for labels, factor in zip(term.pattern.factors, term.factors, strict=True):
-            if labels.opaque and factor.size > LIMIT:
-                raise TooLargeError(
-                    f"{what} would write out a map of shape {factor.shape} that is known by its products only, more "
-                    f"than the {LIMIT:,} numbers that are made unasked. Use products with J.operator(), or say where "
-                    f"its entries are (sparsity=…) when the operation is defined"
-                )
-    return terms
 
 
 def order_of(row_shape: Shape, column_shape: Shape, what: str) -> int:
@@ -102,7 +88,7 @@ def inverse_of(
         return _Singular("the map is zero")
     if len(terms) == 1:
         parts = parts_of(terms[0].pattern)
-        if parts is not None and all([part.copies * part.height * part.width <= LIMIT for part in parts.parts]):
+        if parts is not None and all([_fits(part, terms[0]) for part in parts.parts]):
             return Kronecker(terms[0], parts)
     found = _by_deltas(terms, row_shape, column_shape, dtype, cache, low_rank, written_out)
     found = found or _by_band(terms, count, dtype)
@@ -112,12 +98,18 @@ def inverse_of(
     if found is not None:
         return found
     opaque = any([factor.opaque for term in terms for factor in term.pattern.factors])
-    listed = not opaque and sum([term.pattern.entries for term in terms]) <= LIMIT
+    listed = not opaque and sum([term.pattern.entries for term in terms]) <= limit.LIMIT
     if listed and entries(terms, count, count, cache) * _SPARSE < count * count:
         return SparseLU(to_csr(terms, row_shape, column_shape, dtype, cache))
-    if not written_out or count * count > LIMIT or (opaque and count > _OPAQUE):
+    if not written_out or count * count > limit.LIMIT or (opaque and count > _OPAQUE):
         return None
     return Dense(np.reshape(dense(terms, row_shape, column_shape, dtype), (count, count)))
+
+
+def _fits(part: Part, term: Term) -> bool:
+    """Whether the matrices of a part may be made: they are small, or one of its factors is as large."""
+    stored = [prod(np.shape(term.factors[k])) for k in part.factors]
+    return bool(part.copies * part.height * part.width <= max(limit.LIMIT, *stored, 0))
 
 
 def _by_deltas(
@@ -143,7 +135,9 @@ def _by_deltas(
     split = split_of(deltas, row_shape, column_shape)
     if split.height != split.width or split.height > _SMALL or split.copies == 1:
         return None
-    return Blocks(terms, split, row_shape, column_shape, dtype) if split.copies * split.height**2 <= LIMIT else None
+    return (
+        Blocks(terms, split, row_shape, column_shape, dtype) if split.copies * split.height**2 <= limit.LIMIT else None
+    )
 
 
 def _by_large_blocks(
@@ -165,7 +159,7 @@ def _by_large_blocks(
         else:
             return Blockwise(found, split, row_shape, column_shape)
     numbers = split.copies * split.height**2
-    if numbers > min(LIMIT, _FILLED * sum([term.pattern.entries for term in terms])):
+    if numbers > min(limit.LIMIT, _FILLED * sum([term.pattern.entries for term in terms])):
         return None
     return Blocks(terms, split, row_shape, column_shape, dtype)
 
@@ -254,21 +248,13 @@ def _solved(
         return inverse.solve(sides)
     if any([factor.opaque for term in terms for factor in term.pattern.factors]):
         return _iterated(terms, row_shape, column_shape, sides, dtype)
-    raise too_large("solve()", terms, len(sides), "J.solve(b, iterative=True), which needs products only")
+    raise limit.too_large("solve()", terms, len(sides), "J.solve(b, iterative=True), which needs products only")
 
 
 def _product(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, columns: Any, dtype: Any) -> Any:
     vectors = columns.T.reshape(-1, *column_shape)
     found = apply_sum(push_batch, terms, vectors, (len(vectors), *row_shape), dtype)
     return found.reshape(len(vectors), -1).T
-
-
-def too_large(what: str, terms: Sequence[Term], count: int, instead: str) -> TooLargeError:
-    """The error that says what would have been written out, and what to call instead."""
-    return TooLargeError(
-        f"{what} of this map would need a dense matrix of {count:,} × {count:,} numbers, more than the {LIMIT:,} that "
-        f"are made unasked. It is: {describe(terms)}. Use {instead}; or J.dense(), if the memory is there, and NumPy"
-    )
 
 
 def _solve_tracked(
@@ -281,11 +267,11 @@ def _solve_tracked(
     deltas, count = deltas_of(terms), prod(row_shape)
     if deltas:
         split = split_of(deltas, row_shape, column_shape)
-        if split.height == split.width and split.copies * split.height**2 <= LIMIT:
+        if split.height == split.width and split.copies * split.height**2 <= limit.LIMIT:
             blocks = Blocks(terms, split, row_shape, column_shape, dtype)
             return np.reshape(blocks.solve_tracked(right), column_shape)
-    if count * count > LIMIT:
-        raise too_large("solve()", terms, count, "arrays that are not tracked")
+    if count * count > limit.LIMIT:
+        raise limit.too_large("solve()", terms, count, "arrays that are not tracked")
     matrix = np.reshape(dense(terms, row_shape, column_shape, dtype), (count, count))
     return np.reshape(np.linalg.solve(matrix, np.reshape(right, (-1,))), column_shape)
 
@@ -355,5 +341,5 @@ def slogdet(
         except MatrixError:
             inverse = inverse_of(terms, row_shape, column_shape, dtype, cache, low_rank=False)
     if inverse is None:
-        raise too_large("logdet()", terms, prod(row_shape), "a stochastic estimate from the products of J.operator()")
+        raise limit.too_large("logdet()", terms, prod(row_shape), "a stochastic estimate by J.operator()")
     return inverse.slogdet()

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.errors import TooLargeError
+from chainrule.linear import limit
 from chainrule.linear._scipy import sparse
 from chainrule.linear.blocks import block_size, block_structure
 from chainrule.linear.contract import plan_contraction
@@ -17,7 +19,7 @@ from chainrule.linear.csr import Structure, structure_of
 from chainrule.linear.flat import place_of
 from chainrule.linear.slots import cut
 from chainrule.linear.term import Pattern, Term
-from chainrule.linear.unrolled import Unrolled, spread, unrolled
+from chainrule.linear.unrolled import Sum, Unrolled, unrolled, write_sums
 
 __all__ = ["Plan", "entries", "frozen", "plan_of", "to_csr"]
 
@@ -44,12 +46,10 @@ class _Group(NamedTuple):
     adds: bool
     members: list[tuple[int, Unrolled]]
 
-    def filled(self, terms: Sequence[Term], data: Any) -> tuple[Any, Any, bool]:
-        """The view of the data, what is to be written there, and whether it is to be added."""
-        buffer = np.empty(self.shape, data.dtype)
-        for n, (k, way) in enumerate(self.members):
-            way.add(terms[k].factors, buffer, n == 0)
-        return np.ndarray(self.shape, data.dtype, data, self.offset, self.strides), buffer, self.adds
+    def sum(self, terms: Sequence[Term], data: Any) -> Sum:
+        """What is to be written where."""
+        members = [(way, way.arrays(terms[k].factors)) for k, way in self.members]
+        return Sum(np.ndarray(self.shape, data.dtype, data, self.offset, self.strides), members, self.adds)
 
 
 class _Writers(NamedTuple):
@@ -107,7 +107,7 @@ class Plan:
         if found is None:
             found = self.writers[dtype] = self._writers(dtype)
         if found.constant:
-            numbers = [factor for k in self.constants for factor in terms[k].factors]
+            numbers = [_value(factor) for k in self.constants for factor in terms[k].factors]
             kept = self.templates.get(dtype)
             if kept is None or kept[0] != numbers:
                 template = np.zeros(self.size, dtype)
@@ -122,7 +122,7 @@ class Plan:
         elif self.structure.needs_zeros:
             into[...] = 0
         for bundle in found.bundles:
-            spread([group.filled(terms, into) for group in bundle])
+            write_sums([group.sum(terms, into) for group in bundle])
         _run(found.varying, terms, into)
         return into
 
@@ -166,13 +166,13 @@ class Plan:
         template = self.matrices.get(kind)
         if template is None:
             make = sparse.csr_array if kind == "csr" else sparse.csc_array
-            template = make((np.zeros(len(self.structure.indices), bool), *self.structure[:2]), shape=shape)
+            template = make(shape, dtype=bool)  # without entries: SciPy need not look through them
             template.has_sorted_indices = self.structure.is_sorted
             template.has_canonical_format = self.structure.is_sorted
             self.matrices[kind] = template
         # The structure is kept for the next call; what is handed out may be changed by its owner.
         result = copy(template)
-        result.indices, result.indptr = template.indices.copy(), template.indptr.copy()
+        result.indices, result.indptr = self.structure.indices.copy(), self.structure.indptr.copy()
         result.data = self.data(terms, dtype)
         return result
 
@@ -220,6 +220,11 @@ def _rank(p: Pattern) -> int:
     if _is_number(p):
         return 0
     return 2 if unrolled(p) is None or len(p.outer) < 2 else 1
+
+
+def _value(factor: Any) -> Any:
+    """A number that stays what it is."""
+    return factor.copy() if isinstance(factor, np.ndarray) else factor
 
 
 def _is_number(p: Pattern) -> bool:
@@ -310,6 +315,16 @@ class Turned(Plan):
         return into
 
 
+def _check_size(terms: Sequence[Term], row_count: int, column_count: int) -> None:
+    limit.affordable(terms, "sparse()")
+    count = sum([term.pattern.entries for term in terms])
+    if count > limit.LIMIT and count * 2 > row_count * column_count:
+        raise TooLargeError(
+            f"sparse() would list {count:,} entries of a map with {row_count:,} rows and {column_count:,} columns: it "
+            f"is not sparse. Use operator() for products, solve() and norm() for what its structure gives, or dense()"
+        )
+
+
 def plan_of(
     terms: Sequence[Term], row_count: int, column_count: int, cache: dict[Any, Any] | None = None, key: str = "csr"
 ) -> Plan:
@@ -322,6 +337,7 @@ def plan_of(
     name = (key, tuple([term.pattern for term in terms]))
     plan: Plan | None = plans.get(name)
     if plan is None or not plan.fits(terms):
+        _check_size(terms, row_count, column_count)
         if key == "turned":
             plan = Turned(plan_of(terms, row_count, column_count, cache), row_count, column_count)
         else:

@@ -14,11 +14,11 @@ import numpy as np
 
 from chainrule.linear.term import Pattern
 
-__all__ = ["Unrolled", "spread", "unrolled"]
+__all__ = ["Sum", "Unrolled", "unrolled", "write_sums"]
 
 _LONG = 2048  # numbers from which the calls cost little beside the work
 _NARROW = 32  # vectors that there may be
-_CHUNK = 2048  # rows that are written at once: what they fill stays in the cache
+_CHUNK = 8192  # rows that are written at once: what they fill stays in the cache
 
 Steps = tuple[tuple[tuple[int, tuple[int, ...]], ...], ...]
 
@@ -36,11 +36,16 @@ class Unrolled(NamedTuple):
     steps: Steps
     layouts: tuple[tuple[int, ...] | None, ...]
     narrow: tuple[int, ...]
+    along: tuple[bool, ...]  # which factors have the long label
 
-    def add(self, factors: Sequence[Any], buffer: Any, first: bool) -> None:
-        """Write (or, unless ``first``, add) the products into ``buffer``: narrow axes in order, the long one last."""
-        arrays = [f if order is None else f.transpose(order) for f, order in zip(factors, self.layouts, strict=True)]
-        self._loop(arrays, buffer, first, 0, [], None)
+    def arrays(self, factors: Sequence[Any]) -> list[Any]:
+        """The factors with their axes in order, the long one last."""
+        return [f if order is None else f.transpose(order) for f, order in zip(factors, self.layouts, strict=True)]
+
+    def add(self, arrays: Sequence[Any], here: slice, buffer: Any, first: bool) -> None:
+        """Write (or, unless ``first``, add) a range of the products into ``buffer``, whose long axis is the last."""
+        parts = [array[..., here] if along else array for array, along in zip(arrays, self.along, strict=True)]
+        self._loop(parts, buffer, first, 0, [], None)
 
     def _loop(self, arrays: Sequence[Any], buffer: Any, first: bool, depth: int, at: list[int], product: Any) -> None:
         last = depth == len(self.loops)
@@ -85,7 +90,7 @@ def unrolled(p: Pattern) -> Unrolled | None:
     >>> p, _ = pattern([5000, 2, 3], [0, 1], [2], [(0, 1), (0, 2)])
     >>> found = unrolled(p)
     >>> buffer = np.empty((2, 3, 5000))
-    >>> found.add((np.full((5000, 2), 2.0), np.full((5000, 3), 5.0)), buffer, True)
+    >>> found.add(found.arrays((np.full((5000, 2), 2.0), np.full((5000, 3), 5.0))), slice(5000), buffer, True)
     >>> bool((buffer == 10).all())
     True
     """
@@ -125,23 +130,36 @@ def _unrolled(p: Pattern) -> Unrolled | None:
         tuple([tuple(sorted(step, key=lambda entry: len(p.factors[entry[0]].labels))) for step in steps]),
         tuple(layouts),
         tuple([k for k in range(len(outer)) if k != place[long]]),
+        tuple([long in factor.labels for factor in p.factors]),
     )
 
 
-def spread(parts: Sequence[tuple[Any, Any, bool]]) -> None:
-    """Write each buffer into its view (both with the long axis last), or add it, a range of the long axis at a time.
+class Sum(NamedTuple):
+    """Products that are added up in one view, of which the long axis is the last; ``adds`` to what is there."""
+
+    view: Any
+    members: Sequence[tuple[Unrolled, Sequence[Any]]]
+    adds: bool
+
+
+def write_sums(sums: Sequence[Sum]) -> None:
+    """Write sums of products, a range of the long axis at a time, so that what is worked on stays in the cache.
 
     The views must not share places, except those with the same index along the long axis.
     """
-    if not parts:
-        return
-    count = parts[0][0].shape[-1]
-    pairs = [(view[at], buffer[at], adds) for view, buffer, adds in parts for at in np.ndindex(view.shape[:-1])]
+    count = sums[0].view.shape[-1] if sums else 0
     for start in range(0, count, _CHUNK):
         here = slice(start, start + _CHUNK)
-        for view, buffer, adds in pairs:
-            if adds:
-                part = view[here]
-                part += buffer[here]
-            else:
-                view[here] = buffer[here]
+        for view, members, adds in sums:
+            part = view[..., here]
+            if len(members) == 1 and not adds:
+                members[0][0].add(members[0][1], here, part, True)
+                continue
+            buffer = np.empty(part.shape, part.dtype)
+            for n, (way, arrays) in enumerate(members):
+                way.add(arrays, here, buffer, n == 0)
+            for at in np.ndindex(part.shape[:-1]):
+                if adds:
+                    part[at] += buffer[at]
+                else:
+                    part[at] = buffer[at]

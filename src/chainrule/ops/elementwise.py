@@ -256,7 +256,11 @@ def choose(condition: Any, *values: Any) -> Any:
     """np.where; with the condition alone, the positions where it holds."""
     if not values:
         return np.nonzero(condition)
-    return where(np.asarray(getattr(condition, "value", condition)), *values)
+    numbers = getattr(condition, "value", condition)
+    if hasattr(type(numbers), "__chainrule_record__"):  # a deferred array: what it chooses may be else another time
+        kind = next(type(value) for value in (condition, *values) if hasattr(value, "value"))
+        return kind.__chainrule_record__(where, (condition, *values), {})
+    return where(np.asarray(numbers), *values)
 
 
 REGISTRY[np.clip] = lambda x, a_min=None, a_max=None, out=None, *, min=None, max=None: clip(

@@ -47,7 +47,7 @@ def extent_of(function: Any, arguments: Sequence[Any], options: Mapping[str, Any
         return UNKNOWN
     try:
         return rule(*arguments, **options)
-    except (TypeError, ValueError, IndexError):  # unusual options, or an error that the call itself should report
+    except (TypeError, ValueError, LookupError, AttributeError):  # unusual options, or an error that the call itself should report
         return UNKNOWN
 
 
@@ -130,7 +130,9 @@ def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Extent | 
     inputs, output = subscripts.replace(" ", "").split("->")
     sizes: dict[str, int] = {}
     for labels, operand in zip(inputs.split(","), operands, strict=True):
-        sizes.update(zip(labels, operand.shape, strict=True))
+        for label, size in zip(labels, operand.shape, strict=True):
+            if sizes.get(label, 1) == 1:  # an axis of size 1 is stretched
+                sizes[label] = size
     return tuple([sizes[label] for label in output]), np.result_type(*[operand.dtype for operand in operands])
 
 
@@ -146,9 +148,18 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Extent | None:
 # --- reductions -------------------------------------------------------------------------------------------------------
 
 
+def _place(axis: Any, rank: int) -> int:
+    """The axis counted from the front; IndexError if there is none."""
+    if not -rank <= axis < rank:
+        raise IndexError(f"axis {axis} of {rank}")
+    return int(axis) % rank
+
+
 def _reduced(a: Any, axis: Any, keepdims: bool) -> tuple[int, ...]:
     rank = len(a.shape)
-    axes = range(rank) if axis is None else [k % rank for k in ((axis,) if isinstance(axis, int) else axis)]
+    axes = range(rank) if axis is None else [_place(k, rank) for k in ((axis,) if isinstance(axis, int) else axis)]
+    if len(set(axes)) < len(axes):
+        raise ValueError("an axis is named twice")
     if keepdims:
         return tuple([1 if k in axes else size for k, size in enumerate(a.shape)])
     return tuple([size for k, size in enumerate(a.shape) if k not in axes])
@@ -170,7 +181,7 @@ def _concatenate(arrays: Any, axis: Any = 0) -> Extent | None:
     shapes = [array.shape for array in arrays]
     if axis is None:
         return (sum([prod(shape) for shape in shapes]),), np.result_type(*[array.dtype for array in arrays])
-    k = axis % len(shapes[0])
+    k = _place(axis, len(shapes[0]))
     rest = {shape[:k] + shape[k + 1 :] for shape in shapes}
     if len(rest) != 1:
         return UNKNOWN
@@ -183,7 +194,7 @@ def _stack(arrays: Any, axis: int = 0) -> Extent | None:
     if len(shapes) != 1:
         return UNKNOWN
     (shape,) = shapes
-    k = axis % (len(shape) + 1)
+    k = _place(axis, len(shape) + 1)
     return shape[:k] + (len(arrays),) + shape[k:], np.result_type(*[array.dtype for array in arrays])
 
 
@@ -197,7 +208,7 @@ def _take(a: Any, indices: Any, axis: Any = None) -> Extent | None:
     shape = indices.shape if hasattr(indices, "shape") else np.shape(indices)
     if axis is None:
         return shape, a.dtype
-    k = axis % len(a.shape)
+    k = _place(axis, len(a.shape))
     return a.shape[:k] + shape + a.shape[k + 1 :], a.dtype
 
 
@@ -209,10 +220,10 @@ def _getitem(a: Any, index: Any) -> Extent | None:
             if isinstance(entry, list):
                 return UNKNOWN
             bare.append(entry)
-        elif entry.dtype.kind in "iu":
-            bare.append(_dummy(entry))
         elif type(entry) is np.ndarray:
             bare.append(entry)
+        elif entry.dtype.kind in "iu":
+            bare.append(_dummy(entry))
         else:
             return UNKNOWN  # how many a mask chooses is not known
     return _dummy(a, np.int8)[tuple(bare)].shape, a.dtype
@@ -235,6 +246,15 @@ def _astype(a: Any, dtype: Any, **_: Any) -> Extent | None:
 
 
 def _roll(a: Any, shift: Any, axis: Any = None) -> Extent | None:
+    for k in () if axis is None else axis if isinstance(axis, tuple) else (axis,):
+        _place(k, len(a.shape))
+    return a.shape, a.dtype
+
+
+def _sort(a: Any, axis: Any = -1, kind: Any = None) -> Extent | None:
+    if axis is None:
+        return (prod(a.shape),), a.dtype
+    _place(axis, len(a.shape))
     return a.shape, a.dtype
 
 
@@ -247,7 +267,7 @@ def _arg(a: Any, axis: Any = None) -> Extent | None:
 
 
 def _argsort(a: Any, axis: Any = -1, kind: Any = None) -> Extent | None:
-    return (a.shape if axis is not None else (prod(a.shape),)), np.dtype(np.intp)
+    return (_sort(a, axis) or ((), None))[0], np.dtype(np.intp)
 
 
 _RULES: dict[Any, Callable[..., Extent | None]] = {
@@ -267,7 +287,7 @@ _RULES: dict[Any, Callable[..., Extent | None]] = {
     np.ndarray.flatten: _ravel,
     np.copy: _same,
     np.ndarray.copy: _same,
-    np.sort: _same,
+    np.sort: _sort,
     np.ascontiguousarray: _same,
     np.ndarray.astype: _astype,
     np.roll: _roll,

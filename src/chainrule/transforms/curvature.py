@@ -64,7 +64,7 @@ def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0, weig
                     blocks[j, i] = blocks[i, j].T
         return _nested(trace, blocks)
 
-    return _recorded(function, derived, (function, weights))
+    return _recorded(function, derived, (function, weights), argnums)
 
 
 def gauss_newton(
@@ -124,11 +124,13 @@ def gauss_newton(
                     blocks[j, i] = total.T
         return _nested(trace, blocks)
 
-    return _recorded(function, derived, (function, weights, loss))
+    return _recorded(function, derived, (function, weights, loss), argnums)
 
 
-def _recorded(function: Callable[..., Any], derived: Callable[..., Any], read: tuple[Any, ...]) -> Callable[..., Any]:
-    recorded = Recorded(read, derived)
+def _recorded(
+    function: Callable[..., Any], derived: Callable[..., Any], read: tuple[Any, ...], argnums: int | Sequence[int]
+) -> Callable[..., Any]:
+    recorded = Recorded(read, derived, argnums)
 
     @wraps(function)
     def differentiated(*arguments: Any, **options: Any) -> Any:

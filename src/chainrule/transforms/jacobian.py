@@ -56,7 +56,7 @@ def jacobian(
         result = unflatten(trace.result_structure, rows)
         return (result, trace.aux) if has_aux else result
 
-    recorded = Recorded(function, derived)
+    recorded = Recorded(function, derived, argnums)
     chosen = derived if has_aux else recorded
 
     @wraps(function)

@@ -9,20 +9,19 @@ the function reads has changed (:mod:`chainrule.transforms.guard`), and never if
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ChainruleError
-from chainrule.linear.jacobian import Jacobian
-from chainrule.linear.term import Term
 from chainrule.program.deferred import Deferred, UnrecordableError
-from chainrule.program.recording import Recording, active, is_literal
-from chainrule.program.replay import ChangedError, compiled, may_be_point, steps_for
+from chainrule.program.recording import Recording, active
+from chainrule.program.replay import compiled, may_be_point, steps_for
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads
+from chainrule.transforms.sketch import Sketch
 from chainrule.transforms.trees import flatten, unflatten
 
 __all__ = ["Recorded"]
@@ -59,55 +58,16 @@ def _key(value: Any, leaves: list[Any], frozen: list[Any]) -> Any:
     raise _UnsuitableError(f"an argument is a {kind.__name__}")
 
 
-def _rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
-    """The same arguments with other objects in the place of floating-point arrays and numbers."""
+def _rebuilt(value: Any, leaves: Iterator[Any], frozen: Iterator[Any]) -> Any:
+    """The same arguments with other objects in the place of arrays and of floating-point numbers."""
     kind = type(value)
-    if (kind is np.ndarray and value.dtype.kind == "f") or kind in _FLOATS:
+    if kind in _FLOATS:
         return next(leaves)
+    if kind is np.ndarray:
+        return next(leaves if value.dtype.kind == "f" else frozen)
     if kind in (tuple, list):
-        return kind([_rebuilt(entry, leaves) for entry in value])
-    return {name: _rebuilt(entry, leaves) for name, entry in value.items()} if kind is dict else value
-
-
-def _plain(value: Any) -> Any:
-    """A factor as the Jacobian will hold it, if it is not to be computed."""
-    if type(value) is Deferred:
-        number = value.number_for_good
-        return value if number is None else number
-    if not isinstance(value, np.ndarray | np.generic | int | float):
-        raise UnrecordableError(f"a factor of the Jacobian is a {type(value).__name__}")
-    return value
-
-
-class _Sketch:
-    """A Jacobian whose arrays are yet to be filled in: for each factor and table, where in the results it is."""
-
-    def __init__(self, made: Jacobian, place: Callable[[Any], int]) -> None:
-        self.constants: list[Any] = []
-        self.terms: list[Term] = []  # where nothing has to be filled in, the place is -1
-        self.varying: list[tuple[int, Any, Any, Any]] = []  # which term, its pattern, its factors, its tables
-        for number, term in enumerate(made.terms):
-            # What will be filled in is not held: it has the arrays of the first call.
-            factors = [(where, None if where >= 0 else _plain(v)) for v in term.factors for where in (place(v),)]
-            tables = [(where, None if where >= 0 else v) for v in term.tables for where in (place(v),)]
-            self.constants += [value for _, value in (*factors, *tables)]
-            self.terms.append(Term(term.pattern, tuple([v for _, v in factors]), tuple([v for _, v in tables])))
-            if any([where >= 0 for where, _ in (*factors, *tables)]):
-                self.varying.append((number, term.pattern, factors, tables))
-        self.shapes = made.row_shape, made.column_shape
-        self.dtype = made.dtype
-        self.cache: dict[Any, Any] = {}
-
-    def filled(self, arrays: Sequence[Any]) -> Jacobian:
-        """The Jacobian, given the results of the program."""
-        terms = self.terms.copy()
-        for number, pattern, factors, tables in self.varying:
-            terms[number] = Term(
-                pattern,
-                tuple([value if place < 0 else arrays[place] for place, value in factors]),
-                tuple([value if place < 0 else arrays[place] for place, value in tables]),
-            )
-        return Jacobian._of(tuple(terms), *self.shapes, self.dtype, self.cache)
+        return kind([_rebuilt(entry, leaves, frozen) for entry in value])
+    return {name: _rebuilt(entry, leaves, frozen) for name, entry in value.items()} if kind is dict else value
 
 
 class _Derivation:
@@ -117,15 +77,17 @@ class _Derivation:
         leaves: list[Any] = []
         self.frozen: list[Any] = []
         _key((arguments, options), leaves, self.frozen)
+        # The program holds copies: what the caller writes into an array later must not reach it.
         self.frozen = [array.copy() for array in self.frozen]
-        self.reads = reads
         recording = Recording()
         with recording:
             inputs = iter([Tensor(recording.input(array)) for array in leaves])
-            arguments = tuple([_rebuilt(value, inputs) for value in arguments])
-            options = {name: _rebuilt(value, inputs) for name, value in options.items()}
+            copies = iter(self.frozen)
+            arguments = tuple([_rebuilt(value, inputs, copies) for value in arguments])
+            options = {name: _rebuilt(value, inputs, copies) for name, value in options.items()}
             result = transform(*arguments, **options)
-        self.problem = recording.looked
+        self.reads = reads
+        self.problem = recording.looked if reads.unchanged() else "it changes what it reads"
         self.inputs = recording.inputs
         self.wanted: list[Deferred] = []
         places: dict[int, int] = {}
@@ -139,19 +101,12 @@ class _Derivation:
             return places[value.number]
 
         found, self.structure = flatten(result)
-        self.sketches = [_Sketch(made, place) for made in found]
+        self.sketches = [Sketch(made, place) for made in found]
         self.run: Callable[..., Sequence[Any]] | None = None
+        self.lock = threading.Lock()
+        kinds = [step.dtype for step in (*self.inputs, *recording.constants.values(), *recording.steps.values())]
+        self.is_narrow = any([kind.kind == "f" and kind.itemsize < 8 for kind in kinds])
         recording.close()
-        self._guard_contents()
-
-    def _guard_contents(self) -> None:
-        """If arrays were computed from those that the function reads, they stand while the contents of these do."""
-        made = [*self.wanted, *[value for step in steps_for(self.wanted) for value in step.arguments]]
-        made += [value for sketch in self.sketches for value in sketch.constants]
-        made = [value.known if type(value) is Deferred and value.is_captured else value for value in made]
-        made = [value for value in made if isinstance(value, np.ndarray) and not is_literal(value)]
-        derived = not all([self.reads.owns(value) for value in made])
-        self.reads.keep_contents(every=derived or self.reads.writes)
 
     def first(self, leaves: Sequence[Any]) -> Any:
         """The results at the point of the recording."""
@@ -164,11 +119,20 @@ class _Derivation:
     def again(self, leaves: Sequence[Any]) -> Any:
         """The results at another point; None if they are not finite, or a shape has changed."""
         if self.run is None:
-            self.run = compiled(self.inputs, self.wanted)
-            self.inputs, self.wanted = [], []  # and with them the arrays of the first call
+            with self.lock:  # of several threads, one writes the function
+                if self.run is None:
+                    self.run = compiled(self.inputs, self.wanted)
+                    self.inputs, self.wanted = [], []  # and with them the arrays of the first call
         with np.errstate(all="ignore"):
             arrays = self.run(*leaves)
         return self._filled(arrays)
+
+    def tried(self, leaves: Sequence[Any], first: bool = False) -> Any:
+        """The results at a point; None if the function itself has to say what is wrong, or a shape has changed."""
+        try:
+            return self.first(leaves) if first else self.again(leaves)
+        except Exception:
+            return None
 
     def _filled(self, arrays: Sequence[Any]) -> Any:
         if not all([_is_finite(array) for array in arrays]):
@@ -189,13 +153,16 @@ class Recorded:
     """A transform that remembers how it was derived; results are trees of Jacobians.
 
     ``read`` is what it reads besides the arguments: the function that it is the transform of, or several things.
-    ``transform`` is called with the arguments, or with tensors of deferred arrays in their place.
+    ``transform`` is called with the arguments, or with tensors of deferred arrays in their place; ``argnums`` are the
+    positions at which they are tensors in any case.
     """
 
-    def __init__(self, read: Any, transform: Callable[..., Any]) -> None:
+    def __init__(self, read: Any, transform: Callable[..., Any], argnums: int | Sequence[int] = ()) -> None:
         self.read = read
         self.transform = transform
+        self.argnums = argnums
         self.known: dict[Any, _Derivation | str] = {}
+        self.__reads__ = read, transform  # for whoever records a function that calls this
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if active():
@@ -203,17 +170,12 @@ class Recorded:
         leaves: list[Any] = []
         frozen: list[Any] = []
         try:
-            key = _key((arguments, options) if options else arguments, leaves, frozen)
+            key = _key((arguments, options), leaves, frozen)
             found = self.known.get(key)
         except (_UnsuitableError, TypeError):
             return self.transform(*arguments, **options)
         if type(found) is _Derivation and found.fits(frozen):
-            try:
-                result = found.again(leaves)
-            except ChangedError:
-                result = None
-            except (ChainruleError, ArithmeticError, ValueError, TypeError):
-                result = None  # the function itself will say what is wrong
+            result = found.tried(leaves)
             return self.transform(*arguments, **options) if result is None else result
         if type(found) is str:
             return self.transform(*arguments, **options)
@@ -223,13 +185,14 @@ class Recorded:
         """Record a derivation, or note why there can be none."""
         leaves: list[Any] = []
         _key((arguments, options), leaves, [])
+        data = self._data(arguments, options)
         if len(self.known) >= _KEPT:
             self.known.clear()
         reads = Reads(self.read)
         problem = reads.problem
+        if problem is None and reads.asks_kinds and data:
+            problem = "it may ask of what kind an argument is that is not differentiated"
         if problem is None:
-            if reads.writes:
-                reads.keep_contents(every=True)
             try:
                 made = _Derivation(self.transform, reads, arguments, options)
             except UnrecordableError as unrecordable:
@@ -238,13 +201,22 @@ class Recorded:
                 problem = f"{type(error).__name__}: {error}"
             else:
                 problem = made.problem
-                result = made.first(leaves) if problem is None else None
+                if problem is None and made.is_narrow and float in map(type, data):
+                    problem = "a Python number, which takes any precision, meets numbers of less than double precision"
+                result = made.tried(leaves, first=True) if problem is None else None
                 if result is not None:
                     self.known[key] = made
                     return result
         if problem is not None:
             self.known[key] = problem
         return self.transform(*arguments, **options)
+
+    def _data(self, arguments: Any, options: Any) -> list[Any]:
+        """The floating-point arrays and numbers among the arguments that are not differentiated."""
+        positions = [self.argnums] if not isinstance(self.argnums, Sequence) else self.argnums
+        differentiated = {int(position) % max(len(arguments), 1) for position in positions}
+        others = [value for position, value in enumerate(arguments) if position not in differentiated]
+        return [leaf for leaf in flatten((others, options))[0] if type(leaf) in (*_FLOATS, np.ndarray)]
 
     @property
     def recordings(self) -> list[str]:

@@ -88,6 +88,8 @@ STRUCTURES = [
     Jacobian([], (0,), (2,)),
     of(whole([], [], [], [()])),
     of(whole([1, 3], [0], [1], [(0,), (1,)])),
+    of(whole([3], [0], [0], [(0,)])) + of(whole([3], [0], [0], [(0, 0)])),  # a diagonal and that of a matrix
+    of(whole([3], [0], [0], [(0, 0)])) + of(whole([3], [0], [0], [()])),
 ]
 
 

@@ -94,11 +94,8 @@ def _shared(one: Term, other: Term) -> Term | None:
     parts, others = _parts(one.pattern), _parts(other.pattern)
     if parts.keys() != others.keys() or len(parts) < 2:
         return None
-    differing = [
-        part
-        for part in parts
-        if sorted([id(one.factors[k]) for k in parts[part]]) != sorted([id(other.factors[k]) for k in others[part]])
-    ]
+    # The same array with its axes on other labels, as in A and Aᵀ, is another factor.
+    differing = [part for part in parts if _held(one, parts[part]) != _held(other, others[part])]
     if len(differing) != 1:
         return None
     (part,) = differing
@@ -120,6 +117,11 @@ def _shared(one: Term, other: Term) -> Term | None:
     if names != tuple(range(len(p.sizes))):
         return None
     return Term(made, (total, *[one.factors[k] for k in kept_places]), one.tables)
+
+
+def _held(term: Term, places: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
+    """Which arrays a part of a term holds, and along which labels."""
+    return sorted([(id(term.factors[k]), term.pattern.factors[k].labels) for k in places])
 
 
 def _product(term: Term, places: Sequence[int], labels: tuple[int, ...]) -> Any:

@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["simpler"]
+__all__ = ["simpler", "without_numbers"]
+
+_MODERATE = {2: 1e2, 4: 1e15}  # by the bytes of a number; 1e100 for those of double precision
 
 
 def simpler(function: Any, arguments: Sequence[Any]) -> Any:
@@ -59,7 +61,7 @@ def without_numbers(arguments: Sequence[Any]) -> tuple[tuple[Any, ...], float]:
     smallest = _product_size(arguments)
     for value in arguments:
         inner = _factored(value) if _is_float(value) and value.size >= smallest else None
-        if inner is not None:
+        if inner is not None and _times(inner[1], 1, value.dtype) is not None:
             value, other = inner
             number *= other
         bare.append(value)
@@ -88,6 +90,14 @@ def _factored(a: Any) -> tuple[Any, float] | None:
     return None
 
 
+def _times(a: float, b: float, dtype: np.dtype[Any]) -> float | None:
+    """The product of two numbers; None if it is so large or small that the order of multiplications would matter."""
+    product = a * b
+    largest = _MODERATE.get(dtype.itemsize, 1e100)
+    moderate = product == 0 if a == 0 or b == 0 else 1 / largest <= abs(product) <= largest
+    return product if moderate else None
+
+
 def _scaled(a: Any, number: float, turned: bool = False) -> Any:
     if not _is_float(a):
         return None
@@ -96,7 +106,10 @@ def _scaled(a: Any, number: float, turned: bool = False) -> Any:
     inner = _factored(a)
     if inner is not None:
         base, other = inner
-        number = other * number
+        product = _times(other, number, a.dtype)
+        if product is None:
+            return None
+        number = product
         if number == 1:
             return base
         return (np.negative, (base,)) if number == -1 else (np.multiply, (base, number))
@@ -122,4 +135,5 @@ def _divided(a: Any, number: float) -> Any:
     if inner is None or number == 0:
         return None
     base, other = inner
-    return np.multiply, (base, other / number)
+    quotient = _times(other, 1 / number, a.dtype)
+    return None if quotient is None else (np.multiply, (base, quotient))

@@ -130,18 +130,29 @@ def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Extent | 
     inputs, output = subscripts.replace(" ", "").split("->")
     sizes: dict[str, int] = {}
     for labels, operand in zip(inputs.split(","), operands, strict=True):
+        if len(set(labels)) < len(labels) and len(set(operand.shape)) > 1:
+            return UNKNOWN
         for label, size in zip(labels, operand.shape, strict=True):
-            if sizes.get(label, 1) == 1:  # an axis of size 1 is stretched
-                sizes[label] = size
+            before = sizes.get(label, 1)
+            if before not in (1, size) and size != 1:
+                return UNKNOWN
+            sizes[label] = size if before == 1 else before  # an axis of size 1 is stretched
+    if len(set(output)) < len(output):
+        return UNKNOWN
     return tuple([sizes[label] for label in output]), np.result_type(*[operand.dtype for operand in operands])
 
 
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Extent | None:
     if isinstance(axes, int):
+        if axes > min(len(a.shape), len(b.shape)):
+            return UNKNOWN
         axes = list(range(len(a.shape) - axes, len(a.shape))), list(range(axes))
     first, second = ([side] if isinstance(side, int) else list(side) for side in axes)
-    left = [size for k, size in enumerate(a.shape) if k not in first and k - len(a.shape) not in first]
-    right = [size for k, size in enumerate(b.shape) if k not in second and k - len(b.shape) not in second]
+    first, second = [_place(k, len(a.shape)) for k in first], [_place(k, len(b.shape)) for k in second]
+    if [a.shape[k] for k in first] != [b.shape[k] for k in second]:
+        return UNKNOWN
+    left = [size for k, size in enumerate(a.shape) if k not in first]
+    right = [size for k, size in enumerate(b.shape) if k not in second]
     return (*left, *right), np.result_type(a.dtype, b.dtype)
 
 
@@ -149,10 +160,12 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Extent | None:
 
 
 def _place(axis: Any, rank: int) -> int:
-    """The axis counted from the front; IndexError if there is none."""
+    """The axis counted from the front; IndexError if there is none, TypeError if it is no integer."""
+    if type(axis) is not int:
+        raise TypeError(f"axis {axis!r}")
     if not -rank <= axis < rank:
         raise IndexError(f"axis {axis} of {rank}")
-    return int(axis) % rank
+    return axis % rank
 
 
 def _reduced(a: Any, axis: Any, keepdims: bool) -> tuple[int, ...]:
@@ -167,7 +180,7 @@ def _reduced(a: Any, axis: Any, keepdims: bool) -> tuple[int, ...]:
 
 def _reduction(function: Callable[..., Any]) -> Callable[..., Extent | None]:
     def rule(a: Any, axis: Any = None, *, keepdims: Any = False) -> Extent | None:
-        if not _is_array(a) or a.dtype.kind != "f":
+        if not _is_array(a) or a.dtype.kind != "f" or (0 in a.shape and function in (np.max, np.min)):
             return UNKNOWN
         return _reduced(a, axis, bool(keepdims)), a.dtype
 
@@ -205,10 +218,19 @@ def _where(condition: Any, a: Any, b: Any) -> Extent | None:
 
 
 def _take(a: Any, indices: Any, axis: Any = None) -> Extent | None:
-    shape = indices.shape if hasattr(indices, "shape") else np.shape(indices)
+    k = 0 if axis is None else _place(axis, len(a.shape))
+    count = prod(a.shape) if axis is None else a.shape[k]
+    if not count:
+        return UNKNOWN
+    if hasattr(indices, "function"):  # deferred: what it holds is not known
+        shape = indices.shape
+    else:
+        indices = np.asarray(indices)
+        shape = indices.shape
+        if indices.size and not -count <= indices.min() <= indices.max() < count:
+            return UNKNOWN
     if axis is None:
         return shape, a.dtype
-    k = _place(axis, len(a.shape))
     return a.shape[:k] + shape + a.shape[k + 1 :], a.dtype
 
 
@@ -263,6 +285,8 @@ def _like(a: Any, dtype: Any = None) -> Extent | None:
 
 
 def _arg(a: Any, axis: Any = None) -> Extent | None:
+    if 0 in a.shape or isinstance(axis, tuple):
+        return UNKNOWN
     return _reduced(a, axis, False), np.dtype(np.intp)
 
 
@@ -288,7 +312,7 @@ _RULES: dict[Any, Callable[..., Extent | None]] = {
     np.copy: _same,
     np.ndarray.copy: _same,
     np.sort: _sort,
-    np.ascontiguousarray: _same,
+    np.ascontiguousarray: lambda a: (a.shape or (1,), a.dtype),
     np.ndarray.astype: _astype,
     np.roll: _roll,
     np.zeros_like: _like,
@@ -305,7 +329,7 @@ for _function in (np.sum, np.prod, np.max, np.min, np.mean, np.var, np.std):
 
 
 def _ufunc_reduce(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Extent | None:
-    if not _is_array(a) or a.dtype.kind != "f" or dtype is not None or out is not None:
+    if not _is_array(a) or a.dtype.kind != "f" or dtype is not None or out is not None or 0 in a.shape:
         return UNKNOWN
     return _reduced(a, axis, bool(keepdims)), a.dtype
 

@@ -135,7 +135,7 @@ def _key(value: Any) -> Any:
         return slice, _key(value.start), _key(value.stop), _key(value.step)
     if kind in (tuple, list):
         return kind, *[_key(entry) for entry in value]
-    return kind, value, str(value) if kind is float else ""  # -0.0 is not 0.0
+    return kind, value, repr(value) if isinstance(value, float | complex | np.inexact) else ""  # -0.0 is not 0.0
 
 
 def _write(recording: Recording, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -110,9 +111,23 @@ def test_gauss_newton_of_a_linear_model_stays_a_product() -> None:
 def test_wrong_weights_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"weights of shape \(2,\) were given for a result of shape \(6, 3\)"):
         cr.hessian(model, weights=np.ones(2))(W, B)
-    with pytest.raises(ShapeError, match=r"weights in the containers \(\*, \*\) were given for a function that returns"):
+    with pytest.raises(
+        ShapeError, match=r"weights in the containers \(\*, \*\) were given for a function that returns"
+    ):
         cr.gauss_newton(model, weights=(1.0, 2.0))(W, B)
     with pytest.raises(GradientError, match=r"give the weights of the result or a loss of it, not both"):
         cr.gauss_newton(model, weights=np.ones((6, 3)), loss=np.sum)
     with pytest.raises(NotScalarError, match=r"a gradient is of one number"):
         cr.hessian(model)(W, B)
+
+
+def test_a_hessian_is_known_to_be_symmetric() -> None:
+    transform: Any = cr.hessian(lambda z: np.sum(model(z[:12].reshape(4, 3), z[12:]) ** 2))
+    for scale in (1.0, 2.0):
+        H = transform(scale * np.concatenate([W.ravel(), B]))
+        assert H.is_symmetric
+        assert H.T is H
+        assert "symmetric" in H.structure
+        assert pickle.loads(pickle.dumps(H)).is_symmetric
+        np.testing.assert_allclose(H.dense(), H.dense().T, rtol=1e-12, atol=1e-13)
+    assert not cr.jacobian(lambda x: X @ x)(np.ones(4)).is_symmetric

@@ -371,8 +371,8 @@ def is_symmetric(terms: Sequence[Term]) -> bool:
     return Counter([_key(term) for term in terms]) == Counter([_key(term.transposed()) for term in terms])
 
 
-def describe(terms: Sequence[Term]) -> str:
-    """What kind of map the sum of ``terms`` is.
+def describe(terms: Sequence[Term], symmetric: bool | None = None) -> str:
+    """What kind of map the sum of ``terms`` is; whether it is symmetric is seen from the terms if it is not known.
 
     Letters stand for arrays: x for a vector, A for a matrix, d for a diagonal, the same letter for the same array. A
     Kronecker product is in the order of rows and columns flattened as NumPy does, last axis fastest. A sum whose terms
@@ -387,7 +387,7 @@ def describe(terms: Sequence[Term]) -> str:
     if not terms:
         return "zero"
     told = _kind(terms[0], _Letters()) if len(terms) == 1 else _sum(terms)
-    if told in _PLAIN or not is_symmetric(terms):
+    if told in _PLAIN or not (is_symmetric(terms) if symmetric is None else symmetric):
         return told
     p = terms[0].pattern
     if bands(footprint(terms), prod(p.row_shape), prod(p.column_shape)) == "diagonal":

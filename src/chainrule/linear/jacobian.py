@@ -13,7 +13,7 @@ from chainrule.linear import convert
 from chainrule.linear.apply import pull, pull_batch, push, push_batch
 from chainrule.linear.banded import band_of
 from chainrule.linear.compose import close, compose, merge
-from chainrule.linear.describe import describe
+from chainrule.linear.describe import describe, is_symmetric
 from chainrule.linear.formats import to_sparse
 from chainrule.linear.html import html
 from chainrule.linear.limit import affordable
@@ -82,9 +82,8 @@ class Jacobian:
                 )
         kept = tuple(merge([term for term in terms if 0 not in term.pattern.sizes]))
         kind = convert.dtype_of(kept, np.float64 if dtype is None else dtype)
-        values = (kept, row_shape, column_shape, kind, cache)
-        for name, value in zip(("terms", "row_shape", "column_shape", "dtype", "cache"), values, strict=True):
-            object.__setattr__(self, name, value)
+        for setter, value in zip(_SETTERS, (cache, column_shape, kind, row_shape, kept), strict=True):
+            setter(self, value)
 
     @classmethod
     def _of(
@@ -97,18 +96,16 @@ class Jacobian:
     ) -> Jacobian:
         """A Jacobian of terms that are known to fit and to be merged: nothing is looked at, for replays."""
         made = object.__new__(cls)
-        _set_terms(made, terms)
-        _set_row_shape(made, row_shape)
-        _set_column_shape(made, column_shape)
-        _set_dtype(made, dtype)
-        _set_cache(made, cache)
+        for setter, value in zip(_SETTERS, (cache, column_shape, dtype, row_shape, terms), strict=True):
+            setter(made, value)
         return made
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a Jacobian is immutable; {name!r} cannot be set: make a new one from its terms")
 
     def __reduce__(self) -> Any:
-        return (Jacobian, (self.terms, self.row_shape, self.column_shape, self.dtype))
+        known = {"symmetric": True} if self.cache is not None and "symmetric" in self.cache else None
+        return (Jacobian, (self.terms, self.row_shape, self.column_shape, self.dtype, known))
 
     @classmethod
     def identity(cls, shape: Sequence[int], dtype: Any = None) -> Jacobian:
@@ -138,6 +135,8 @@ class Jacobian:
     @property
     def T(self) -> Jacobian:  # noqa: N802 (NumPy's name)
         """The transposed map, from arrays of `row_shape` to arrays of `column_shape`; no array is copied."""
+        if self.cache is not None and "symmetric" in self.cache:
+            return self
         return Jacobian([term.transposed() for term in self.terms], self.column_shape, self.row_shape, self.dtype)
 
     # ---------------------------------------------------------------------------------------------------- application
@@ -389,20 +388,25 @@ class Jacobian:
 
     # --------------------------------------------------------------------------------------------------- to look at
     @property
+    def is_symmetric(self) -> bool:
+        """Whether the map is known to be its own transpose: a Hessian is by what it is, another may be by its terms."""
+        return (self.cache is not None and "symmetric" in self.cache) or is_symmetric(self.terms)
+
+    @property
     def structure(self) -> str:
         """One line that says what kind of map this is and what it stores.
 
         >>> Jacobian.identity((3,)).structure
         'identity, 0 stored of 9 entries'
         """
-        return f"{describe(self.terms)}, {self.stored} stored of {self.size} entries"
+        return f"{describe(self.terms, self.is_symmetric)}, {self.stored} stored of {self.size} entries"
 
     def __repr__(self) -> str:
         return f"Jacobian of shape {self.shape}: {self.structure}"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the facts, the terms in index notation, a drawing; no script, no network."""
-        about = describe(self.terms), self.stored, self.dtype
+        about = describe(self.terms, self.is_symmetric), self.stored, self.dtype
         return html(self.terms, self.row_shape, self.column_shape, *about)
 
     def picture(self, size: int = 64) -> str:
@@ -440,9 +444,4 @@ class Jacobian:
         return spy(self.terms, self.row_shape, self.column_shape, ax, cells, **options)
 
 
-# the slots' own setters, past the one that refuses
-_set_terms = Jacobian.__dict__["terms"].__set__
-_set_row_shape = Jacobian.__dict__["row_shape"].__set__
-_set_column_shape = Jacobian.__dict__["column_shape"].__set__
-_set_dtype = Jacobian.__dict__["dtype"].__set__
-_set_cache = Jacobian.__dict__["cache"].__set__
+_SETTERS = [vars(Jacobian)[name].__set__ for name in Jacobian.__slots__]  # past the one that refuses

@@ -135,5 +135,4 @@ def _divided(a: Any, number: float) -> Any:
     if inner is None or number == 0:
         return None
     base, other = inner
-    quotient = _times(other, 1 / number, a.dtype)
-    return None if quotient is None else (np.multiply, (base, quotient))
+    return None if _times(other, 1 / number, a.dtype) is None else (np.multiply, (base, other / number))

@@ -47,7 +47,12 @@ def extent_of(function: Any, arguments: Sequence[Any], options: Mapping[str, Any
         return UNKNOWN
     try:
         return rule(*arguments, **options)
-    except (TypeError, ValueError, LookupError, AttributeError):  # unusual options, or an error that the call itself should report
+    except (
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+    ):  # unusual options, or an error that the call itself should report
         return UNKNOWN
 
 

@@ -59,7 +59,8 @@ def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0, weig
             shape = tuple(np.shape(getattr(output, "value", output)))
             dtype = getattr(output, "dtype", np.dtype(float))
             for j, terms in enumerate(trace.jacobian_terms(output, inputs[i:]), start=i):
-                blocks[i, j] = Jacobian(terms, shape, tuple(trace.inputs[j].value.shape), dtype)
+                known = {"symmetric": True} if i == j else None
+                blocks[i, j] = Jacobian(terms, shape, tuple(trace.inputs[j].value.shape), dtype, known)
                 if i != j:
                     blocks[j, i] = blocks[i, j].T
         return _nested(trace, blocks)
@@ -119,12 +120,17 @@ def gauss_newton(
                     right = maps[b][j] if D is None else D @ maps[b][j]
                     part = maps[a][i].T @ right
                     total = part if total is None else total + part
-                blocks[i, j] = total
+                blocks[i, j] = total if i != j else _symmetric(total)
                 if i != j:
                     blocks[j, i] = total.T
         return _nested(trace, blocks)
 
     return _recorded(function, derived, (function, weights, loss), argnums)
+
+
+def _symmetric(made: Jacobian) -> Jacobian:
+    """The same map, known to be its own transpose."""
+    return Jacobian._of(made.terms, made.row_shape, made.column_shape, made.dtype, {"symmetric": True})
 
 
 def _recorded(

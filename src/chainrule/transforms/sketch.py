@@ -87,7 +87,7 @@ class Sketch:
                 self.varying.append((number, term.pattern, factors, tables))
         self.shapes = made.row_shape, made.column_shape
         self.dtype = made.dtype
-        self.cache: dict[Any, Any] = {}
+        self.cache: dict[Any, Any] = dict(made.cache or {})
 
     def filled(self, arrays: Sequence[Any]) -> Jacobian:
         """The Jacobian, given the results of the program."""

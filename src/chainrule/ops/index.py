@@ -29,6 +29,7 @@ from chainrule.ops.region import (
     located,
     parse_index,
     placed,
+    straight,
     taken,
 )
 
@@ -49,7 +50,7 @@ class Read(Rule):
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         if len(call.shapes) == 1:
             return cached_by_call(self.known, call, 0, lambda: (Term(taken(located(call, ())[0])),))  # type: ignore[no-any-return]
-        found, tables = located(call, arguments[1:])
+        found, tables = straight(*located(call, arguments[1:]))
         return (Term(taken(found), (), tables),)
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "located",
     "parse_index",
     "placed",
+    "straight",
     "taken",
 ]
 
@@ -262,6 +263,52 @@ def locate(shape: tuple[int, ...], template: Template, arrays: Sequence[Any]) ->
     template, arrays = integers(shape, template, arrays)
     found = region(shape, template, tuple([array.shape for array in arrays]))
     return found, found.positions(arrays)
+
+
+def straight(found: Region, tables: tuple[Any, ...]) -> tuple[Region, tuple[Any, ...]]:
+    """The same region and tables, those that are in equal steps (``np.arange(n)``) written as affine axes.
+
+    Entries may share a label then on several axes, as in ``x[np.arange(n), np.arange(n)]``: for reading only.
+    """
+    lines = tuple([(slot, *line) for slot, line in enumerate(map(_line, tables)) if line is not None])
+    if not lines:
+        return found, tables
+    kept = {slot for slot, _, _ in lines}
+    return straightened(found, lines), tuple([table for slot, table in enumerate(tables) if slot not in kept])
+
+
+def _line(table: Any) -> tuple[int, int] | None:
+    """Start and step of a table in equal steps, such as ``np.arange(n)``; None if it is none."""
+    if type(table) is not np.ndarray or table.ndim != 1 or len(table) < 2:
+        return None
+    start, step, count = int(table[0]), int(table[1]) - int(table[0]), len(table)
+    if not step or int(table[-1]) != start + step * (count - 1):
+        return None
+    return (start, step) if np.array_equal(table, np.arange(start, start + step * count, step)) else None
+
+
+@lru_cache(maxsize=1 << 14)
+def straightened(found: Region, lines: tuple[tuple[int, int, int], ...]) -> Region:
+    """The region with tables that are in equal steps (their slot, start and step) written as affine axes.
+
+    >>> once = region((4, 3), (ARRAY, ARRAY), ((4,), (4,)))
+    >>> straightened(once, ((0, 0, 1),)).places  # doctest: +ELLIPSIS
+    (Axis(size=4, labels=(0,), strides=(1,), ...), Axis(size=3, labels=(0,), strides=(0,), offset=0, table=0))
+    """
+    known = {slot: (start, step) for slot, start, step in lines}
+    kept = [slot for slot in range(len(found.tables)) if slot not in known]
+    places = []
+    for axis in found.places:
+        if axis.table in known:
+            start, step = known[axis.table]
+            places.append(affine(axis.size, axis.labels[0], step, start))
+        else:
+            places.append(axis if axis.table < 0 else axis._replace(table=kept.index(axis.table)))
+    return found._replace(
+        places=tuple(places),
+        tables=tuple([found.tables[slot] for slot in kept]),
+        sources=tuple([found.sources[slot] for slot in kept]),
+    )
 
 
 def taken(found: Region) -> Pattern:

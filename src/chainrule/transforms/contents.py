@@ -28,7 +28,7 @@ class Contents:
         self.layout = array.shape, array.strides, array.dtype
         flags = array.flags
         self.order = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "copy"
-        self.numbers = bytearray(self._straight())
+        self.numbers = bytearray(self._straight().tobytes())
 
     def _straight(self) -> Any:
         """The array's memory as one piece, copied only where it is not one."""

@@ -41,6 +41,7 @@ def run(names: Sequence[str], folder: Path, spawn: Spawn) -> str:
         family = FAMILIES[name]
         curves: dict[str, list[tuple[int, float, float, float]]] = {}
         title = ""
+        grows = len({family.make(size).unknowns for size in family.growth[:2]}) > 1  # else the work grows, not they
         for size in family.growth:
             problem = family.make(size)
             title = problem.row
@@ -51,7 +52,7 @@ def run(names: Sequence[str], folder: Path, spawn: Spawn) -> str:
                     rows.append([title, form, f"{problem.unknowns:,}", why, "–", "–"])
                     continue
                 times = record["first"], record["replay"], record["limit"]
-                curves.setdefault(form, []).append((problem.unknowns, *times))
+                curves.setdefault(form, []).append((problem.unknowns if grows else size, *times))
                 rows.append([title, form, f"{problem.unknowns:,}", *map(seconds, times)])
         for form, curve in curves.items():
             if len(curve) < 3:

@@ -25,7 +25,7 @@ STEPS: list[Callable[[Any], Any]] = [
     lambda x: x * x,
     lambda x: x * -1,
     lambda x: -1.0 * x,
-    lambda x: -(-x),
+    lambda x: np.negative(-x),
     lambda x: -(x * 3),
     lambda x: (-x) * 3.5,
     lambda x: (x * 3) * 0.25,
@@ -58,9 +58,7 @@ def test_a_simplified_step_gives_the_same(number: int, dtype: Any) -> None:
 def test_numbers_whose_product_is_no_number_are_multiplied_one_after_the_other(first: float, second: float) -> None:
     array = np.array([1e-300, 1e300, 0.0, 1.0])
     with np.errstate(all="ignore"):
-        np.testing.assert_array_equal(
-            ((Recording().input(array) * first) * second).numbers(), (array * first) * second
-        )
+        np.testing.assert_array_equal(((Recording().input(array) * first) * second).numbers(), (array * first) * second)
 
 
 def test_single_precision_overflows_earlier() -> None:

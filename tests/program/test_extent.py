@@ -15,7 +15,7 @@ from chainrule.program.extent import UNKNOWN, extent_of
 
 SHAPES = [(), (0,), (1,), (3,), (2, 3), (3, 1), (2, 0), (2, 2, 3), (3, 3)]
 DTYPES = [np.float64, np.float32, np.float16, np.int64, np.bool_, np.complex128]
-ARRAYS = [np.ones(shape, dtype) for shape in SHAPES for dtype in DTYPES]
+ARRAYS: list[Any] = [np.ones(shape, dtype) for shape in SHAPES for dtype in DTYPES]
 OTHERS = [np.ones((3,)), np.ones((3, 3), np.float32), np.ones(()), np.ones((2, 3), np.int64), np.ones((2, 3, 2))]
 NUMBERS = [2, 2.5, True, np.float64(2), np.float32(2), np.int64(2), 1j]
 AXES: list[Any] = [None, 0, 1, -1, -3, (0,), (0, 1), (-1, 0), (0, 0), (), 5, True, 1.0, np.int64(0)]

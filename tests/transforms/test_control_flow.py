@@ -149,7 +149,6 @@ BRANCHES: dict[str, Any] = {
     "not finite": lambda x: np.sqrt(x) * x,
     "overflow": lambda x: np.exp(1000 * x),
     "singular": lambda x: np.linalg.inv(np.diag(x)),
-    "assignment": lambda x: assigned(x),
 }
 
 
@@ -160,6 +159,7 @@ def assigned(x: Any) -> Any:
     return y
 
 
+BRANCHES["assignment"] = assigned
 SMOOTH = {"where", "where of a safe logarithm", "if", "while", "for", "max", "sort", "argsort", "select", "a mask"}
 
 
@@ -245,21 +245,41 @@ def test_data_are_seen_as_they_are(name: str) -> None:
 OPTIONS: list[tuple[Any, list[tuple[tuple[Any, ...], dict[str, Any]]]]] = [
     (lambda x, n: x**n, [((POINTS[0], n), {}) for n in (2, 3, 2, True, 2.5, -1)]),
     (lambda x, mode: x**2 if mode == "a" else x**3, [((POINTS[k % 3], mode), {}) for k, mode in enumerate("abab")]),
-    (lambda x, y=None: x**2 if y is None else x * y, [((POINTS[0], *y), {}) for y in ((), (None,), (POINTS[1],), (2.0,))]),
-    (lambda x, *, s=1.0, n=2: x**n * s, [((POINTS[1],), o) for o in ({}, {"s": 3.0}, {"s": 4.0}, {"n": 3}, {"n": 1, "s": 2.0}, {})]),
-    (lambda p: {"a": p["w"] @ POINTS[0] * p["b"][0], "c": p["b"][1] ** 2},
-     [(({"w": np.full((2, 3), s), "b": (s, s * POINTS[1])},), {}) for s in (1.0, 2.0, 3.0)]),
+    (
+        lambda x, y=None: x**2 if y is None else x * y,
+        [((POINTS[0], *y), {}) for y in ((), (None,), (POINTS[1],), (2.0,))],
+    ),
+    (
+        lambda x, *, s=1.0, n=2: x**n * s,
+        [((POINTS[1],), o) for o in ({}, {"s": 3.0}, {"s": 4.0}, {"n": 3}, {"n": 1, "s": 2.0}, {})],
+    ),
+    (
+        lambda p: {"a": p["w"] @ POINTS[0] * p["b"][0], "c": p["b"][1] ** 2},
+        [(({"w": np.full((2, 3), s), "b": (s, s * POINTS[1])},), {}) for s in (1.0, 2.0, 3.0)],
+    ),
     (lambda a, b: a * b, [((a, b), {}) for a in POINTS[:2] for b in POINTS[:2]]),
-    (lambda x: x**3, [((x,), {}) for x in (2.0, 3.0, np.float64(4), np.array(2.0), np.float32(2), np.array(3.0, "f4"))]),
+    (
+        lambda x: x**3,
+        [((x,), {}) for x in (2.0, 3.0, np.float64(4), np.array(2.0), np.float32(2), np.array(3.0, "f4"))],
+    ),
     (lambda x: np.sin(x) * 2.5 * x, [((x.astype(kind),), {}) for kind in ("f4", "f2", "f8") for x in POINTS[:2]]),
-    (lambda x, dt: x * dt, [((x.astype(kind), dt), {}) for kind in ("f4", "f8") for x, dt in zip(POINTS, (0.1, 0.2), strict=False)]),
+    (
+        lambda x, dt: x * dt,
+        [((x.astype(kind), dt), {}) for kind in ("f4", "f8") for x, dt in zip(POINTS, (0.1, 0.2), strict=False)],
+    ),
     (lambda x, y: x * y, [((x.astype("f4"), y), {}) for x in POINTS[:2] for y in POINTS[:2]]),
     (lambda x: np.sum(x, axis=0), [((np.zeros(shape),), {}) for shape in ((0, 3), (3, 0), (1, 1), (0, 3))]),
-    (lambda x, i: x[i] ** 2, [((POINTS[k % 2], np.array(i)), {}) for k, i in enumerate(([0, 1], [1, 1], [0, 1], [2, 2]))]),
-    (lambda x, i: x[i] ** 2, [((POINTS[k % 2], np.array(i)), {}) for k, i in enumerate(([True, False, True], [False, True, True]))]),
+    (
+        lambda x, i: x[i] ** 2,
+        [((POINTS[k % 2], np.array(i)), {}) for k, i in enumerate(([0, 1], [1, 1], [0, 1], [2, 2]))],
+    ),
+    (
+        lambda x, i: x[i] ** 2,
+        [((POINTS[k % 2], np.array(i)), {}) for k, i in enumerate(([True, False, True], [False, True, True]))],
+    ),
     (lambda x: (x, x**2, 3.0), [((x,), {}) for x in POINTS]),
     (lambda x, y: x * np.sum(y.real), [((POINTS[0], y), {}) for y in (POINTS[0] * 1j, POINTS[1] + 1j, 2j)]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("number", range(len(OPTIONS)))

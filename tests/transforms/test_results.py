@@ -74,7 +74,7 @@ def arrays_of(J: cr.Jacobian) -> Iterator[Any]:
             continue
         if isinstance(found, np.ndarray):
             yield found
-        elif hasattr(found, "data"):
+        elif hasattr(found, "data") and not isinstance(found, np.generic):
             names = ("data", "indices", "indptr", "row", "col", "offsets")
             yield from [getattr(found, name) for name in names if hasattr(found, name)]
 

@@ -30,6 +30,7 @@ __all__ = [
 _SYRK_FROM = 128  # rows of a symmetric product from which half a multiplication beats the mirror image it needs
 
 _BLOCK = 64  # rows of a block that is mirrored at once, so that both sides stay in the cache
+_ABOVE = np.triu(np.ones((_BLOCK, _BLOCK), bool), 1)
 
 
 def is_tracked(factor: Any) -> bool:
@@ -121,7 +122,7 @@ def _mirrored(lower: Any) -> Any:
         stop = min(start + _BLOCK, count)
         lower[:start, start:stop] = lower[start:stop, :start].T
         corner = lower[start:stop, start:stop]
-        corner[...] = np.tril(corner) + np.tril(corner, -1).T
+        np.copyto(corner, corner.T.copy(), where=_ABOVE[: stop - start, : stop - start])
     return lower.T
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from operator import is_ as _is
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from chainrule.errors import StructureError
 from chainrule.linear import limit
 from chainrule.linear._scipy import sparse
 from chainrule.linear.banded import diagonals_of
+from chainrule.linear.probe import explicit
 from chainrule.linear.sparse import plan_of
 from chainrule.linear.term import Term
 
@@ -49,11 +51,15 @@ def to_sparse(
     >>> to_sparse([Term(identity((3,)))], (3,), (3,), np.float64, "dia").data
     array([[1., 1., 1.]])
     """
+    shape = prod(row_shape), prod(column_shape)
+    if cache is not None and out is None and kind in (None, "csr"):
+        ready = cache.get("ready")  # the plan of terms of which none is opaque or empty
+        if ready is not None and ready.fits(terms):
+            return ready.matrix(terms, shape, dtype)
     if out is not None:
         kind = _checked_format(out, kind)
     kind, dtype = kind or "csr", np.dtype(dtype)
-    shape = prod(row_shape), prod(column_shape)
-    terms = [term for term in terms if 0 not in term.pattern.sizes]
+    given, terms = terms, [term for term in explicit(terms) if 0 not in term.pattern.sizes]
     if not terms:
         made = sparse.csr_array(shape, dtype=dtype).asformat(kind)
         return made if out is None else _refilled(out, made, shape)
@@ -63,6 +69,8 @@ def to_sparse(
             plan = plan_of(terms, *shape[::-1], cache, kind)
         else:
             plan = plan_of(terms, *shape, cache, kind if kind == "csr" else "turned")
+        if cache is not None and kind == "csr" and len(terms) == len(given) and all(map(_is, terms, given)):
+            cache["ready"] = plan
         if out is None:
             return plan.matrix(terms, shape, dtype, kind)
         _same(out, shape, (out.indices, out.indptr), plan.structure[:2])

@@ -254,7 +254,7 @@ class Jacobian:
         >>> (5 * J).sparse(out=matrix) is matrix, matrix.data
         (True, array([5., 5., 5.]))
         """
-        return to_sparse(explicit(self.terms), self.row_shape, self.column_shape, self.dtype, format, out, self.cache)
+        return to_sparse(self.terms, self.row_shape, self.column_shape, self.dtype, format, out, self.cache)
 
     def banded(self) -> tuple[tuple[int, int], Any]:
         """((l, u), ab) as ``scipy.linalg.solve_banded`` takes them: ``ab[u + i - j, j]`` is the entry (i, j).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from math import prod
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,7 +85,7 @@ class Plan:
             self.structure = structure_of(places, row_count, column_count)
         self.size = len(self.structure.indices) * prod(self.block)
         self.writers: dict[Any, _Writers] = {}
-        self.templates: dict[Any, tuple[list[Any], Any]] = {}
+        self.templates: dict[Any, tuple[list[Any], list[Any], Any]] = {}
         self.matrices: dict[Any, Any] = {}
 
     def fits(self, terms: Sequence[Term]) -> bool:
@@ -107,16 +108,11 @@ class Plan:
         if found is None:
             found = self.writers[dtype] = self._writers(dtype)
         if found.constant:
-            numbers = [_value(factor) for k in self.constants for factor in terms[k].factors]
-            kept = self.templates.get(dtype)
-            if kept is None or kept[0] != numbers:
-                template = np.zeros(self.size, dtype)
-                _run(found.constant, terms, template)
-                kept = self.templates[dtype] = (numbers, template)
+            template = self._template(found.constant, [terms[k] for k in self.constants], terms, dtype)
             if into is None:
-                into = kept[1].copy()
+                into = template.copy()
             else:
-                into[...] = kept[1]
+                into[...] = template
         elif into is None:
             into = (np.zeros if self.structure.needs_zeros else np.empty)(self.size, dtype)
         elif self.structure.needs_zeros:
@@ -125,6 +121,22 @@ class Plan:
             write_sums([group.sum(terms, into) for group in bundle])
         _run(found.varying, terms, into)
         return into
+
+    def _template(self, writes: Any, constants: list[Term], terms: Sequence[Term], dtype: np.dtype[Any]) -> Any:
+        """The data with the constant terms in place, kept while their numbers are the same."""
+        kept = self.templates.get(dtype)
+        if kept is not None and all(map(is_, kept[0], constants)):
+            return kept[2]
+        numbers = [_value(factor) for term in constants for factor in term.factors]
+        if kept is None or kept[1] != numbers:
+            template = np.zeros(self.size, dtype)
+            _run(writes, terms, template)
+        else:
+            template = kept[2]
+        # A replay hands out the same terms; numbers in arrays could be overwritten, so such terms are not relied upon.
+        known = constants if not any([isinstance(f, np.ndarray) for t in constants for f in t.factors]) else [None]
+        self.templates[dtype] = (known, numbers, template)
+        return template
 
     def _writers(self, dtype: np.dtype[Any]) -> _Writers:
         size, made = dtype.itemsize, []

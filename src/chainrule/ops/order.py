@@ -49,6 +49,7 @@ def extreme_terms(call: Call, position: int, out: Any, x: Any) -> Iterable[Term]
         return (one_each(hit, gone, rest, keepdims),)
     where = np.nonzero(hit)
     share = (1 / count.astype(x.dtype))[tuple([0 if k in gone else w for k, w in enumerate(where)])]
+    share = np.full(len(where[0]), share)  # one number where all axes are gone
     column = [Axis(size, (0,), (0,), 0, k) for k, size in enumerate(shape)]
     row = [None if k in gone else column[k] for k in range(len(shape)) if keepdims or k not in gone]
     made, _ = pattern([len(where[0])], row, column, [(0,)], [(0,)] * len(shape))

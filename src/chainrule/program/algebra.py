@@ -1,6 +1,7 @@
 """The algebra of ones, signs and numbers that makes a step on arrays unnecessary, or two steps one.
 
     x * 1, x + 0, x / 1, x ** 1          x
+    -x + c, -x - c, -x + y               c - x, -c - x, y - x
     x * -1, 0 - x                        -x
     (x * a) * b, (x * a) / b             x * (a b), x * (a / b)
     -(-x), -(x * a), (-x) * a            x, x * -a, x * -a
@@ -40,10 +41,17 @@ def simpler(function: Any, arguments: Sequence[Any]) -> Any:
     if type(b) in (int, float):
         if function is np.divide and _is_float(a):
             return _divided(a, b)
-        if function in (np.add, np.subtract) and b == 0 and _is_float(a):
-            return a
+        if function in (np.add, np.subtract) and _is_float(a):
+            if b == 0:
+                return a
+            if a.function is np.negative and a.dtype == np.float64:
+                return np.subtract, (b if function is np.add else -b, a.arguments[0])
         if function is np.power and _is_float(a):
             return a if b == 1 else (np.square, (a,)) if b == 2 else None
+    elif function is np.add and _is_float(a) and _is_float(b) and a.function is np.negative and _alike(a, b):
+        return np.subtract, (b, a.arguments[0])
+    elif function is np.add and _is_float(a) and _is_float(b) and b.function is np.negative and _alike(a, b):
+        return np.subtract, (a, b.arguments[0])
     elif type(a) in (int, float) and a == 0 and _is_float(b):
         if function is np.add:
             return b
@@ -75,6 +83,11 @@ def _product_size(arguments: Sequence[Any]) -> int:
         return 0
     columns: int = b.shape[-1] if len(b.shape) > 1 else 1
     return int(a.size) // max(int(a.shape[-1]), 1) * columns
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two arrays have one shape and one dtype."""
+    return bool(a.shape == b.shape and a.dtype == b.dtype)
 
 
 def _is_float(a: Any) -> bool:

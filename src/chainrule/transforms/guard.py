@@ -14,7 +14,16 @@ import dis
 import operator
 from collections.abc import Iterator
 from functools import _lru_cache_wrapper, partial
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+    SimpleNamespace,
+)
 from typing import Any
 
 import numpy as np
@@ -29,7 +38,21 @@ _TRUSTED = {"numpy", "scipy", "math", "cmath", "operator", "itertools", "functoo
 _UNTRUSTED = ("numpy.random", "numpy.testing", "scipy.stats", "scipy.io", "chainrule.torch", "scipy.sparse")
 _BUILTINS = {
     *("abs", "all", "any", "bool", "callable", "complex", "dict", "divmod", "enumerate", "filter", "float"),
-    *("frozenset", "getattr", "hasattr", "int", "isinstance", "issubclass", "iter", "len", "list", "map", "max", "min"),
+    *(
+        "frozenset",
+        "getattr",
+        "hasattr",
+        "hash",
+        "int",
+        "isinstance",
+        "issubclass",
+        "iter",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+    ),
     *("next", "pow", "range", "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple", "type", "zip"),
 }
 _BY_NAME = (getattr, hasattr, operator.attrgetter, operator.methodcaller)  # they reach attributes that no code names
@@ -42,6 +65,11 @@ _ATOMS = (
     *(np.number, np.bool_, np.dtype),
 )
 _ATTRIBUTES_MADE_UP = ("__getattr__", "__getattribute__", "__array_ufunc__", "__array_function__", "__array__")
+_CHANGES: dict[type, frozenset[str]] = {  # methods that write, by what they write into
+    list: frozenset({"append", "extend", "insert", "remove", "pop", "clear", "reverse"}),
+    dict: frozenset({"update", "setdefault", "pop", "popitem", "clear"}),
+    set: frozenset({"add", "update", "discard", "remove", "pop", "clear"}),
+}
 _NOT_CALLED = {
     *("__init__", "__new__", "__post_init__", "__repr__", "__str__", "__del__", "__init_subclass__", "__set_name__"),
     *("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__replace__", "__setattr__", "__delattr__"),
@@ -88,6 +116,10 @@ class Reads:
             for instance, name in open_:
                 done.add((id(instance), name))
                 self._attribute(instance, name)
+        for container, _ in self.containers:
+            changes = _CHANGES.get(type(container), frozenset()) & self._attributes
+            if changes:  # of a local one, perhaps; but who can tell
+                self._refuse(f"it reads a {type(container).__name__}, and calls {min(changes)}()")
         self.asks_kinds = self.asks_kinds or any([_tells_kind(name) for name in self._attributes])
 
     # --- finding ---
@@ -206,6 +238,8 @@ class Reads:
         self.names.append((own, name, value))
         if value is not _MISSING:
             self._consider(value, name)
+        if isinstance(instance, ModuleType):
+            return
         for kind in type(instance).__mro__[:-1]:
             found = vars(kind).get(name, _MISSING)
             self._member(kind, name, found)
@@ -314,10 +348,7 @@ class Reads:
             for a, b in zip(found, entries, strict=True):
                 if a is not b and not _equal(a, b):
                     return False
-        for contents in self.arrays.values():
-            if not contents.unchanged():
-                return False
-        return True
+        return all([contents.unchanged() for contents in self.arrays.values()])
 
 
 def _is_plain_object(value: Any) -> bool:
@@ -325,6 +356,8 @@ def _is_plain_object(value: Any) -> bool:
     kind = type(value)
     if not hasattr(value, "__dict__") or _is_trusted(kind.__module__) or hasattr(kind, "__get__"):
         return False
+    if kind is SimpleNamespace:
+        return True
     if not all([k.__flags__ & _HEAP_TYPE and k.__module__ != "builtins" for k in kind.__mro__[:-1]]):
         return False
     return not any([name in vars(k) for k in kind.__mro__[:-1] for name in _ATTRIBUTES_MADE_UP])

@@ -9,8 +9,10 @@ the function reads has changed (:mod:`chainrule.transforms.guard`), and never if
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
 from typing import Any
 
@@ -149,6 +151,21 @@ def _is_finite(array: Any) -> bool:
     return array.dtype.kind != "f" or isfinite(np.vdot(array, array))
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cyclic garbage meanwhile: a derivation makes thousands of small objects, nearly all to be kept.
+
+    A full search would look through every object of every module, which takes longer than the derivation.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
 class Recorded:
     """A transform that remembers how it was derived; results are trees of Jacobians.
 
@@ -194,7 +211,8 @@ class Recorded:
             problem = "it may ask of what kind an argument is that is not differentiated"
         if problem is None:
             try:
-                made = _Derivation(self.transform, reads, arguments, options)
+                with _uncollected():
+                    made = _Derivation(self.transform, reads, arguments, options)
             except UnrecordableError as unrecordable:
                 problem = str(unrecordable)
             except Exception as error:  # it is the transform's to raise, on the arrays that were given

@@ -316,7 +316,8 @@ class ConvergenceError(MatrixError):
     """An iterative solution of J x = b that did not come near enough in its number of steps.
 
     Wrong: ``J.solve(b)`` of a large, badly conditioned map that is known by its products only.
-    Right: a preconditioned method of ``scipy.sparse.linalg`` on ``J.operator()``, or ``np.linalg.solve`` on ``J.dense()``.
+    Right: a preconditioned method of ``scipy.sparse.linalg`` on ``J.operator()``, or ``np.linalg.solve`` on the dense
+    array.
     """
 
 

@@ -1,4 +1,4 @@
-"""Structures that are easily got wrong: coinciding shifts, repeated positions, axes of size 0 and 1, embedded diagonals."""
+"""Structures that are easily got wrong: coinciding shifts, repeated positions, axes of size 0 and 1, diagonals."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ SHAPES: dict[str, tuple[Callable[[Any], Any], list[tuple[int, ...]]]] = {
     "positions with a slice": (lambda u: u[REPEATED] * u[0], [(3, 1), (3, 2), (3, 0)]),
     "an embedded diagonal": (lambda u: np.diag(u) @ np.diag(u) + np.diag(u**2), [(1,), (2,), (3,)]),
     "the diagonal of a matrix": (lambda u: np.diagonal(u) * np.trace(u), [(1, 1), (2, 2), (3, 3)]),
-    "a matrix and its transpose": (lambda u: u @ u.T + np.swapaxes(u @ u.T, 0, 1) @ (u @ u.T), [(1, 2), (2, 3), (3, 1)]),
+    "a matrix and its transpose": (
+        lambda u: u @ u.T + np.swapaxes(u @ u.T, 0, 1) @ (u @ u.T),
+        [(1, 2), (2, 3), (3, 1)],
+    ),
     "a square and its transpose": (lambda u: (u @ u) * u.T, [(1, 1), (2, 2), (3, 3)]),
     "axes of size one": (lambda u: u * u.T + np.sum(u, axis=0, keepdims=True), [(1, 1), (3, 1), (1, 3), (2, 2)]),
     "nothing": (lambda u: np.sin(u) * np.sum(u), [(0,), (0, 3), (3, 0), (1, 0)]),

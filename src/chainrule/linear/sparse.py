@@ -20,6 +20,7 @@ from chainrule.linear.csr import Structure, structure_of
 from chainrule.linear.flat import place_of
 from chainrule.linear.slots import cut
 from chainrule.linear.term import Pattern, Term
+from chainrule.linear.uncollected import uncollected
 from chainrule.linear.unrolled import Sum, Unrolled, unrolled, write_sums
 
 __all__ = ["Plan", "entries", "frozen", "plan_of", "to_csr"]
@@ -350,10 +351,11 @@ def plan_of(
     plan: Plan | None = plans.get(name)
     if plan is None or not plan.fits(terms):
         _check_size(terms, row_count, column_count)
-        if key == "turned":
-            plan = Turned(plan_of(terms, row_count, column_count, cache), row_count, column_count)
-        else:
-            plan = Plan(terms, row_count, column_count, key == "bsr")
+        with uncollected():
+            if key == "turned":
+                plan = Turned(plan_of(terms, row_count, column_count, cache), row_count, column_count)
+            else:
+                plan = Plan(terms, row_count, column_count, key == "bsr")
         plans[name] = plan
     if cache is not None:
         cache[key] = plan

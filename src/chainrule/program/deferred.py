@@ -236,9 +236,11 @@ class Deferred:
             return None
         if self.is_captured and other.is_captured:
             return axes_of(self.known, other.known)
-        if self.function in _TRANSPOSES and self.arguments[0] is other and len(self.arguments) < 3:
+        if self.function in _TRANSPOSES and self.arguments[0] is other and len(self.arguments) < 3 and not self.options:
             chosen = self.arguments[1] if len(self.arguments) > 1 else None
-            return tuple(chosen) if isinstance(chosen, tuple) else tuple(range(self.ndim))[::-1]
+            if isinstance(chosen, tuple | list):
+                return tuple([k % self.ndim for k in chosen])
+            return tuple(range(self.ndim))[::-1]
         if other.function in _TRANSPOSES and other.arguments[0] is self:
             found = other.axes_of(self)
             return None if found is None else tuple([found.index(k) for k in range(len(found))])

@@ -141,8 +141,9 @@ def _key(value: Any) -> Any:
 def _write(recording: Recording, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
     """Write a step down, unless the same one was: the deferred result."""
     if type(function) is np.ufunc:
-        arguments = tuple([_number(value, arguments) for value in arguments])
-        if function is np.matmul:
+        if function.signature is None:
+            arguments = tuple([_number(value, arguments) for value in arguments])
+        elif function is np.matmul:
             arguments, number = without_numbers(arguments)
             if number != 1:
                 return _write(recording, np.multiply, (_write(recording, function, arguments, {}), number), {})

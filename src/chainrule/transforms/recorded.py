@@ -9,15 +9,14 @@ the function reads has changed (:mod:`chainrule.transforms.guard`), and never if
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from chainrule.linear.uncollected import uncollected
 from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.recording import Recording, active
 from chainrule.program.replay import compiled, may_be_point, steps_for
@@ -151,21 +150,6 @@ def _is_finite(array: Any) -> bool:
     return array.dtype.kind != "f" or isfinite(np.vdot(array, array))
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No search for cyclic garbage meanwhile: a derivation makes thousands of small objects, nearly all to be kept.
-
-    A full search would look through every object of every module, which takes longer than the derivation.
-    """
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
-
-
 class Recorded:
     """A transform that remembers how it was derived; results are trees of Jacobians.
 
@@ -211,7 +195,7 @@ class Recorded:
             problem = "it may ask of what kind an argument is that is not differentiated"
         if problem is None:
             try:
-                with _uncollected():
+                with uncollected():
                     made = _Derivation(self.transform, reads, arguments, options)
             except UnrecordableError as unrecordable:
                 problem = str(unrecordable)

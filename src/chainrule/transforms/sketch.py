@@ -57,6 +57,14 @@ def _sketched(value: Any, place: Place) -> Any:
     raise UnrecordableError(f"a factor of the Jacobian is a {type(value).__name__}")
 
 
+def _kept(table: Any) -> Any:
+    """A table that nobody can write to: whoever plans with it need not look whether it has changed."""
+    if isinstance(table, np.ndarray) and (table.flags.writeable or table.base is not None):
+        table = table.copy()
+        table.flags.writeable = False
+    return table
+
+
 def _attribute(name: str, value: Any, place: Place) -> Any:
     made = _sketched(value, place)
     if not isinstance(made, _Hole | _Frame):
@@ -81,7 +89,7 @@ class Sketch:
         self.varying: list[tuple[int, Pattern, list[Any], list[Any]]] = []  # which term, its factors, its tables
         for number, term in enumerate(made.terms):
             factors = [_sketched(value, place) for value in term.factors]
-            tables = [_sketched(value, place) for value in term.tables]
+            tables = [_kept(_sketched(value, place)) for value in term.tables]
             self.terms.append(Term(term.pattern, tuple(factors), tuple(tables)))
             if any([isinstance(part, _Hole | _Frame) for part in (*factors, *tables)]):
                 self.varying.append((number, term.pattern, factors, tables))

@@ -12,8 +12,8 @@ from chainrule.errors import DtypeError, NotScalarError, OptionError, StartError
 from chainrule.interop.scipy.layout import Layout, plain, require_finite
 from chainrule.interop.scipy.matrix import Matrix
 from chainrule.interop.scipy.memo import LastPoint
-from chainrule.transforms.gradient import grad
 from chainrule.transforms.curvature import hessian
+from chainrule.transforms.gradient import grad
 from chainrule.transforms.products import linearize, vjp
 
 __all__ = ["Objective", "objective"]

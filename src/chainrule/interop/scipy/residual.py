@@ -12,8 +12,8 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.interop.scipy.layout import Layout, plain, require_finite, vectorised
 from chainrule.interop.scipy.matrix import Matrix
 from chainrule.interop.scipy.memo import LastPoint, once
-from chainrule.transforms.gradient import grad
 from chainrule.transforms.curvature import hessian
+from chainrule.transforms.gradient import grad
 from chainrule.transforms.jacobian import jacobian
 from chainrule.transforms.products import linearize
 

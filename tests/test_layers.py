@@ -21,7 +21,11 @@ LEVEL = {layer: height for height, level in enumerate(LEVELS) for layer in level
 PACKAGES = {"numpy", "opt_einsum"}
 LAYER_PACKAGES = {"cli": {"typer", "rich", "nbformat", "jupytext"}, "interop": {"scipy", "torch", "jax", "cyipopt"}}
 HIDDEN_IMPORTS = ("interop/", "explain/picture.py")  # extras that may be absent
-LAZY = ("interop/", "linear/_scipy.py", "linear/spy.py")  # may call importlib.import_module: the one way to a package used at need
+LAZY = (
+    "interop/",
+    "linear/_scipy.py",
+    "linear/spy.py",
+)  # may call importlib.import_module: the one way to a package used at need
 
 
 def faults(file: str, text: str) -> list[str]:

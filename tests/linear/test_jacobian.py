@@ -113,7 +113,10 @@ def test_np_asarray_gives_the_dense_array() -> None:
         (whole([9, 2, 9], [0], [2], [(0, 1), (1, 2)]), "low rank, A·B through 2, 36 stored of 81 entries"),
         (whole([4], [0], [Axis(6, (0,), (1,), 1)]), "diagonal shifted by +1, 0 stored of 24 entries"),
         (whole([], [], [], [()]), "one number, 1 stored of 1 entries"),
-        (whole([3, 2], [0], [Axis(6, (0, 1), (2, 1))], [(0, 1)]), "block diagonal, 3 blocks of 1 × 2, 6 stored of 18 entries"),
+        (
+            whole([3, 2], [0], [Axis(6, (0, 1), (2, 1))], [(0, 1)]),
+            "block diagonal, 3 blocks of 1 × 2, 6 stored of 18 entries",
+        ),
     ],
 )
 def test_the_structure_is_said_in_words(p: Pattern, text: str) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.program.deferred import Deferred, UnrecordableError
+from chainrule.program.deferred import UnrecordableError
 from chainrule.program.recording import Recording
 from chainrule.program.replay import ChangedError, compiled, steps_for
 
 ARRAY = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
 
-def given(array: Any = ARRAY) -> tuple[Recording, Deferred]:
+def given(array: Any = ARRAY) -> tuple[Recording, Any]:
     recording = Recording()
     return recording, recording.input(array)
 
@@ -123,7 +123,18 @@ def test_equal_steps_are_one_and_unequal_ones_are_not() -> None:
     assert np.sin(x) is np.sin(x)
     assert x * other is x * other
     assert x[1:] is x[1:]
-    different = [x[1:], x[:1], x[0], x[True], x[1], x.sum(0), x.sum(1), x.sum(0, keepdims=True), x * 2, x * 2.5]
+    different: list[Any] = [
+        x[1:],
+        x[:1],
+        x[0],
+        x[True],
+        x[1],
+        x.sum(0),
+        x.sum(1),
+        x.sum(0, keepdims=True),
+        x * 2,
+        x * 2.5,
+    ]
     assert len({step.number for step in different}) == len(different)
     assert x * np.ones(3) is not x * np.zeros(3)
 

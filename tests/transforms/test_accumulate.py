@@ -118,6 +118,36 @@ def test_second_derivatives_against_first(program: Program) -> None:
         close(pushed, numeric, 2e-6)
 
 
+# --- whole numbers ----------------------------------------------------------------------------------------------------
+
+MANY, FEW = np.array([200, 100, 50], np.uint8), np.array([100, 100, 100], np.uint8)
+LINKED = np.ones((3, 3), bool)
+WHOLE: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "truth values added": (lambda x: x * (x > 0) + x * (x > -1), lambda x: np.diag((x > 0) * 1.0 + (x > -1))),
+    "truth values multiplied": (lambda x: LINKED @ (LINKED @ x), lambda x: np.full((3, 3), 3.0)),
+    "bytes added": (lambda x: x * MANY + x * FEW, lambda x: np.diag([300.0, 200.0, 150.0])),
+    "bytes multiplied": (lambda x: x * MANY * FEW, lambda x: np.diag([20000.0, 10000.0, 5000.0])),
+    "a truth value taken away": (lambda x: -(x * (x > 0)), lambda x: -np.diag((x > 0) * 1.0)),
+    "counts": (lambda x: x * np.sum(x > 0) * np.sum(x > -1), lambda x: np.eye(3) * np.sum(x > 0) * np.sum(x > -1)),
+    "a sum over truth values": (lambda x: np.sum(LINKED * x[:, None]) * x, lambda x: 3 * x.sum() * np.eye(3)
+                                + 3 * np.outer(x, np.ones(3))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_counts_and_truth_values_become_numbers(name: str) -> None:
+    function, expected = WHOLE[name]
+    transform: Any = cr.jacobian(function)
+    for point in ([1.0, 2.0, -0.5], [1.0, -2.0, 0.5], [-3.0, 2.0, 0.25]):
+        x = np.array(point)
+        for J in (transform(x), transform.recorded.transform(x)):
+            assert J.dtype == float
+            np.testing.assert_allclose(J.dense(), expected(x))
+            np.testing.assert_allclose(J.sparse().toarray(), expected(x))
+            np.testing.assert_allclose(J.gram(), expected(x) @ expected(x).T)
+            np.testing.assert_allclose(J.slogdet(), np.linalg.slogdet(expected(x)), atol=1e-12)
+
+
 # --- arrays large enough to lend their memory -------------------------------------------------------------------------
 
 ROWS, COLUMNS = 64, 80

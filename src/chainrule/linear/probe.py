@@ -12,8 +12,9 @@ from chainrule.errors import SparsityError
 from chainrule.linear.compress import compress
 from chainrule.linear.nonzeros import Nonzeros
 from chainrule.linear.recipe import Recipe, Selected
+from chainrule.linear.simplify import slotted
 from chainrule.linear.substitute import Held, Joint
-from chainrule.linear.term import Axis, Factor, Opaque, Pattern, Term, pattern
+from chainrule.linear.term import Factor, Opaque, Pattern, Term, pattern
 
 __all__ = ["ProbedWarning", "explicit", "has_places", "multiply", "opaque_entries", "products_note", "verify"]
 
@@ -249,14 +250,7 @@ def _listed(term: Term, place: int, numbers: bool) -> Term:
 
 def _finished(joint: Joint, inputs: Sequence[Any]) -> Term:
     """The term of a joint without equations, its recipe run."""
-    slots: dict[tuple[int, tuple[int, ...]], int] = {}
-
-    def placed(axis: Axis) -> Axis:
-        if axis.table < 0:
-            return axis
-        return axis._replace(table=slots.setdefault((axis.table, axis.labels), len(slots)))
-
-    row, column = ([placed(axis) for axis in axes] for axes in (joint.row, joint.column))
+    row, column, slots = slotted(joint)
     factors = [Factor(held.labels, held.opaque) for held in joint.factors]
     made, _ = pattern(joint.sizes, row, column, factors, [labels for _, labels in slots])
     arrays, tables = [held.register for held in joint.factors], [register for register, _ in slots]

@@ -20,7 +20,7 @@ from chainrule.linear.recipe import Recipe
 from chainrule.linear.substitute import Joint
 from chainrule.linear.term import Axis, Factor, Pattern, pattern
 
-__all__ = ["Product", "multiplied", "simplified"]
+__all__ = ["Product", "multiplied", "simplified", "slotted"]
 
 
 class Product(NamedTuple):
@@ -162,6 +162,13 @@ def simplified(joint: Joint) -> tuple[Pattern, list[int], list[int]]:
     done.sort(key=lambda entry: [order[label] for label in entry[1].labels])
     registers = numbers + [register for register, _ in done]
     factors = [Factor(())] * len(numbers) + [factor for _, factor in done]
+    row, column, tables = slotted(joint)
+    made, _ = pattern(sizes, row, column, factors, [labels for _, labels in tables])
+    return made, registers, [register for register, _ in tables]
+
+
+def slotted(joint: Joint) -> tuple[list[Axis], list[Axis], list[tuple[int, tuple[int, ...]]]]:
+    """The axes of a joint with its tables numbered, and for each the register that holds it and its labels."""
     slots: dict[tuple[int, tuple[int, ...]], int] = {}
 
     def placed(axis: Axis) -> Axis:
@@ -170,5 +177,4 @@ def simplified(joint: Joint) -> tuple[Pattern, list[int], list[int]]:
         return axis._replace(table=slots.setdefault((axis.table, axis.labels), len(slots)))
 
     row, column = ([placed(axis) for axis in axes] for axes in (joint.row, joint.column))
-    made, _ = pattern(sizes, row, column, factors, [labels for _, labels in slots])
-    return made, registers, [register for register, _ in slots]
+    return row, column, list(slots)

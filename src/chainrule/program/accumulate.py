@@ -72,6 +72,7 @@ class _Graph:
         self.nodes = [node for node in nodes if node in needed]
         self.into: Edges = {}
         self.out_of: Edges = {}
+        cast: dict[Any, tuple[Any, Any]] = {}
         for node in self.nodes:
             out, values = saved_for(node, wrap)
             edges = self.into[node] = {}
@@ -79,7 +80,7 @@ class _Graph:
                 if parent is None or parent not in needed:
                     continue
                 rule: Rule = node.operation.rule(position)
-                terms = list(rule.terms(node, position, out, values))
+                terms = [_real(term, node.dtype, cast) for term in rule.terms(node, position, out, values)]
                 edges[parent] = merge(edges[parent] + terms) if parent in edges else terms
             for parent, terms in edges.items():
                 self.out_of.setdefault(parent, {})[node] = terms
@@ -91,6 +92,31 @@ class _Graph:
         made.into = {vertex: dict(edges) for vertex, edges in self.into.items()}
         made.out_of = {vertex: dict(edges) for vertex, edges in self.out_of.items()}
         return made
+
+
+def _real(term: Term, dtype: Any, cast: dict[Any, tuple[Any, Any]]) -> Term:
+    """A term whose factors are of the dtype of what is differentiated where they were counts or truth values.
+
+    Sums and products of those are others: True + True is True, and 200 + 100 is 44 in eight bits. ``cast`` remembers
+    what an array has become, so that an array that occurs twice is still one.
+    """
+    if not any([_is_whole(factor) for factor in term.factors]):
+        return term
+    factors = []
+    for factor in term.factors:
+        if _is_whole(factor):
+            key = id(factor), dtype
+            if key not in cast:
+                cast[key] = factor, factor.astype(dtype)
+            factor = cast[key][1]
+        factors.append(factor)
+    return term._replace(factors=tuple(factors))
+
+
+def _is_whole(factor: Any) -> bool:
+    """Whether a factor is an array of integers or truth values."""
+    kind = getattr(factor, "dtype", None)
+    return kind is not None and getattr(kind, "kind", "f") in "iub"
 
 
 def _reverse(graph: _Graph) -> dict[Any, list[Term]]:

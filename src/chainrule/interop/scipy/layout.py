@@ -7,12 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.optimize import Bounds
 
 from chainrule.errors import DtypeError, ShapeError, StartError
 from chainrule.tensor import Tensor
 from chainrule.transforms.trees import flatten, skeleton, unflatten
 
-__all__ = ["Layout", "plain", "require_finite", "to_vector", "vectorised"]
+__all__ = ["Layout", "Parameters", "plain", "require_finite", "to_vector", "vectorised"]
 
 
 class Layout:
@@ -156,6 +157,29 @@ class Layout:
         inside = np.unravel_index(k - self.spans[number][0], self.shapes[number])
         words = f"[{', '.join([str(int(i)) for i in inside])}]"
         return words + (f" of array {number}" if len(self.spans) > 1 else "")
+
+
+class Parameters:
+    """What every function for solvers has: a layout of its parameters."""
+
+    layout: Layout
+
+    @property
+    def x0(self) -> Any:
+        """The starting point as a vector."""
+        return self.layout.vector.copy()
+
+    def tree(self, x: Any) -> Any:
+        """The parameters that a solver's vector holds, in the containers and shapes of ``x0``."""
+        return self.layout.tree(self.layout.checked(x))
+
+    def vector(self, parameters: Any) -> Any:
+        """The vector of parameters in the containers and shapes of ``x0``."""
+        return self.layout.flat(parameters)
+
+    def bounds(self, lower: Any = -np.inf, upper: Any = np.inf) -> Bounds:
+        """Bounds on the parameters, for ``bounds=``: numbers, or for each array of ``x0`` a number or an array."""
+        return Bounds(self.layout.bound(lower, "lower"), self.layout.bound(upper, "upper"))
 
 
 def _taken(vector: Any, places: Sequence[Any], structure: Any) -> Any:

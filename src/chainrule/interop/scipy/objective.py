@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.optimize import Bounds, OptimizeResult, minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from chainrule.errors import DtypeError, NotScalarError, OptionError, StartError
-from chainrule.interop.scipy.layout import Layout, plain, require_finite
+from chainrule.interop.scipy.layout import Layout, Parameters, plain, require_finite
 from chainrule.interop.scipy.matrix import Matrix
 from chainrule.interop.scipy.memo import LastPoint
 from chainrule.transforms.curvature import hessian
@@ -53,7 +53,7 @@ def objective(function: Callable[..., Any], x0: Any, *, args: Sequence[Any] = ()
     return Objective(function, x0, args, form)
 
 
-class Objective:
+class Objective(Parameters):
     """The value at a point when called; the gradient, the Hessian, and its products beside it.
 
     ``minimize(objective, objective.x0, jac=objective.gradient, hess=objective.hessian)``; `derivatives` has these
@@ -88,23 +88,6 @@ class Objective:
 
     def __reduce__(self) -> Any:
         return (Objective, self._made)
-
-    @property
-    def x0(self) -> Any:
-        """The starting point as a vector."""
-        return self.layout.vector.copy()
-
-    def tree(self, x: Any) -> Any:
-        """The parameters that a solver's vector holds, in the containers and shapes of ``x0``."""
-        return self.layout.tree(self.layout.checked(x))
-
-    def vector(self, parameters: Any) -> Any:
-        """The vector of parameters in the containers and shapes of ``x0``."""
-        return self.layout.flat(parameters)
-
-    def bounds(self, lower: Any = -np.inf, upper: Any = np.inf) -> Bounds:
-        """Bounds on the parameters, for ``bounds=``: numbers, or for each array of ``x0`` a number or an array."""
-        return Bounds(self.layout.bound(lower, "lower"), self.layout.bound(upper, "upper"))
 
     def _at(self, x: Any, args: Sequence[Any], wanted: str) -> dict[str, Any]:
         """The results at a point, with the value and what the gradient is pulled back with."""

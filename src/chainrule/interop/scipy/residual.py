@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.optimize import Bounds
 
 from chainrule.errors import OptionError, ShapeError
-from chainrule.interop.scipy.layout import Layout, plain, require_finite, vectorised
+from chainrule.interop.scipy.layout import Layout, Parameters, plain, require_finite, vectorised
 from chainrule.interop.scipy.matrix import Matrix
 from chainrule.interop.scipy.memo import LastPoint, once
 from chainrule.transforms.curvature import hessian
@@ -49,7 +48,7 @@ def residual(function: Callable[..., Any], x0: Any, *, args: Sequence[Any] = (),
     return Residual(function, x0, args, form)
 
 
-class Residual:
+class Residual(Parameters):
     """The values at a point as one vector when called; ``jacobian`` beside it (see `Matrix`).
 
     ``least_squares(residual, residual.x0, jac=residual.jacobian)``, ``root(residual, residual.x0,
@@ -89,23 +88,6 @@ class Residual:
 
     def __reduce__(self) -> Any:
         return (Residual, self._made)
-
-    @property
-    def x0(self) -> Any:
-        """The starting point as a vector."""
-        return self.layout.vector.copy()
-
-    def tree(self, x: Any) -> Any:
-        """The parameters that a solver's vector holds, in the containers and shapes of ``x0``."""
-        return self.layout.tree(self.layout.checked(x))
-
-    def vector(self, parameters: Any) -> Any:
-        """The vector of parameters in the containers and shapes of ``x0``."""
-        return self.layout.flat(parameters)
-
-    def bounds(self, lower: Any = -np.inf, upper: Any = np.inf) -> Bounds:
-        """Bounds on the parameters, for ``bounds=``: numbers, or for each array of ``x0`` a number or an array."""
-        return Bounds(self.layout.bound(lower, "lower"), self.layout.bound(upper, "upper"))
 
     def __call__(self, x: Any, *args: Any) -> Any:
         """The values at a point as one vector.

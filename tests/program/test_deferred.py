@@ -141,13 +141,14 @@ def test_equal_steps_are_one_and_unequal_ones_are_not() -> None:
 
 def test_transposes_are_known_by_their_axes() -> None:
     _, x = given(np.arange(24.0).reshape(2, 3, 4))
-    for way, axes in (
+    ways: list[tuple[Any, Any]] = [
         (x.transpose((1, 2, 0)), (1, 2, 0)),
         (x.transpose((-2, -1, 0)), (1, 2, 0)),
         (np.transpose(x, [2, 0, 1]), (2, 0, 1)),
         (x.T, (2, 1, 0)),
         (np.transpose(x, axes=(1, 2, 0)), None),
-    ):
+    ]
+    for way, axes in ways:
         assert way.axes_of(x) == axes
         if axes is not None:
             assert np.transpose(way.numbers(), x.axes_of(way)).shape == x.shape
@@ -163,10 +164,11 @@ def test_a_shape_that_was_seen_is_checked() -> None:
 
 def test_only_what_is_wanted_is_computed() -> None:
     _, x = given()
-    useful = np.sin(x)
+    useful: Any = np.sin(x)
+    wanted: Any = np.cos(useful)
     np.exp(x @ x.T)
-    assert steps_for([np.cos(useful)])[0] is useful
-    assert len(steps_for([np.cos(useful)])) == 2
+    assert steps_for([wanted])[0] is useful
+    assert len(steps_for([wanted])) == 2
 
 
 def test_a_constant_that_nobody_can_write_to_is_computed_at_once() -> None:

@@ -23,6 +23,7 @@ __all__ = ["plan_contraction", "write_contraction"]
 
 _EINSUM_FROM = 4096  # numbers in an operand from which einsum beats multiply-then-sum, which needs a temporary
 _LONG_STACK = 1024  # numbers in the matrices of a stack up to which einsum wins where the stack is the last axis
+_MANY_OPERANDS = 5  # from which on the order of contraction is chosen greedily
 _SMALL_MATRIX = 64  # numbers in the matrices of a stack up to which einsum beats one call of BLAS for each
 
 
@@ -253,7 +254,9 @@ def _choose(values: Sequence[Value], wanted: Collection[int], sizes: Sequence[in
                         best = cost, i, j
     if best is not None:
         return best[1], best[2]
-    path = opt_einsum.paths.auto(
+    # Between few operands the best order is found at once; between many, looking for it would cost more than it saves.
+    search = opt_einsum.paths.optimal if len(values) < _MANY_OPERANDS else opt_einsum.paths.greedy
+    path = search(
         [frozenset(value.labels) for value in values],
         frozenset(wanted),
         dict(enumerate(sizes)),

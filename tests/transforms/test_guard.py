@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.interpolate import CubicSpline
 
 import chainrule as cr
 from chainrule.transforms.contents import Contents
@@ -59,7 +60,7 @@ def arrays() -> dict[str, Case]:
     cases["the array behind a view"] = case_of_view(whole)
     cases["the shape of an array"] = (
         lambda x: x * x * (2.0 if whole.ndim == 1 else 3.0),
-        lambda: setattr(whole, "shape", (3, 3)),
+        lambda: whole.resize((3, 3), refcheck=False),
     )
     return cases
 
@@ -246,7 +247,11 @@ def functions() -> dict[str, Case]:
         set_factor(5.0)()
         remembered.cache_clear()
 
+    spline = CubicSpline(np.arange(5.0), np.arange(5.0) ** 2)
+    polynomial = np.polynomial.Polynomial([1.0, 2.0])
     cases: dict[str, Case] = {
+        "a spline": (lambda x: x * x * float(spline(1.5)), lambda: spline.c.__setitem__((3, 1), 9.0)),
+        "a polynomial": (lambda x: x * x * polynomial(1.5), lambda: polynomial.coef.__setitem__(0, 9.0)),
         "a global name": (by_factor, set_factor(5.0)),
         "a global name of a function that is called": (lambda x: by_factor(x), set_factor(5.0)),
         "a static method": (lambda x: Base().static(x), set_factor(5.0)),

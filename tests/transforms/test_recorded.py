@@ -50,3 +50,24 @@ def test_jacobian_and_hessian_replay(operation: Operation, sample: Sample) -> No
 
     compare(cr.jacobian(function, positions), *points)
     compare(cr.hessian(value, positions), *points)
+
+
+def test_a_function_whose_data_change_each_time_is_not_recorded_each_time() -> None:
+    scale = np.ones(3)
+    transform: Any = cr.jacobian(lambda x: scale * x**2)
+    for k in range(1, 6):
+        scale[:] = k
+        np.testing.assert_allclose(transform(np.ones(3)).diagonal(), 2.0 * k)
+    assert transform.recorded.recordings == [
+        "run each time: something that it reads changes from call to call: make it an argument"
+    ]
+
+
+def test_a_function_whose_data_change_now_and_then_is_recorded_anew() -> None:
+    scale = np.ones(3)
+    transform: Any = cr.jacobian(lambda x: scale * x**2)
+    for k in range(1, 6):
+        scale[:] = k
+        for _ in range(2):
+            np.testing.assert_allclose(transform(np.ones(3)).diagonal(), 2.0 * k)
+    assert transform.recorded.recordings == ["replayed"]

@@ -199,6 +199,8 @@ class Reads:
             else:
                 self._refuse(f"it calls {name}, a {type(value).__name__}")
         elif type(value).__flags__ & _HEAP_TYPE and hasattr(value, "__dict__"):
+            if any([vars(kind).get("__slots__") for kind in type(value).__mro__]):
+                self._refuse(f"it calls {name}, a {type(value).__name__}")  # which is more than its dictionary
             self._container(vars(value), name)
 
     def _rule(self, value: Any, name: str) -> None:

@@ -28,6 +28,7 @@ from chainrule.transforms.trees import flatten, unflatten
 __all__ = ["Recorded"]
 
 _MANY = 1 << 20  # numbers in a program from which it is compiled before its first run
+_WASTED = 2  # recordings in a row that are never replayed before no more are made
 _KEPT = 64  # recordings that one transform keeps before it starts afresh
 _FLOATS = (float, np.float64, np.float32)
 
@@ -105,6 +106,8 @@ class _Derivation:
         self.sketches = [Sketch(made, place) for made in found]
         self.run: Callable[..., Sequence[Any]] | None = None
         self.lock = threading.Lock()
+        self.used = False  # whether it was ever replayed
+        self.wasted = 0  # how many recordings in a row before it were not
         kinds = [step.dtype for step in (*self.inputs, *recording.constants.values(), *recording.steps.values())]
         self.is_narrow = any([kind.kind == "f" and kind.itemsize < 8 for kind in kinds])
         recording.close()
@@ -176,14 +179,19 @@ class Recorded:
         except (_UnsuitableError, TypeError):
             return self.transform(*arguments, **options)
         if type(found) is _Derivation and found.fits(frozen):
+            found.used = True
             result = found.tried(leaves)
             return self.transform(*arguments, **options) if result is None else result
         if type(found) is str:
             return self.transform(*arguments, **options)
-        return self._first(key, arguments, options)
+        wasted = 0 if found is None or found.used else found.wasted + 1
+        if wasted > _WASTED:
+            self.known[key] = "something that it reads changes from call to call: make it an argument"
+            return self.transform(*arguments, **options)
+        return self._first(key, arguments, options, wasted)
 
-    def _first(self, key: Any, arguments: Any, options: Any) -> Any:
-        """Record a derivation, or note why there can be none."""
+    def _first(self, key: Any, arguments: Any, options: Any, wasted: int = 0) -> Any:
+        """Record a derivation, or note why there can be none; ``wasted`` are those before that were of no use."""
         leaves: list[Any] = []
         _key((arguments, options), leaves, [])
         data = self._data(arguments, options)
@@ -207,6 +215,7 @@ class Recorded:
                     problem = "a Python number, which takes any precision, meets numbers of less than double precision"
                 result = made.tried(leaves, first=True) if problem is None else None
                 if result is not None:
+                    made.wasted = wasted
                     self.known[key] = made
                     return result
         if problem is not None:

@@ -178,11 +178,11 @@ class Recorded:
             found = self.known.get(key)
         except (_UnsuitableError, TypeError):
             return self.transform(*arguments, **options)
-        if type(found) is _Derivation and found.fits(frozen):
+        if isinstance(found, _Derivation) and found.fits(frozen):
             found.used = True
             result = found.tried(leaves)
             return self.transform(*arguments, **options) if result is None else result
-        if type(found) is str:
+        if isinstance(found, str):
             return self.transform(*arguments, **options)
         wasted = 0 if found is None or found.used else found.wasted + 1
         if wasted > _WASTED:

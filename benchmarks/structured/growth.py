@@ -1,4 +1,4 @@
-"""Cost as the work grows: each row over three decades, the slope of log time against log size, and a plot."""
+"""Cost as the work grows: each row over some decades, the slope of log time against log size, and a plot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.measure import table
 from benchmarks.structured.families import FAMILIES
-from benchmarks.structured.report import seconds
+from benchmarks.structured.report import seconds, why_not
 
 try:
     import matplotlib.figure
@@ -48,8 +48,7 @@ def run(names: Sequence[str], folder: Path, spawn: Spawn) -> str:
             for form in problem.forms:
                 record = spawn(name, str(size), "chainrule", form)
                 if "replay" not in record:
-                    why = str(record.get("skipped", record.get("failed", "")))
-                    rows.append([title, form, f"{problem.unknowns:,}", why, "–", "–"])
+                    rows.append([title, form, f"{problem.unknowns:,}", why_not(record), "–", "–"])
                     continue
                 times = record["first"], record["replay"], record["limit"]
                 curves.setdefault(form, []).append((problem.unknowns if grows else size, *times))
@@ -69,7 +68,7 @@ def run(names: Sequence[str], folder: Path, spawn: Spawn) -> str:
             slopes.append([title, form, *(f"{one:.2f}" for one in measured)])
         if CAN_DRAW and curves:
             plot(title, curves, folder / f"growth_{name}.png")
-    text = table(rows) + "\n\nSlope of log time against log unknowns\n\n" + table(slopes)
+    text = table(rows) + "\n\nSlope of log time against log size\n\n" + table(slopes)
     (folder / "growth.txt").write_text(text + "\n", encoding="utf-8")
     where = f"plots in {folder}" if CAN_DRAW else "no plots: matplotlib is not installed"
     return f"{text}\n\n{where}"
@@ -86,6 +85,6 @@ def plot(title: str, curves: dict[str, list[tuple[int, float, float, float]]], p
         axes.loglog(sizes, first, "--", color=colour, label=f"{form}, first call")
         axes.loglog(sizes, again, "o-", color=colour, label=f"{form}, again{steep}")
         axes.loglog(sizes, limit, ":", color=colour, label=f"{form}, by hand")
-    axes.set(title=title, xlabel="unknowns", ylabel="seconds")
+    axes.set(title=title, xlabel="size", ylabel="seconds")
     axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)

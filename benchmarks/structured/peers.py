@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from benchmarks.structured.problem import Problem
+from benchmarks.structured.problem import Problem, unchanged
 
 LARGEST = 3e9  # bytes: a dense array beyond this is not asked for
 
@@ -53,10 +53,6 @@ class Peer:
             except ImportError:
                 return package
         return None
-
-
-def same(value: Any) -> Any:
-    return value
 
 
 def nothing() -> None:
@@ -229,15 +225,15 @@ def casadi_shown(problem: Problem, result: Any) -> Any:
 
 
 JAX = (jax_array, dense_shown, wait, warm_jax)
-TORCH = (torch_tensor, dense_shown, same, warm_torch)
+TORCH = (torch_tensor, dense_shown, unchanged, warm_torch)
 PEERS = {
     "jax": Peer(("jax",), build_jax, *JAX),
     "asdex": Peer(("asdex", "jax"), build_asdex, jax_array, coordinates_shown, wait, warm_asdex),
     "sparsejac": Peer(("sparsejac", "jax"), build_sparsejac, jax_array, coordinates_shown, wait, warm_jax),
-    "casadi": Peer(("casadi",), build_casadi, casadi_matrix, casadi_shown, same, nothing),
+    "casadi": Peer(("casadi",), build_casadi, casadi_matrix, casadi_shown, unchanged, nothing),
     "torch.func": Peer(("torch",), build_torch_func, *TORCH),
     "torch.autograd": Peer(("torch",), build_torch_autograd, *TORCH),
-    "autograd": Peer(("autograd",), build_autograd, same, dense_shown, same, nothing),
+    "autograd": Peer(("autograd",), build_autograd, unchanged, dense_shown, unchanged, nothing),
 }
 
 
@@ -251,7 +247,7 @@ def find(name: str, problem: Problem) -> Peer:
     return Peer(
         general.packages,
         build,
-        same if library == "casadi" else general.convert,
+        unchanged if library == "casadi" else general.convert,
         lambda problem, result: show(result),
         general.finish,
         general.warm,

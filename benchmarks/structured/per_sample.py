@@ -117,48 +117,39 @@ def as_arrays(result: Any) -> Any:
     return [np.asarray(one) for one in result] if isinstance(result, list | tuple) else np.asarray(result)
 
 
-def make(batch: int) -> Problem:
+def problem(batch: int, row: str, forms: dict[str, Form], reference: Call, square: bool) -> Problem:
+    """A row on this network; ``square``: whether peers are asked for the norms."""
     return Problem(
-        row="per-sample gradients",
+        row=row,
         size=f"{'-'.join(map(str, LAYERS))}, batch {batch:,}",
         function=function,
         order="jacobian",
         points=points(batch),
-        forms={
-            "kept": Form(
-                ordinary,
-                shown=all_dense,
-                expected=materialised,
-                also={"factors": factors, "written out": materialised},
-                goal=Goal(ratio=1),
-            )
-        },
-        reference=materialised,
+        forms=forms,
+        reference=reference,
         argnums=WEIGHTS,
         peers=("jax, vmap(grad)", "torch, vmap(grad)"),
         custom={
-            "jax, vmap(grad)": (mapped_in_jax(False), as_arrays),
-            "torch, vmap(grad)": (mapped_in_torch(False), as_arrays),
+            "jax, vmap(grad)": (mapped_in_jax(square), as_arrays),
+            "torch, vmap(grad)": (mapped_in_torch(square), as_arrays),
         },
     )
+
+
+def make(batch: int) -> Problem:
+    kept = Form(
+        ordinary,
+        shown=all_dense,
+        expected=materialised,
+        also={"factors": factors, "written out": materialised},
+        goal=Goal(ratio=1),
+    )
+    return problem(batch, "per-sample gradients", {"kept": kept}, materialised, square=False)
 
 
 def make_norms(batch: int) -> Problem:
-    return Problem(
-        row="per-sample gradient norms",
-        size=f"{'-'.join(map(str, LAYERS))}, batch {batch:,}",
-        function=function,
-        order="jacobian",
-        points=points(batch),
-        forms={"norms": Form(norms, our_norms, goal=Goal(ratio=1.3))},
-        reference=norms,
-        argnums=WEIGHTS,
-        peers=("jax, vmap(grad)", "torch, vmap(grad)"),
-        custom={
-            "jax, vmap(grad)": (mapped_in_jax(True), as_arrays),
-            "torch, vmap(grad)": (mapped_in_torch(True), as_arrays),
-        },
-    )
+    forms = {"norms": Form(norms, our_norms, goal=Goal(ratio=1.3))}
+    return problem(batch, "per-sample gradient norms", forms, norms, square=True)
 
 
 GROWTH = (3, 10, 30, 100, 300, 1000, 3000)

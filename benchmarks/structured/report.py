@@ -52,6 +52,11 @@ def verdict(goal: Goal, record: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def why_not(record: Mapping[str, Any]) -> str:
+    """Why there are no times."""
+    return str(record.get("skipped", record.get("failed", "")))
+
+
 def error(value: float | None) -> str:
     return "–" if value is None else f"{value:.0e}"
 
@@ -92,8 +97,7 @@ def text(found: Found) -> str:
             if record is None:
                 continue
             if "replay" not in record:
-                why = record.get("skipped", record.get("failed", ""))
-                rows.append([problem.row, problem.size, form, *"–––––––", why])
+                rows.append([problem.row, problem.size, form, *"–––––––", why_not(record)])
                 last = None
                 continue
             last = record
@@ -104,23 +108,14 @@ def text(found: Found) -> str:
             rows.append([problem.row, problem.size, form, *times, ratio, kept, error(record["error"]), goals])
             for name, spent in record["also"].items():
                 ours = record["replay"]
-                hand.append(
-                    [
-                        problem.row,
-                        problem.size,
-                        f"{form}: {name}",
-                        seconds(spent),
-                        seconds(ours),
-                        three(ours / spent),
-                    ]
-                )
+                beside_hand = [seconds(spent), seconds(ours), three(ours / spent)]
+                hand.append([problem.row, problem.size, f"{form}: {name}", *beside_hand])
         for peer in problem.peers:
             record = found.get((family, size, peer, ""))
             if record is None:
                 continue
             if "replay" not in record:
-                why = record.get("skipped", record.get("failed", ""))
-                others.append([problem.row, problem.size, peer, why, "–", "–", "–", "–"])
+                others.append([problem.row, problem.size, peer, why_not(record), "–", "–", "–", "–"])
                 continue
             relative = ["–", "–"]
             if last is not None:

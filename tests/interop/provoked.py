@@ -10,10 +10,10 @@ import pytest
 __all__ = ["says"]
 
 
-def says(provoke: Callable[[], Any], kind: type[Exception], words: list[str]) -> None:
-    """Whether ``provoke`` raises an error of that kind in these words."""
+def says(provoke: Callable[[], Any], kind: type[Exception], words: list[str], longest: int = 600) -> None:
+    """Whether ``provoke`` raises an error of that kind in these words, in fewer than ``longest`` characters."""
     with pytest.raises(kind) as caught:
         provoke()
     text = str(caught.value)
     assert all(part in text for part in words), text
-    assert len(text) < 600
+    assert len(text) < longest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -157,7 +158,7 @@ class IpoptProblem:
             LibraryMissingError: cyipopt is not installed.
         """
         try:
-            import cyipopt
+            cyipopt = import_module("cyipopt")
         except ImportError as problem:
             raise LibraryMissingError(
                 "IPOPT is reached through the package cyipopt, which is not installed: pip install 'chainrule[ipopt]', "

@@ -39,10 +39,16 @@ def is_linear(function: Residual) -> bool:
 
     A function that is linear but does not look it, like ``x**2 / x``, counts as not linear.
     """
+    return not why_not_linear(function)
+
+
+def why_not_linear(function: Residual) -> str:
+    """What speaks against A x + b, in words; empty if nothing does."""
     weights = np.random.default_rng(0).normal(size=function.size)
-    if not _vanishes(function.weighted_hessian.structured(function.x0, weights)):
-        return False
-    return _agrees(function)
+    second = function.weighted_hessian.structured(function.x0, weights)
+    if not _vanishes(second):
+        return f"the second derivative does not vanish ({second.structure})"
+    return "" if _agrees(function) else "it leaves its tangent at points away from x0"
 
 
 def _vanishes(matrix: Any) -> bool:
@@ -90,9 +96,9 @@ def linear(function: Callable[..., Any], x0: Any, *, args: Sequence[Any] = (), f
            [ 0., -1.,  1.]]), array([-1., -1.]))
     """
     found = Residual(function, x0, args, form)
-    if not is_linear(found):
+    if why := why_not_linear(found):
         raise DegreeError(
-            f"linear: the function is not A x + b: {why_not_linear(found)}. Give it to a solver for nonlinear "
+            f"linear: the function is not A x + b: {why}. Give it to a solver for nonlinear "
             "functions: residual(f, x0), constraint(g, lower, upper, x0)."
         )
     return Linear(found.jacobian(found.x0), found(np.zeros_like(found.x0)))
@@ -118,19 +124,10 @@ def quadratic(function: Callable[..., Any], x0: Any, *, args: Sequence[Any] = ()
     whole = Objective(function, x0, args, form)
     # The gradient of a quadratic function is linear, and its slope is P.
     slope = Residual(grad(whole.flat), whole.x0, args, form)
-    if not is_linear(slope):
+    if why := why_not_linear(slope):
         raise DegreeError(
-            f"quadratic: the function is not ½ xᵀ P x + qᵀ x + c: its gradient is not linear, as "
-            f"{why_not_linear(slope)}. Give it to a solver for nonlinear functions: objective(f, x0)."
+            f"quadratic: the function is not ½ xᵀ P x + qᵀ x + c: its gradient is not linear, as {why}. "
+            "Give it to a solver for nonlinear functions: objective(f, x0)."
         )
     zero = np.zeros_like(whole.x0)
     return Quadratic(slope.jacobian(whole.x0), slope(zero), whole(zero))
-
-
-def why_not_linear(function: Residual) -> str:
-    """What speaks against A x + b, in words."""
-    weights = np.random.default_rng(0).normal(size=function.size)
-    second = function.weighted_hessian.structured(function.x0, weights)
-    if _vanishes(second):
-        return "it leaves its tangent at points away from x0"
-    return f"the second derivative does not vanish ({second.structure})"

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.errors import OptionError, ShapeError
 from chainrule.interop.scipy.layout import Layout, plain, require_finite, vectorised
 from chainrule.interop.scipy.matrix import Matrix
-from chainrule.interop.scipy.memo import LastPoint
+from chainrule.interop.scipy.parameters import ForSolvers
 from chainrule.linear.jacobian import Jacobian
 from chainrule.transforms.jacobian import jacobian
 
@@ -48,19 +48,17 @@ def initial_problem(
     return InitialProblem(function, t0, y0, args, form)
 
 
-class InitialProblem:
+class InitialProblem(ForSolvers):
     """dy/dt when called with the time and the state as a vector; ``jacobian`` beside it (see `Matrix`)."""
 
     def __init__(self, function: Callable[..., Any], t0: float, y0: Any, args: Sequence[Any], form: str) -> None:
-        self.layout = Layout(y0, "y0")
-        self._made = (function, t0, y0, tuple(args), form)
-        self._args = tuple(args)
+        super().__init__(function, (t0,), y0, args, form, "y0")
         #: dy/dt as a vector: differentiable like the function of the state in its own shapes.
         self.flat = vectorised(self.layout.flattened(function, 1))
-        self._memo = LastPoint()
-        start = (t0, self.y0, *self._args)
         #: ∂(dy/dt)/∂y as a function of the time and the state: see `Matrix`.
-        self.jacobian = Matrix("Jacobian", jacobian(self.flat, 1), self.layout, self._memo, form, start, leading=1)
+        self.jacobian = Matrix(
+            "Jacobian", jacobian(self.flat, 1), self.layout, self._memo, form, self._start, leading=1
+        )
         values = self(t0, self.y0)
         if len(values) != self.layout.size:
             raise ShapeError(
@@ -69,21 +67,10 @@ class InitialProblem:
             )
         require_finite(values, "dy/dt", lambda k: f", in entry {self.layout.place(k)}")
 
-    def __reduce__(self) -> Any:
-        return (InitialProblem, self._made)
-
     @property
     def y0(self) -> Any:
         """The state at the start as a vector."""
         return self.layout.vector.copy()
-
-    def tree(self, y: Any) -> Any:
-        """The state that a vector holds, in the containers and shapes of ``y0``."""
-        return self.layout.tree(self.layout.checked(y))
-
-    def vector(self, state: Any) -> Any:
-        """The vector of a state in the containers and shapes of ``y0``."""
-        return self.layout.flat(state)
 
     def __call__(self, t: float, y: Any, *args: Any) -> Any:
         """dy/dt at a time and a state, as a vector."""
@@ -143,7 +130,8 @@ class BoundaryProblem:
     def __init__(
         self, function: Callable[..., Any], conditions: Callable[..., Any], x: Any, y: Any, p: Any = None
     ) -> None:
-        values = Layout(y, "y").tree(Layout(y, "y").vector)
+        layout = Layout(y, "y")
+        values = layout.tree(layout.vector)
         self._with_parameters = p is not None
         parameters = () if p is None else (Layout(p, "p").vector,)
         if np.ndim(values) != 2 or np.shape(x) != np.shape(values)[1:]:
@@ -151,16 +139,14 @@ class BoundaryProblem:
                 f"solve_bvp wants points x of shape (m,) and values y of shape (n, m); got {np.shape(x)} and "
                 f"{np.shape(values)}"
             )
-        self._count = np.shape(values)[0], sum([len(each) for each in parameters])
-        which = (1, 2) if self._with_parameters else (1,)
-        total = sum(self._count)
+        total = np.shape(values)[0] + sum([len(each) for each in parameters])
         self._slope: Callable[..., Any] = lambda x, y, *p: _shaped(
-            function(x, y, *p), y, None, "the function", "(n, m)"
+            function(x, y, *p), np.shape(plain(y)), "the function", "(n, m)"
         )
         self._missed: Callable[..., Any] = lambda a, b, *p: _shaped(
-            conditions(a, b, *p), None, (total,), "the conditions", "(n + k,)"
+            conditions(a, b, *p), (total,), "the conditions", "(n + k,)"
         )
-        self._slope_jacobian = jacobian(self._slope, which)
+        self._slope_jacobian = jacobian(self._slope, (1, 2) if self._with_parameters else (1,))
         self._missed_jacobian = jacobian(self._missed, (0, 1, 2) if self._with_parameters else (0, 1))
         self.fun(x, values, *parameters)
         self.bc(values[:, 0], values[:, -1], *parameters)
@@ -202,11 +188,10 @@ class BoundaryProblem:
         return {"fun_jac": self.fun_jac, "bc_jac": self.bc_jac}
 
 
-def _shaped(result: Any, like: Any, shape: tuple[int, ...] | None, what: str, words: str) -> Any:
-    """What a function of a boundary problem returned, if it has the shape of ``like`` or the ``shape``."""
+def _shaped(result: Any, expected: tuple[int, ...], what: str, words: str) -> Any:
+    """What a function of a boundary problem returned, if it has the expected shape."""
     # A list of rows, as is common, is stacked.
     found = np.stack(result) if isinstance(result, list | tuple) else result
-    expected = np.shape(plain(like)) if shape is None else shape
     if np.shape(plain(found)) != expected:
         raise ShapeError(
             f"{what} of a boundary problem returned shape {np.shape(plain(found))}; expected {words} = {expected}"

@@ -7,13 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy.optimize import Bounds
 
 from chainrule.errors import DtypeError, ShapeError, StartError
 from chainrule.tensor import Tensor
 from chainrule.transforms.trees import flatten, skeleton, unflatten
 
-__all__ = ["Layout", "Parameters", "plain", "require_finite", "to_vector", "vectorised"]
+__all__ = ["Layout", "plain", "require_finite", "to_vector", "vectorised"]
 
 
 class Layout:
@@ -42,10 +41,10 @@ class Layout:
         arrays = [self._checked(leaf) for leaf in leaves]
         self.shapes = [array.shape for array in arrays]
         ends = np.cumsum([0, *[array.size for array in arrays]]).tolist()
-        self.spans = list(pairwise(ends))
         self.size = int(ends[-1])
         #: For each array: where it begins and ends in the vector, its shape, its dtype.
-        self.places = tuple([(*span, array.shape, array.dtype) for span, array in zip(self.spans, arrays, strict=True)])
+        spans = zip(pairwise(ends), arrays, strict=True)
+        self.places = tuple([(*span, array.shape, array.dtype) for span, array in spans])
         if not self.size:
             raise ShapeError(f"{name} holds no numbers: a solver needs at least one parameter")
         self.vector = np.concatenate([array.reshape(-1) for array in arrays]).astype(np.float64)
@@ -153,33 +152,10 @@ class Layout:
 
     def place(self, k: int) -> str:
         """Entry ``k`` of the vector, by its place in the parameters."""
-        number = next(number for number, (_, stop) in enumerate(self.spans) if k < stop)
-        inside = np.unravel_index(k - self.spans[number][0], self.shapes[number])
+        number, (start, _, shape, _) = next(place for place in enumerate(self.places) if k < place[1][1])
+        inside = np.unravel_index(k - start, shape)
         words = f"[{', '.join([str(int(i)) for i in inside])}]"
-        return words + (f" of array {number}" if len(self.spans) > 1 else "")
-
-
-class Parameters:
-    """What every function for solvers has: a layout of its parameters."""
-
-    layout: Layout
-
-    @property
-    def x0(self) -> Any:
-        """The starting point as a vector."""
-        return self.layout.vector.copy()
-
-    def tree(self, x: Any) -> Any:
-        """The parameters that a solver's vector holds, in the containers and shapes of ``x0``."""
-        return self.layout.tree(self.layout.checked(x))
-
-    def vector(self, parameters: Any) -> Any:
-        """The vector of parameters in the containers and shapes of ``x0``."""
-        return self.layout.flat(parameters)
-
-    def bounds(self, lower: Any = -np.inf, upper: Any = np.inf) -> Bounds:
-        """Bounds on the parameters, for ``bounds=``: numbers, or for each array of ``x0`` a number or an array."""
-        return Bounds(self.layout.bound(lower, "lower"), self.layout.bound(upper, "upper"))
+        return words + (f" of array {number}" if len(self.places) > 1 else "")
 
 
 def _taken(vector: Any, places: Sequence[Any], structure: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.tensor import Tensor
+from chainrule.interop.scipy.layout import plain
 from chainrule.transforms.trees import flatten, skeleton
 
 __all__ = ["LastPoint", "once"]
@@ -53,13 +53,13 @@ class LastPoint:
 
 
 def _kept(value: Any) -> Any:
-    value = value.value if isinstance(value, Tensor) else value
+    value = plain(value)
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _same(kept: Any, value: Any) -> bool:
     """Whether an argument is what it was. Of an object that may have been changed since, nobody knows."""
-    value = value.value if isinstance(value, Tensor) else value
+    value = plain(value)
     if type(kept) is not type(value):
         return False
     if isinstance(value, np.ndarray):

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from chainrule.errors import DtypeError, NotScalarError, OptionError, StartError
-from chainrule.interop.scipy.layout import Layout, Parameters, plain, require_finite
+from chainrule.interop.scipy.layout import plain, require_finite
 from chainrule.interop.scipy.matrix import Matrix
-from chainrule.interop.scipy.memo import LastPoint
+from chainrule.interop.scipy.parameters import Parameters
 from chainrule.transforms.curvature import hessian
 from chainrule.transforms.gradient import grad
 from chainrule.transforms.products import linearize, vjp
@@ -61,12 +61,9 @@ class Objective(Parameters):
     """
 
     def __init__(self, function: Callable[..., Any], x0: Any, args: Sequence[Any], form: str) -> None:
-        self.layout = Layout(x0, "x0")
-        self._made = (function, x0, tuple(args), form)
-        self._args = tuple(args)
+        super().__init__(function, (), x0, args, form, "x0")
         #: The function of the vector: differentiable like the function of the parameters.
         self.flat = self.layout.flattened(function)
-        self._memo = LastPoint()
         derivative = grad(self.flat)
         #: The Hessian as a function of the point: see `Matrix`.
         self.hessian = Matrix(
@@ -75,7 +72,7 @@ class Objective(Parameters):
             self.layout,
             self._memo,
             form,
-            (self.x0, *self._args),
+            self._start,
             recorded=lambda x, *args: linearize(lambda point: derivative(point, *args), x)[1],
         )
         value, gradient = self.value_and_gradient(self.x0)
@@ -85,9 +82,6 @@ class Objective(Parameters):
                 "finite."
             )
         require_finite(gradient, "the gradient", lambda k: f", in entry {self.layout.place(k)}")
-
-    def __reduce__(self) -> Any:
-        return (Objective, self._made)
 
     def _at(self, x: Any, args: Sequence[Any], wanted: str) -> dict[str, Any]:
         """The results at a point, with the value and what the gradient is pulled back with."""

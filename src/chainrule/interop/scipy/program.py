@@ -11,7 +11,7 @@ from scipy.sparse import csc_array, csr_array, vstack
 
 from chainrule.errors import DegreeError
 from chainrule.interop.scipy.constraint import bounded
-from chainrule.interop.scipy.degree import is_linear, quadratic, why_not_linear
+from chainrule.interop.scipy.degree import quadratic, why_not_linear
 
 __all__ = ["QuadraticProgram", "quadratic_program"]
 
@@ -95,8 +95,8 @@ def quadratic_program(
     blocks, lows, highs = [csr_array((0, len(q)))], [np.zeros(0)], [np.zeros(0)]
     for constrained, lower, upper in constraints:
         found, low, high = bounded(constrained, lower, upper, x0, (), "csr")
-        if not is_linear(found):
-            raise DegreeError(f"quadratic_program: a constraint is not linear: {why_not_linear(found)}.")
+        if why := why_not_linear(found):
+            raise DegreeError(f"quadratic_program: a constraint is not linear: {why}.")
         at_zero = found(np.zeros_like(q))
         blocks.append(found.jacobian.csr(found.x0))
         lows.append(low - at_zero)

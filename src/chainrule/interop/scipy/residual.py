@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import OptionError, ShapeError
-from chainrule.interop.scipy.layout import Layout, Parameters, plain, require_finite, vectorised
+from chainrule.interop.scipy.layout import plain, require_finite, vectorised
 from chainrule.interop.scipy.matrix import Matrix
 from chainrule.interop.scipy.memo import LastPoint, once
+from chainrule.interop.scipy.parameters import Parameters
 from chainrule.transforms.curvature import hessian
 from chainrule.transforms.gradient import grad
 from chainrule.transforms.jacobian import jacobian
@@ -56,20 +57,15 @@ class Residual(Parameters):
     """
 
     def __init__(self, function: Callable[..., Any], x0: Any, args: Sequence[Any], form: str) -> None:
-        self.layout = Layout(x0, "x0")
-        self._made = (function, x0, tuple(args), form)
-        self._args = tuple(args)
+        super().__init__(function, (), x0, args, form, "x0")
         #: The function from vector to vector: differentiable like the function of the parameters.
         self.flat = flat = vectorised(self.layout.flattened(function))
-        self._memo = LastPoint()
         self.size: int | None = None  # how many values there are
-        start = (self.x0, *self._args)
         #: The Jacobian as a function of the point: see `Matrix`.
-        self.jacobian = Matrix("Jacobian", jacobian(self.flat), self.layout, self._memo, form, start)
+        self.jacobian = Matrix("Jacobian", jacobian(flat), self.layout, self._memo, form, self._start)
         values = self(self.x0)
         require_finite(values, "the function", lambda k: f", in value {k}")
         self.size = len(values)
-        start = (self.x0, np.ones(self.size), *self._args)
 
         def weighted(x: Any, weights: Any, *others: Any) -> Any:
             return np.sum(weights * flat(x, *others))
@@ -82,12 +78,9 @@ class Residual(Parameters):
             self.layout,
             LastPoint(),
             form,
-            start,
+            (self.x0, np.ones(self.size), *self._args),
             recorded=lambda x, *others: linearize(lambda point: slope(point, *others), x)[1],
         )
-
-    def __reduce__(self) -> Any:
-        return (Residual, self._made)
 
     def __call__(self, x: Any, *args: Any) -> Any:
         """The values at a point as one vector.

@@ -115,8 +115,6 @@ class Diagonal(Rule):
         if type(value) in (int, float) and value == 0:
             return ()
         shape = getattr(value, "shape", ())
-        if getattr(value, "dtype", None) == np.float32 and getattr(call, "dtype", None) == np.float64:
-            value = value.astype(np.float64)  # a mask: a number that multiplies it must not be rounded
         made, reshaped = diagonal(call.shape, call.shapes[position], shape)
         if reshaped is not None:
             value = value.reshape(reshaped)

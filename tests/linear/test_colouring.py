@@ -250,6 +250,8 @@ def test_few_selections_are_remembered() -> None:
 def test_the_plan_is_kept_with_the_pattern() -> None:
     pattern = band(10, 10, 1, 1)
     assert compress(pattern) is compress(pattern)
+    for each in (pattern, band(10, 10, 0, 1)):
+        assert compress_symmetric(each) is compress_symmetric(each)
 
 
 def test_a_long_chain_by_substitution_is_not_slow_or_deep() -> None:

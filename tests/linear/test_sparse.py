@@ -16,8 +16,9 @@ from chainrule.errors import AssignmentError, ShapeError, StructureError, TooLar
 from chainrule.linear import Axis, Jacobian, Pattern, Term, affine
 from chainrule.linear.csr import structure_of
 from chainrule.linear.flat import place_of
+from chainrule.linear.functions import frozen
 from chainrule.linear.pieces import pieces_of
-from chainrule.linear.sparse import Plan, frozen
+from chainrule.linear.sparse import Plan
 from chainrule.linear.unrolled import unrolled
 from tests.linear.reference import shapes, terms, total, whole
 

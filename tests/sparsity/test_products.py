@@ -77,6 +77,10 @@ def test_single_precision() -> None:
     assert jacobian_by_products(Counted(dense).push, dense, dtype=np.float32).dtype == np.float32
 
 
+def test_products_of_whole_numbers() -> None:
+    assert jacobian_by_products(lambda v: np.zeros(2, int), np.eye(2)).toarray().tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
 def test_an_entry_that_the_pattern_leaves_out() -> None:
     dense = np.diag(np.arange(1.0, 8.0))
     dense[5, 2] = 0.5

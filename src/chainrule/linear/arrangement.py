@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.linear.flat import Place, same_table
-from chainrule.linear.footprint import at, counted, cut, ends, is_affine, moved
+from chainrule.linear.footprint import counted, cut, ends, is_affine, moved
 
 __all__ = ["arrangement", "band", "bands", "is_one_band"]
 
@@ -180,17 +180,12 @@ def _is_along(place: Place) -> bool:
 def _is_a_permutation(place: Place, rows: int, columns: int) -> bool:
     if prod(place.shape) != rows or rows != columns:
         return False
-    for side in (place.row, place.column):
-        if is_affine(place):
-            continue
-        if prod(place.shape) > _TABLE:
-            return False
-        index = np.ix_(*[np.arange(size) for size in place.shape])
-        positions = np.broadcast_to(at(side, index), place.shape).reshape(-1)
-        if len(np.unique(positions)) < rows:
-            return False
-    both = [zip(side.strides, place.shape, strict=True) for side in (place.row, place.column)]
-    return not is_affine(place) or all([_covers(list(pairs), rows) for pairs in both])
+    sides = (place.row, place.column)
+    if is_affine(place):
+        return all([_covers(list(zip(side.strides, place.shape, strict=True)), rows) for side in sides])
+    if rows > _TABLE:
+        return False
+    return all([len(np.unique(side.written_out(place.shape, np.int64))) == rows for side in sides])
 
 
 def _covers(pairs: Sequence[tuple[int, int]], size: int) -> bool:

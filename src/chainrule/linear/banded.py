@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,13 +72,13 @@ def diagonals_of(terms: Sequence[Term], column_count: int, dtype: Any) -> _Diago
 
 
 def band_of(
-    terms: Sequence[Term], count: int, dtype: Any, words: str, cache: dict[Any, Any] | None = None
+    terms: Sequence[Term], count: int, dtype: Any, words: Callable[[], str], cache: dict[Any, Any] | None = None
 ) -> tuple[tuple[int, int], Any]:
     """((below, above), ab) with ``ab[above + i - j, j]`` the entry of row i and column j of a square map.
 
     Args:
         terms: a sum of terms from ``count`` to ``count`` numbers.
-        words: what kind of map it is, for the message.
+        words: says what kind of map it is, for the message.
 
     Raises:
         StructureError: a band would hold more numbers than the matrix.
@@ -96,7 +96,7 @@ def band_of(
     if total > max(count * count, _WASTE * entries + 16):
         raise StructureError(
             f"this map is not banded: its entries reach {below} below and {above} above the diagonal of {count} rows, "
-            f"and as a band it would hold {total:,} numbers for {entries:,} entries. It is: {words}. Use sparse() or "
+            f"and as a band it would hold {total:,} numbers for {entries:,} entries. It is: {words()}. Use sparse() or "
             f"solve(), which take the structure as it is"
         )
     band = np.zeros((below + above + 1, count), dtype)

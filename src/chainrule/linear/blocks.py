@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-import numpy as np
-
 from chainrule.linear.csr import Structure, Write, structure_of
-from chainrule.linear.flat import Place, Side
+from chainrule.linear.flat import Place, Side, steps_along
 from chainrule.linear.pieces import Piece
 
 __all__ = ["block_size", "block_structure"]
@@ -27,7 +25,7 @@ def _runs(place: Place, side: Side, other: Side) -> _Runs:
     free = {
         side.strides[axis]: axis
         for axis, size in enumerate(place.shape)
-        if size > 1 and side.strides[axis] > 0 and not other.moves(axis) and not _tabled(side, axis)
+        if size > 1 and side.strides[axis] > 0 and not other.moves(axis) and not side.tabled(axis)
     }
     axes, sizes, unit = [], [1], 1
     while unit in free:
@@ -42,10 +40,6 @@ def _runs(place: Place, side: Side, other: Side) -> _Runs:
         if in_step and (side.table is None or not (side.table % sizes[count]).any()):
             allowed.append(count)
     return _Runs(tuple(axes), tuple([sizes[count] if count in allowed else 0 for count in range(len(axes) + 1)]))
-
-
-def _tabled(side: Side, axis: int) -> bool:
-    return side.table is not None and side.table.shape[axis] > 1
 
 
 def block_size(places: Sequence[Place]) -> tuple[int, int]:
@@ -100,8 +94,7 @@ def _widened(write: Write, place: Place, inside: dict[int, int], area: int) -> W
     if write.index is not None:
         index = write.index.reshape([1 if axis in inside else n for axis, n in enumerate(place.shape)]) * area
         for axis, stride in inside.items():
-            steps = stride * np.arange(place.shape[axis])
-            index = index + steps.reshape([-1 if k == axis else 1 for k in range(len(place.shape))])
+            index = index + steps_along(axis, place.shape, stride)
         return write._replace(index=index.reshape(-1))
     pieces = []
     for offset, shape, strides, part in write.pieces:

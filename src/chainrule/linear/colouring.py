@@ -1,7 +1,7 @@
 """Colour a sparse pattern, so that one product with the map serves all columns (or rows, or both) of a colour.
 
 A colour is a bit, what a row or a vertex has seen of colours is an integer, and the lowest zero bit is the colour to
-take: a colouring costs two operations on integers for each place of the pattern, not a set for each element.
+take: a colouring costs a few operations on integers for each place of the pattern, not a set for each element.
 
     columns    no two columns of a colour meet in a row            every entry is read from a product
     star       no path of four vertices has two colours            symmetric; every entry is read from a product

@@ -9,13 +9,14 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.linear.merge import merge
+from chainrule.linear.numbers import scaled
 from chainrule.linear.recipe import Recipe
 from chainrule.linear.simplify import simplified
 from chainrule.linear.substitute import Held, Joint
-from chainrule.linear.term import Factor, Pattern, Term, pattern
+from chainrule.linear.term import Pattern, Term
 from chainrule.linear.unify import NeedsTablesError, solve
 
-__all__ = ["axes_of", "close", "compose", "merge", "scaled", "simplify"]
+__all__ = ["axes_of", "close", "compose", "merge", "simplify"]
 
 
 class _Plan(NamedTuple):
@@ -160,30 +161,6 @@ def is_identity(p: Pattern) -> bool:
         found = found and all([p.is_bare(axis) for axis in p.row]) and not any([f.labels for f in p.factors])
         p.plans["identity"] = found
     return found
-
-
-def scaled(term: Term, number: Any) -> Term:
-    """The term times a number, which joins a number that is there."""
-    p = term.pattern
-    for k, factor in enumerate(p.factors):
-        if not factor.labels:
-            product = term.factors[k] * number
-            if type(product) in (int, float) and product == 1:
-                return Term(without_factor(p, k), term.factors[:k] + term.factors[k + 1 :], term.tables)
-            return Term(p, (*term.factors[:k], product, *term.factors[k + 1 :]), term.tables)
-    if "with a number" not in p.plans:
-        p.plans["with a number"], _ = pattern(p.sizes, p.row, p.column, (Factor(()), *p.factors), p.tables)
-    return Term(p.plans["with a number"], (number, *term.factors), term.tables)
-
-
-def without_factor(p: Pattern, place: int) -> Pattern:
-    """The pattern without one of its numbers."""
-    key = ("without factor", place)
-    if key not in p.plans:
-        rest = p.factors[:place] + p.factors[place + 1 :]
-        p.plans[key], _ = pattern(p.sizes, p.row, p.column, rest, p.tables)
-    made: Pattern = p.plans[key]
-    return made
 
 
 def _replayed(

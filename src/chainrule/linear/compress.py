@@ -59,11 +59,7 @@ def _compressed(pattern: Nonzeros, method: str, order: str) -> Compression:
 
 def _rows_may_need_fewer(pattern: Nonzeros, count: int) -> bool:
     """Whether fewer than ``count`` colours could do for the rows: not if they look like the columns."""
-    turned = pattern.transposed
-    if count <= turned.widest:
-        return False
-    symmetric = pattern.shape[0] == pattern.shape[1] and np.array_equal(turned.indptr, pattern.indptr)
-    return not (symmetric and np.array_equal(turned.indices, pattern.indices))
+    return count > pattern.transposed.widest and not pattern.is_symmetric
 
 
 def _uneven(pattern: Nonzeros) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.linear._scipy import blas, sparse_linalg
 from chainrule.linear.apply import pull_batch, push_batch
 from chainrule.linear.contract import plan_contraction
+from chainrule.linear.flat import axis_table, place_of, steps_along, window
 from chainrule.linear.functions import scatter
 from chainrule.linear.term import Axis, Opaque, Pattern, Term
 from chainrule.linear.unify import injective
@@ -24,6 +25,7 @@ __all__ = [
     "operator",
     "ordered_values",
     "positions",
+    "push_columns",
     "values",
 ]
 
@@ -129,18 +131,11 @@ def _mirrored(lower: Any) -> Any:
 def _axis_grid(axis: Axis, labels: Sequence[int], sizes: Sequence[int], tables: Sequence[Any]) -> Any:
     """The positions along one axis on the grid of ``labels``, of size 1 where they do not vary."""
     if axis.table >= 0:
-        table = np.asarray(tables[axis.table])
-        names = list(axis.labels)
-        while len(set(names)) < len(names):  # table[i, i]
-            again = next(name for name in names if names.count(name) > 1)
-            a, b = [k for k, name in enumerate(names) if name == again][:2]
-            table, names = np.diagonal(table, 0, a, b), [n for k, n in enumerate(names) if k not in (a, b)] + [again]
-        order = sorted(range(len(names)), key=lambda k: labels.index(names[k]))
-        return np.transpose(table, order).reshape([sizes[label] if label in names else 1 for label in labels])
+        return axis_table(np.asarray(tables[axis.table]), axis.labels, labels, sizes)
     grid = np.full((1,) * len(labels), axis.offset, np.int64)
+    shape = [sizes[label] for label in labels]
     for label, stride in zip(axis.labels, axis.strides, strict=True):
-        steps = stride * np.arange(sizes[label], dtype=np.int64)
-        grid = grid + steps.reshape([-1 if other == label else 1 for other in labels])
+        grid = grid + steps_along(labels.index(label), shape, stride)
     return grid
 
 
@@ -182,16 +177,11 @@ def _strided(p: Pattern) -> _Strided | None:
     """The view of the dense result that a term fills, each place once; None if there is no such view."""
     if p.tables:
         return None
-    start, strides, unit = 0, dict.fromkeys(p.outer, 0), 1
-    for axis in reversed(p.row + p.column):
-        start += axis.offset * unit
-        for label, stride in zip(axis.labels, axis.strides, strict=True):
-            strides[label] += stride * unit
-        unit *= axis.size
-    shape = tuple([p.sizes[label] for label in p.outer])
-    if not injective(zip(strides.values(), shape, strict=True)):
+    (shape, row, column), width = place_of(Term(p)), prod(p.column_shape)
+    strides = tuple([r * width + c for r, c in zip(row.strides, column.strides, strict=True)])
+    if not injective(zip(strides, shape, strict=True)):
         return None
-    return _Strided(start, shape, tuple(strides.values()))
+    return _Strided(row.offset * width + column.offset, shape, strides)
 
 
 def fills(p: Pattern) -> bool:
@@ -241,9 +231,8 @@ def dense(terms: Sequence[Term], row_shape: tuple[int, ...], column_shape: tuple
             where = np.broadcast_to(rows * prod(column_shape) + columns, grid)
             np.add.at(flat, where.ravel(), np.broadcast_to(values(term), grid).ravel())
         else:
-            strides = [stride * result.itemsize for stride in view.strides]
-            window = np.lib.stride_tricks.as_strided(flat[view.start :], view.shape, strides)
-            window += values(term)
+            part = window(flat, *view)
+            part += values(term)
     return result
 
 
@@ -262,12 +251,8 @@ def _pure(term: Term, shape: tuple[int, ...], dtype: Any) -> Any:
     if 0 in p.sizes:
         return np.zeros(shape, dtype)
     grid = tuple([p.sizes[label] for label in p.outer])
-    sides = [_axis_grid(axis, p.outer, p.sizes, term.tables) for axis in p.row + p.column]
     found = np.reshape(np.broadcast_to(_cast(values(term), dtype), grid), (-1,))
-    index = np.zeros((1,) * len(grid), np.int64)
-    for side, size in zip(sides, shape, strict=True):
-        index = index * size + side
-    index = np.broadcast_to(index, grid).reshape(-1)
+    index = np.broadcast_to(_flat(p.row + p.column, term, p.outer), grid).reshape(-1)
     return np.reshape(scatter(found, (prod(shape),), (index,)), shape)
 
 
@@ -298,13 +283,20 @@ def _own(result: Any, vector: Any) -> Any:
     return result.copy() if owners[0] is owners[1] else result
 
 
+def push_columns(
+    terms: Sequence[Term], row_shape: tuple[int, ...], column_shape: tuple[int, ...], columns: Any, dtype: Any
+) -> Any:
+    """The map times a matrix of flat vectors, its columns: the products are the columns of the result."""
+    count = columns.shape[1]
+    vectors = np.ascontiguousarray(columns.T).reshape(count, *column_shape)
+    return apply_sum(push_batch, terms, vectors, (count, *row_shape), dtype).reshape(count, prod(row_shape)).T
+
+
 def operator(terms: Sequence[Term], row_shape: tuple[int, ...], column_shape: tuple[int, ...], dtype: Any) -> Any:
     """The sum of ``terms`` as a ``scipy.sparse.linalg.LinearOperator``: nothing is written out."""
 
     def forwards(columns: Any) -> Any:
-        vectors = np.ascontiguousarray(columns.T).reshape(columns.shape[1], *column_shape)
-        shape = (columns.shape[1], *row_shape)
-        return apply_sum(push_batch, terms, vectors, shape, dtype).reshape(columns.shape[1], prod(row_shape)).T
+        return push_columns(terms, row_shape, column_shape, columns, dtype)
 
     def backwards(columns: Any) -> Any:
         vectors = np.ascontiguousarray(columns.T).reshape(columns.shape[1], *row_shape).conj()

@@ -1,9 +1,10 @@
 """The structure of the sparse matrix of a sum of terms: which entries there are, and where each term writes its own.
 
-The direct way sorts nothing. Terms that lie on one diagonal, or name the same positions, share a *slot*. In a row,
-slots stand side by side: counting what each row holds gives the row pointers, and with them the place of every
-entry. Where a row is filled by a term in no fixed order, or terms of different slots meet in one position, the
-entries are counted into their rows and sorted there: the general way.
+The direct way moves no entries. Terms that lie on one diagonal, or name the same positions, share a *slot*. In a row,
+slots stand side by side: counting what each row holds gives the row pointers, and with them the place of every entry.
+Where columns do not rise within a row, a sorted copy of them tells whether one is named twice. Where a row is filled by
+a term in no fixed order, or terms of different slots meet in one position, the entries are counted into their rows and
+sorted there: the general way.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.linear._scipy import sparse
-from chainrule.linear.flat import Place, window
+from chainrule.linear.flat import Place, steps_along, window
 from chainrule.linear.pieces import Piece, pieces_of
 from chainrule.linear.slots import Layout, Part, cut, parted, seen, split
 
@@ -179,12 +180,10 @@ def _write_regular(place: Place, parts: Sequence[Part], first: Sequence[Any]) ->
         here = small[tuple([slice(None) if k in axes else bounds for k, bounds in enumerate(part.where)])]
         here[...] = np.reshape(slots, here.shape)
     found = pieces_of(small)
-    assert found is not None or small.size > 1
     if found is None:
         grid = small
-        for axis, stride, size in zip(axes, first[0].strides, first[0].shape, strict=True):
-            steps = stride * np.arange(size)
-            grid = grid + steps.reshape([-1 if k == axis else 1 for k in range(len(place.shape))])
+        for axis, stride in zip(axes, first[0].strides, strict=True):
+            grid = grid + steps_along(axis, place.shape, stride)
         return Write(index=grid.reshape(-1).astype(np.intp))
     pieces = []
     for offset, shape, strides, part_of in found:
@@ -215,7 +214,7 @@ def _write_block(place: Place, leading: Any) -> Write:
     if found is None:
         index = leading.reshape([size if axis in axes else 1 for axis, size in enumerate(shape)]).astype(np.intp)
         for axis in rest:
-            index = index + (strides[axis] * np.arange(shape[axis])).reshape([-1] + [1] * (len(shape) - axis - 1))
+            index = index + steps_along(axis, shape, strides[axis])
         return Write(index=index.reshape(-1))
     pieces = []
     for piece in found:

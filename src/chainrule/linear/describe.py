@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from chainrule.linear.arrangement import arrangement, bands, is_one_band
 from chainrule.linear.footprint import counted, footprint
+from chainrule.linear.notation import small
 from chainrule.linear.probe import products_note
 from chainrule.linear.term import Axis, Pattern, Term
 
 __all__ = ["describe", "is_symmetric"]
 
 _LENGTH = 110  # letters that the names of the terms of a sum may take; longer sums are said by where their entries lie
-_SMALL_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_PLAIN = ("zero", "one number", "identity", "diagonal", "constant")  # to be symmetric is nothing to tell then
+_PLAIN = ("one number", "identity", "diagonal", "constant")  # to be symmetric is nothing to tell then
 
 
 _POOLS = {"vector": "xyzuvw", "matrix": "ABCEFGHKLMNPQRSTUVWXYZ", "diagonal": "defgh"}
@@ -99,7 +99,7 @@ def _part(term: Term, group: set[int], letters: _Letters) -> _Part:
         return _Part(row, column, "product", _product(term, factors, inner))
     if not factors:
         if row and column:
-            return _Part(row, column, "identity", "I" + "ₓ".join([_small(p.sizes[label]) for label in row]))
+            return _Part(row, column, "identity", "I" + "ₓ".join([small(p.sizes[label]) for label in row]))
         return _Part(row, column, "ones", "1" if row else "1ᵀ")
     if set(row) == set(column):
         return _Part(row, column, "diagonal", f"diag({letters('diagonal', single)})")
@@ -113,10 +113,6 @@ def _part(term: Term, group: set[int], letters: _Letters) -> _Part:
         return _Part(row, column, "vector", letters("vector", single) + ("" if row else "ᵀ"))
     turned = len(factors) == 1 and _carried(p, factors[0]) == column + row
     return _Part(row, column, "matrix", letters("matrix", single) + ("ᵀ" if turned else ""))
-
-
-def _small(number: int) -> str:
-    return str(number).translate(_SMALL_DIGITS)
 
 
 def _product(term: Term, factors: Sequence[int], inner: set[int]) -> str:
@@ -162,7 +158,7 @@ def _kronecker(parts: Sequence[_Part], p: Pattern) -> str:
     if ordered is None:
         # Deltas that stand apart are identities of their own
         single = [
-            _Part((label,), (label,), "identity", f"I{_small(p.sizes[label])}")
+            _Part((label,), (label,), "identity", f"I{small(p.sizes[label])}")
             for part in parts
             if part.kind == "identity"
             for label in part.row
@@ -184,11 +180,10 @@ def _kronecker(parts: Sequence[_Part], p: Pattern) -> str:
 def _outer_products(p: Pattern) -> tuple[int, int] | None:
     """For rows that are each an outer product, of vectors of their own: how many rows, and of how many vectors."""
     rows = set(_labels(p, p.row))
-    if not rows or not all([p.is_bare(axis) for axis in p.row]) or any([factor.opaque for factor in p.factors]):
+    if not rows or not all([p.is_bare(axis) for axis in p.row]) or _is_hidden(p):
         return None
-    groups: list[
-        tuple[set[int], set[int]]
-    ] = []  # labels connected once the row is chosen; those of the row beside them
+    # Labels that are connected once the row is chosen, and those of the row beside them
+    groups: list[tuple[set[int], set[int]]] = []
     for axis in p.column:
         own = set(axis.labels)
         if axis.size == 1:
@@ -207,6 +202,11 @@ def _outer_products(p: Pattern) -> tuple[int, int] | None:
     return prod([p.sizes[label] for label in rows]), len(groups)
 
 
+def _is_hidden(p: Pattern) -> bool:
+    """Whether a map that can only be applied is among the factors."""
+    return any([factor.opaque for factor in p.factors])
+
+
 def _hidden(term: Term) -> str:
     """A term with a map that can only be applied, and the products that its entries cost if it is a black box."""
     note = products_note(term)
@@ -216,7 +216,7 @@ def _hidden(term: Term) -> str:
 def _kind(term: Term, letters: _Letters) -> str:
     """The kind of one term."""
     p = term.pattern
-    if any([factor.opaque for factor in p.factors]):
+    if _is_hidden(p):
         return _hidden(term)
     if prod(p.row_shape) * prod(p.column_shape) == 1:
         return "one number"
@@ -260,7 +260,7 @@ def _one(part: _Part, p: Pattern) -> str:
     if part.kind == "product":
         low = 2 * prod([p.sizes[label] for label in p.inner]) <= min(prod(p.row_shape), prod(p.column_shape))
         return f"low rank, {part.name}" if low else f"product {part.name}"
-    return {"ones": "constant"}.get(part.kind, "dense")
+    return "constant" if part.kind == "ones" else "dense"
 
 
 def _same_order(part: _Part) -> bool:
@@ -317,9 +317,9 @@ def _sum(terms: Sequence[Term]) -> str:
     p = terms[0].pattern
     rows, columns = prod(p.row_shape), prod(p.column_shape)
     several = f", {len(terms)} terms"
-    if any([factor.opaque for term in terms for factor in term.pattern.factors]):
-        hidden = [term for term in terms if any([factor.opaque for factor in term.pattern.factors])]
-        rest = [term for term in terms if not any([term is other for other in hidden])]
+    hidden = [term for term in terms if _is_hidden(term.pattern)]
+    if hidden:
+        rest = [term for term in terms if not _is_hidden(term.pattern)]
         told = _hidden(hidden[0]) if len(hidden) == 1 else f"{len(hidden)} maps known by their products only"
         return " + ".join([describe(rest), told]) if rest else told
     if rows * columns == 1:
@@ -363,8 +363,9 @@ def is_symmetric(terms: Sequence[Term]) -> bool:
     """Whether a sum of terms is its own transpose because each term meets its own among the others.
 
     >>> from chainrule.linear.term import pattern
-    >>> describe([Term(pattern([3, 3], [0], [1], [(0,), (1,)])[0], (1.0, 1.0))] * 0)
-    'zero'
+    >>> one = Term(pattern([3, 2, 3, 2], [0, 1], [2, 3], [(0, 1), (2, 3)])[0], ("x", "y"))  # x ⊗ yᵀ
+    >>> is_symmetric([one]), is_symmetric([one, one.transposed()])
+    (False, True)
     """
     if not terms or terms[0].pattern.row_shape != terms[0].pattern.column_shape:
         return False

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.linear.term import Axis, Pattern, Term
 from chainrule.linear.unify import injective
 
-__all__ = ["Place", "Side", "place_of", "same_table", "window"]
+__all__ = ["Place", "Side", "axis_table", "place_of", "same_table", "steps_along", "window"]
 
 
 class Side(NamedTuple):
@@ -26,7 +26,11 @@ class Side(NamedTuple):
 
     def moves(self, axis: int) -> bool:
         """Whether the position depends on this axis of the grid."""
-        return self.strides[axis] != 0 or (self.table is not None and self.table.shape[axis] > 1)
+        return self.strides[axis] != 0 or self.tabled(axis)
+
+    def tabled(self, axis: int) -> bool:
+        """Whether the table varies along this axis of the grid."""
+        return self.table is not None and self.table.shape[axis] > 1
 
     def middle(self, shape: Sequence[int]) -> int:
         """The position in the middle of the grid."""
@@ -43,10 +47,21 @@ class Side(NamedTuple):
         )
         for axis in reversed(range(rank)):
             if self.strides[axis]:
-                steps = np.arange(shape[axis], dtype=kind)
-                steps *= kind(self.strides[axis])
-                grid = grid + steps.reshape([-1 if k == axis else 1 for k in range(rank)])
+                grid = grid + steps_along(axis, shape, self.strides[axis], kind)
         return grid
+
+
+def steps_along(axis: int, shape: Sequence[int], stride: int, kind: Any = np.int64) -> Any:
+    """``stride·label`` for the label of one axis of a grid: of size 1 along the others.
+
+    >>> steps_along(0, (3, 2), 5)
+    array([[ 0],
+           [ 5],
+           [10]])
+    """
+    steps = np.arange(shape[axis], dtype=kind)
+    steps *= kind(stride)
+    return steps.reshape([-1 if k == axis else 1 for k in range(len(shape))])
 
 
 class Place(NamedTuple):
@@ -90,7 +105,7 @@ def _affine(axes: Sequence[Axis], outer: Sequence[int], sizes: Sequence[int]) ->
     return offset, tuple(strides.values())
 
 
-def _axis_table(table: Any, names: Sequence[int], outer: Sequence[int], sizes: Sequence[int]) -> Any:
+def axis_table(table: Any, names: Sequence[int], outer: Sequence[int], sizes: Sequence[int]) -> Any:
     """A table on the grid of the outer labels, of size 1 along those that it does not have."""
     names = list(names)
     while len(set(names)) < len(names):  # table[i, i]
@@ -109,7 +124,7 @@ def _side(p: Pattern, axes: Sequence[Axis], tables: Sequence[Any], kind: Any, me
             if key not in memo:  # equal tables need to be made small only once
                 small = np.asarray(tables[axis.table]).astype(kind)
                 memo[key] = small if unit == 1 else small * kind(unit)
-            table = _axis_table(memo[key], axis.labels, outer, p.sizes)
+            table = axis_table(memo[key], axis.labels, outer, p.sizes)
             total = table if total is None else total + table
         unit *= axis.size
     return Side(*_affine(axes, outer, p.sizes), total)

@@ -69,8 +69,8 @@ def moved(place: Place, rows: int, columns: int) -> Place:
 
 def _codes(place: Place, columns: int) -> Any:
     """The entries one by one, as ``row·columns + column``."""
-    index = np.ix_(*[np.arange(size) for size in place.shape]) if place.shape else ()
-    found = at(place.row, index).astype(np.int64) * columns + at(place.column, index)
+    row, column = (side.written_out(place.shape, np.int64) for side in (place.row, place.column))
+    found = row * columns + column
     return np.broadcast_to(found, place.shape).reshape(-1)
 
 
@@ -86,7 +86,7 @@ def _fixed(place: Place, values: dict[int, int]) -> Place:
         strides = tuple([of.strides[k] for k in kept])
         if of.table is None:
             return Side(offset, strides)
-        table = of.table[tuple([min(values.get(k, 0), size - 1) if k in values else slice(None)
+        table = of.table[tuple([min(values[k], size - 1) if k in values else slice(None)
                                 for k, size in enumerate(of.table.shape)])]  # fmt: skip
         if table.size == 1:
             return Side(offset + int(table.reshape(-1)[0]), strides)

@@ -1,4 +1,4 @@
-"""A sum of terms in the format that SciPy's user asked for, made from the structure, not from another format."""
+"""A sum of terms in the format that SciPy's user asked for: CSR, CSC, BSR, diagonals directly, others by way of CSR."""
 
 from __future__ import annotations
 

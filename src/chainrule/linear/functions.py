@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["gather", "scatter"]
+__all__ = ["frozen", "gather", "scatter", "steps_of"]
 
 
 def scatter(values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
@@ -84,3 +84,46 @@ def gather(values: Any, index: tuple[Any, ...]) -> Any:
     array([1., 4., 1.])
     """
     return values[index]
+
+
+def steps_of(positions: Any) -> tuple[int, list[int]] | None:
+    """``start, strides`` if ``positions[i, j, …] = start + i·strides[0] + j·strides[1] + …``; else None.
+
+    An axis of one position has stride 0. There must be a position.
+
+    >>> steps_of(np.arange(12).reshape(3, 4)[::2, ::-1])
+    (3, [8, -1])
+    >>> steps_of(np.array([0, 1, 3])) is None
+    True
+    """
+    rank = positions.ndim
+    start = int(positions[(0,) * rank])
+    strides = [
+        int(positions[tuple([int(k == axis) for k in range(rank)])]) - start if size > 1 else 0
+        for axis, size in enumerate(positions.shape)
+    ]
+    reach = sum([stride * (size - 1) for stride, size in zip(strides, positions.shape, strict=True)])
+    if int(positions[(-1,) * rank]) != start + reach:
+        return None
+    rest = positions
+    for stride in strides:  # in steps along this axis: then its first position stands for all of them
+        if not (rest[1:] - rest[:-1] == stride).all():
+            return None
+        rest = rest[0]
+    return start, strides
+
+
+def frozen(array: Any) -> bool:
+    """Whether nobody can change an array any more: it is read-only, and so is what it is a view of.
+
+    >>> array = np.zeros(3)
+    >>> view = array[:2]
+    >>> view.flags.writeable = False
+    >>> frozen(view)
+    False
+    """
+    while isinstance(array, np.ndarray) and not array.flags.writeable:
+        if array.base is None:
+            return True
+        array = array.base
+    return False

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.linear.footprint import counted, footprint
 from chainrule.linear.notation import Names, Written, written
-from chainrule.linear.picture import Cells, cells_of, extent
+from chainrule.linear.picture import Cells, cells_of, extent, group
 from chainrule.linear.term import Term
 
 __all__ = ["html", "svg"]
@@ -27,10 +27,10 @@ _CRISP = ' shape-rendering="crispEdges"'
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;background:none"
 
 
-def svg(found: Cells, name: str, row_run: int = 0, column_run: int = 0) -> str:
+def svg(found: Cells, name: str, row_run: int, column_run: int) -> str:
     """The drawing: the matrix framed, its marked cells filled in the colour of the text around it.
 
-    Where a cell is one entry, lines part the blocks of ``row_run`` rows and ``column_run`` columns, if these are given.
+    Where a cell is one entry, lines part the blocks of ``row_run`` rows and ``column_run`` columns.
     """
     height, width = found.marked.shape
     unit = min(_PIXELS / max(height, width), 12)
@@ -40,8 +40,8 @@ def svg(found: Cells, name: str, row_run: int = 0, column_run: int = 0) -> str:
     )
     borders = ""
     if found.is_exact:
-        borders += "".join([f"M0 {at}H{width}" for at in range(row_run, height, row_run)] if row_run else [])
-        borders += "".join([f"M{at} 0V{height}" for at in range(column_run, width, column_run)] if column_run else [])
+        borders += "".join([f"M0 {at}H{width}" for at in range(row_run, height, row_run)])
+        borders += "".join([f"M{at} 0V{height}" for at in range(column_run, width, column_run)])
     lines = (
         f'<path d="{borders}" stroke="currentColor" stroke-width="{1 / unit:.3g}" opacity="0.5"/>' if borders else ""
     )
@@ -132,8 +132,8 @@ def html(
         _fact("dtype", str(dtype)),
     ]
     found = cells_of(terms, rows, columns, *extent(rows, columns, _CELLS))
-    runs = [shape[-1] if len(shape) > 1 and shape[-1] > 1 else 0 for shape in (row_shape, column_shape)]
-    drawing = svg(found, f"Jacobian, {structure}", *runs) if found.marked.size else ""
+    name = f"Jacobian, {structure}"
+    drawing = svg(found, name, group(row_shape), group(column_shape)) if found.marked.size else ""
     caption = f'<figcaption style="font-size:85%;width:{_PIXELS + 2}px">{escape(found.caption)}</figcaption>'
     return (
         '<div style="color:inherit">'

@@ -244,10 +244,12 @@ class Jacobian:
 
         Args:
             format: "csr" (the default), "csc", "coo", "bsr" (blocks of the size that the structure has), "dia", …
-            out: what an earlier call gave for a map of the same structure: its data is replaced, nothing else is made.
+            out: what an earlier call gave for a map of the same structure: its data is replaced.
 
         Raises:
-            StructureError: ``out`` has its entries elsewhere, or there are no blocks for "bsr".
+            StructureError: ``out`` has its entries elsewhere; there are no blocks for "bsr", or too many diagonals
+                for "dia".
+            TooLargeError: the map is dense and large.
 
         >>> J = Jacobian.identity((3,))
         >>> matrix = J.sparse()
@@ -267,7 +269,7 @@ class Jacobian:
         ((0, 0), array([[1., 1., 1.]]))
         """
         count = order_of(self.row_shape, self.column_shape, "banded()")
-        return band_of(explicit(self.terms), count, self.dtype, describe(self.terms), self.cache)
+        return band_of(explicit(self.terms), count, self.dtype, lambda: describe(self.terms), self.cache)
 
     def operator(self) -> Any:
         """The map as a ``scipy.sparse.linalg.LinearOperator`` on flat vectors; nothing is written out."""

@@ -66,9 +66,7 @@ def parts_of(p: Pattern) -> Parts | None:
 
 def _side(p: Pattern, axes: Sequence[Any]) -> tuple[int, ...] | None:
     """The labels of the axes of one side, if they are bare, each once."""
-    if not all([p.is_bare(axis) or not axis.labels for axis in axes]) or any(
-        [axis.size != 1 for axis in axes if not axis.labels]
-    ):
+    if not all([p.is_bare(axis) if axis.labels else axis.size == 1 for axis in axes]):
         return None
     labels = tuple([axis.labels[0] for axis in axes if axis.labels])
     return labels if len(set(labels)) == len(labels) else None

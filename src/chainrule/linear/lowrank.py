@@ -18,16 +18,12 @@ from chainrule.linear.term import Pattern, Term, pattern
 __all__ = ["LowRank", "factors_of", "rank_of"]
 
 
-class _Halves(NamedTuple):
-    """A term as U Vᵀ: the patterns of both from their side to the summed labels, and the factors that each takes."""
+class _Half(NamedTuple):
+    """U or V of a term U Vᵀ: its pattern, from one side to the summed labels, and which factors and tables it takes."""
 
-    left: Pattern
-    right: Pattern
-    left_factors: tuple[int, ...]
-    right_factors: tuple[int, ...]
-    left_tables: tuple[int, ...]
-    right_tables: tuple[int, ...]
-    rank: int
+    pattern: Pattern
+    factors: tuple[int, ...]
+    tables: tuple[int, ...]
 
 
 def rank_of(p: Pattern) -> int | None:
@@ -37,18 +33,18 @@ def rank_of(p: Pattern) -> int | None:
     >>> rank_of(pattern([9, 2, 9], [0], [2], [(0, 1), (1,), (1, 2)])[0])
     2
     """
-    halves = _halves(p)
-    return None if halves is None else halves.rank
+    return None if _halves(p) is None else prod([p.sizes[label] for label in p.inner])
 
 
-def _halves(p: Pattern) -> _Halves | None:
+def _halves(p: Pattern) -> list[_Half] | None:
+    """U and V of the term; None if there are none."""
     if "halves" not in p.plans:
         p.plans["halves"] = _found_halves(p)
-    found: _Halves | None = p.plans["halves"]
+    found: list[_Half] | None = p.plans["halves"]
     return found
 
 
-def _found_halves(p: Pattern) -> _Halves | None:
+def _found_halves(p: Pattern) -> list[_Half] | None:
     sides = [{label for axis in axes for label in axis.labels} for axes in (p.row, p.column)]
     if sides[0] & sides[1] or any([factor.opaque for factor in p.factors]):
         return None
@@ -58,30 +54,25 @@ def _found_halves(p: Pattern) -> _Halves | None:
         if labels & sides[0] and labels & sides[1]:
             return None
         (right if labels & sides[1] else left).append(k)
-    inner = p.inner
     made = []
     for axes, mine in ((p.row, left), (p.column, right)):
         used = sorted({axis.table for axis in axes if axis.table >= 0})
         slots = [used.index(t) if t in used else -1 for t in range(len(p.tables))]
         moved = [axis if axis.table < 0 else axis._replace(table=slots[axis.table]) for axis in axes]
         tables = [p.tables[t] for t in used]
-        made.append((pattern(p.sizes, moved, inner, [p.factors[k] for k in mine], tables)[0], tuple(used)))
-    (first, first_tables), (second, second_tables) = made
-    rank = prod([p.sizes[label] for label in inner])
-    return _Halves(first, second, tuple(left), tuple(right), first_tables, second_tables, rank)
+        half, _ = pattern(p.sizes, moved, p.inner, [p.factors[k] for k in mine], tables)
+        made.append(_Half(half, tuple(mine), tuple(used)))
+    return made
 
 
 def factors_of(term: Term, dtype: Any) -> tuple[Any, Any]:
     """U and V, of shape (rows, rank) and (columns, rank), with U Vᵀ the term."""
-    halves = _halves(term.pattern)
+    halves, rank = _halves(term.pattern), rank_of(term.pattern)
     assert halves is not None
     found = []
-    for p, factors, tables in (
-        (halves.left, halves.left_factors, halves.left_tables),
-        (halves.right, halves.right_factors, halves.right_tables),
-    ):
+    for p, factors, tables in halves:
         half = Term(p, tuple([term.factors[k] for k in factors]), tuple([term.tables[t] for t in tables]))
-        found.append(_array(half, dtype).reshape(-1, halves.rank))
+        found.append(_array(half, dtype).reshape(-1, rank))
     return found[0], found[1]
 
 

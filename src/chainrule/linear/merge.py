@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear.fold import fold
-from chainrule.linear.term import Factor, Pattern, Term, pattern
+from chainrule.linear.numbers import scaled
+from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.linear.unite import unite
 
 __all__ = ["merge"]
-
 
 _SAMPLE = 64  # entries of a table that are looked at before all of it is compared
 
@@ -63,14 +63,7 @@ class _Sum:
             return Term(self.pattern, tuple(self.factors), self.tables)
         if not self.factors and type(self.number) in (int, float) and self.number == 0:
             return None
-        key, p = "with a number", self.pattern
-        if key not in p.plans:
-            p.plans[key], _ = pattern(p.sizes, p.row, p.column, (Factor(()), *p.factors), p.tables)
-        return Term(p.plans[key], (self.number, *self.factors), self.tables)
-
-
-def _same(a: Any, b: Any) -> bool:
-    return a is b or (a.shape == b.shape and np.array_equal(a, b))
+        return scaled(Term(self.pattern, tuple(self.factors), self.tables), self.number)
 
 
 def _known(table: Any, tables: dict[Any, list[Any]]) -> Any:
@@ -80,7 +73,7 @@ def _known(table: Any, tables: dict[Any, list[Any]]) -> Any:
     sample = table.flat[:: table.size // _SAMPLE + 1]
     same = tables.setdefault((table.shape, sample.tobytes()), [])
     for other in same:
-        if _same(other, table):
+        if other is table or np.array_equal(other, table):
             return other
     same.append(table)
     return table

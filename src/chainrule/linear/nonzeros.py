@@ -58,17 +58,26 @@ class Nonzeros:
         ones = np.ones(len(self.indices), np.int8)
         return sparse.csr_array((ones, self.indices, self.indptr), shape=self.shape)
 
+    def _numbered(self) -> Any:
+        """The places as a SciPy CSR array that holds the number of each."""
+        return sparse.csr_array((np.arange(len(self.indices)), self.indices, self.indptr), shape=self.shape)
+
     @property
     def transposed(self) -> Nonzeros:
         """The places of the transposed map; ``plans["order"]`` of it says which place of this map each of its is."""
         if "transposed" not in self.plans:
-            numbered = sparse.csr_array((np.arange(len(self.indices)), self.indices, self.indptr), shape=self.shape)
-            turned = numbered.tocsc()
+            turned = self._numbered().tocsc()
             made = Nonzeros(self.shape[::-1], turned.indptr, turned.indices)
             made.plans["order"] = turned.data
             self.plans["transposed"] = made
         found: Nonzeros = self.plans["transposed"]
         return found
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether each place has its mirror image."""
+        turned = self.transposed
+        return np.array_equal(turned.indptr, self.indptr) and np.array_equal(turned.indices, self.indices)
 
     def selected(self, index: Any, *, rows: bool) -> Nonzeros:
         """The places in some rows (or columns), in the order of ``index``, which may repeat.
@@ -81,7 +90,7 @@ class Nonzeros:
             known = [each for each in self.plans if each[0] == "selected"]
             if len(known) >= _SELECTIONS:
                 del self.plans[known[0]]
-            numbered = sparse.csr_array((np.arange(len(self.indices)), self.indices, self.indptr), shape=self.shape)
+            numbered = self._numbered()
             picked = numbered[index] if rows else numbered[:, index]
             picked.sort_indices()
             height, width = picked.shape

@@ -2,7 +2,8 @@
 
 The gradient of one example with respect to a weight matrix is δ(b,o) a(b,i): its squared norm is Σδ² · Σa². In
 general one term without summed labels has the squares of its factors as entries; several terms, or a product, take
-the inner products of all pairs of terms. Where axes do not match for that, entries are listed as `sparse` does.
+the inner products of all pairs of terms. Where entries are few, or axes do not match for that, entries are listed as
+`sparse` does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from chainrule.linear.describe import describe
 from chainrule.linear.flat import place_of, window
 from chainrule.linear.sparse import plan_of
 from chainrule.linear.term import Axis, Factor, Pattern, Term, pattern
+from chainrule.linear.unify import injective
 
 __all__ = ["gram", "norm", "row_norms", "row_sums"]
 
@@ -64,8 +66,8 @@ def _row_totals(term: Term, row_shape: Shape, dtype: Any) -> Any:
     place = place_of(term)
     result = np.zeros(prod(row_shape), dtype)
     grid = tuple([p.sizes[label] for label in labels])
-    if place.row.table is None and len(set(place.row.strides)) > 0 and _injective_rows(p):
-        strides = [place.row.strides[p.outer.index(label)] for label in labels]
+    strides = [place.row.strides[p.outer.index(label)] for label in labels]
+    if place.row.table is None and injective(zip(strides, grid, strict=True)):
         view = window(result, place.row.offset, grid, strides)
         view += found
     else:
@@ -73,15 +75,6 @@ def _row_totals(term: Term, row_shape: Shape, dtype: Any) -> Any:
         rows = rows.reshape([n for n, label in zip(rows.shape, p.outer, strict=True) if label in labels])
         np.add.at(result, np.broadcast_to(rows, grid).ravel(), np.broadcast_to(found, grid).ravel())
     return result.reshape(row_shape)
-
-
-def _injective_rows(p: Pattern) -> bool:
-    """Whether the labels of the row name each of its positions once."""
-    if "injective rows" not in p.plans:
-        alone = pattern(p.sizes, p.row, (), (), ())[0]
-        p.plans["injective rows"] = place_of(Term(alone)).names_once
-    found: bool = p.plans["injective rows"]
-    return found
 
 
 # ------------------------------------------------------------------------------------------------------------- squares
@@ -154,7 +147,7 @@ def row_norms(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, dtyp
     pairs = _pairs(terms, True) if _worth(terms) else None
     if pairs is not None:
         return np.sqrt(np.maximum(np.real(dense(pairs, row_shape, (), dtype)), 0))
-    data, indptr, _ = _entries(terms, row_shape, column_shape, dtype, cache, "row_norms()")
+    data, indptr = _entries(terms, row_shape, column_shape, dtype, cache, "row_norms()")
     return np.sqrt(_by_row(_square(data), indptr)).reshape(row_shape)
 
 
@@ -170,6 +163,7 @@ def norm(
 
     Raises:
         OptionError: another order.
+        TooLargeError: more than 2²⁶ entries would have to be listed.
 
     >>> p, _ = pattern([2, 2], [0], [1], [(0, 1)])
     >>> A = np.array([[1.0, -2.0], [3.0, 4.0]])
@@ -186,14 +180,14 @@ def norm(
         )
     if order == 1:
         terms, row_shape, column_shape = [term.transposed() for term in terms], column_shape, row_shape
-    absolute = [_each(term, np.abs) for term in terms]
-    if len(terms) == 1 and absolute[0] is not None:
-        sums = np.asarray(row_sums([absolute[0]], row_shape, _real(dtype)))
+    absolute = _each(terms[0], np.abs) if len(terms) == 1 else None
+    if absolute is not None:
+        sums = np.asarray(row_sums([absolute], row_shape, _real(dtype)))
     elif not terms:
         sums = np.zeros(1, _real(dtype))
     else:
         what = f"norm({order!r})"
-        data, indptr, _ = _entries(terms, row_shape, column_shape, dtype, None if order == 1 else cache, what)
+        data, indptr = _entries(terms, row_shape, column_shape, dtype, None if order == 1 else cache, what)
         sums = _by_row(np.abs(data), indptr)
     return sums.max(initial=0)
 
@@ -224,8 +218,8 @@ def _worth(terms: Sequence[Term]) -> bool:
 
 def _entries(
     terms: Sequence[Term], row_shape: Shape, column_shape: Shape, dtype: Any, cache: Cache, what: str
-) -> tuple[Any, Any, Any]:
-    """The data, row pointers and columns of the entries."""
+) -> tuple[Any, Any]:
+    """The data of the entries, row by row, and the row pointers."""
     count = sum([term.pattern.entries for term in terms])
     if count > limit.LIMIT:
         raise TooLargeError(
@@ -233,7 +227,7 @@ def _entries(
             f"unasked. It is: {describe(terms)}. Use products with J.operator(), or J.dense() if the memory is there"
         )
     plan = plan_of(terms, prod(row_shape), prod(column_shape), cache)
-    return plan.data(terms, np.dtype(dtype)), plan.structure.indptr, plan.structure.indices
+    return plan.data(terms, np.dtype(dtype)), plan.structure.indptr
 
 
 def _by_row(data: Any, indptr: Any) -> Any:
@@ -264,10 +258,8 @@ def _pairs(terms: Sequence[Term], rows: bool, total: bool = False) -> list[Term]
             if made is None:
                 return None
             if made != "apart":
-                factors = other.factors
-                if any([np.iscomplexobj(factor) for factor in factors]):
-                    factors = tuple([np.conj(factor) for factor in factors])
-                found.append(Term(made, (2.0 if rows and m > n else 1.0, *term.factors, *factors)))
+                number = 2.0 if rows and m > n else 1.0
+                found.append(Term(made, (number, *term.factors, *_conjugate(other).factors)))
     return found
 
 
@@ -299,11 +291,9 @@ def _paired(p: Pattern, q: Pattern, rows: bool, total: bool) -> Pattern | str | 
     factors += [Factor(tuple([later[label] for label in factor.labels])) for factor in q.factors]
     row = [] if total else [axis.renamed(final) for axis in p.row]
     column = list[Axis]() if rows else [axis.renamed(later) for axis in q.row]
-    # what nothing else names is summed too: the factors say which labels there are, and a factor of ones the rest
-    left = set(final) - {label for factor in factors for label in factor.labels}
-    left -= {label for axis in row + column for label in axis.labels}
-    factors += [Factor((label,)) for label in sorted(left)]
-    return pattern(sizes, row, column, factors)[0] if not left else None
+    named = {label for factor in factors for label in factor.labels}
+    named |= {label for axis in row + column for label in axis.labels}
+    return pattern(sizes, row, column, factors)[0] if named >= set(final) else None  # a sum over what nothing names
 
 
 def gram(terms: Sequence[Term], row_shape: Shape, dtype: Any) -> Any:

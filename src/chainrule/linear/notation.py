@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from chainrule.linear.term import Axis, Opaque, Pattern, Term
 
-__all__ = ["Names", "Written", "written"]
+__all__ = ["Names", "Written", "label_names", "small", "written"]
 
 _LABELS = "ijklmnabcdefgh"
 _SMALL_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -50,7 +50,7 @@ class Names:
         for identity, kind in kinds.items():
             pool, number = _POOLS[kind], given[kind]
             few = totals[kind] <= len(pool)
-            self._names[identity] = pool[number] if few else f"{pool[0]}{_small(number + 1)}"
+            self._names[identity] = pool[number] if few else f"{pool[0]}{small(number + 1)}"
             given[kind] += 1
 
     def __getitem__(self, array: Any) -> str:
@@ -64,15 +64,21 @@ def _kind(array: Any, rank: int) -> str:
     return ("number", "vector", "matrix", "array")[min(rank, 3)]
 
 
-def _small(number: int) -> str:
+def small(number: int) -> str:
+    """A number as an index below the line.
+
+    >>> small(12)
+    '₁₂'
+    """
     return str(number).translate(_SMALL_DIGITS)
 
 
-def _label_names() -> Iterator[str]:
+def label_names() -> Iterator[str]:
+    """Letters for labels, in the order in which they are given out; numbered when the letters are used up."""
     yield from _LABELS
     number = 1
     while True:
-        yield from [f"{letter}{_small(number)}" for letter in _LABELS]
+        yield from [f"{letter}{small(number)}" for letter in _LABELS]
         number += 1
 
 
@@ -80,7 +86,7 @@ class _Indices:
     """The index of each axis and of each label: an axis with a label of its own has a letter, deltas join letters."""
 
     def __init__(self, p: Pattern) -> None:
-        fresh = _label_names()
+        fresh = label_names()
         self.of_label: dict[int, str] = {}
         self.deltas: dict[int, list[str]] = {}
         self._of_axis: dict[int, str] = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from chainrule.linear.term import Factor, Opaque, Term, pattern
+from chainrule.linear.term import Factor, Opaque, Pattern, Term, pattern
 
 __all__ = ["scaled", "stored"]
 
@@ -26,12 +26,24 @@ def stored(terms: Sequence[Term]) -> int:
 
 
 def scaled(term: Term, number: Any) -> Term:
-    """The term times a number, which joins a number that is there."""
+    """The term times a number, which joins a number that is there; together they may be 1, and no factor."""
     p = term.pattern
     for k, factor in enumerate(p.factors):
         if not factor.labels:
-            factors = (*term.factors[:k], term.factors[k] * number, *term.factors[k + 1 :])
-            return Term(p, factors, term.tables)
+            product, before, after = term.factors[k] * number, term.factors[:k], term.factors[k + 1 :]
+            if type(product) in (int, float) and product == 1:
+                return Term(_without(p, k), before + after, term.tables)
+            return Term(p, (*before, product, *after), term.tables)
     if "with a number" not in p.plans:
         p.plans["with a number"], _ = pattern(p.sizes, p.row, p.column, (Factor(()), *p.factors), p.tables)
     return Term(p.plans["with a number"], (number, *term.factors), term.tables)
+
+
+def _without(p: Pattern, place: int) -> Pattern:
+    """The pattern without one of its numbers."""
+    key = ("without factor", place)
+    if key not in p.plans:
+        rest = p.factors[:place] + p.factors[place + 1 :]
+        p.plans[key], _ = pattern(p.sizes, p.row, p.column, rest, p.tables)
+    made: Pattern = p.plans[key]
+    return made

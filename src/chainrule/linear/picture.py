@@ -12,7 +12,7 @@ from chainrule.linear.flat import Place
 from chainrule.linear.footprint import at, footprint, is_affine
 from chainrule.linear.term import Term
 
-__all__ = ["Cells", "cells_of", "extent", "picture"]
+__all__ = ["Cells", "cells_of", "extent", "group", "picture"]
 
 _ENTRIES = 1 << 21  # entries of tables that are looked at one by one; of more, so many are drawn at random
 _BOXES = 1 << 18  # boxes of labels that are followed at a time
@@ -190,14 +190,18 @@ def picture(terms: Sequence[Term], row_shape: Sequence[int], column_shape: Seque
     return "\n".join([*lines, found.caption])
 
 
-def _groups(shape: Sequence[int]) -> int:
-    """The length of the groups that a gap sets apart: the last axis, if there are others."""
+def group(shape: Sequence[int]) -> int:
+    """The length of the groups that are set apart: the last axis, if there are others.
+
+    >>> group((2, 3)), group((3,)), group((3, 1))
+    (3, 3, 3)
+    """
     return shape[-1] if len(shape) > 1 and shape[-1] > 1 else prod(shape)
 
 
 def _dotted(marked: Any, row_shape: Sequence[int], column_shape: Sequence[int]) -> list[str]:
     """A sign for each entry, with gaps where the last axis of the output or of the argument starts again."""
-    down, across = _groups(row_shape), _groups(column_shape)
+    down, across = group(row_shape), group(column_shape)
     lines: list[str] = []
     for k, row in enumerate(marked):
         if k and k % down == 0:

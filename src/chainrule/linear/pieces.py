@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.linear.functions import steps_of
+
 __all__ = ["Piece", "pieces_of"]
 
 _MOST = 12  # pieces into which a grid may fall
@@ -66,30 +68,8 @@ def _affine(destination: Any) -> Piece | None:
     shape = destination.shape
     if 0 in shape:
         return Piece(0, shape, (0,) * len(shape))
-    corner = int(destination[(0,) * len(shape)])
-    strides = []
-    for axis, size in enumerate(shape):
-        if size == 1:
-            strides.append(0)
-            continue
-        along = destination[tuple([slice(None) if k == axis else 0 for k in range(len(shape))])]
-        step = int(along[1]) - corner
-        if size > 2 and (int(along[-1]) - corner != step * (size - 1) or not (along[1:] - along[:-1] == step).all()):
-            return None
-        strides.append(step)
-    last = int(destination[tuple([size - 1 for size in shape])])
-    if last - corner != sum([stride * (size - 1) for stride, size in zip(strides, shape, strict=True)]):
-        return None
-    # along the axes it is affine: inside it must be too
-    moving = [axis for axis, size in enumerate(shape) if size > 1]
-    if len(moving) > 1:
-        for axis in moving[:-1]:
-            here = [slice(None)] * len(shape)
-            there = list(here)
-            here[axis], there[axis] = slice(1, None), slice(None, -1)
-            if not (destination[tuple(here)] - destination[tuple(there)] == strides[axis]).all():
-                return None
-    return Piece(corner, shape, tuple(strides))
+    steps = steps_of(destination)
+    return None if steps is None else Piece(steps[0], shape, tuple(steps[1]))
 
 
 def _cuts(destination: Any, axis: int, allowed: int, everywhere: bool) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -16,7 +16,16 @@ from chainrule.linear.simplify import slotted
 from chainrule.linear.substitute import Held, Joint
 from chainrule.linear.term import Factor, Opaque, Pattern, Term, pattern
 
-__all__ = ["ProbedWarning", "explicit", "has_places", "multiply", "opaque_entries", "products_note", "verify"]
+__all__ = [
+    "ProbedWarning",
+    "explicit",
+    "has_places",
+    "held_to_account",
+    "multiply",
+    "opaque_entries",
+    "products_note",
+    "verify",
+]
 
 _SHOWN = 3  # positions named in a message
 _HALF = 2  # a map whose rows are filled to one part in this many is written out as a dense array, if it has one
@@ -63,21 +72,35 @@ def _found(opaque: Opaque, places: Nonzeros) -> Any:
     push, pull = product(opaque.apply), product(opaque.apply_transposed)
     entries = compression.entries(push, pull, opaque.dtype, batch=tuple(batch))
     if opaque.claimed:
-        _held_to_account(opaque, places, entries)
+        transposed = opaque.method == "rows"
+        method = opaque.apply_transposed if transposed else opaque.apply
+        held_to_account(places, entries, lambda vector: method(vector[..., None])[..., 0], opaque.name, transposed)
     return entries
 
 
-def _held_to_account(opaque: Opaque, places: Nonzeros, entries: Any) -> None:
-    """One more product, of a random vector that is another in every block: blocks may be claimed wrongly, too."""
-    *batch, rows, columns = opaque.shape
-    method, size = opaque.apply, columns
-    if opaque.method == "rows":
-        places, method, size = places.transposed, opaque.apply_transposed, rows
+def held_to_account(
+    places: Nonzeros, entries: Any, product: Callable[[Any], Any], name: str, transposed: bool = False
+) -> None:
+    """One more product, of a random vector that is another in every block: blocks may be claimed wrongly, too.
+
+    Args:
+        places: where the entries are.
+        entries: their values, (batch…, places).
+        product: multiplies a vector, (batch…, columns), by the map: (batch…, rows).
+        name: what to call the map.
+        transposed: ``product`` multiplies by the transposed map.
+
+    Raises:
+        SparsityError: the product is not that of the entries, see `verify`.
+    """
+    if transposed:
+        places = places.transposed
         entries = entries[..., places.plans["order"]]
-    random = np.random.default_rng(size)
-    vector = random.uniform(0.5, 1.5, (*batch, size)) * random.choice([-1.0, 1.0], (*batch, size))
-    vector = vector.astype(opaque.dtype)
-    verify(places, entries, vector, method(vector[..., None])[..., 0], opaque.name)
+    shape = (*entries.shape[:-1], places.shape[1])
+    random = np.random.default_rng(places.shape[1])
+    vector = random.uniform(0.5, 1.5, shape) * random.choice([-1.0, 1.0], shape)
+    vector = vector.astype(entries.dtype)
+    verify(places, entries, vector, product(vector), name)
 
 
 def multiply(places: Nonzeros, entries: Any, vectors: Any) -> Any:
@@ -112,29 +135,22 @@ def verify(places: Nonzeros, entries: Any, vector: Any, product: Any, name: str)
     >>> from chainrule.linear.nonzeros import band
     >>> verify(band(2, 2, 0, 0), np.array([1.0, 3.0]), np.array([1.0, 10.0]), np.array([1.0, 30.0]), "it")
     """
-    rows = places.shape[0]
-    found = np.reshape(entries, (prod(entries.shape[:-1]), len(places)))
-    product = np.reshape(product, (len(found), rows))
-    vector = np.reshape(vector, (len(found), places.shape[1]))
-    expected, scale = (np.zeros(product.shape, product.dtype) for _ in range(2))
-    filled = np.flatnonzero(np.diff(places.indptr))
-    if len(filled):
-        parts = found * vector[:, places.indices]
-        expected[:, filled] = np.add.reduceat(parts, places.indptr[filled], axis=1)
-        scale[:, filled] = np.add.reduceat(np.abs(parts), places.indptr[filled], axis=1)
+    expected = multiply(places, entries, vector[..., None])[..., 0]
+    scale = multiply(places, np.abs(entries), np.abs(vector)[..., None])[..., 0]
     # Products that are themselves approximate (differences) lose half of the digits.
-    rounding = max(1e-6, 16 * float(np.finfo(product.dtype).eps) ** (2 / 3))
+    kind = np.result_type(product, np.float16)  # products may be whole numbers, which have no eps
+    rounding = max(1e-6, 16 * float(np.finfo(kind).eps) ** (2 / 3))
     with np.errstate(invalid="ignore"):
         allowed = rounding * scale + rounding / 100 * np.maximum(np.abs(product), scale).max(initial=0.0)
         wrong = ~(np.abs(product - expected) <= allowed) & np.isfinite(product) & np.isfinite(scale)
     if wrong.any():
-        outputs = np.flatnonzero(wrong.any(axis=0))
+        outputs = np.flatnonzero(wrong.reshape(-1, places.shape[0]).any(axis=0))
         shown = ", ".join(map(str, outputs[:_SHOWN])) + (", …" if len(outputs) > _SHOWN else "")
         raise SparsityError(
             f"the sparsity given for {name} leaves out entries: {places!r}, but a product with a random vector differs "
-            f"from the sum of the entries there in {len(outputs)} of {rows} outputs ({shown}, counted flat). Declare "
-            f"every place where the derivative can be non-zero (too many are allowed), or leave the sparsity out. If "
-            f"the places are right, the products (jvp, vjp) do not belong to one linear map"
+            f"from the sum of the entries there in {len(outputs)} of {places.shape[0]} outputs ({shown}, counted flat)"
+            f". Declare every place where the derivative can be non-zero (too many are allowed), or leave the sparsity "
+            f"out. If the places are right, the products (jvp, vjp) do not belong to one linear map"
         )
 
 

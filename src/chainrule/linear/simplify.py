@@ -149,13 +149,11 @@ def simplified(joint: Joint) -> tuple[Pattern, list[int], list[int]]:
     order = {label: k for k, label in enumerate(dict.fromkeys(appearance))}
     done = [_evaluated(product, order, sizes, recipe) for product in products]
     numbers = _scale([register for register, factor in done if not factor.labels], count, recipe)
-    fresh = [register for register, product in zip([r for r, _ in done], products, strict=True) if product.single < 0]
+    fresh = {register for (register, _), product in zip(done, products, strict=True) if product.single < 0}
     done = [entry for entry in done if entry[1].labels]
-    if numbers and any([register in fresh for register, _ in done]):  # the number joins an array that is new anyway
-        place = min(
-            [k for k, (register, _) in enumerate(done) if register in fresh],
-            key=lambda k: prod([sizes[label] for label in done[k][1].labels]),
-        )
+    new = [k for k, (register, _) in enumerate(done) if register in fresh]
+    if numbers and new:  # the number joins an array that is new anyway
+        place = min(new, key=lambda k: prod([sizes[label] for label in done[k][1].labels]))
         register, factor = done[place]
         done[place] = recipe.add("times", lambda a, b: a * b, [register, *numbers]), factor
         numbers = []

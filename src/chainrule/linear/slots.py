@@ -180,8 +180,7 @@ def _few(place: Place) -> list[int]:
 
 def parted(places: Sequence[Place]) -> bool:
     """Whether a column is chosen by a table along such an axis: two terms may then meet in some of the rows."""
-    tables = [(place, place.column.table) for place in places]
-    return any([t is not None and any([t.shape[axis] > 1 for axis in _few(place)]) for place, t in tables])
+    return any([place.column.tabled(axis) for place in places for axis in _few(place)])
 
 
 def split(place: Place) -> list[tuple[tuple[slice, ...], Place]]:

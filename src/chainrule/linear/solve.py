@@ -1,9 +1,9 @@
 """Solve J x = b, and the determinant of J, by what the structure of J allows; nothing large is written out unasked.
 
-In this order: a Kronecker product factor by factor; I ⊗ A once for all; small blocks at once; a band; something of
-these plus low rank; sparse LU where at most one entry in eight is set; a dense matrix of up to 2²⁶ numbers, by
-Cholesky if it is symmetric and positive definite, else by LU. What is left, and large maps of which only products
-are known, are solved by iteration, where that was asked for or nothing else is possible.
+In this order: a Kronecker product factor by factor; I ⊗ A once for all; small blocks at once; a band; large blocks one
+by one; something of these plus low rank; sparse LU where fewer than one entry in eight is set; a dense matrix of up
+to 2²⁶ numbers, by Cholesky if it is symmetric and positive definite, else by LU. What is left, and large maps of which
+only products are known, are solved by iteration, where that was asked for or nothing else is possible.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ import numpy as np
 from chainrule.errors import ConvergenceError, MatrixError, ShapeError
 from chainrule.linear import limit
 from chainrule.linear._scipy import sparse_linalg
-from chainrule.linear.apply import push_batch
 from chainrule.linear.banded import bandwidths, fill_diagonals, offset_of
-from chainrule.linear.convert import apply_sum, dense, is_tracked, operator
+from chainrule.linear.convert import dense, is_tracked, operator, push_columns
 from chainrule.linear.deltas import Blocks, Blockwise, Repeated, block_terms, deltas_of, reduced, split_of
 from chainrule.linear.describe import describe
 from chainrule.linear.inverse import Banded, Dense, Inverse, LogDeterminant, SparseLU
@@ -30,9 +29,9 @@ from chainrule.linear.term import Term
 
 __all__ = ["inverse_of", "order_of", "slogdet", "solve"]
 
-_SPARSE = 8  # one entry in this many, or fewer, and sparse LU is taken
+_SPARSE = 8  # fewer than one entry in this many, and sparse LU is taken
 _NARROW = 4  # a band of one width in this many rows
-_FILLED = 4  # a band may be this many times as wide as it has diagonals
+_FILLED = 4  # a band may be this many times as wide as it has diagonals; blocks may hold so many times the entries
 _SMALL = 64  # rows of a block up to which all blocks are written out
 _COPIES = 4096  # blocks that are solved one by one
 _OPAQUE = 512  # rows of a map known by its products only, up to which it is written out
@@ -135,9 +134,9 @@ def _by_deltas(
     split = split_of(deltas, row_shape, column_shape)
     if split.height != split.width or split.height > _SMALL or split.copies == 1:
         return None
-    return (
-        Blocks(terms, split, row_shape, column_shape, dtype) if split.copies * split.height**2 <= limit.LIMIT else None
-    )
+    if split.copies * split.height**2 > limit.LIMIT:
+        return None
+    return Blocks(terms, split, row_shape, column_shape, dtype)
 
 
 def _by_large_blocks(
@@ -238,7 +237,7 @@ def _solved(
     if inverse is not None and inverse.fragile:
         try:
             found = inverse.solve(sides)
-            rest = np.abs(sides - _product(terms, row_shape, column_shape, found, dtype)).max()
+            rest = np.abs(sides - push_columns(terms, row_shape, column_shape, found, dtype)).max()
             if rest <= np.sqrt(np.finfo(sides.dtype).eps) * np.abs(sides).max():
                 return found
         except MatrixError:
@@ -249,12 +248,6 @@ def _solved(
     if any([factor.opaque for term in terms for factor in term.pattern.factors]):
         return _iterated(terms, row_shape, column_shape, sides, dtype)
     raise limit.too_large("solve()", terms, len(sides), "J.solve(b, iterative=True), which needs products only")
-
-
-def _product(terms: Sequence[Term], row_shape: Shape, column_shape: Shape, columns: Any, dtype: Any) -> Any:
-    vectors = columns.T.reshape(-1, *column_shape)
-    found = apply_sum(push_batch, terms, vectors, (len(vectors), *row_shape), dtype)
-    return found.reshape(len(vectors), -1).T
 
 
 def _solve_tracked(

@@ -17,12 +17,13 @@ from chainrule.linear.contract import plan_contraction
 from chainrule.linear.convert import fills, ordered_values
 from chainrule.linear.csr import Structure, structure_of
 from chainrule.linear.flat import place_of
+from chainrule.linear.functions import frozen
 from chainrule.linear.slots import cut
 from chainrule.linear.term import Pattern, Term
 from chainrule.linear.uncollected import uncollected
 from chainrule.linear.unrolled import Sum, Unrolled, unrolled, write_sums
 
-__all__ = ["Plan", "entries", "frozen", "plan_of", "to_csr"]
+__all__ = ["Plan", "entries", "plan_of", "to_csr"]
 
 
 class _Write(NamedTuple):
@@ -169,7 +170,7 @@ class Plan:
             key = (offset, tuple([shape[axis] for axis in axes]), tuple([strides[axis] for axis in axes]))
             groups.setdefault(key, _Group(*key, write.adds, [])).members.append((k, way))
         found = list(groups.values())
-        if len({(group.shape[-1], group.strides[-1]) for group in found}) <= 1 and _aligned(found):
+        if len({(group.shape[-1], group.strides[-1]) for group in found}) == 1 and _aligned(found):
             return [found]
         return [[group] for group in found]
 
@@ -208,24 +209,13 @@ class _Kept:
         return like[-1]
 
 
-def frozen(array: Any) -> bool:
-    """Whether nobody can change an array any more: it is read-only, and so is what it is a view of."""
-    while isinstance(array, np.ndarray):
-        if array.flags.writeable:
-            return False
-        if array.base is None:
-            return True
-        array = array.base
-    return False
-
-
 def _aligned(groups: Sequence[_Group]) -> bool:
     """Whether groups with one long stride touch, at each position along it, a range of places of their own."""
     ends = []
     for group in groups:
         reach = [stride * (size - 1) for stride, size in zip(group.strides[:-1], group.shape[:-1], strict=True)]
         ends += [group.offset + sum([min(0, r) for r in reach]), group.offset + sum([max(0, r) for r in reach])]
-    return not ends or max(ends) - min(ends) < abs(groups[0].strides[-1])
+    return max(ends) - min(ends) < abs(groups[0].strides[-1])
 
 
 def _rank(p: Pattern) -> int:
@@ -384,8 +374,7 @@ def to_csr(
 ) -> Any:
     """The sum of ``terms`` as a ``scipy.sparse.csr_array``: rows and columns flattened, duplicates summed.
 
-    Indices are 32-bit where they fit. Where the rows come in order, nothing is sorted; the columns within a row may
-    then be out of order, and ``has_sorted_indices`` says so.
+    Indices are 32-bit where they fit. The columns within a row may be out of order; ``has_sorted_indices`` says so.
     """
     shape = prod(row_shape), prod(column_shape)
     terms = [term for term in terms if 0 not in term.pattern.sizes]

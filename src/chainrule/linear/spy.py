@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
+from itertools import islice
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import LibraryMissingError
+from chainrule.linear.notation import label_names
 from chainrule.linear.picture import cells_of, extent
 from chainrule.linear.term import Term
 
@@ -18,7 +20,6 @@ __all__ = ["spy"]
 _TICKS = 8  # names along one side
 _FLATTEST = 8  # a drawing is not more than this many times wider than high
 _LINES = 40  # blocks along one side whose borders are drawn
-_LETTERS = "ijklmnabcdefgh"
 
 
 def _new_axes() -> Any:
@@ -60,8 +61,8 @@ def _index(position: int, shape: Sequence[int]) -> str:
     return ",".join([str(int(k)) for k in np.unravel_index(position, tuple(shape))]) if shape else ""
 
 
-def _name(what: str, shape: Sequence[int], letters: str) -> str:
-    inside = ", ".join(letters[: len(shape)])
+def _name(what: str, shape: Sequence[int], letters: Iterator[str]) -> str:
+    inside = ", ".join(islice(letters, len(shape)))
     return f"∂{what}[{inside}]" if shape else f"∂{what}"
 
 
@@ -91,8 +92,8 @@ def spy(
     ax = _new_axes() if ax is None else ax
     rows, columns = prod(row_shape), prod(column_shape)
     found = cells_of(terms, rows, columns, *extent(rows, columns, cells))
-    letters = _LETTERS[len(row_shape) :]
-    ax.set_ylabel(_name("out", row_shape, _LETTERS))
+    letters = label_names()
+    ax.set_ylabel(_name("out", row_shape, letters))
     ax.set_xlabel(_name("arg", column_shape, letters))
     ax.xaxis.set_label_position("top")
     ax.xaxis.tick_top()

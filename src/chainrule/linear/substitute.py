@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.linear.functions import steps_of
 from chainrule.linear.recipe import Recipe, Selected, gather_axes
 from chainrule.linear.term import Axis
 
@@ -176,15 +177,12 @@ class Joint:
         table = self.recipe.constants.get(register)
         if table is None or 0 in table.shape:
             return Axis(size, labels, (), 0, register)
-        offset = int(table[(0,) * table.ndim])
-        strides = [
-            int(table[tuple([int(k == axis) for k in range(table.ndim)])]) - offset if table.shape[axis] > 1 else 0
-            for axis in range(table.ndim)
-        ]
+        steps = steps_of(table)
+        if steps is None:
+            return Axis(size, labels, (), 0, register)
+        offset, strides = steps
         kept = [k for k, stride in enumerate(strides) if stride]
-        affine = Axis(size, tuple([labels[k] for k in kept]), tuple([strides[k] for k in kept]), offset)
-        same = np.array_equal(np.broadcast_to(self.grid(affine, labels), table.shape), table)
-        return affine if same else Axis(size, labels, (), 0, register)
+        return Axis(size, tuple([labels[k] for k in kept]), tuple([strides[k] for k in kept]), offset)
 
     def _index(self, place: Axis, union: tuple[int, ...]) -> int:
         """A register with the positions of ``place`` on the grid of ``union``."""

@@ -35,10 +35,8 @@ def compress_symmetric(pattern: Nonzeros, method: str = "star", order: str = "be
         raise SparsityError(f"a symmetric map has as many rows as columns; the sparsity is of shape {pattern.shape}")
     key = ("compressed", method, order)
     if key not in pattern.plans:
-        turned = pattern.transposed
-        if not np.array_equal(turned.indptr, pattern.indptr) or not np.array_equal(turned.indices, pattern.indices):
-            pattern.plans["symmetric"] = pattern = _mirrored(pattern)
-        pattern.plans[key] = (_by_star if method == "star" else _by_trees)(pattern, order)
+        whole = pattern if pattern.is_symmetric else _mirrored(pattern)
+        pattern.plans[key] = (_by_star if method == "star" else _by_trees)(whole, order)
     found: Compression = pattern.plans[key]
     return found
 

@@ -91,10 +91,15 @@ class Opaque:
 
     def dense(self) -> Any:
         """The map as an array of shape ``shape``: its products with the unit vectors of the shorter side."""
+        rows, columns = self.shape[-2:]
+        return self.by_units(forwards=columns <= rows)
+
+    def by_units(self, forwards: bool) -> Any:
+        """The map as an array, from its products with all unit vectors: those of the inputs, or of the outputs."""
         *batch, rows, columns = self.shape
-        size = min(rows, columns)
+        size = columns if forwards else rows
         units = np.broadcast_to(np.eye(size, dtype=self.dtype), (*batch, size, size))
-        return self.apply(units) if columns <= rows else np.swapaxes(self.apply_transposed(units), -1, -2)
+        return self.apply(units) if forwards else np.swapaxes(self.apply_transposed(units), -1, -2)
 
     @property
     def size(self) -> int:

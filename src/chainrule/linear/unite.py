@@ -9,11 +9,12 @@ a residual through a few parameters into one small block for each observation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 from chainrule.linear.contract import plan_contraction
+from chainrule.linear.numbers import stored
 from chainrule.linear.term import Pattern, Term, pattern
 
 __all__ = ["unite"]
@@ -68,15 +69,9 @@ def _united(group: list[Term]) -> list[Term]:
     if len(merged) < 2:
         return merged
     p = merged[0].pattern
-    if prod([p.sizes[label] for label in p.outer]) <= _stored(merged):
+    if prod([p.sizes[label] for label in p.outer]) <= stored(merged):
         return [_multiplied(merged)]
     return merged
-
-
-def _stored(terms: Iterable[Term]) -> int:
-    """How many numbers the factors hold, an array that occurs twice counted once."""
-    arrays = {id(factor): factor for term in terms for factor in term.factors if hasattr(factor, "shape")}
-    return sum([prod(factor.shape) for factor in arrays.values()])
 
 
 def _parts(p: Pattern) -> Parts:

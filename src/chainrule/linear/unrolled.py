@@ -1,7 +1,7 @@
 """Products that are long along one label and narrow along the others, computed one long vector at a time.
 
 NumPy's loops run along the last axes. Where these hold two or three numbers, as the blocks of one observation do, a
-product costs ten times what it must; so the narrow labels are unrolled here, and the long one is the loop.
+product costs several times what it must; so the narrow labels are unrolled here, and the long one is the loop.
 """
 
 from __future__ import annotations
@@ -145,10 +145,9 @@ class Sum(NamedTuple):
 def write_sums(sums: Sequence[Sum]) -> None:
     """Write sums of products, a range of the long axis at a time, so that what is worked on stays in the cache.
 
-    The views must not share places, except those with the same index along the long axis.
+    There must be one, and the views must not share places, except those with the same index along the long axis.
     """
-    count = sums[0].view.shape[-1] if sums else 0
-    for start in range(0, count, _CHUNK):
+    for start in range(0, sums[0].view.shape[-1], _CHUNK):
         here = slice(start, start + _CHUNK)
         for view, members, adds in sums:
             part = view[..., here]

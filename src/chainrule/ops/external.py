@@ -50,7 +50,8 @@ def external(
             ``(rows, columns)``; ``"bi, bj"``: blocks, one for each position along the axes that both sides share;
             ``("bi, bj", …)``: such blocks, each with a sparsity; or a function of the two shapes (of result and
             argument) that returns one of these. For several arguments a list, one for each. None: anywhere.
-        batched: ``jvp`` and ``vjp`` take many tangents at once, along a leading axis.
+        batched: ``jvp`` and ``vjp`` take many tangents at once, along a leading axis; with ``linear``, so does the
+            function itself.
         linear: the function is linear in its only argument: ``jvp`` is the function itself, ``vjp(cotangent)`` takes
             nothing else, and there are derivatives of any order.
         differentiable: ``jvp`` and ``vjp`` are themselves written with NumPy functions, so that they can be
@@ -378,9 +379,7 @@ class Box(Opaque):
             )
         known = self.__dict__.get("_dense")
         if known is None:
-            units = np.broadcast_to(np.eye(size, dtype=self.dtype), (*self.layout.batch, size, size))
-            found = self.apply(units) if forwards else np.swapaxes(self.apply_transposed(units), -1, -2)
-            known = self.__dict__["_dense"] = found
+            known = self.__dict__["_dense"] = self.by_units(forwards)
         return known
 
 

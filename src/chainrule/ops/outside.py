@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.linear.functions import steps_of
 from chainrule.linear.term import Axis, Term, affine, constant, identity, pattern
 from chainrule.ops.region import Region, placed
 
@@ -157,17 +158,10 @@ def as_slices(shape: tuple[int, ...], positions: Any) -> tuple[Region, list[int]
     """The affine region that flat positions are, with the order of its axes; None if they are not one."""
     if positions.size == 0 or 0 in shape:
         return None
-    start = int(positions.reshape(-1)[0])
-    strides = [
-        int(np.take(positions, 1, axis).reshape(-1)[0]) - start if size > 1 else 0
-        for axis, size in enumerate(positions.shape)
-    ]
-    grid = start + sum(
-        stride * np.arange(size).reshape((-1,) + (1,) * (positions.ndim - 1 - axis))
-        for axis, (size, stride) in enumerate(zip(positions.shape, strides, strict=True))
-    )
-    if not np.array_equal(np.broadcast_to(grid, positions.shape), positions):
+    steps = steps_of(positions)
+    if steps is None:
         return None
+    start, strides = steps
     offsets = [int(offset) for offset in np.unravel_index(start, shape)] if shape else []
     places = [constant(size, offset) for size, offset in zip(shape, offsets, strict=True)]
     labels: list[int | None] = []

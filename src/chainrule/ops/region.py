@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.linear.functions import steps_of
 from chainrule.linear.term import Axis, Pattern, affine, constant, pattern
 from chainrule.op import Call
 from chainrule.ops.options import plain
@@ -279,12 +280,10 @@ def straight(found: Region, tables: tuple[Any, ...]) -> tuple[Region, tuple[Any,
 
 def _line(table: Any) -> tuple[int, int] | None:
     """Start and step of a table in equal steps, such as ``np.arange(n)``; None if it is none."""
-    if type(table) is not np.ndarray or table.ndim != 1 or len(table) < 2:
+    if type(table) is not np.ndarray or table.ndim != 1 or len(table) < 2 or table[0] == table[1]:
         return None
-    start, step, count = int(table[0]), int(table[1]) - int(table[0]), len(table)
-    if not step or int(table[-1]) != start + step * (count - 1):
-        return None
-    return (start, step) if np.array_equal(table, np.arange(start, start + step * count, step)) else None
+    steps = steps_of(table)
+    return None if steps is None else (steps[0], steps[1][0])
 
 
 @lru_cache(maxsize=1 << 14)

@@ -16,6 +16,8 @@ from heapq import heapify, heappop, heappush
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from chainrule.linear.compose import compose, merge
 from chainrule.linear.term import Pattern, Term, identity
 from chainrule.op import Rule
@@ -80,7 +82,7 @@ class _Graph:
                 if parent is None or parent not in needed:
                     continue
                 rule: Rule = node.operation.rule(position)
-                terms = [_real(term, node.dtype, cast) for term in rule.terms(node, position, out, values)]
+                terms = [_widened(term, node.dtype, cast) for term in rule.terms(node, position, out, values)]
                 edges[parent] = merge(edges[parent] + terms) if parent in edges else terms
             for parent, terms in edges.items():
                 self.out_of.setdefault(parent, {})[node] = terms
@@ -94,17 +96,18 @@ class _Graph:
         return made
 
 
-def _real(term: Term, dtype: Any, cast: dict[Any, tuple[Any, Any]]) -> Term:
-    """A term whose factors are of the dtype of what is differentiated where they were counts or truth values.
+def _widened(term: Term, dtype: Any, cast: dict[Any, tuple[Any, Any]]) -> Term:
+    """A term whose factors are of the dtype of the step's result where they were of a lesser one.
 
-    Sums and products of those are others: True + True is True, and 200 + 100 is 44 in eight bits. ``cast`` remembers
-    what an array has become, so that an array that occurs twice is still one.
+    Sums and products of counts and truth values are others: True + True is True, and 200 + 100 is 44 in eight bits; and
+    a number that meets single precision is rounded to it. ``cast`` remembers what an array has become, so that an array
+    that occurs twice is still one.
     """
-    if not any([_is_whole(factor) for factor in term.factors]):
+    if not any([_is_lesser(factor, dtype) for factor in term.factors]):
         return term
     factors = []
     for factor in term.factors:
-        if _is_whole(factor):
+        if _is_lesser(factor, dtype):
             key = id(factor), dtype
             if key not in cast:
                 cast[key] = factor, factor.astype(dtype)
@@ -113,10 +116,12 @@ def _real(term: Term, dtype: Any, cast: dict[Any, tuple[Any, Any]]) -> Term:
     return term._replace(factors=tuple(factors))
 
 
-def _is_whole(factor: Any) -> bool:
-    """Whether a factor is an array of integers or truth values."""
-    kind = getattr(factor, "dtype", None)
-    return kind is not None and getattr(kind, "kind", "f") in "iub"
+def _is_lesser(factor: Any, dtype: Any) -> bool:
+    """Whether a factor is an array of integers, of truth values, or of fewer bytes than ``dtype`` has."""
+    if not hasattr(factor, "astype"):
+        return False  # a Python number, or a map that can only be applied
+    kind = factor.dtype
+    return bool(kind.kind in "iub" or (kind.kind == dtype.kind == "f" and kind.itemsize < dtype.itemsize))
 
 
 def _reverse(graph: _Graph) -> dict[Any, list[Term]]:
@@ -145,24 +150,21 @@ def _eliminated(
 ) -> dict[Any, list[Term]]:
     """By eliminating the inner vertices: in the given order, or the cheapest next."""
     into, out_of = graph.into, graph.out_of
-    current: dict[Any, tuple[float, int]] = {}
-    queue: list[tuple[float, int, int]] = []
-    by_place = dict(enumerate(inner))
-    places = {node: place for place, node in by_place.items()}
+    places = {node: place for place, node in enumerate(inner)}
+    costs: dict[Any, float] = {}
 
-    def entry(node: Node) -> tuple[float, int, int]:
-        cost = order(node) if order is not None else _elimination_cost(into[node], out_of.get(node, {}))
-        current[node] = (cost, places[node])
-        return cost, places[node], places[node]
+    def entry(node: Node) -> tuple[float, int]:
+        costs[node] = order(node) if order is not None else _elimination_cost(into[node], out_of.get(node, {}))
+        return costs[node], places[node]
 
     queue = [entry(node) for node in inner]
     heapify(queue)
     while queue:
-        cost, _, place = heappop(queue)
-        node = by_place[place]
-        if node not in current or current[node][0] != cost:
+        cost, place = heappop(queue)
+        node = inner[place]
+        if costs.get(node) != cost:
             continue  # its cost has changed since, or it is gone
-        del current[node]
+        del costs[node]
         parents, children = into.pop(node), out_of.pop(node, {})
         for child, outer in children.items():
             edges = into[child]
@@ -178,7 +180,7 @@ def _eliminated(
             del out_of[parent][node]
         if order is None:
             for neighbour in {*parents, *children}:
-                if neighbour in current:
+                if neighbour in costs:
                     heappush(queue, entry(neighbour))
     found = into.get(graph.root, {})
     return {target: merge(terms) for target, terms in found.items()}
@@ -237,13 +239,13 @@ def _cost_of(found: dict[Any, list[Term]]) -> tuple[float, int]:
     return sum([_step_cost(step) for step in steps_for(wanted)]), sum([factor.size for factor in wanted])
 
 
+_PRODUCTS = (np.matmul, np.dot, np.ndarray.dot, np.einsum, np.tensordot)
+
+
 def _step_cost(step: Deferred) -> float:
-    """Roughly the multiplications of one step: a product of matrices sums over the last axis of the first."""
-    name = getattr(step.function, "__name__", "")
-    if name in ("matmul", "dot", "einsum", "tensordot"):
-        arrays = [value for value in step.arguments if hasattr(value, "shape") and value.shape]
-        total = float(step.size)
-        for array in arrays:
-            total = max(total, float(array.size))
-        return total * max([array.shape[-1] for array in arrays[:1]], default=1)
-    return float(step.size)
+    """Roughly the multiplications of one step: a product of arrays sums over the last axis of the first."""
+    if step.function not in _PRODUCTS:
+        return float(step.size)
+    arrays = [value for value in step.arguments if hasattr(value, "shape") and value.shape]
+    largest = max([step.size, *[array.size for array in arrays]])
+    return float(largest * (arrays[0].shape[-1] if arrays else 1))

@@ -17,13 +17,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from chainrule.linear.compose import axes_of
+from chainrule.linear.functions import frozen
+from chainrule.program.extent import shadow
 
 __all__ = [
     "METHOD",
     "Deferred",
     "NeedsNumbersError",
     "UnrecordableError",
-    "is_deferred",
     "needed",
     "numbers_of",
     "run_step",
@@ -52,18 +53,18 @@ class NeedsNumbersError(Exception):
 METHOD = type(np.ndarray.sum)
 
 
+def _substituted(value: Any, leaf: Callable[[Deferred], Any]) -> Any:
+    """``value`` with ``leaf(array)`` in the place of every deferred array in it."""
+    if type(value) is Deferred:
+        return leaf(value)
+    if type(value) in (tuple, list):
+        return type(value)([_substituted(entry, leaf) for entry in value])
+    return {name: _substituted(entry, leaf) for name, entry in value.items()} if type(value) is dict else value
+
+
 def numbers_of(value: Any) -> Any:
     """``value`` with the numbers of every deferred array in it."""
-    if type(value) is Deferred:
-        return value.numbers()
-    if type(value) in (tuple, list):
-        return type(value)([numbers_of(entry) for entry in value])
-    return {name: numbers_of(entry) for name, entry in value.items()} if type(value) is dict else value
-
-
-def is_deferred(value: Any) -> bool:
-    """Whether ``value`` is a deferred array."""
-    return type(value) is Deferred
+    return _substituted(value, Deferred.numbers)
 
 
 def run_step(function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
@@ -189,7 +190,7 @@ class Deferred:
     def number_for_good(self) -> float | None:
         """The one number that this is, now and later; None if it is not such a number."""
         array = self.known
-        if not self.is_captured or self.shape or array.flags.writeable:
+        if not self.is_captured or self.shape or not frozen(array):
             return None
         return float(array)
 
@@ -197,11 +198,6 @@ class Deferred:
     def real(self) -> Any:
         """The real part."""
         return self if self.dtype.kind == "f" else self.recording.write(np.real, (self,), {})
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the numbers have been computed."""
-        return self.known is not None
 
     def __len__(self) -> int:
         if not self.shape:
@@ -302,7 +298,7 @@ class Deferred:
         if any(map(_is_foreign, types)):
             return NotImplemented
         if function in _ASKING:
-            return function(*_shadows(arguments), **_shadows(options))
+            return function(*_substituted(arguments, shadow), **_substituted(options, shadow))
         if function in _WRITERS or options.get("out") is not None:
             raise UnrecordableError(f"np.{function.__name__} was told to write into an array")
         return self.recording.write(function, tuple(arguments), options)
@@ -341,15 +337,6 @@ class UnrecordableError(BaseException):
 
     Whoever made the recording runs the code again on plain arrays.
     """
-
-
-def _shadows(value: Any) -> Any:
-    """``value`` with arrays of the same shapes and dtypes, without memory, for the deferred ones."""
-    if type(value) is Deferred:
-        return np.broadcast_to(np.zeros((), value.dtype), value.shape)
-    if type(value) in (tuple, list):
-        return type(value)([_shadows(entry) for entry in value])
-    return {name: _shadows(entry) for name, entry in value.items()} if type(value) is dict else value
 
 
 _TRANSPOSES = (np.transpose, np.ndarray.transpose)

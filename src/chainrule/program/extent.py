@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.linear.functions import scatter
 
-__all__ = ["UNKNOWN", "Extent", "extent_of"]
+__all__ = ["UNKNOWN", "Extent", "extent_of", "shadow"]
 
 Extent = tuple[tuple[int, ...], np.dtype[Any]]
 UNKNOWN = None
@@ -70,7 +70,7 @@ def _ufunc_dtype(function: Any, arguments: Sequence[Any]) -> np.dtype[Any]:
     return found
 
 
-def _dummy(value: Any, dtype: Any = None) -> Any:
+def shadow(value: Any, dtype: Any = None) -> Any:
     """An array of the same shape and dtype that takes no memory."""
     return np.broadcast_to(np.zeros((), dtype or value.dtype), value.shape)
 
@@ -84,7 +84,7 @@ def _seen(function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -
     array, *rest = arguments
     if not _is_array(array) or any([_is_array(value) for value in rest]):
         return UNKNOWN
-    found = function(_dummy(array), *rest, **options)
+    found = function(shadow(array), *rest, **options)
     return found.shape, found.dtype
 
 
@@ -250,10 +250,10 @@ def _getitem(a: Any, index: Any) -> Extent | None:
         elif type(entry) is np.ndarray:
             bare.append(entry)
         elif entry.dtype.kind in "iu":
-            bare.append(_dummy(entry))
+            bare.append(shadow(entry))
         else:
             return UNKNOWN  # how many a mask chooses is not known
-    return _dummy(a, np.int8)[tuple(bare)].shape, a.dtype
+    return shadow(a, np.int8)[tuple(bare)].shape, a.dtype
 
 
 def _scatter(values: Any, shape: tuple[int, ...], index: Any) -> Extent | None:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.linear.functions import frozen
 from chainrule.program.algebra import simpler, without_numbers
 from chainrule.program.deferred import Deferred, NeedsNumbersError, numbers_of, run_step
 from chainrule.program.extent import UNKNOWN, extent_of
 
-__all__ = ["Recording", "active", "deferred_call", "is_literal", "recordings"]
+__all__ = ["Recording", "active", "deferred_call", "recordings"]
 
 
 class _Active(threading.local):
@@ -34,8 +35,8 @@ class Recording:
     >>> recording = Recording()
     >>> x = recording.input(np.array([1.0, 2.0]))
     >>> y = np.sin(x) * 2
-    >>> y.shape, y.is_known, y.numbers()
-    ((2,), False, array([1.68294197, 1.81859485]))
+    >>> y.shape, y.known is None, y.numbers()
+    ((2,), True, array([1.68294197, 1.81859485]))
     """
 
     def __init__(self) -> None:
@@ -71,14 +72,46 @@ class Recording:
 
     def write(self, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         """The deferred result of a step, written down unless it was before."""
-        return _write(self, function, arguments, options)
+        if type(function) is np.ufunc:
+            if function.signature is None:
+                arguments = tuple([_number(value, arguments) for value in arguments])
+            elif function is np.matmul:
+                arguments, number = without_numbers(arguments)
+                if number != 1:
+                    return self.write(np.multiply, (self.write(function, arguments, {}), number), {})
+        simple = simpler(function, arguments) if not options else None
+        if simple is not None:
+            if type(simple) is not tuple:
+                return simple
+            function, arguments = simple
+        try:
+            key = (function, *[_key(value) for value in arguments])
+            if options:
+                key = (*key, *[(name, _key(value)) for name, value in options.items()])
+            found = self.steps.get(key)
+        except TypeError:  # something cannot be hashed
+            key, found = None, None
+        if found is not None:
+            return found if found.parts is None else found.parts
+        if _is_literal(arguments, options):
+            return _literal(self, run_step(function, numbers_of(arguments), numbers_of(options)))
+        extent = extent_of(function, arguments, options)
+        if extent is UNKNOWN:
+            made = _computed(self, function, arguments, options)
+        else:
+            made = Deferred(self, function, arguments, options, *extent)
+        if key is not None and type(made) is Deferred:
+            self.steps[key] = made
+        return made if type(made) is not Deferred or made.parts is None else made.parts
 
     def call(self, function: Callable[..., Any], arguments: list[Any], options: Mapping[str, Any]) -> Any:
         """What a function does on arrays of which some are deferred: as the steps it takes, or as one step.
 
         Plain arrays of floating point among the arguments are replaced by deferred ones.
         """
-        lift(self, arguments)
+        for place, value in enumerate(arguments):  # what is computed from them is then not kept for ever
+            if type(value) is np.ndarray and value.dtype.kind == "f" and (value.ndim or value.dtype != np.float64):
+                arguments[place] = self.captured(value)
         self.inside += 1
         try:
             return function(*arguments, **options)
@@ -86,7 +119,7 @@ class Recording:
             pass
         finally:
             self.inside -= 1
-        return _write(self, function, tuple(arguments), dict(options))
+        return self.write(function, tuple(arguments), dict(options))
 
     def close(self) -> None:
         """Forget what is only needed while recording, and is part of cycles of references."""
@@ -138,58 +171,16 @@ def _key(value: Any) -> Any:
     return kind, value, repr(value) if isinstance(value, float | complex | np.inexact) else ""  # -0.0 is not 0.0
 
 
-def _write(recording: Recording, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-    """Write a step down, unless the same one was: the deferred result."""
-    if type(function) is np.ufunc:
-        if function.signature is None:
-            arguments = tuple([_number(value, arguments) for value in arguments])
-        elif function is np.matmul:
-            arguments, number = without_numbers(arguments)
-            if number != 1:
-                return _write(recording, np.multiply, (_write(recording, function, arguments, {}), number), {})
-    simple = simpler(function, arguments) if not options else None
-    if simple is not None:
-        if type(simple) is not tuple:
-            return simple
-        function, arguments = simple
-    try:
-        key = (function, *[_key(value) for value in arguments])
-        if options:
-            key = (*key, *[(name, _key(value)) for name, value in options.items()])
-        found = recording.steps.get(key)
-    except TypeError:  # something cannot be hashed
-        key, found = None, None
-    if found is not None:
-        return found if found.parts is None else found.parts
-    extent = extent_of(function, arguments, options)
-    if _is_literal(arguments, options):
-        return _literal(recording, run_step(function, numbers_of(arguments), numbers_of(options)))
-    if extent is UNKNOWN:
-        made = _computed(recording, function, arguments, options)
-    else:
-        made = Deferred(recording, function, arguments, options, *extent)
-    if key is not None and type(made) is Deferred:
-        recording.steps[key] = made
-    return made if type(made) is not Deferred or made.parts is None else made.parts
-
-
 def _is_literal(arguments: Any, options: Any) -> bool:
     """Whether a step is on arrays that nobody can write to: its result is known for good."""
     for value in (*arguments, *options.values()):
         kind = type(value)
         if kind is Deferred:
-            if not (value.is_captured and is_literal(value.known)):
+            if not (value.is_captured and frozen(value.known)):
                 return False
         elif kind is np.ndarray or (kind in (tuple, list) and not _is_literal(value, {})):
             return False
     return True
-
-
-def is_literal(array: Any) -> bool:
-    """Whether an array is read-only and nobody's view, so that its contents stay what they are."""
-    while isinstance(array.base, np.ndarray) and not array.flags.writeable:
-        array = array.base
-    return not array.flags.writeable and array.base is None
 
 
 def _literal(recording: Recording, result: Any) -> Any:
@@ -237,15 +228,6 @@ def _computed(recording: Recording, function: Any, arguments: Sequence[Any], opt
 
 def _entry(values: Any, place: int) -> Any:
     return values[place]
-
-
-def lift(recording: Recording, arguments: list[Any]) -> None:
-    """Replace arrays that meet deferred ones by deferred ones: what is computed from them is then not kept for ever."""
-    for place, value in enumerate(arguments):
-        if type(value) is np.ndarray and value.dtype.kind == "f":
-            if value.size == 1 and value.dtype == np.float64 and not value.ndim:
-                continue
-            arguments[place] = recording.captured(value)
 
 
 def deferred_call(function: Callable[..., Any], arguments: list[Any], options: Mapping[str, Any]) -> Any:

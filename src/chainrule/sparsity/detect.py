@@ -50,8 +50,8 @@ def detect(
     """Find by trying which outputs of a black box depend on which inputs.
 
     Inputs are tried in halves, quarters, …; parts that share no output are tried together. A band of width w among n
-    inputs takes about 2·w·log₂(n) runs, not n. The result is what was seen, not what is so: read ``caveat``, and let
-    the check of `jacobian_by_products` or of ``chainrule.external`` stand behind it.
+    inputs takes about 2·w + 4·log₂(n) runs at each point, not n. The result is what was seen, not what is so: read
+    ``caveat``, and let the check of `jacobian_by_products` or of ``chainrule.external`` stand behind it.
 
     Args:
         function: takes an array like ``x`` and returns an array; with "jvp" it takes ``x`` and a tangent.

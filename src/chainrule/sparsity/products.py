@@ -12,7 +12,7 @@ from chainrule.linear._scipy import sparse
 from chainrule.linear.compress import compress
 from chainrule.linear.compression import Compression
 from chainrule.linear.nonzeros import nonzeros
-from chainrule.linear.probe import verify
+from chainrule.linear.probe import held_to_account
 from chainrule.linear.symmetric import compress_symmetric
 
 __all__ = ["color", "differences", "hessian_by_products", "jacobian_by_products"]
@@ -103,7 +103,7 @@ def jacobian_by_products(
     push, pull = _many(jvp, rows, batched, "jvp"), _many(vjp, columns, batched, "vjp")
     entries = found.entries(push, pull, np.dtype(dtype))
     if check:
-        _checked(found, entries, push, pull, dtype, transposed=jvp is None)
+        _checked(found, entries, pull if jvp is None else push, transposed=jvp is None)
     return _matrix(found, entries)
 
 
@@ -138,7 +138,7 @@ def hessian_by_products(
     product = _many(hvp, found.pattern.shape[0], batched, "hvp")
     entries = found.entries(product, product, np.dtype(dtype))
     if check:
-        _checked(found, entries, product, product, dtype, transposed=False)
+        _checked(found, entries, product)
     return _matrix(found, entries)
 
 
@@ -191,15 +191,9 @@ def _many(product: Product | None, length: int, batched: bool, name: str) -> Pro
     return multiply
 
 
-def _checked(found: Compression, entries: Any, push: Product, pull: Product, dtype: Any, transposed: bool) -> None:
+def _checked(found: Compression, entries: Any, product: Product, transposed: bool = False) -> None:
     """One more product, of a random vector."""
-    places = found.pattern.transposed if transposed else found.pattern
-    if transposed:
-        entries = entries[places.plans["order"]]
-    random = np.random.default_rng(places.shape[1])
-    vector = random.uniform(0.5, 1.5, places.shape[1]) * random.choice([-1.0, 1.0], places.shape[1])
-    vector = vector.astype(dtype)
-    verify(places, entries, vector, (pull if transposed else push)(vector[None])[0], "the derivative")
+    held_to_account(found.pattern, entries, lambda vector: product(vector[None])[0], "the derivative", transposed)
 
 
 def _matrix(found: Compression, entries: Any) -> Any:

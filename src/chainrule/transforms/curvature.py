@@ -9,7 +9,6 @@ apart. Between several arguments only the blocks on and above the diagonal are d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from chainrule.errors import GradientError, ShapeError
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Term, pattern
 from chainrule.transforms.gradient import grad
-from chainrule.transforms.recorded import Recorded
+from chainrule.transforms.recorded import replaying
 from chainrule.transforms.trace import Trace, with_own_points
 from chainrule.transforms.trees import flatten, skeleton
 
@@ -53,19 +52,13 @@ def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0, weig
 
     def derived(*arguments: Any, **options: Any) -> Any:
         trace = Trace(gradient, with_own_points(arguments, argnums, "hessian"), options, argnums, False, "hessian")
-        inputs = [tensor.vertex for tensor in trace.inputs]
         blocks: dict[tuple[int, int], Jacobian] = {}
         for i, output in enumerate(trace.outputs):
-            shape = tuple(np.shape(getattr(output, "value", output)))
-            dtype = getattr(output, "dtype", np.dtype(float))
-            for j, terms in enumerate(trace.jacobian_terms(output, inputs[i:]), start=i):
-                known = {"symmetric": True} if i == j else None
-                blocks[i, j] = Jacobian(terms, shape, tuple(trace.inputs[j].value.shape), dtype, known)
-                if i != j:
-                    blocks[j, i] = blocks[i, j].T
+            for j, found in enumerate(trace.jacobians(output, trace.inputs[i:]), start=i):
+                _place(blocks, i, j, found)
         return _nested(trace, blocks)
 
-    return _recorded(function, derived, (function, weights), argnums)
+    return replaying(function, derived, (function, weights), argnums)
 
 
 def gauss_newton(
@@ -101,16 +94,7 @@ def gauss_newton(
         points = with_own_points(arguments, argnums, "gauss_newton")
         trace = Trace(function, points, options, argnums, False, "gauss_newton")
         shapes = [tuple(np.shape(getattr(output, "value", output))) for output in trace.outputs]
-        maps = []
-        for output, shape in zip(trace.outputs, shapes, strict=True):
-            dtype = getattr(output, "dtype", np.dtype(float))
-            found = trace.jacobian_terms(output, [tensor.vertex for tensor in trace.inputs])
-            maps.append(
-                [
-                    Jacobian(terms, shape, tuple(tensor.value.shape), dtype)
-                    for terms, tensor in zip(found, trace.inputs, strict=True)
-                ]
-            )
+        maps = [trace.jacobians(output, trace.inputs) for output in trace.outputs]
         middle = _middle(trace, shapes, weights, curvature)
         blocks: dict[tuple[int, int], Jacobian] = {}
         for i in range(len(trace.inputs)):
@@ -120,30 +104,19 @@ def gauss_newton(
                     right = maps[b][j] if D is None else D @ maps[b][j]
                     part = maps[a][i].T @ right
                     total = part if total is None else total + part
-                blocks[i, j] = total if i != j else _symmetric(total)
-                if i != j:
-                    blocks[j, i] = total.T
+                _place(blocks, i, j, total)
         return _nested(trace, blocks)
 
-    return _recorded(function, derived, (function, weights, loss), argnums)
+    return replaying(function, derived, (function, weights, loss), argnums)
 
 
-def _symmetric(made: Jacobian) -> Jacobian:
-    """The same map, known to be its own transpose."""
-    return Jacobian._of(made.terms, made.row_shape, made.column_shape, made.dtype, {"symmetric": True})
-
-
-def _recorded(
-    function: Callable[..., Any], derived: Callable[..., Any], read: tuple[Any, ...], argnums: int | Sequence[int]
-) -> Callable[..., Any]:
-    recorded = Recorded(read, derived, argnums)
-
-    @wraps(function)
-    def differentiated(*arguments: Any, **options: Any) -> Any:
-        return recorded(*arguments, **options)
-
-    differentiated.recorded = recorded  # type: ignore[attr-defined]
-    return differentiated
+def _place(blocks: dict[tuple[int, int], Jacobian], i: int, j: int, made: Jacobian) -> None:
+    """Put a block on or above the diagonal in its place, and its transpose in the mirrored one."""
+    if i == j:  # known to be its own transpose
+        known = {"symmetric": True}
+        blocks[i, i] = Jacobian._of(made.terms, made.row_shape, made.column_shape, made.dtype, known)
+    else:
+        blocks[i, j], blocks[j, i] = made, made.T
 
 
 def _nested(trace: Trace, blocks: dict[tuple[int, int], Jacobian]) -> Any:

@@ -12,7 +12,7 @@ from chainrule.errors import GradientError, NotTrackedError
 from chainrule.linear.jacobian import Jacobian
 from chainrule.program.accumulate import jacobian_terms
 from chainrule.tensor import Tensor
-from chainrule.transforms.recorded import Recorded
+from chainrule.transforms.recorded import replaying
 from chainrule.transforms.trace import Trace, with_own_points
 from chainrule.transforms.trees import unflatten
 
@@ -40,31 +40,13 @@ def jacobian(
     def derived(*arguments: Any, **options: Any) -> Any:
         points = with_own_points(arguments, argnums, "jacobian")
         trace = Trace(function, points, options, argnums, has_aux, "jacobian")
-        rows = []
-        for output in trace.outputs:
-            shape = tuple(np.shape(getattr(output, "value", output)))
-            dtype = getattr(output, "dtype", np.dtype(float))
-            found = trace.jacobian_terms(output, [tensor.vertex for tensor in trace.inputs])
-            rows.append(
-                trace.regroup(
-                    [
-                        Jacobian(terms, shape, tuple(tensor.value.shape), np.result_type(dtype, tensor.value.dtype))
-                        for terms, tensor in zip(found, trace.inputs, strict=True)
-                    ]
-                )
-            )
+        rows = [trace.regroup(trace.jacobians(output, trace.inputs)) for output in trace.outputs]
         result = unflatten(trace.result_structure, rows)
         return (result, trace.aux) if has_aux else result
 
-    recorded = Recorded(function, derived, argnums)
-    chosen = derived if has_aux else recorded
-
-    @wraps(function)
-    def differentiated(*arguments: Any, **options: Any) -> Any:
-        return chosen(*arguments, **options)
-
-    differentiated.recorded = recorded  # type: ignore[attr-defined]
-    return differentiated
+    if has_aux:  # what else the function returns, nothing is known of
+        return wraps(function)(derived)
+    return replaying(function, derived, function, argnums)
 
 
 def tape_jacobian(output: Tensor, source: Tensor) -> Jacobian:

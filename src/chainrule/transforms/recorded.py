@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from chainrule.transforms.guard import Reads
 from chainrule.transforms.sketch import Sketch
 from chainrule.transforms.trees import flatten, unflatten
 
-__all__ = ["Recorded"]
+__all__ = ["Recorded", "replaying"]
 
 _MANY = 1 << 20  # numbers in a program from which it is compiled before its first run
 _WASTED = 2  # recordings in a row that are never replayed before no more are made
@@ -72,15 +73,22 @@ def _rebuilt(value: Any, leaves: Iterator[Any], frozen: Iterator[Any]) -> Any:
     return {name: _rebuilt(entry, leaves, frozen) for name, entry in value.items()} if kind is dict else value
 
 
+class _Call(NamedTuple):
+    """Arguments and options, with the arrays among them: of floating point, and of integers and truth values."""
+
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+    leaves: list[Any]
+    frozen: list[Any]
+
+
 class _Derivation:
     """What one call of a transform left behind: the sketches of its results, and the program that fills them in."""
 
-    def __init__(self, transform: Callable[..., Any], reads: Reads, arguments: Any, options: Any) -> None:
-        leaves: list[Any] = []
-        self.frozen: list[Any] = []
-        _key((arguments, options), leaves, self.frozen)
+    def __init__(self, transform: Callable[..., Any], reads: Reads, call: _Call) -> None:
+        arguments, options, leaves, frozen = call
         # The program holds copies: what the caller writes into an array later must not reach it.
-        self.frozen = [array.copy() for array in self.frozen]
+        self.frozen = [array.copy() for array in frozen]
         recording = Recording()
         with recording:
             inputs = iter([Tensor(recording.input(array)) for array in leaves])
@@ -171,16 +179,15 @@ class Recorded:
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if active():
             return self.transform(*arguments, **options)
-        leaves: list[Any] = []
-        frozen: list[Any] = []
+        call = _Call(arguments, options, [], [])
         try:
-            key = _key((arguments, options), leaves, frozen)
+            key = _key((arguments, options), call.leaves, call.frozen)
             found = self.known.get(key)
         except (_UnsuitableError, TypeError):
             return self.transform(*arguments, **options)
-        if isinstance(found, _Derivation) and found.fits(frozen):
+        if isinstance(found, _Derivation) and found.fits(call.frozen):
             found.used = True
-            result = found.tried(leaves)
+            result = found.tried(call.leaves)
             return self.transform(*arguments, **options) if result is None else result
         if isinstance(found, str):
             return self.transform(*arguments, **options)
@@ -188,12 +195,11 @@ class Recorded:
         if wasted > _WASTED:
             self.known[key] = "something that it reads changes from call to call: make it an argument"
             return self.transform(*arguments, **options)
-        return self._first(key, arguments, options, wasted)
+        return self._first(key, call, wasted)
 
-    def _first(self, key: Any, arguments: Any, options: Any, wasted: int = 0) -> Any:
+    def _first(self, key: Any, call: _Call, wasted: int) -> Any:
         """Record a derivation, or note why there can be none; ``wasted`` are those before that were of no use."""
-        leaves: list[Any] = []
-        _key((arguments, options), leaves, [])
+        arguments, options = call.arguments, call.options
         data = self._data(arguments, options)
         if len(self.known) >= _KEPT:
             self.known.clear()
@@ -204,7 +210,7 @@ class Recorded:
         if problem is None:
             try:
                 with uncollected():
-                    made = _Derivation(self.transform, reads, arguments, options)
+                    made = _Derivation(self.transform, reads, call)
             except UnrecordableError as unrecordable:
                 problem = str(unrecordable)
             except Exception as error:  # it is the transform's to raise, on the arrays that were given
@@ -213,7 +219,7 @@ class Recorded:
                 problem = made.problem
                 if problem is None and made.is_narrow and float in map(type, data):
                     problem = "a Python number, which takes any precision, meets numbers of less than double precision"
-                result = made.tried(leaves, first=True) if problem is None else None
+                result = made.tried(call.leaves, first=True) if problem is None else None
                 if result is not None:
                     made.wasted = wasted
                     self.known[key] = made
@@ -233,3 +239,17 @@ class Recorded:
     def recordings(self) -> list[str]:
         """One line for each kind of arguments met: whether calls are replayed, and if not, why."""
         return [f"run each time: {found}" if isinstance(found, str) else "replayed" for found in self.known.values()]
+
+
+def replaying(
+    function: Callable[..., Any], derived: Callable[..., Any], read: Any, argnums: int | Sequence[int]
+) -> Callable[..., Any]:
+    """The transform ``derived`` of ``function`` that replays; its attribute ``recorded`` is the :class:`Recorded`."""
+    recorded = Recorded(read, derived, argnums)
+
+    @wraps(function)
+    def differentiated(*arguments: Any, **options: Any) -> Any:
+        return recorded(*arguments, **options)
+
+    differentiated.recorded = recorded  # type: ignore[attr-defined]
+    return differentiated

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.linear.functions import frozen
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Opaque, Pattern, Term
 from chainrule.program.deferred import Deferred, UnrecordableError
@@ -57,12 +58,18 @@ def _sketched(value: Any, place: Place) -> Any:
     raise UnrecordableError(f"a factor of the Jacobian is a {type(value).__name__}")
 
 
-def _kept(table: Any) -> Any:
-    """A table that nobody can write to: whoever plans with it need not look whether it has changed."""
-    if isinstance(table, np.ndarray) and (table.flags.writeable or table.base is not None):
-        table = table.copy()
-        table.flags.writeable = False
-    return table
+def _kept(table: Any, known: dict[int, tuple[Any, Any]]) -> Any:
+    """A table that nobody can write to: whoever plans with it need not look whether it has changed.
+
+    ``known`` holds the tables met so far and what became of them: one stays one.
+    """
+    if not isinstance(table, np.ndarray) or frozen(table):
+        return table
+    if id(table) not in known:
+        copy_ = table.copy()
+        copy_.flags.writeable = False
+        known[id(table)] = table, copy_
+    return known[id(table)][1]
 
 
 def _attribute(name: str, value: Any, place: Place) -> Any:
@@ -87,9 +94,10 @@ class Sketch:
     def __init__(self, made: Jacobian, place: Place) -> None:
         self.terms: list[Term] = []
         self.varying: list[tuple[int, Pattern, list[Any], list[Any]]] = []  # which term, its factors, its tables
+        known: dict[int, tuple[Any, Any]] = {}
         for number, term in enumerate(made.terms):
             factors = [_sketched(value, place) for value in term.factors]
-            tables = [_kept(_sketched(value, place)) for value in term.tables]
+            tables = [_kept(_sketched(value, place), known) for value in term.tables]
             self.terms.append(Term(term.pattern, tuple(factors), tuple(tables)))
             if any([isinstance(part, _Hole | _Frame) for part in (*factors, *tables)]):
                 self.varying.append((number, term.pattern, factors, tables))

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.backward import owned
 from chainrule.errors import AssignmentError, DtypeError, GradientError
+from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Term
 from chainrule.ops.elementwise import astype, identity
 from chainrule.program.accumulate import jacobian_terms
@@ -258,13 +259,18 @@ class Trace:
             return type(like)(found, None)
         return plain_or_tensor(found, like)
 
-    def jacobian_terms(self, output: Any, targets: Sequence[Any]) -> list[list[Term]]:
-        """The Jacobian of one output with respect to each of the targets (vertices of inputs), as terms."""
-        if not isinstance(output, Tensor) or output.vertex is None:
-            return [[] for _ in targets]
-        with np.errstate(all="ignore"):
-            if self.tracks_other:
-                arrived = self._recorded(jacobian_terms, output.vertex, targets)
-            else:
-                arrived = jacobian_terms(output.vertex, targets)
-        return [arrived.get(target, []) for target in targets]
+    def jacobians(self, output: Any, inputs: Sequence[Tensor]) -> list[Jacobian]:
+        """The Jacobian of one output with respect to each of these inputs."""
+        targets = [tensor.vertex for tensor in inputs]
+        arrived: dict[Any, list[Term]] = {}
+        if isinstance(output, Tensor) and output.vertex is not None:
+            with np.errstate(all="ignore"):
+                if self.tracks_other:
+                    arrived = self._recorded(jacobian_terms, output.vertex, targets)
+                else:
+                    arrived = jacobian_terms(output.vertex, targets)
+        shape, dtype = np.shape(getattr(output, "value", output)), getattr(output, "dtype", np.dtype(float))
+        return [
+            Jacobian(arrived.get(target, []), shape, tensor.value.shape, np.result_type(dtype, tensor.value.dtype))
+            for target, tensor in zip(targets, inputs, strict=True)
+        ]

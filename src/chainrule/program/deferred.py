@@ -83,22 +83,19 @@ def _called(function: Any) -> Callable[..., Any]:
     return method
 
 
-def _operator(function: Any) -> Callable[[Deferred, Any], Any]:
+def _operator(function: Any, turned: bool = False) -> Callable[[Deferred, Any], Any]:
+    """An operator of two arrays, of which this is the first or, ``turned``, the second."""
+
     def method(self: Deferred, other: Any) -> Any:
         if _is_foreign(type(other)):
             return NotImplemented
-        return self.recording.write(function, (self, other), {})
+        return self.recording.write(function, (other, self) if turned else (self, other), {})
 
     return method
 
 
 def _turned(function: Any) -> Callable[[Deferred, Any], Any]:
-    def method(self: Deferred, other: Any) -> Any:
-        if _is_foreign(type(other)):
-            return NotImplemented
-        return self.recording.write(function, (other, self), {})
-
-    return method
+    return _operator(function, turned=True)
 
 
 def _is_foreign(kind: type) -> bool:

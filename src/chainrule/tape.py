@@ -16,10 +16,13 @@ from chainrule.program.deferred import Deferred
 from chainrule.program.node import LARGE, NO_PARAMS, Node, mark_written, owner, tick, written
 from chainrule.program.recording import deferred_call, recordings
 
-__all__ = ["Tracked", "enabled", "observe", "record", "set_enabled", "write"]
+__all__ = ["Tracked", "enabled", "journal", "observe", "record", "set_enabled", "write"]
 
 ndarray, asarray = np.ndarray, np.asarray
 FLOAT64 = np.dtype(np.float64)
+# What a journal is told of an operation: its node (None where nothing is tracked), the operation, the plain values of
+# its arguments, the plain result, and the parameters.
+Note = Callable[[Node | None, Operation, Sequence[Any], Any, Mapping[str, Any]], None]
 
 
 class _Mode(threading.local):
@@ -30,6 +33,7 @@ class _Mode(threading.local):
 
 _mode = _Mode()
 _observer: Callable[[str, tuple[Any, ...], Any], None] | None = None
+_journal: Note | None = None
 
 
 def enabled() -> bool:
@@ -63,6 +67,18 @@ def notify(name: str, arguments: tuple[Any, ...], result: Any) -> None:
     """Tell the observer, if there is one."""
     if _observer is not None:
         _observer(name, arguments, result)
+
+
+@contextmanager
+def journal(note: Note) -> Iterator[None]:
+    """Call ``note`` for every operation, with all its values, also those that no rule needs, while inside."""
+    global _journal
+    before = _journal
+    _journal = note
+    try:
+        yield
+    finally:
+        _journal = before
 
 
 class Tracked:
@@ -144,7 +160,10 @@ def make_node(
             kept[position] = None
     if not keeps_out and operation.companion is not None:
         keeps_out = out.size >= LARGE
-    return Node(operation, parents, kept, out if keeps_out else None, shapes, out.shape, out.dtype, params, mask)
+    node = Node(operation, parents, kept, out if keeps_out else None, shapes, out.shape, out.dtype, params, mask)
+    if _journal is not None:
+        _journal(node, operation, values, out, params)
+    return node
 
 
 def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, Any] = NO_PARAMS) -> Any:
@@ -204,6 +223,8 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
         if dtype.kind not in "fbiuc":
             raise DtypeError(f"{operation.name}: the result has dtype {dtype}: give arrays of numbers, not of objects.")
         result = kind(out, None)
+        if _journal is not None:
+            _journal(None, operation, values, out, params)
     if out.base is not None:
         note_view(result, arguments, operation, values, params)
     if _observer is not None:

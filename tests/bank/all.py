@@ -1,0 +1,48 @@
+"""Every mistake of the bank, every right derivation and every backward pass with one wrong step."""
+
+from __future__ import annotations
+
+from tests.bank import (
+    broadcasting,
+    classification,
+    elementwise,
+    indexing,
+    linear_maps,
+    matrix_functions,
+    normalisation,
+    paths,
+    recurrence,
+    scale,
+    timing,
+)
+from tests.bank.case import Case, Right, Stepwise
+
+__all__ = ["ALL", "BEYOND", "LISTED", "RIGHT", "STEPWISE"]
+
+FAMILIES = (
+    linear_maps,
+    scale,
+    elementwise,
+    broadcasting,
+    paths,
+    normalisation,
+    classification,
+    indexing,
+    recurrence,
+    timing,
+    matrix_functions,
+)
+
+LISTED: tuple[Case, ...] = tuple(case for family in FAMILIES for case in family.LISTED)
+"""The mistakes that the project wrote down before it had a checker."""
+
+BEYOND: tuple[Case, ...] = ()
+"""Mistakes that are on no list: what people do in notebooks, homework and kernels."""
+
+ALL = LISTED + BEYOND
+
+RIGHT: tuple[Right, ...] = ()
+"""Right derivations, fused and step by step: none may be called wrong."""
+
+STEPWISE: tuple[Stepwise, ...] = ()
+"""Backward passes in which one step is wrong."""

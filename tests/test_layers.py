@@ -19,7 +19,11 @@ LEVELS = (
 LEVEL = {layer: height for height, level in enumerate(LEVELS) for layer in level}
 # Packages beyond the standard library. SciPy is absent: `import chainrule` must not pay for it (see LAZY).
 PACKAGES = {"numpy", "opt_einsum"}
-LAYER_PACKAGES = {"cli": {"typer", "rich", "nbformat", "jupytext"}, "interop": {"scipy", "torch", "jax", "cyipopt"}}
+LAYER_PACKAGES = {
+    "cli": {"typer", "rich", "nbformat", "jupytext"},
+    "interop": {"scipy", "torch", "jax", "cyipopt"},
+    "explain": {"latex2mathml", "igraph"},
+}
 HIDDEN_IMPORTS = ("interop/", "explain/picture.py")  # extras that may be absent
 LAZY = (
     "interop/",

@@ -1,0 +1,74 @@
+"""A derivation: each step forward with its local Jacobians, each adjoint with its reasons, and the gradient as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.explain.computation import Computation, Step
+from chainrule.explain.formula import Formula
+from chainrule.linear.jacobian import Jacobian
+
+__all__ = ["Derivation", "Explained", "Local"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Local:
+    """The local Jacobian of a step with respect to one of its arguments.
+
+    ``index`` is index notation (``∂z[i,k]/∂W[j,m] = X[i,j] δ_km``), ``matrix`` what the adjoint does with it
+    (``W̄ += Xᵀ z̄``), ``structure`` one line of words (``X ⊗ I₃, Kronecker``), ``jacobian`` the map itself, which can draw
+    itself (``picture()``, ``_repr_html_``).
+    """
+
+    argument: Step
+    position: int
+    index: str
+    matrix: Formula
+    structure: str
+    jacobian: Jacobian
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One step of a derivation, forward and backward.
+
+    ``forward`` is its formula, ``adjoint`` the formula of ∂L/∂step; ``reasons`` are plain sentences, one for each
+    transpose, sum, mask or second path in it; ``source`` is the user's line of code. ``cotangent`` is the value of the
+    adjoint.
+    """
+
+    step: Step
+    forward: Formula
+    locals: tuple[Local, ...]
+    adjoint: Formula
+    reasons: tuple[str, ...]
+    source: str
+    cotangent: Array
+
+    @property
+    def value(self) -> Array:
+        """The value of the step."""
+        return self.step.value
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How the derivative of a function follows, step by step and as a whole.
+
+    ``explained`` are the steps in the order of the computation, inputs included; ``gradients`` the simplified formula
+    of each argument's derivative; ``notes`` what was used to simplify and what letters stand for; ``source`` a NumPy
+    function that computes the gradients.
+    """
+
+    title: str
+    computation: Computation
+    explained: tuple[Explained, ...]
+    gradients: Mapping[str, Formula]
+    notes: tuple[str, ...]
+    source: str

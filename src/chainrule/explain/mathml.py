@@ -1,0 +1,20 @@
+"""MathML for formulas, by way of latex2mathml."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from latex2mathml.converter import convert
+
+__all__ = ["mathml"]
+
+
+@lru_cache(maxsize=4096)
+def mathml(latex: str) -> str:
+    """The MathML element of a formula in LaTeX.
+
+    >>> mathml("x")
+    '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mrow><mi>x</mi></mrow></math>'
+    """
+    found: str = convert(latex)
+    return found

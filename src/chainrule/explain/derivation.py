@@ -1,4 +1,4 @@
-"""A derivation: each step forward with its local Jacobians, each adjoint with its reasons, and the gradient as a whole."""
+"""A derivation: each step with its local Jacobians, each adjoint with its reasons, and the gradient as a whole."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Local:
     """The local Jacobian of a step with respect to one of its arguments.
 
     ``index`` is index notation (``∂z[i,k]/∂W[j,m] = X[i,j] δ_km``), ``matrix`` what the adjoint does with it
-    (``W̄ += Xᵀ z̄``), ``structure`` one line of words (``X ⊗ I₃, Kronecker``), ``jacobian`` the map itself, which can draw
-    itself (``picture()``, ``_repr_html_``).
+    (``W̄ += Xᵀ z̄``), ``structure`` one line of words (``X ⊗ I₃, Kronecker``), ``jacobian`` the map itself, which can
+    draw itself (``picture()``, ``_repr_html_``).
     """
 
     argument: Step

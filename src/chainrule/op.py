@@ -23,6 +23,7 @@ __all__ = [
     "Constant",
     "Diagonal",
     "General",
+    "Notation",
     "Operation",
     "Part",
     "Product",
@@ -57,6 +58,14 @@ class Sample(NamedTuple):
 
     arguments: tuple[Any, ...]
     params: Mapping[str, Any] = MappingProxyType({})
+
+
+class Notation(NamedTuple):
+    """How an operation is written: templates with {0}, {1}, … for its arguments; where empty, as a call of its name."""
+
+    text: str = ""
+    latex: str = ""
+    python: str = ""
 
 
 class Rule:
@@ -250,24 +259,13 @@ class Operation:
 
     ``rules`` has one rule for each argument name, or is a function of the position where the number of arguments
     varies (``arguments`` is then None). ``differentiable`` is False where every rule is :class:`Constant`: the result
-    is then never tracked. Calling an operation on tracked tensors records it; on arrays it computes.
+    is then never tracked. ``algebra`` is None or what the operation does in terms of + - * / and **, which formulas
+    have too. Calling an operation on tracked tensors records it; on arrays it computes.
     """
 
-    __slots__ = (
-        "_rule_of",
-        "arguments",
-        "companion",
-        "differentiable",
-        "domain",
-        "forward",
-        "indexed",
-        "keeps",
-        "label",
-        "name",
-        "plans",
-        "reuses",
-        "rules",
-        "samples",
+    __slots__ = tuple(
+        """_rule_of algebra arguments companion differentiable domain forward indexed keeps label name notation plans
+        reuses rules samples""".split()
     )
 
     def __init__(
@@ -288,6 +286,8 @@ class Operation:
         self.domain = tuple(domain)
         self.label = label or "".join(part[:1].upper() + part[1:] for part in name.split("_"))
         self.companion: Any = None
+        self.algebra: Callable[..., Any] | None = None
+        self.notation = Notation()
         self._rule_of = rules if callable(rules) else None
         self.rules: dict[int, Rule] = {} if callable(rules) else dict(enumerate(rules))
         self.differentiable = callable(rules) or any(not isinstance(rule, Constant) for rule in rules)
@@ -356,6 +356,8 @@ def define(
     domain: Sequence[tuple[float, float]] = (),
     label: str | None = None,
     listed: bool = True,
+    algebra: Callable[..., Any] | None = None,
+    notation: Sequence[str] = (),
 ) -> Operation:
     """Define an operation and register it (under ``numpy``, a NumPy function of the same signature, when given).
 
@@ -368,6 +370,7 @@ def define(
     made = Operation(
         name, forward, None if variadic else arguments, variadic or rules, samples=samples, domain=domain, label=label
     )
+    made.algebra, made.notation = algebra, Notation(*notation)
     if listed:
         if name in OPERATIONS:
             raise TypeError(f"there is an operation {name} already")
@@ -388,11 +391,12 @@ def elementwise(
     label: str | None = None,
     companion: Any = None,
     choice: bool = False,
+    **more: Any,
 ) -> Operation:
     """Define an elementwise operation by its derivatives, one for each argument: functions or numbers.
 
     ``domain`` is the interval to draw test arguments from: one for all, or one for each. With a ``name`` of its own the
-    operation does not stand for ``function`` on tracked tensors.
+    operation does not stand for ``function`` on tracked tensors. ``more`` is handed to `define`.
 
     >>> elementwise(lambda x: x * x * x, lambda x: 3 * x * x, name="cube")  # ∂out[i]/∂x[i] = 3 x[i]²
     <operation cube>
@@ -410,15 +414,16 @@ def elementwise(
         numpy=None if name else function,
         domain=intervals,
         label=label,
+        **more,
     )
     made.companion = companion
     return made
 
 
-def constant(function: Any, arity: int) -> Operation:
+def constant(function: Any, arity: int, **more: Any) -> Operation:
     """Define an elementwise operation whose results (truth values, integers) have no derivative."""
     rules = [Constant()] * arity
-    return define(function.__name__, function, *rules, arguments=_NAMES[arity], numpy=function)
+    return define(function.__name__, function, *rules, arguments=_NAMES[arity], numpy=function, **more)
 
 
 def undefined(function: Any, arity: int, reason: str) -> Operation:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.linear.apply import pull
+from chainrule.linear.apply import pull, push
 from chainrule.linear.term import Term
 from chainrule.op import Operation
 from chainrule.program.node import Node
@@ -89,6 +89,13 @@ class Step:
             total = total + pull(made, cotangent, factors, tables)
         return np.asarray(total)
 
+    def push(self, position: int, tangent: Any) -> Array:
+        """The tangent of this step from the tangent of an argument: the local Jacobian applied."""
+        total: Any = np.zeros(self.shape)
+        for made, factors, tables in self.local(position):
+            total = total + push(made, tangent, factors, tables)
+        return np.asarray(total)
+
     def forward(self, arguments: Sequence[Any]) -> Any:
         """The operation computed again on other arguments."""
         assert self.operation is not None, f"{self.called} is no result of an operation"
@@ -104,12 +111,14 @@ class Step:
 class Computation:
     """The steps of one run, earliest first; ``inputs`` by the names of the arguments; ``outputs`` in their order.
 
-    ``steps`` holds everything that was computed, also what the outputs do not depend on.
+    ``steps`` holds everything that was computed, also what the outputs do not depend on. ``journal`` is the book that
+    it was noted in, where more can be noted.
     """
 
     steps: tuple[Step, ...]
     inputs: Mapping[str, Step]
     outputs: tuple[Step, ...]
+    journal: Any = None
 
     @property
     def output(self) -> Step:

@@ -11,94 +11,13 @@ import numpy as np
 
 from chainrule.errors import DtypeError
 from chainrule.explain.computation import Computation, Step
-from chainrule.explain.names import Line, Names, key_of
-from chainrule.op import Operation
-from chainrule.program.node import Node
-from chainrule.tape import Tracked, journal, set_enabled
+from chainrule.explain.journal import Journal
+from chainrule.explain.names import Names, key_of
+from chainrule.tape import Tracked, set_enabled
 from chainrule.tensor import Tensor
 from chainrule.transforms.trees import flatten, unflatten
 
 __all__ = ["Journal", "argument_names", "record"]
-
-_LARGE = 1_000_000  # elements above which a constant is not copied
-
-
-class Journal:
-    """Notes every operation while it is open, and builds the steps that lead to a result.
-
-    ``names`` says what the values are called. What a node computed is kept as long as the journal.
-    """
-
-    def __init__(self, names: Names) -> None:
-        self.names = names
-        self.steps: list[Step] = []
-        self._step_of: dict[int, Step] = {}
-        self._kept: list[Any] = []  # an object that is gone could lend its identity to another
-
-    def note(
-        self, node: Node | None, operation: Operation, values: Sequence[Any], out: Any, params: Mapping[str, Any]
-    ) -> None:
-        """One operation: what `chainrule.tape.journal` calls."""
-        parents = (None,) * len(values) if node is None else node.parents
-        arguments = [self._argument(parent, value) for parent, value in zip(parents, values, strict=True)]
-        line = self.names.line or Line("", 0)
-        step = Step(
-            len(self.steps),
-            np.array(out),
-            operation,
-            tuple(arguments),
-            dict(params),
-            line=line.number or None,
-            file=line.file,
-            is_tracked=node is not None,
-            node=node,
-        )
-        self._add(step, out, node)
-
-    def input(self, name: str, tensor: Tensor) -> Step:
-        """An argument that derivatives can be taken at."""
-        step = Step(len(self.steps), np.array(tensor.value), name=name, is_input=True, is_tracked=True)
-        self._add(step, tensor, tensor.value)
-        return step
-
-    def find(self, value: Any) -> Step:
-        """The step of a value: a tensor, an array, or a number."""
-        if isinstance(value, Tracked):
-            vertex = value.vertex
-            return self._argument(vertex, value.value)
-        return self._argument(None, value)
-
-    def _argument(self, parent: Any, value: Any) -> Step:
-        original = value if parent is None else parent
-        found = self._step_of.get(id(original))
-        if found is None:
-            copied = value.copy() if isinstance(value, np.ndarray) and value.size <= _LARGE else value
-            found = Step(len(self.steps), copied, is_tracked=parent is not None)
-            self._add(found, original)
-        return found
-
-    def _add(self, step: Step, *originals: Any) -> None:
-        """Remember whose step it is: a vertex, and the array that code which is not differentiated sees instead."""
-        self.steps.append(step)
-        for original in originals:
-            if original is not None:
-                self._step_of[id(original)] = step
-                self._kept.append(original)
-
-    def name_steps(self) -> None:
-        """Give the steps the names that their values had; a name of several values is numbered."""
-        order: dict[str, list[Step]] = {}
-        taken = {step.name for step in self.steps if step.is_input}
-        for name, key in self.names.bound:
-            step = self._step_of.get(key)
-            if step is not None and name and not step.name:
-                step.name = name
-                order.setdefault(name, []).append(step)
-        for name, steps in order.items():
-            first = 1 if name in taken or not steps[0].is_constant else 0
-            if len(steps) > 1 or name in taken:
-                for number, step in enumerate(steps, start=first):
-                    step.occurrence = number
 
 
 def argument_names(function: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]) -> list[str]:
@@ -179,13 +98,13 @@ def record(
     _name_captured(names, function)
     before = set_enabled(True)
     try:
-        with np.errstate(all="ignore"), journal(book.note), names.watching():
+        with np.errstate(all="ignore"), book.open(), names.watching():
             result = function(*positional, **named)
     finally:
         set_enabled(before)
     outputs = [book.find(leaf) for leaf in _numbers(result)]
     book.name_steps()
-    return Computation(tuple(book.steps), inputs, tuple(outputs))
+    return Computation(tuple(book.steps), inputs, tuple(outputs), book)
 
 
 def _tracked(book: Journal, inputs: dict[str, Step], name: str, leaf: Any, wanted: bool) -> Any:

@@ -35,6 +35,7 @@ logabsdet = define(
     "logabsdet",
     guarded("np.linalg.slogdet", lambda a: np.linalg.slogdet(a)[1], ""),
     Product(lambda call, position: entries_pattern(call, position, True), [lambda a: inv(a)], ("a",)),
+    notation=("log |det {0}|", r"\log\left|\det {0}\right|", "np.linalg.slogdet({0})[1]"),
     arguments=("a",),
     samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[-2.0]]),))],
 )
@@ -99,6 +100,7 @@ det = define(
     "det",
     guarded("np.linalg.det", np.linalg.det, ""),
     General(det_terms, ("out", "a"), ("a",)),
+    notation=("det {0}", r"\det {0}"),
     arguments=("a",),
     numpy=np.linalg.det,
     samples=[

@@ -7,6 +7,7 @@ derivative the value is the convention of the documentation: 0 for |x| at 0, an 
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -62,22 +63,40 @@ def power_base(a: Any, b: Any) -> Any:
 
 
 # arithmetic
-add = elementwise(np.add, 1, 1)
-subtract = elementwise(np.subtract, 1, -1, label="Sub")
-multiply = elementwise(np.multiply, lambda b: b, lambda a: a, label="Mul")
+add = elementwise(np.add, 1, 1, algebra=operator.add)
+subtract = elementwise(np.subtract, 1, -1, label="Sub", algebra=operator.sub)
+multiply = elementwise(np.multiply, lambda b: b, lambda a: a, label="Mul", algebra=operator.mul)
 # ∂(a/b)/∂b needs no result, which may so be overwritten, as in `p = e / s; p -= y`
-divide = elementwise(np.divide, lambda b: 1 / b, lambda a, b: -(a / b) / b, domain=POSITIVE, label="Div")
-power = elementwise(np.power, power_base, lambda out, a: out * np.log(nonzero(a)), domain=POSITIVE, label="Pow")
-float_power = elementwise(np.float_power, power_base, lambda out, a: out * np.log(nonzero(a)), domain=POSITIVE)
+divide = elementwise(
+    np.divide, lambda b: 1 / b, lambda a, b: -(a / b) / b, domain=POSITIVE, label="Div", algebra=operator.truediv
+)
+POWER = ("{0}^{1}", "{{{0}}}^{{{1}}}", "{0} ** {1}")
+power = elementwise(
+    np.power,
+    power_base,
+    lambda out, a: out * np.log(nonzero(a)),
+    domain=POSITIVE,
+    label="Pow",
+    algebra=operator.pow,
+    notation=POWER,
+)
+float_power = elementwise(
+    np.float_power,
+    power_base,
+    lambda out, a: out * np.log(nonzero(a)),
+    domain=POSITIVE,
+    algebra=operator.pow,
+    notation=POWER,
+)
 remainder = elementwise(np.remainder, 1, lambda a, b: -np.floor(a / b), domain=POSITIVE)
 fmod = elementwise(np.fmod, 1, lambda a, b: -np.trunc(a / b), domain=POSITIVE)
-negative = elementwise(np.negative, -1, label="Neg")
-positive = elementwise(np.positive, 1)
-identity = elementwise(lambda x: x, 1, name="identity", label="Alias")
-clone = elementwise(np.copy, 1, name="clone")
-reciprocal = elementwise(np.reciprocal, lambda out: -out * out, domain=POSITIVE)
-square = elementwise(np.square, lambda x: 2 * x, label="Pow")
-conjugate = elementwise(np.conjugate, 1)
+negative = elementwise(np.negative, -1, label="Neg", algebra=operator.neg)
+positive = elementwise(np.positive, 1, algebra=lambda x: x)
+identity = elementwise(lambda x: x, 1, name="identity", label="Alias", algebra=lambda x: x)
+clone = elementwise(np.copy, 1, name="clone", algebra=lambda x: x)
+reciprocal = elementwise(np.reciprocal, lambda out: -out * out, domain=POSITIVE, algebra=lambda x: x**-1)
+square = elementwise(np.square, lambda x: 2 * x, label="Pow", algebra=lambda x: x**2)
+conjugate = elementwise(np.conjugate, 1, algebra=lambda x: x)  # of real numbers
 
 # exponentials, logarithms, roots
 exp = elementwise(np.exp, lambda out: out)
@@ -87,7 +106,9 @@ log = elementwise(np.log, lambda x: 1 / x, domain=POSITIVE)
 log2 = elementwise(np.log2, lambda x: 1 / (LN2 * x), domain=POSITIVE)
 log10 = elementwise(np.log10, lambda x: 1 / (LN10 * x), domain=POSITIVE)
 log1p = elementwise(np.log1p, lambda x: 1 / (1 + x), domain=POSITIVE)
-sqrt = elementwise(np.sqrt, lambda out: 0.5 / out, domain=POSITIVE)
+sqrt = elementwise(
+    np.sqrt, lambda out: 0.5 / out, domain=POSITIVE, algebra=lambda x: x**0.5, notation=("√{0}", r"\sqrt{{{0}}}")
+)
 cbrt = elementwise(np.cbrt, lambda out: 1 / (3 * out * out), domain=POSITIVE)
 logaddexp = elementwise(np.logaddexp, lambda out, a: np.exp(a - out), lambda out, b: np.exp(b - out))
 logaddexp2 = elementwise(np.logaddexp2, lambda out, a: np.exp2(a - out), lambda out, b: np.exp2(b - out))
@@ -131,10 +152,23 @@ def sinc_derivative(x: Any) -> Any:
 sinc = elementwise(np.sinc, sinc_derivative, domain=(0.3, 0.9))
 
 # kinks and choices
-absolute = elementwise(np.absolute, lambda x: np.sign(x), domain=POSITIVE, label="Abs")
-fabs = elementwise(np.fabs, lambda x: np.sign(x), domain=POSITIVE)
-maximum = elementwise(np.maximum, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
-minimum = elementwise(np.minimum, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
+BARS = ("|{0}|", r"\left|{0}\right|", "np.abs({0})")
+absolute = elementwise(np.absolute, lambda x: np.sign(x), domain=POSITIVE, label="Abs", notation=BARS)
+fabs = elementwise(np.fabs, lambda x: np.sign(x), domain=POSITIVE, notation=BARS)
+maximum = elementwise(
+    np.maximum,
+    lambda out, a, b: share(a, b, out),
+    lambda out, a, b: share(b, a, out),
+    choice=True,
+    notation=("max({0}, {1})", r"\max({0}, {1})"),
+)
+minimum = elementwise(
+    np.minimum,
+    lambda out, a, b: share(a, b, out),
+    lambda out, a, b: share(b, a, out),
+    choice=True,
+    notation=("min({0}, {1})", r"\min({0}, {1})"),
+)
 fmax = elementwise(np.fmax, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
 fmin = elementwise(np.fmin, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
 copysign = elementwise(np.copysign, lambda out, a: np.sign(a) * np.sign(out), 0, domain=POSITIVE)
@@ -149,7 +183,12 @@ ldexp = define(
     samples=[Sample(((3,), np.array([0, 2, -1]))), Sample(((2, 3), np.array(1)))],
 )
 relu = elementwise(
-    lambda x: np.maximum(x, 0), lambda out: indicator(out > 0, out), name="relu", domain=POSITIVE, choice=True
+    lambda x: np.maximum(x, 0),
+    lambda out: indicator(out > 0, out),
+    name="relu",
+    domain=POSITIVE,
+    choice=True,
+    notation=("", "", "np.maximum({0}, 0)"),
 )
 
 
@@ -166,9 +205,21 @@ def sigmoid_forward(x: Any) -> Any:
     return np.where(x >= 0, 1, small) / (small + 1)
 
 
-sigmoid = elementwise(sigmoid_forward, lambda out: out * (1 - out), name="sigmoid")
-softplus = elementwise(lambda x: np.logaddexp(x, 0), lambda x: sigmoid(x), name="softplus")
-erf = elementwise(lambda x: special.erf(x), lambda x: 2 / np.sqrt(np.pi) * np.exp(-x * x), name="erf")
+sigmoid = elementwise(
+    sigmoid_forward,
+    lambda out: out * (1 - out),
+    name="sigmoid",
+    notation=("σ({0})", r"\sigma({0})", "1 / (1 + np.exp(-({0})))"),
+)
+softplus = elementwise(
+    lambda x: np.logaddexp(x, 0), lambda x: sigmoid(x), name="softplus", notation=("", "", "np.logaddexp({0}, 0)")
+)
+erf = elementwise(
+    lambda x: special.erf(x),
+    lambda x: 2 / np.sqrt(np.pi) * np.exp(-x * x),
+    name="erf",
+    notation=("", "", "scipy.special.erf({0})"),
+)
 
 # constant wherever they have a derivative: zero
 floor = elementwise(np.floor, 0, domain=(0.1, 0.9))
@@ -195,17 +246,19 @@ astype = define(
     lambda x, dtype: x.astype(dtype),
     Structural(lambda call, position: [Term(identity_map(call.shape))]),
     label="ToCopy",
+    algebra=lambda x, dtype: x,
+    notation=("{0}", "{0}", "{0}"),
     samples=[Sample(((2, 3),), {"dtype": np.dtype(float)})],
 )
 
 
 # true or false, or integers: there is nothing to differentiate
-equal = constant(np.equal, 2)
-not_equal = constant(np.not_equal, 2)
-less = constant(np.less, 2)
-less_equal = constant(np.less_equal, 2)
-greater = constant(np.greater, 2)
-greater_equal = constant(np.greater_equal, 2)
+equal = constant(np.equal, 2, notation=("[{0} = {1}]", "[{0} = {1}]", "({0} == {1})"))
+not_equal = constant(np.not_equal, 2, notation=("[{0} ≠ {1}]", r"[{0} \ne {1}]", "({0} != {1})"))
+less = constant(np.less, 2, notation=("[{0} < {1}]", "[{0} < {1}]", "({0} < {1})"))
+less_equal = constant(np.less_equal, 2, notation=("[{0} ≤ {1}]", r"[{0} \le {1}]", "({0} <= {1})"))
+greater = constant(np.greater, 2, notation=("[{0} > {1}]", "[{0} > {1}]", "({0} > {1})"))
+greater_equal = constant(np.greater_equal, 2, notation=("[{0} ≥ {1}]", r"[{0} \ge {1}]", "({0} >= {1})"))
 logical_and = constant(np.logical_and, 2)
 logical_or = constant(np.logical_or, 2)
 logical_xor = constant(np.logical_xor, 2)
@@ -285,6 +338,7 @@ clip_below = elementwise(
     lambda out, a: indicator(a != out, out),
     name="clip_below",
     choice=True,
+    notation=("max({0}, {1})", r"\max({0}, {1})", "np.maximum({0}, {1})"),
 )
 clip_above = elementwise(
     np.minimum,
@@ -292,4 +346,5 @@ clip_above = elementwise(
     lambda out, a: indicator(a != out, out),
     name="clip_above",
     choice=True,
+    notation=("min({0}, {1})", r"\min({0}, {1})", "np.minimum({0}, {1})"),
 )

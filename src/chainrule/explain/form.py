@@ -1,0 +1,419 @@
+"""Formulas in index notation: sums of products of labelled atoms, each summed over the labels that are not free.
+
+    Σ_i X[i,j] (2/N) (out[i,k] − Y[i,k])        axes (j, k), atoms X, out and Y, i is summed
+
+This is the notation in which local Jacobians are stated, so that the chain rule is multiplication here. A `Form` has
+*axes*: a label for each axis of the array that it stands for (None for an axis of size 1). A `Monomial` is a
+coefficient and *factors*: atoms with a label for each of their axes, raised to a power. What the atoms are is no
+business of this file; they have a ``shape`` and an ``order`` that is their own, and equal atoms are the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import count
+from math import gcd, lcm
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakValueDictionary
+
+__all__ = [
+    "ONE",
+    "Atom",
+    "Axes",
+    "Coefficient",
+    "Factor",
+    "Form",
+    "Label",
+    "Monomial",
+    "constant",
+    "fresh_axes",
+    "product",
+    "single",
+    "total",
+]
+
+_numbers = count()
+
+
+class Label:
+    """An index: two labels of the same size are different indices."""
+
+    __slots__ = ("number", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.number = next(_numbers)
+
+    def __repr__(self) -> str:
+        return f"l{self.number}"
+
+
+Axes = tuple[Label | None, ...]
+
+
+class Atom(Protocol):
+    """What a factor is made of; ``order`` is a number of its own, for sorting."""
+
+    order: int
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+class Coefficient(NamedTuple):
+    """A rational number times powers of sizes: 2/(N K) is ``(2, ((7, -1), (3, -1)))``."""
+
+    number: Fraction = Fraction(1)
+    sizes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def value(self) -> float:
+        """The number that it is."""
+        result = float(self.number)
+        for size, power in self.sizes:
+            result *= float(size) ** power
+        return result
+
+    def times(self, other: Coefficient) -> Coefficient:
+        """The product."""
+        if not self.sizes and not other.sizes:
+            return Coefficient(self.number * other.number)
+        powers = dict(self.sizes)
+        for size, power in other.sizes:
+            powers[size] = powers.get(size, 0) + power
+        return Coefficient(self.number * other.number, _sizes(powers))
+
+    def inverse(self) -> Coefficient:
+        """One divided by it."""
+        return Coefficient(1 / self.number, tuple((size, -power) for size, power in self.sizes))
+
+
+def _sizes(powers: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted((size, power) for size, power in powers.items() if power and size != 1))
+
+
+ONE = Coefficient()
+
+
+class Factor(NamedTuple):
+    """An atom, a label for each of its axes (None where it has size 1), and its exponent."""
+
+    atom: Any
+    labels: Axes
+    exponent: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True)
+class Monomial:
+    """A coefficient times factors."""
+
+    coefficient: Coefficient
+    factors: tuple[Factor, ...]
+
+    def labels(self) -> set[Label]:
+        """All labels of the factors."""
+        return {label for factor in self.factors for label in factor.labels if label is not None}
+
+    def renamed(self, names: Mapping[Label, Label | None]) -> Monomial:
+        """The monomial with other labels."""
+        if not names:
+            return self
+        factors = tuple(
+            Factor(atom, tuple(names.get(l, l) if l is not None else None for l in labels), exponent)
+            for atom, labels, exponent in self.factors
+        )
+        return Monomial(self.coefficient, factors)
+
+    def combined(self) -> Monomial:
+        """Equal factors joined: their exponents are added."""
+        powers: dict[tuple[Any, Axes], Fraction] = {}
+        for atom, labels, exponent in self.factors:
+            powers[atom, labels] = powers.get((atom, labels), Fraction(0)) + exponent
+        if len(powers) == len(self.factors):
+            return self
+        return replace(self, factors=tuple(Factor(*key, exponent) for key, exponent in powers.items() if exponent))
+
+    def key(self, axes: Sequence[Label | None]) -> Any:
+        """What is the same for monomials that differ in the names of their labels and in the order of factors only.
+
+        (Two equal monomials may have different keys if an atom occurs several times with summed labels alone.)
+        """
+        names: dict[Label, int] = {}
+        for place, label in enumerate(axes):
+            if label is not None:
+                names.setdefault(label, place)
+
+        def known(factor: Factor) -> tuple[Any, ...]:
+            labels = tuple(-2 if l is None else names.get(l, -1) for l in factor.labels)
+            return factor.atom.order, factor.exponent, labels
+
+        pending = list(self.factors)
+        done: list[tuple[Any, ...]] = []
+        while pending:
+            # first what is attached to labels that have a name already, so that the order follows the structure
+            pending.sort(key=lambda f: (-sum(l in names for l in f.labels if l is not None), known(f)))
+            factor = pending.pop(0)
+            for label in factor.labels:
+                if label is not None:
+                    names.setdefault(label, len(axes) + len(names))
+            done.append(known(factor))
+        return tuple(sorted(done))
+
+
+@dataclass(frozen=True)
+class Form:
+    """A sum of monomials with the same free labels: an array with these axes.
+
+    A label of the axes that occurs in no factor is one along which the form is constant.
+    """
+
+    axes: Axes
+    monomials: tuple[Monomial, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array that it stands for."""
+        return tuple(1 if label is None else label.size for label in self.axes)
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether there is nothing to add up."""
+        return not self.monomials
+
+    def key(self) -> Any:
+        """What is the same for equal forms, whatever their labels are called."""
+        parts = [(m.key(self.axes), m.coefficient) for m in self.monomials]
+        return self.shape, _diagonal(self.axes), tuple(sorted(parts))
+
+    def renamed(self, names: Mapping[Label, Label | None]) -> Form:
+        """The form with other labels, its free ones too."""
+        axes = tuple(None if l is None else names.get(l, l) for l in self.axes)
+        return Form(axes, tuple(m.renamed(names) for m in self.monomials))
+
+    def with_axes(self, axes: Sequence[Label | None]) -> Form:
+        """The form with its axes called ``axes``, which may repeat a label: the diagonal."""
+        fresh = self.with_fresh_sums()
+        names = {old: new for old, new in zip(fresh.axes, axes, strict=True) if old is not None}
+        return replace(fresh.renamed(names), axes=tuple(axes))
+
+    def with_fresh_sums(self) -> Form:
+        """The form with new labels to sum over, so that it can stand twice in a product."""
+        return Form(self.axes, tuple(_fresh_sums(m, self.axes) for m in self.monomials))
+
+    def scaled(self, coefficient: Coefficient) -> Form:
+        """The form times a number."""
+        if not coefficient.number:
+            return Form(self.axes, ())
+        return Form(self.axes, tuple(replace(m, coefficient=m.coefficient.times(coefficient)) for m in self.monomials))
+
+    # -- arithmetic, with NumPy's broadcasting ------------------------------------------------------------------------
+
+    def __add__(self, other: Form) -> Form:
+        left, right = aligned(self, other)
+        return total([left, right])
+
+    def __sub__(self, other: Form) -> Form:
+        return self + -other
+
+    def __neg__(self) -> Form:
+        return self.scaled(Coefficient(Fraction(-1)))
+
+    def __mul__(self, other: Form) -> Form:
+        left, right = aligned(self, other)
+        return product(left.axes, [left, right])
+
+    def __truediv__(self, other: Form) -> Form:
+        return self * other**-1
+
+    def __pow__(self, exponent: Any) -> Form:
+        power = exponent if isinstance(exponent, int | Fraction) else as_number(exponent)
+        if power is None:
+            raise NotAlgebraicError
+        if power == 1:
+            return self
+        if len(self.monomials) == 1:
+            raised = _raised(self.monomials[0], self.axes, Fraction(power))
+            if raised is not None:
+                return Form(self.axes, (raised,))
+        if not self.monomials:
+            raise NotAlgebraicError
+        common, group = grouped(self)
+        if common == ONE or Fraction(power).denominator == 1:
+            outside = _power(common, int(power)) if common != ONE else ONE
+            return Form(self.axes, (Monomial(outside, (Factor(group, self.axes, Fraction(power)),)),))
+        raise NotAlgebraicError
+
+
+class NotAlgebraicError(Exception):
+    """A formula that sums, products and powers with fixed exponents cannot say."""
+
+
+class Group:
+    """A sum in parentheses, as an atom; its axes are those of the form."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.order = next(_numbers)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the sum."""
+        return self.form.shape
+
+
+_groups: WeakValueDictionary[Any, Group] = WeakValueDictionary()
+
+
+def grouped(form: Form) -> tuple[Coefficient, Group]:
+    """A sum in parentheses, and the number before it: 2 a − 2 b is 2 (a − b)."""
+    common = _common(form.monomials)
+    rest = form.scaled(common.inverse())
+    key = rest.key()
+    found = _groups.get(key)
+    if found is None:
+        found = _groups[key] = Group(rest)
+    return common, found
+
+
+def parenthesised(form: Form) -> Form:
+    """A sum as one monomial."""
+    common, group = grouped(form)
+    return Form(form.axes, (Monomial(common, (Factor(group, form.axes),)),))
+
+
+def _common(monomials: Sequence[Monomial]) -> Coefficient:
+    """What all coefficients have in common, with the sign of the first."""
+    numbers = [m.coefficient.number for m in monomials]
+    divisor = Fraction(gcd(*[n.numerator for n in numbers]), lcm(*[n.denominator for n in numbers]))
+    powers = [dict(m.coefficient.sizes) for m in monomials]
+    sizes = {size: min(p.get(size, 0) for p in powers) for size in {size for p in powers for size in p}}
+    positive = sum(n > 0 for n in numbers) * 2 >= len(numbers) if len(numbers) > 2 else any(n > 0 for n in numbers)
+    return Coefficient(divisor if positive else -divisor, _sizes(sizes))
+
+
+def _diagonal(axes: Axes) -> tuple[int, ...]:
+    """Which axes have the same label."""
+    return tuple(axes.index(l) if l is not None else -1 for l in axes)
+
+
+def _fresh_sums(monomial: Monomial, axes: Axes) -> Monomial:
+    free = set(axes)
+    return monomial.renamed({label: Label(label.size) for label in monomial.labels() if label not in free})
+
+
+def _raised(monomial: Monomial, axes: Axes, power: Fraction) -> Monomial | None:
+    """A power of a product of powers; None where that is another number, or the power of a sum."""
+    if monomial.labels() - set(axes):
+        return None
+    if power.denominator != 1:
+        even = any(exponent.denominator == 1 and exponent % 2 == 0 for *_, exponent in monomial.factors)
+        if monomial.coefficient != ONE or even:  # √(x²) is |x|
+            return None
+        return replace(monomial, factors=tuple(Factor(a, l, e * power) for a, l, e in monomial.factors))
+    factors = tuple(Factor(a, l, e * power) for a, l, e in monomial.factors)
+    return Monomial(_power(monomial.coefficient, int(power)), factors) if power else Monomial(ONE, ())
+
+
+def _power(coefficient: Coefficient, power: int) -> Coefficient:
+    sizes = tuple((size, p * power) for size, p in coefficient.sizes) if power else ()
+    return Coefficient(coefficient.number**power, sizes)
+
+
+def as_number(form: Form) -> Fraction | None:
+    """The number that a form is, if it is one."""
+    if any(l is not None for l in form.axes) or len(form.monomials) > 1:
+        return None
+    if not form.monomials:
+        return Fraction(0)
+    (only,) = form.monomials
+    return None if only.factors or only.coefficient.sizes else only.coefficient.number
+
+
+def fresh_axes(shape: Iterable[int]) -> Axes:
+    """A new label for each axis that is longer than 1."""
+    return tuple(None if size == 1 else Label(size) for size in shape)
+
+
+def single(atom: Any, axes: Axes) -> Form:
+    """The form of one atom."""
+    return Form(axes, (Monomial(ONE, (Factor(atom, axes),)),))
+
+
+def constant(number: Any) -> Form:
+    """The form of a number."""
+    exact = Fraction(number)
+    near = exact.limit_denominator(10_000)
+    exact = near if float(near) == float(number) else exact
+    return Form((), (Monomial(Coefficient(exact), ()),) if exact else ())
+
+
+def aligned(a: Form, b: Form) -> tuple[Form, Form]:
+    """Two forms with the same axes, the shorter stretched as NumPy does."""
+    rank = max(len(a.axes), len(b.axes))
+    left = (None,) * (rank - len(a.axes)) + a.axes
+    right = (None,) * (rank - len(b.axes)) + b.axes
+    axes = tuple(
+        None if l is None and r is None else Label((l or r).size)  # type: ignore[union-attr]
+        for l, r in zip(left, right, strict=True)
+    )
+    first = _placed(a, left, axes)
+    return first, _placed(b, right, axes)
+
+
+def _placed(form: Form, padded: Axes, axes: Axes) -> Form:
+    fresh = form.with_fresh_sums()
+    names = {old: new for old, new in zip(padded, axes, strict=True) if old is not None}
+    return Form(axes, fresh.renamed(names).monomials)
+
+
+def total(forms: Sequence[Form]) -> Form:
+    """The sum of forms with the same axes; monomials that are equal up to their coefficient become one."""
+    axes = forms[0].axes
+    found: dict[Any, Monomial] = {}
+    for form in forms:
+        for monomial in form.monomials:
+            combined = monomial.combined()
+            key = (combined.key(axes), combined.coefficient.sizes)
+            before = found.get(key)
+            if before is None:
+                found[key] = combined
+            else:
+                number = before.coefficient.number + combined.coefficient.number
+                found[key] = replace(before, coefficient=before.coefficient._replace(number=number))
+    return Form(axes, tuple(m for m in found.values() if m.coefficient.number))
+
+
+def product(axes: Axes, forms: Sequence[Form]) -> Form:
+    """The product of forms whose labels are shared where they are the same; labels not in ``axes`` are summed.
+
+    A form of several monomials stays together, as a factor in parentheses; a label that is summed and occurs in no
+    factor counts as its size.
+    """
+    monomials = [Monomial(ONE, ())]
+    summed = {l for form in forms for l in form.axes if l is not None} - set(axes)
+    arrays = sum(len(form.monomials) > 1 or any(m.factors for m in form.monomials) for form in forms)
+    for form in forms:
+        if not form.monomials:
+            return Form(axes, ())
+        if len(form.monomials) > 1 and arrays > 1:
+            form = parenthesised(form)
+        fresh = form.with_fresh_sums()
+        monomials = [
+            Monomial(m.coefficient.times(n.coefficient), m.factors + n.factors)
+            for m in monomials
+            for n in fresh.monomials
+        ]
+    return total([Form(axes, tuple(_counted(m, summed) for m in monomials))])
+
+
+def _counted(monomial: Monomial, summed: set[Label]) -> Monomial:
+    """With the sizes of the labels that are summed over nothing."""
+    unused = summed - monomial.labels()
+    if not unused:
+        return monomial
+    sizes = Coefficient(Fraction(1), ())
+    for label in unused:
+        sizes = sizes.times(Coefficient(Fraction(1), ((label.size, 1),) if label.size != 1 else ()))
+    return replace(monomial, coefficient=monomial.coefficient.times(sizes))

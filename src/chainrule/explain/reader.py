@@ -1,0 +1,264 @@
+"""Reads steps as formulas: what a step is in terms of named values, and its local Jacobian with formulas for factors.
+
+No operation is known here. One that says how it acts on formulas (its ``algebra``) is asked; the result of a linear one
+is its Jacobian times its argument; the others are functions of their arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ChainruleError
+from chainrule.explain.atoms import Choice, Delta, Result, Value, intern
+from chainrule.explain.computation import Computation, Step
+from chainrule.explain.form import (
+    ONE,
+    Axes,
+    Coefficient,
+    Form,
+    Label,
+    Monomial,
+    NotAlgebraicError,
+    constant,
+    fresh_axes,
+    product,
+    single,
+    total,
+)
+from chainrule.linear.term import Axis, Opaque, Pattern, Term
+from chainrule.op import OUT, Constant, Diagonal, Operation, Undefined
+
+__all__ = ["NotExpressibleError", "Reader"]
+
+
+class NotExpressibleError(Exception):
+    """A local Jacobian whose positions no labels can name: slices, reshapes, tables."""
+
+
+class Reader:
+    """The formulas of one computation; what a formula may refer to by name is decided by `is_name`."""
+
+    def __init__(self, computation: Computation) -> None:
+        self.computation = computation
+        self.journal = computation.journal
+        self._own = set(computation.steps)
+        self._defined: dict[Step, Form] = {}
+        self._locals: dict[tuple[Step, int], list[tuple[Pattern, list[Form], list[Any]]]] = {}
+
+    def is_name(self, step: Step) -> bool:
+        """Whether formulas call the step by its name instead of saying what it is."""
+        if step.operation is None:
+            return step.is_input or bool(step.shape) or bool(step.name)
+        return bool(step.name) and step in self._own
+
+    def refer(self, step: Step) -> Form:
+        """The step as it stands in formulas: by its name, or written out."""
+        if self.is_name(step):
+            return single(intern(Value, id(step), step), fresh_axes(step.shape))
+        if step.operation is None:
+            number = step.value
+            if not np.isfinite(number).all():
+                return single(intern(Value, id(step), step), ())
+            return constant(number.item())
+        return self.define(step).with_fresh_sums().with_axes(fresh_axes(step.shape))
+
+    def define(self, step: Step) -> Form:
+        """What the step is in terms of its arguments."""
+        found = self._defined.get(step)
+        if found is None:
+            found = self._defined[step] = self._read(step)
+        return found
+
+    def _read(self, step: Step) -> Form:
+        operation = step.operation
+        assert operation is not None
+        if operation.algebra is not None:
+            try:
+                form: Form = operation.algebra(*[self.refer(argument) for argument in step.arguments], **step.params)
+                if form.shape == step.shape:
+                    return form
+            except NotAlgebraicError:
+                pass
+        return self._linear(step) or self._result(step)
+
+    def _linear(self, step: Step) -> Form | None:
+        """The Jacobian times the argument, where that is the step."""
+        operation = step.operation
+        assert operation is not None
+        candidates = [
+            k
+            for k, argument in enumerate(step.arguments)
+            if np.asarray(argument.given).dtype.kind == "f"
+            and not isinstance(operation.rule(k), Diagonal | Constant | Undefined)
+            and not {k, OUT} & set(operation.rule(k).needs)
+        ]
+        together = [k for k in candidates if not set(candidates) & set(operation.rule(k).needs)]
+        for positions in ([together] if together else []) + [[k] for k in candidates]:
+            try:
+                parts = [self._applied(step, k) for k in positions]
+                numbers = sum(_push_value(step, k) for k in positions)
+            except (NotExpressibleError, ChainruleError):
+                return None
+            if np.allclose(numbers, step.value, rtol=1e-5, atol=1e-12, equal_nan=True):
+                return total(parts)
+        return None
+
+    def _applied(self, step: Step, position: int) -> Form:
+        """∂step/∂argument · argument."""
+        axes = fresh_axes(step.shape)
+        argument = self.refer(step.arguments[position])
+        parts = [
+            term_product(made, factors, tables, axes, argument, forward=True)
+            for made, factors, tables in self.local(step, position)
+        ]
+        return total(parts) if parts else Form(axes, ())
+
+    def _result(self, step: Step) -> Form:
+        operation = step.operation
+        assert operation is not None
+        axes = fresh_axes(step.shape)
+        elementwise = is_elementwise(operation) and np.broadcast_shapes(*step.shapes) == step.shape
+        arguments = []
+        for argument in step.arguments:
+            form = self.refer(argument)
+            if elementwise:
+                padded = (None,) * (len(axes) - len(form.axes)) + form.axes
+                names = {old: new for old, new in zip(padded, axes, strict=True) if old is not None}
+                form = Form(axes, form.renamed(names).monomials)
+            arguments.append(form)
+        key = (operation.name, repr(sorted(step.params.items())), step.shape, tuple(a.key() for a in arguments))
+        atom = intern(Result, key, step, tuple(arguments), axes if elementwise else None)
+        return single(atom, axes)
+
+    # -- local Jacobians ----------------------------------------------------------------------------------------------
+
+    def local(self, step: Step, position: int) -> list[tuple[Pattern, list[Form], list[Any]]]:
+        """The terms of ∂step/∂argument, with formulas for their factors (their axes are those of the factor)."""
+        found = self._locals.get((step, position))
+        if found is None:
+            with self.journal.extended():
+                out, arguments = self.journal.revived(step)
+                terms = list(step.local(position, out, arguments))
+                found = [self._symbolic(term) for term in terms]
+            self._locals[step, position] = found
+        return found
+
+    def _symbolic(self, term: Term) -> tuple[Pattern, list[Form], list[Any]]:
+        factors = []
+        for factor, array in zip(term.pattern.factors, term.factors, strict=True):
+            if isinstance(array, Opaque):
+                array = array.dense()
+            if isinstance(array, int | float) or (isinstance(array, np.generic) and not array.shape):
+                factors.append(_counted(term, array))
+            else:
+                step = self.journal.find(array)
+                form = self.refer(step)
+                if len(form.axes) != len(factor.labels):
+                    raise NotExpressibleError
+                factors.append(form)
+        return term.pattern, factors, list(term.tables)
+
+
+def _counted(term: Term, number: Any) -> Form:
+    """A number; 1/n where n is how many entries are added up, is said so."""
+    row = {label for axis in term.pattern.row for label in axis.labels}
+    sizes = [term.pattern.sizes[l] for l in {l for axis in term.pattern.column for l in axis.labels} - row]
+    count = int(np.prod(sizes)) if sizes else 1
+    if count > 1 and number != 0:
+        scaled = Fraction(float(number) * count).limit_denominator(1000)
+        if float(scaled) and abs(float(scaled) / count / float(number) - 1) < 1e-15 and scaled.denominator == 1:
+            result = Coefficient(scaled)
+            for size in sizes:
+                result = result.times(Coefficient(Fraction(1), ((size, -1),)) if size != 1 else ONE)
+            return Form((), (Monomial(result, ()),))
+    return constant(number)
+
+
+def is_elementwise(operation: Operation) -> bool:
+    """Whether every rule of the operation is that of one element from the same element of the arguments."""
+    if operation.arguments is None:
+        return False
+    rules = [operation.rule(k) for k in range(len(operation.arguments))]
+    return all(isinstance(rule, Diagonal | Constant | Undefined) for rule in rules)
+
+
+def _push_value(step: Step, position: int) -> Any:
+    return step.push(position, step.arguments[position].value)
+
+
+def term_product(
+    made: Pattern,
+    factors: Sequence[Form],
+    tables: Sequence[Any],
+    axes: Axes,
+    other: Form,
+    *,
+    forward: bool,
+    prefix: Axes = (),
+) -> Form:
+    """A term, or its transpose, applied to a formula.
+
+    ``axes`` are those of the result. Forward, ``other`` has the axes of the column; backward, ``prefix`` and then those
+    of the row.
+    """
+    labels = [Label(size) if size != 1 else None for size in made.sizes]
+    into, out_of = (made.column, made.row) if forward else (made.row, made.column)
+    first, more = _places(made, into, labels, tables)
+    placed = other.with_axes((*prefix, *first))
+    last, further = _places(made, out_of, labels, tables)
+    seen: set[Label] = set()
+    deltas: list[Form] = []
+    result: list[Label | None] = []
+    for label in last:
+        if label is not None and label in seen:
+            twin = Label(label.size)
+            deltas.append(single(intern(Delta, label.size, label.size), (label, twin)))
+            label = twin
+        if label is not None:
+            seen.add(label)
+        result.append(label)
+    parts = [placed, *more, *further, *deltas]
+    for factor, form in zip(made.factors, factors, strict=True):
+        parts.append(form.with_axes(tuple(labels[l] for l in factor.labels)))
+    every = {l for l in labels if l is not None}
+    missing = every - {l for part in parts for l in part.axes if l is not None} - set(result)
+    found = product((*prefix, *result), parts)
+    if missing:
+        for label in missing:
+            found = found.scaled(Coefficient(Fraction(1), ((label.size, 1),)))
+    return found.with_axes((*prefix, *axes))
+
+
+def _places(
+    made: Pattern, side: Sequence[Axis], labels: Sequence[Label | None], tables: Sequence[Any]
+) -> tuple[list[Label | None], list[Form]]:
+    """A label for each axis of one side, and what ties labels to tables; NotExpressibleError where there is none."""
+    found: list[Label | None] = []
+    ties: list[Form] = []
+    bare = {axis.labels[0] for axis in side if made.is_bare(axis)}
+    for axis in side:
+        if axis.size == 1 and axis.table < 0:
+            found.append(None)
+        elif made.is_bare(axis):
+            found.append(labels[axis.labels[0]])
+        elif axis.table >= 0 and all(stride == 1 for stride in axis.strides) and set(axis.labels) <= bare:
+            label = Label(axis.size)
+            table = tables[axis.table]
+            places = tuple(labels[l] for l in axis.labels)
+            ties.append(single(choice_of(table, axis.size), (*places, label)))
+            found.append(label)
+        else:
+            raise NotExpressibleError
+    return found, ties
+
+
+def choice_of(table: Any, size: int) -> Choice:
+    """The one-hot atom of a table of positions."""
+    content = np.asarray(table)
+    key = (content.shape, content.tobytes(), size)
+    found: Choice = intern(Choice, key, Step(-1, content), size)
+    return found

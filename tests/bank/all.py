@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from tests.bank import (
+    beyond_activations,
+    beyond_attention,
+    beyond_convolution,
+    beyond_losses,
+    beyond_networks,
+    beyond_normalisation,
     broadcasting,
     classification,
     elementwise,
@@ -36,7 +42,16 @@ FAMILIES = (
 LISTED: tuple[Case, ...] = tuple(case for family in FAMILIES for case in family.LISTED)
 """The mistakes that the project wrote down before it had a checker."""
 
-BEYOND: tuple[Case, ...] = ()
+FURTHER = (
+    beyond_networks,
+    beyond_activations,
+    beyond_losses,
+    beyond_normalisation,
+    beyond_attention,
+    beyond_convolution,
+)
+
+BEYOND: tuple[Case, ...] = tuple(case for family in FURTHER for case in family.BEYOND)
 """Mistakes that are on no list: what people do in notebooks, homework and kernels."""
 
 ALL = LISTED + BEYOND

@@ -8,7 +8,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MISTAKES", "Arrays", "Case", "D", "Entry", "H", "K", "N", "Right", "Stepwise", "T", "draw", "positive"]
+__all__ = [
+    "MISTAKES",
+    "Arrays",
+    "Case",
+    "D",
+    "Entry",
+    "H",
+    "K",
+    "N",
+    "Right",
+    "Stepwise",
+    "T",
+    "draw",
+    "only",
+    "positive",
+    "slipping",
+]
 
 Arrays = dict[str, Any]
 """Arrays by the name of the argument that they belong to."""
@@ -39,6 +55,41 @@ def draw(**arguments: Any) -> Callable[[np.random.Generator], Arrays]:
 def positive(*shape: int) -> Callable[[np.random.Generator], Any]:
     """Numbers between 0.3 and 2.3."""
     return lambda rng: rng.uniform(0.3, 2.3, size=shape)
+
+
+def only(about: tuple[str, ...], backward: Callable[..., Arrays], **slips: Any) -> Callable[..., Arrays]:
+    """A derivation of some arguments alone, by a backward pass of which steps, its keywords, may be replaced."""
+
+    def derivation(*arguments: Any, **named: Any) -> Arrays:
+        found = backward(*arguments, **named, **slips)
+        return {name: found[name] for name in about}
+
+    return derivation
+
+
+def slipping(
+    forward: Callable[..., Any],
+    arguments: Callable[[np.random.Generator], Arrays],
+    backward: Callable[..., Arrays],
+    upstream: bool = False,
+) -> Callable[..., Case]:
+    """A maker of cases that share a forward and a right backward pass, each with steps of the latter replaced."""
+
+    def case(identity: str, title: str, about: str, accepted: str, **slips: Any) -> Case:
+        names = tuple(about.split())
+        return Case(
+            identity,
+            title,
+            forward,
+            arguments,
+            upstream=upstream,
+            about=names,
+            claimed=only(names, backward, **slips),
+            right=only(names, backward),
+            accepted=tuple(accepted.split()),
+        )
+
+    return case
 
 
 @dataclass(frozen=True)

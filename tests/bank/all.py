@@ -7,8 +7,10 @@ from tests.bank import (
     beyond_attention,
     beyond_convolution,
     beyond_losses,
+    beyond_matrices,
     beyond_networks,
     beyond_normalisation,
+    beyond_recurrence,
     broadcasting,
     classification,
     elementwise,
@@ -49,6 +51,8 @@ FURTHER = (
     beyond_normalisation,
     beyond_attention,
     beyond_convolution,
+    beyond_recurrence,
+    beyond_matrices,
 )
 
 BEYOND: tuple[Case, ...] = tuple(case for family in FURTHER for case in family.BEYOND)

@@ -75,7 +75,7 @@ def slipping(
 ) -> Callable[..., Case]:
     """A maker of cases that share a forward and a right backward pass, each with steps of the latter replaced."""
 
-    def case(identity: str, title: str, about: str, accepted: str, **slips: Any) -> Case:
+    def case(identity: str, title: str, about: str, accepted: str, /, **slips: Any) -> Case:
         names = tuple(about.split())
         return Case(
             identity,

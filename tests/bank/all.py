@@ -6,11 +6,14 @@ from tests.bank import (
     beyond_activations,
     beyond_attention,
     beyond_convolution,
+    beyond_indexing,
     beyond_losses,
     beyond_matrices,
+    beyond_models,
     beyond_networks,
     beyond_normalisation,
     beyond_recurrence,
+    beyond_state,
     broadcasting,
     classification,
     elementwise,
@@ -53,6 +56,9 @@ FURTHER = (
     beyond_convolution,
     beyond_recurrence,
     beyond_matrices,
+    beyond_indexing,
+    beyond_models,
+    beyond_state,
 )
 
 BEYOND: tuple[Case, ...] = tuple(case for family in FURTHER for case in family.BEYOND)

@@ -23,7 +23,9 @@ from tests.bank import (
     normalisation,
     paths,
     recurrence,
+    right,
     scale,
+    stepwise,
     timing,
 )
 from tests.bank.case import Case, Right, Stepwise
@@ -66,8 +68,8 @@ BEYOND: tuple[Case, ...] = tuple(case for family in FURTHER for case in family.B
 
 ALL = LISTED + BEYOND
 
-RIGHT: tuple[Right, ...] = ()
+RIGHT: tuple[Right, ...] = right.RIGHT
 """Right derivations, fused and step by step: none may be called wrong."""
 
-STEPWISE: tuple[Stepwise, ...] = ()
+STEPWISE: tuple[Stepwise, ...] = stepwise.STEPWISE
 """Backward passes in which one step is wrong."""

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from tests.bank.all import ALL, LISTED, RIGHT, STEPWISE
-from tests.bank.case import MISTAKES, Arrays, Case, Entry, Stepwise
+from tests.bank.all import ALL, BEYOND, LISTED, RIGHT, STEPWISE
+from tests.bank.case import MISTAKES, Arrays, Case, Entry, Right, Stepwise
+from tests.bank.walk import inside
 
 STEP = 1e-4
 SEEDS = (0, 1, 2)
@@ -57,12 +58,12 @@ def directions_of(gradients: Arrays, rng: np.random.Generator) -> Arrays:
     return found
 
 
-def difference(found: Any, expected: Any) -> float:
+def difference(found: Any, expected: Any, floor: float = 1e-12) -> float:
     """The largest difference, as a part of the largest number; infinite where the shapes do not agree."""
     found, expected = np.asarray(found), np.asarray(expected)
     if found.shape != expected.shape:
         return np.inf
-    return float(np.max(np.abs(found - expected), initial=0) / max(np.max(np.abs(expected), initial=0), 1e-12))
+    return float(np.max(np.abs(found - expected), initial=0) / max(np.max(np.abs(expected), initial=0), floor))
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.identity)
@@ -95,6 +96,81 @@ def test_the_wrong_derivation_shows(case: Case) -> None:
         assert all(np.array_equal(arguments[name], before[name]) for name in before)
 
 
+def in_full(arguments: Arrays) -> Arrays:
+    """The arguments in float64."""
+    return {name: np.asarray(value, float) for name, value in arguments.items()}
+
+
+@pytest.mark.parametrize("right", [entry for entry in RIGHT if not entry.kink], ids=lambda right: right.identity)
+def test_a_right_derivation_is_right(right: Right) -> None:
+    for seed in SEEDS:
+        arguments, upstream = right.draw(seed)
+        claimed = right.right(**arguments, **upstream)
+        assert tuple(claimed) == right.about
+        found = automatic(right, in_full(arguments), upstream, right.about)
+        in_single = any(value.dtype == np.float32 for value in arguments.values())
+        # What comes to nothing is compared with 1, the size of what cancels.
+        for name in right.about:
+            assert np.shape(claimed[name]) == arguments[name].shape
+            assert difference(claimed[name], found[name], floor=1e-3) < (1e-3 if in_single else 1e-7), name
+        if not in_single:
+            directions = directions_of(claimed, np.random.default_rng(5))
+            expected = sum(np.sum(claimed[name] * directions[name]) for name in right.about)
+            scale = max(sum(np.sum(np.abs(claimed[name] * directions[name])) for name in right.about), 1e-2)
+            assert abs(along(right, arguments, upstream, directions, STEP) - expected) < 1e-6 * scale
+
+
+@pytest.mark.parametrize("right", [entry for entry in RIGHT if entry.kink], ids=lambda right: right.identity)
+def test_at_a_kink_a_slope_lies_between_those_of_the_sides(right: Right) -> None:
+    arguments, _ = right.draw(0)
+    value, step, kinks = scalar(right, arguments, {}), 1e-7, 0
+    for name, slopes in right.right(**arguments).items():
+        for place in np.ndindex(slopes.shape):
+            sides = []
+            for side in (step, -step):
+                moved = {**arguments, name: arguments[name].copy()}
+                moved[name][place] += side
+                sides.append((scalar(right, moved, {}) - value) / side)
+            assert min(sides) - 1e-5 < slopes[place] < max(sides) + 1e-5
+            kinks += abs(sides[0] - sides[1]) > 1e-2
+    assert kinks
+
+
+def adjoints(entry: Entry, arguments: Arrays) -> Arrays:
+    """The adjoint of each variable of the forward function and of each argument, by the library's tape."""
+    tensors = {name: cr.tensor(value, requires_grad=True) for name, value in arguments.items()}
+    loss, variables = inside(entry.forward, tensors)
+    named = {name: value for name, value in variables.items() if isinstance(value, cr.Tensor) and value.requires_grad}
+    for value in named.values():
+        value.retain_grad()
+    loss.backward()
+    return {
+        f"d{name}": np.zeros(value.shape) if value.grad is None else value.grad.value for name, value in named.items()
+    }
+
+
+@pytest.mark.parametrize("right", [entry for entry in RIGHT if entry.steps], ids=lambda right: right.identity)
+def test_each_right_step_is_right(right: Right) -> None:
+    arguments, _ = right.draw(0)
+    assert right.steps is not None
+    steps, found = right.steps(**arguments), adjoints(right, arguments)
+    assert len(steps) >= 6
+    for name, value in steps.items():
+        assert difference(value, found[name], floor=1e-3) < 1e-9, name
+
+
+@pytest.mark.parametrize("wrong", STEPWISE, ids=lambda wrong: wrong.identity)
+def test_a_pass_goes_wrong_at_the_culprit_and_not_before(wrong: Stepwise) -> None:
+    for seed in SEEDS:
+        arguments, _ = wrong.draw(seed)
+        steps, truth, found = wrong.steps(**arguments), wrong.truth(**arguments), adjoints(wrong, arguments)
+        assert list(steps) == list(truth)
+        assert all(difference(truth[name], found[name], floor=1e-3) < 1e-9 for name in truth)
+        before = list(steps)[: list(steps).index(wrong.culprit)]
+        assert all(np.array_equal(steps[name], truth[name]) for name in before)
+        assert difference(steps[wrong.culprit], truth[wrong.culprit]) > 1e-3
+
+
 def test_identities_are_unique() -> None:
     identities = [entry.identity for entry in (*ALL, *RIGHT, *STEPWISE)]
     assert len(identities) == len(set(identities))
@@ -108,3 +184,6 @@ def test_the_accepted_names_are_names(case: Case | Stepwise) -> None:
 
 def test_the_bank_is_as_large_as_it_says() -> None:
     assert len(LISTED) == 61
+    assert len(BEYOND) >= 130
+    assert len(RIGHT) >= 60
+    assert len(STEPWISE) >= 15

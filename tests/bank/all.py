@@ -24,6 +24,7 @@ from tests.bank import (
     paths,
     recurrence,
     right,
+    right_at_edges,
     scale,
     stepwise,
     timing,
@@ -68,7 +69,7 @@ BEYOND: tuple[Case, ...] = tuple(case for family in FURTHER for case in family.B
 
 ALL = LISTED + BEYOND
 
-RIGHT: tuple[Right, ...] = right.RIGHT
+RIGHT: tuple[Right, ...] = right.RIGHT + right_at_edges.DELICATE
 """Right derivations, fused and step by step: none may be called wrong."""
 
 STEPWISE: tuple[Stepwise, ...] = stepwise.STEPWISE

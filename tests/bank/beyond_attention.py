@@ -230,7 +230,7 @@ BEYOND = (
         "X161",
         "causal attention: the mask ignored on the way back",
         "V",
-        "mask-missing",
+        "mask-missing wrong-tensor local-factor",
         probabilities=rows_of_softmax,
     ),
     masking("X162", "causal attention: softmax's sum over the wrong axis", "Q", "wrong-axis", axis=0),

@@ -184,7 +184,7 @@ BEYOND = (
         about=("x",),
         claimed=lambda x, w: {"x": w},
         right=sorted_gradient,
-        accepted=("permuted",),
+        accepted=("permuted", "local-factor"),
     ),
     Case(
         "X301",

@@ -405,7 +405,9 @@ BEYOND = (
     regression("X277", "Gaussian process: the sign of the data's term", "x", "path-sign", quadratic=-1),
     regression("X278", "Gaussian process: ℓ² for ℓ³", "scale", "factor local-factor", power=2),
     regression("X279", "Gaussian process: the ½ forgotten", "scale x", "factor", half=1),
-    regression("X280", "Gaussian process: each input moves rows only, not columns", "x", "path-missing", diagonal=True),
+    regression(
+        "X280", "Gaussian process: each input moves rows only, not columns", "x", "path-missing factor", diagonal=True
+    ),
     factoring(
         "X281",
         "matrix factorisation: the penalties without their 2",

@@ -333,7 +333,11 @@ BEYOND = (
     ),
     encoding("X345", "VAE: the decoder sees the mean, not the sample", "Wd", "wrong-tensor", code=lambda z, mu: mu),
     dropping(
-        "X346", "dropout in a network: the mask forgotten on the way back", "W1", "mask-missing", through=lambda dd: dd
+        "X346",
+        "dropout in a network: the mask forgotten on the way back",
+        "W1",
+        "mask-missing local-factor",
+        through=lambda dd: dd,
     ),
     dropping(
         "X347",

@@ -135,8 +135,9 @@ class Case(Entry):
 class Right(Entry):
     """A right derivation: no checker may call it wrong.
 
-    ``right`` returns the gradients of the arguments ``about``; ``steps`` the adjoints of named values inside, each
-    under the name of the variable with a d before it. At a ``kink`` any slope between those of the sides is right.
+    ``right`` returns the gradients of the arguments ``about``; ``steps`` the adjoints of named values, each under the
+    name of the variable with a d before it: those inside, in the order of the way back, and the arguments' own among
+    them. At a ``kink`` any slope between those of the sides is right.
     """
 
     about: tuple[str, ...]
@@ -149,8 +150,9 @@ class Right(Entry):
 class Stepwise(Entry):
     """A backward pass written by hand, step by step, in which one step is wrong and the later ones use what it gave.
 
-    ``steps`` returns the adjoints by name (a d before the variable's name), ``truth`` the right ones. ``culprit`` is
-    the one to blame, and nothing else is: the later ones are right, given its value.
+    ``steps`` returns the adjoints by name (a d before the variable's name) in the order of the way back, those of the
+    arguments among them; ``truth`` the right ones. ``culprit`` is the one to blame, and nothing else is: the later ones
+    are right, given its value.
     """
 
     steps: Callable[..., Arrays]

@@ -96,6 +96,28 @@ def test_the_wrong_derivation_shows(case: Case) -> None:
         assert all(np.array_equal(arguments[name], before[name]) for name in before)
 
 
+def looks(found: Any, expected: Any) -> set[str]:
+    """The names that the two arrays alone would suggest to anybody: a constant ratio, a transpose."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    names: set[str] = set()
+    if expected.size > 1 and found.shape == expected.shape:
+        ratio = np.vdot(expected, found) / np.vdot(expected, expected)
+        if difference(found, ratio * expected) < 1e-9:
+            names |= {"factor", "averaged"} if ratio.real > 0 else {"factor", "sign"}
+    if expected.ndim == 2 and difference(found, expected.T) < 1e-9:
+        names.add("transposed")
+    return names
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.identity)
+def test_what_the_arrays_alone_suggest_is_accepted(case: Case) -> None:
+    arguments, upstream = case.draw(0)
+    claimed, right = case.claimed(**arguments, **upstream), case.right(**arguments, **upstream)
+    wrong = [name for name in case.about if difference(claimed[name], right[name]) > 1e-9]
+    suggested = set.intersection(*(looks(claimed[name], right[name]) for name in wrong))
+    assert not suggested or suggested & set(case.accepted)
+
+
 def in_full(arguments: Arrays) -> Arrays:
     """The arguments in float64."""
     return {name: np.asarray(value, float) for name, value in arguments.items()}

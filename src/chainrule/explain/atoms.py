@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from chainrule.explain.computation import Step
-from chainrule.explain.form import Axes, Form, Group, Label, Monomial
+from chainrule.explain.form import ONE, Axes, Form, Group, Label, Monomial
 from chainrule.op import Operation
 
 __all__ = ["Adjoint", "Choice", "Delta", "Point", "Result", "Value", "intern"]
@@ -158,6 +158,11 @@ class Point:
 
     def form(self, form: Form) -> Array:
         """The numbers of a formula, in the shape of its axes."""
+        if len(form.monomials) == 1 and len(form.monomials[0].factors) == 1:
+            (factor,) = form.monomials[0].factors
+            is_plain = factor.labels == form.axes and factor.exponent == 1
+            if is_plain and form.monomials[0].coefficient == ONE:
+                return self.atom(factor.atom)  # as it is: it may be integers
         sums: Array = np.zeros(form.shape)
         with np.errstate(all="ignore"):
             for monomial in form.monomials:

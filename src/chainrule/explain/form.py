@@ -25,10 +25,14 @@ __all__ = [
     "Coefficient",
     "Factor",
     "Form",
+    "Group",
     "Label",
     "Monomial",
+    "NotAlgebraicError",
     "constant",
     "fresh_axes",
+    "parenthesised",
+    "power_of",
     "product",
     "single",
     "total",
@@ -153,8 +157,8 @@ class Monomial:
         done: list[tuple[Any, ...]] = []
         while pending:
             # first what is attached to labels that have a name already, so that the order follows the structure
-            pending.sort(key=lambda f: (-sum(l in names for l in f.labels if l is not None), known(f)))
-            factor = pending.pop(0)
+            factor = min(pending, key=lambda f: (-sum([l in names for l in f.labels if l is not None]), known(f)))
+            pending.remove(factor)
             for label in factor.labels:
                 if label is not None:
                     names.setdefault(label, len(axes) + len(names))
@@ -241,7 +245,7 @@ class Form:
             raise NotAlgebraicError
         common, group = grouped(self)
         if common == ONE or Fraction(power).denominator == 1:
-            outside = _power(common, int(power)) if common != ONE else ONE
+            outside = power_of(common, int(power)) if common != ONE else ONE
             return Form(self.axes, (Monomial(outside, (Factor(group, self.axes, Fraction(power)),)),))
         raise NotAlgebraicError
 
@@ -263,6 +267,7 @@ class Group:
         return self.form.shape
 
 
+_FAR = 30
 _groups: WeakValueDictionary[Any, Group] = WeakValueDictionary()
 
 
@@ -287,6 +292,8 @@ def _common(monomials: Sequence[Monomial]) -> Coefficient:
     """What all coefficients have in common, with the sign of the first."""
     numbers = [m.coefficient.number for m in monomials]
     divisor = Fraction(gcd(*[n.numerator for n in numbers]), lcm(*[n.denominator for n in numbers]))
+    if max(abs(n) for n in numbers) > _FAR * divisor:  # x + 0.001 is not 0.001 (1000 x + 1)
+        divisor = Fraction(1)
     powers = [dict(m.coefficient.sizes) for m in monomials]
     sizes = {size: min(p.get(size, 0) for p in powers) for size in {size for p in powers for size in p}}
     positive = sum(n > 0 for n in numbers) * 2 >= len(numbers) if len(numbers) > 2 else any(n > 0 for n in numbers)
@@ -313,10 +320,11 @@ def _raised(monomial: Monomial, axes: Axes, power: Fraction) -> Monomial | None:
             return None
         return replace(monomial, factors=tuple(Factor(a, l, e * power) for a, l, e in monomial.factors))
     factors = tuple(Factor(a, l, e * power) for a, l, e in monomial.factors)
-    return Monomial(_power(monomial.coefficient, int(power)), factors) if power else Monomial(ONE, ())
+    return Monomial(power_of(monomial.coefficient, int(power)), factors) if power else Monomial(ONE, ())
 
 
-def _power(coefficient: Coefficient, power: int) -> Coefficient:
+def power_of(coefficient: Coefficient, power: int) -> Coefficient:
+    """A power of a coefficient."""
     sizes = tuple((size, p * power) for size, p in coefficient.sizes) if power else ()
     return Coefficient(coefficient.number**power, sizes)
 
@@ -343,9 +351,9 @@ def single(atom: Any, axes: Axes) -> Form:
 
 def constant(number: Any) -> Form:
     """The form of a number."""
-    exact = Fraction(number)
-    near = exact.limit_denominator(10_000)
-    exact = near if float(near) == float(number) else exact
+    exact = Fraction(number).limit_denominator(10_000)
+    if float(exact) != float(number):
+        exact = Fraction(repr(float(number)))  # the decimals that were written
     return Form((), (Monomial(Coefficient(exact), ()),) if exact else ())
 
 
@@ -371,6 +379,9 @@ def _placed(form: Form, padded: Axes, axes: Axes) -> Form:
 def total(forms: Sequence[Form]) -> Form:
     """The sum of forms with the same axes; monomials that are equal up to their coefficient become one."""
     axes = forms[0].axes
+    if sum([len(form.monomials) for form in forms]) == 1:
+        (only,) = [m.combined() for form in forms for m in form.monomials]
+        return Form(axes, (only,) if only.coefficient.number else ())
     found: dict[Any, Monomial] = {}
     for form in forms:
         for monomial in form.monomials:
@@ -397,7 +408,7 @@ def product(axes: Axes, forms: Sequence[Form]) -> Form:
     for form in forms:
         if not form.monomials:
             return Form(axes, ())
-        if len(form.monomials) > 1 and arrays > 1:
+        if len(form.monomials) > 1 and (arrays > 1 or summed & set(form.axes)):
             form = parenthesised(form)
         fresh = form.with_fresh_sums()
         monomials = [

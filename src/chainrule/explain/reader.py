@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError
-from chainrule.explain.atoms import Choice, Delta, Result, Value, intern
+from chainrule.explain.atoms import Adjoint, Choice, Delta, Result, Value, intern
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.form import (
     ONE,
@@ -46,6 +46,7 @@ class Reader:
         self.computation = computation
         self.journal = computation.journal
         self._own = set(computation.steps)
+        self._stand_ins: dict[Step, Step] = {}
         self._defined: dict[Step, Form] = {}
         self._locals: dict[tuple[Step, int], list[tuple[Pattern, list[Form], list[Any]]]] = {}
 
@@ -57,6 +58,10 @@ class Reader:
 
     def refer(self, step: Step) -> Form:
         """The step as it stands in formulas: by its name, or written out."""
+        if step in self._stand_ins:
+            of = self._stand_ins[step]
+            shape = self.computation.output.shape
+            return single(intern(Adjoint, (id(of), shape), of, shape), fresh_axes(step.shape))
         if self.is_name(step):
             return single(intern(Value, id(step), step), fresh_axes(step.shape))
         if step.operation is None:
@@ -65,6 +70,12 @@ class Reader:
                 return single(intern(Value, id(step), step), ())
             return constant(number.item())
         return self.define(step).with_fresh_sums().with_axes(fresh_axes(step.shape))
+
+    def stand_in(self, step: Step, value: Any) -> Any:
+        """A tensor that stands for the derivative of the output with respect to a step."""
+        made, tensor = self.journal.placeholder(value)
+        self._stand_ins[made] = step
+        return tensor
 
     def define(self, step: Step) -> Form:
         """What the step is in terms of its arguments."""
@@ -168,7 +179,7 @@ def _counted(term: Term, number: Any) -> Form:
     row = {label for axis in term.pattern.row for label in axis.labels}
     sizes = [term.pattern.sizes[l] for l in {l for axis in term.pattern.column for l in axis.labels} - row]
     count = int(np.prod(sizes)) if sizes else 1
-    if count > 1 and number != 0:
+    if count > 1 and number != int(number):
         scaled = Fraction(float(number) * count).limit_denominator(1000)
         if float(scaled) and abs(float(scaled) / count / float(number) - 1) < 1e-15 and scaled.denominator == 1:
             result = Coefficient(scaled)
@@ -239,13 +250,12 @@ def _places(
     """A label for each axis of one side, and what ties labels to tables; NotExpressibleError where there is none."""
     found: list[Label | None] = []
     ties: list[Form] = []
-    bare = {axis.labels[0] for axis in side if made.is_bare(axis)}
     for axis in side:
         if axis.size == 1 and axis.table < 0:
             found.append(None)
         elif made.is_bare(axis):
             found.append(labels[axis.labels[0]])
-        elif axis.table >= 0 and all(stride == 1 for stride in axis.strides) and set(axis.labels) <= bare:
+        elif axis.table >= 0:
             label = Label(axis.size)
             table = tables[axis.table]
             places = tuple(labels[l] for l in axis.labels)

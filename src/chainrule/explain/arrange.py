@@ -1,0 +1,384 @@
+"""Arranges formulas in index notation as people write them: matrix products, transposes, elementwise products, sums.
+
+A monomial is a network of factors tied by labels. Labels that are summed are removed one at a time, each by the product
+of matrices or vectors that it is; what is left is multiplied elementwise. Where no matrix notation fits, the sum is
+written with indices, and as an einsum in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from chainrule.explain.atoms import Adjoint, Choice, Delta, Result, Value
+from chainrule.explain.form import ONE, Axes, Coefficient, Factor, Form, Group, Label, Monomial, grouped
+from chainrule.explain.naming import Naming
+from chainrule.explain.symbols import call
+from chainrule.explain.typeset import (
+    Binding,
+    Piece,
+    column_scaled,
+    diagonal_of,
+    divide,
+    einsum,
+    hadamard,
+    in_python,
+    joined,
+    matmul,
+    on_paper,
+    outer,
+    power,
+    reshaped,
+    scaled,
+    stretched,
+    sum_over,
+    with_number,
+)
+
+__all__ = ["Arranger"]
+
+
+class Arranger:
+    """Writes forms down with the names of one computation."""
+
+    def __init__(self, naming: Naming) -> None:
+        self.naming = naming
+
+    def exact(self, form: Form) -> Piece:
+        """The form as a piece whose Python has exactly the axes of the form."""
+        return reshaped(self.form(form), form.axes)
+
+    def form(self, form: Form) -> Piece:
+        """The form as a piece; its axes may lack those along which it is constant."""
+        if form.is_zero:
+            return Piece("0", "0", "0.0", ())
+        form, number = _with_number_apart(form)
+        told = [self._signed(m, form.axes) for m in form.monomials]
+        told.sort(key=lambda pair: pair[0] < 0)  # what is added comes before what is subtracted
+        if len(told) == 1:
+            sign, piece = told[0]
+            return piece if sign > 0 else negated(piece)
+        whole = joined(told, tuple(label for label in form.axes if label is not None))
+        return whole if number == ONE else with_number(whole, self.naming.number(number))
+
+    def _signed(self, monomial: Monomial, axes: Axes) -> tuple[int, Piece]:
+        """A monomial as a sign and the rest; −(a − b) is (b − a)."""
+        sign = 1 if monomial.coefficient.number > 0 else -1
+        if sign < 0:
+            for k, factor in enumerate(monomial.factors):
+                if isinstance(factor.atom, Group) and factor.exponent == 1:
+                    inner = factor.atom.form
+                    if any(m.coefficient.number < 0 for m in inner.monomials):
+                        turned = self._factor(factor, negative=True)
+                        return 1, self._product(monomial, axes, {k: turned})
+        return sign, self._product(monomial, axes, {})
+
+    # -- products -----------------------------------------------------------------------------------------------------
+
+    def _product(self, monomial: Monomial, axes: Axes, known: dict[int, Piece]) -> Piece:
+        free = [label for label in axes if label is not None]
+        above = [known.get(k) or self._factor(f) for k, f in enumerate(monomial.factors) if f.exponent > 0]
+        below = [self._factor(f._replace(exponent=-f.exponent)) for f in monomial.factors if f.exponent < 0]
+        above = [_without_repeats(piece) for piece in above]
+        number = Coefficient(abs(monomial.coefficient.number), monomial.coefficient.sizes)
+        told = self.naming.number(number)
+        mean = self._mean(above, number, free) if not below else None
+        if mean is not None:
+            return mean
+        above, below = _divided_early(above, below, set(free))
+        pieces = self._contracted(above, free)
+        if pieces is None:
+            pieces = [einsum(above, [l for l in free if any(l in p.labels for p in above)])]
+        whole = self._combined(pieces, free)
+        for divisor in below:
+            if told[0].startswith("1/") and whole is not None:  # a / (N b)
+                under = told[0][2:], told[1][len(r"\frac{1}{") : -1], told[2][4:].strip("()")
+                divisor, told = with_number(divisor, under), ("", "", "")
+            whole = divide(whole or Piece("1", "1", "1", ()), divisor)
+        return with_number(whole, told)
+
+    def _mean(self, pieces: Sequence[Piece], number: Coefficient, free: Sequence[Label]) -> Piece | None:
+        """The mean of everything, if that is what a product is."""
+        if free or len(pieces) != 1 or not pieces[0].rank:
+            return None
+        (piece,) = pieces
+        count = ONE
+        for label in piece.labels:
+            count = count.times(Coefficient(Fraction(1), ((label.size, -1),)))
+        rest = number.times(count.inverse())
+        if rest.sizes:
+            return None
+        text, latex = on_paper(piece, Binding.SUM)
+        python = f"{in_python(piece, Binding.ATOM)}.mean()"
+        found = Piece(f"mean({text})", rf"\operatorname{{mean}}\left({latex}\right)", python, ())
+        return with_number(found, self.naming.number(rest))
+
+    def _combined(self, pieces: Sequence[Piece], free: Sequence[Label]) -> Piece | None:
+        """What is left, multiplied elementwise."""
+        scalars = [piece for piece in pieces if not piece.rank]
+        arrays = sorted([piece for piece in pieces if piece.rank], key=lambda p: (-p.rank, p.binding != Binding.CHAIN))
+        whole: Piece | None = None
+        for piece in arrays:
+            if whole is None:
+                whole = piece
+            elif whole.rank == 1 and piece.rank == 1 and whole.labels != piece.labels:
+                first, second = sorted([whole, piece], key=lambda p: list(free).index(p.labels[0]))
+                whole = outer(first, second)
+            else:
+                whole = hadamard(whole, piece)
+        for scalar in scalars:
+            whole = scalar if whole is None else scaled(whole, scalar)
+        return whole
+
+    def _contracted(self, pieces: Sequence[Piece], free: Sequence[Label]) -> list[Piece] | None:
+        """The pieces with all other labels summed; None where that takes more than matrix products."""
+        pending = _merged(pieces)
+        while True:
+            bound = {label for piece in pending for label in piece.labels} - set(free)
+            if not bound:
+                return pending
+            label = min(bound, key=lambda l: (_work(l, pending), l.number))
+            touching = [piece for piece in pending if label in piece.labels]
+            made = self._summed(touching, label, free)
+            if made is None:
+                return None
+            pending = _merged([piece for piece in pending if label not in piece.labels] + [made])
+
+    def _summed(self, touching: Sequence[Piece], label: Label, free: Sequence[Label]) -> Piece | None:
+        """The product of these pieces, summed over one label."""
+        pieces = list(touching)
+        if len(pieces) > 2:
+            vectors = [piece for piece in pieces if piece.rank == 1]
+            matrices = [piece for piece in pieces if piece.rank == 2]
+            if len(matrices) != 2 or len(vectors) + 2 != len(pieces) or matrices[0].labels == matrices[1].labels:
+                return None
+            vector = vectors[0]
+            for other in vectors[1:]:
+                vector = hadamard(vector, other)
+            pieces = [column_scaled(matrices[0], vector, label), matrices[1]]
+        if len(pieces) == 1:
+            (piece,) = pieces
+            if piece.rank > 2:
+                return None
+            return sum_over(piece, label)
+        left, right = pieces
+        shared = set(left.labels) & set(right.labels)
+        if shared == {label} and left.rank <= 2 and right.rank <= 2:
+            first, second = _order(left, right, label, free)
+            return matmul(first, second, label)
+        if left.rank <= 2 and right.rank <= 2:
+            return sum_over(hadamard(left, right), label)
+        return _batched(left, right, label)
+
+    # -- factors ------------------------------------------------------------------------------------------------------
+
+    def _factor(self, factor: Factor, *, negative: bool = False) -> Piece:
+        piece = self.atom(factor.atom, factor.labels, negative=negative)
+        exponent = factor.exponent
+        if exponent == 1:
+            return piece
+        if exponent == Fraction(1, 2):
+            return power(piece, "1/2", "0.5", root=True)
+        told = str(exponent)
+        python = told if exponent.denominator == 1 else repr(float(exponent))
+        return power(piece, told, python)
+
+    def atom(self, atom: Any, labels: Axes, *, negative: bool = False) -> Piece:
+        """An atom with these labels."""
+        naming = self.naming
+        if isinstance(atom, Value):
+            step = atom.step
+            if step.operation is None and not step.shape and not step.name:
+                number = repr(step.value.item())
+                return Piece(number, number, number, labels)
+            return Piece(naming.text(step), naming.latex(step), naming.python(step), labels)
+        if isinstance(atom, Adjoint):
+            step = atom.step
+            return Piece(
+                naming.derivative_text(step), naming.derivative_latex(step), naming.derivative_python(step), labels
+            )
+        if isinstance(atom, Delta):
+            return Piece("I", "I", f"np.eye({atom.size})", labels)
+        if isinstance(atom, Choice):
+            return self._choice(atom, labels)
+        if isinstance(atom, Group):
+            form = -atom.form if negative else atom.form
+            return self._relabelled(self.form(form), form.axes, labels)
+        return self._result(atom, labels)
+
+    def _choice(self, atom: Choice, labels: Axes) -> Piece:
+        table = self._table(atom)
+        return Piece(
+            f"onehot({table[0]})",
+            rf"\operatorname{{onehot}}\left({table[1]}\right)",
+            f"np.eye({self.naming.size_in_python(atom.size)})[{table[2]}]",
+            labels,
+        )
+
+    def _table(self, atom: Choice) -> tuple[str, str, str]:
+        """The name of the array that a table came from, or the table itself."""
+        content = np.asarray(atom.table.given)
+        for step in self.naming.computation.steps:
+            is_table = step.name and step.operation is None and step.value.dtype.kind in "iu"
+            if is_table and step.shape == content.shape and np.array_equal(step.value, content):
+                return self.naming.text(step), self.naming.latex(step), self.naming.python(step)
+        told = repr(content.tolist())
+        return told, rf"\mathtt{{{told}}}", told
+
+    def _relabelled(self, piece: Piece, old: Axes, new: Axes) -> Piece:
+        names = {a: b for a, b in zip(old, new, strict=True) if a is not None}
+        return replace(piece, axes=tuple(None if l is None else names[l] for l in piece.axes))
+
+    def _result(self, atom: Result, labels: Axes) -> Piece:
+        arguments = []
+        for form in atom.arguments:
+            piece = self.form(form) if atom.axes is not None else self.exact(form)
+            arguments.append(piece)
+        axes: Axes = labels
+        if atom.axes is not None:
+            present = {l for piece in arguments for l in piece.labels}
+            layout = self._layout(arguments, atom.axes)
+            names = dict(zip(atom.axes, labels, strict=True))
+            arguments = [replace(p, python=_stretch(p, layout), precedence=_after(p, layout)) for p in arguments]
+            axes = tuple(None if l is None else names[l] for l in layout if l is None or l in present)
+        else:
+            arguments = [replace(p) for p in arguments]
+        return call(atom.operation, arguments, atom.params, axes)
+
+    def _layout(self, pieces: Sequence[Piece], axes: Axes) -> Axes:
+        """The axes that NumPy gives an elementwise function of these pieces."""
+        same = {piece.axes for piece in pieces if piece.axes}
+        if len(same) == 1:
+            return next(iter(same))
+        present = {label for piece in pieces for label in piece.labels}
+        return tuple(label for label in axes if label is not None and label in present)
+
+
+def negated(piece: Piece) -> Piece:
+    """Minus a piece."""
+    text, latex = on_paper(piece, Binding.HADAMARD)
+    return Piece(
+        f"−{text}",
+        f"-{latex}",
+        f"-{in_python(piece, Binding.CHAIN)}",
+        piece.axes,
+        min(piece.binding, Binding.CHAIN) if piece.binding > Binding.SUM else Binding.CHAIN,
+        Binding.CHAIN,
+    )
+
+
+def _stretch(piece: Piece, layout: Axes) -> str:
+    """The Python of a piece as it broadcasts in a layout."""
+    return piece.python if piece.axes == layout or not piece.axes else stretched(piece, layout)
+
+
+def _after(piece: Piece, layout: Axes) -> Binding:
+    return piece.precedence if _stretch(piece, layout) == piece.python else Binding.ATOM
+
+
+def _without_repeats(piece: Piece) -> Piece:
+    """The diagonal of a matrix both of whose axes have the same label."""
+    if piece.rank == 2 and piece.labels[0] is piece.labels[1]:
+        return diagonal_of(piece, piece.labels[0])
+    return piece
+
+
+def _divided_early(above: Sequence[Piece], below: Sequence[Piece], free: set[Label]) -> tuple[list[Piece], list[Piece]]:
+    """Divisors with summed labels divide the factor that has these labels; the others divide the whole."""
+    factors, late = list(above), list[Piece]()
+    for divisor in below:
+        labels = set(divisor.labels)
+        hosts = [k for k, piece in enumerate(factors) if labels <= set(piece.labels)]
+        same = [k for k in hosts if set(factors[k].labels) == labels]
+        if labels <= free and not same:
+            late.append(divisor)
+        elif hosts:
+            k = (same or hosts)[0]
+            factors[k] = divide(factors[k], divisor)
+        else:
+            factors.append(divide(Piece("1", "1", "1", ()), divisor))
+    return factors, late
+
+
+def _merged(pieces: Sequence[Piece]) -> list[Piece]:
+    """Factors with the same labels, multiplied elementwise."""
+    found: dict[frozenset[Label], Piece] = {}
+    others: list[Piece] = []
+    for piece in pieces:
+        key = frozenset(piece.labels)
+        if not key:
+            others.append(piece)
+        elif key in found:
+            found[key] = hadamard(found[key], piece)
+        else:
+            found[key] = piece
+    return [*others, *found.values()]
+
+
+def _order(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> tuple[Piece, Piece]:
+    """Which of two factors comes first: as the axes of the result are, or else so that nothing is transposed."""
+    if left.rank == 2 and right.rank == 2:
+        places = [list(free).index(l) if l in free else -1 for p in (left, right) for l in p.labels if l is not label]
+        if -1 not in places:
+            return (left, right) if places[0] < places[1] else (right, left)
+        straight = (left.labels[1] is label) + (right.labels[0] is label)
+        reversed_ = (right.labels[1] is label) + (left.labels[0] is label)
+        return (left, right) if straight >= reversed_ else (right, left)
+    return (left, right) if left.rank >= right.rank else (right, left)
+
+
+def _with_number_apart(form: Form) -> tuple[Form, Coefficient]:
+    """A sum, and the number that all its summands have in common: 2/N a − 2/N b is 2/N (a − b)."""
+    if len(form.monomials) < 2:
+        return form, ONE
+    number, _ = grouped(form)
+    if number.number < 0:
+        number = number._replace(number=-number.number)
+    if number == ONE or (not number.sizes and number.number.denominator == 1):
+        return form, ONE
+    return form.scaled(number.inverse()), number
+
+
+def _work(label: Label, pieces: Sequence[Piece]) -> int:
+    """How many products it takes to sum over a label."""
+    touched = {l for piece in pieces if label in piece.labels for l in piece.labels}
+    return prod(l.size for l in touched)
+
+
+def _batched(left: Piece, right: Piece, label: Label) -> Piece | None:
+    """A product of matrices for each index of leading axes."""
+    if left.labels[-1] is not label and left.labels[-2] is label and right.labels[-1] is label:
+        left, right = right, left
+    shared = [l for l in left.labels if l in right.labels and l is not label]
+    for piece in (left, right):
+        own = [l for l in piece.labels if l in shared]
+        if list(piece.labels[: len(own)]) != shared or piece.rank > len(own) + 2 or None in piece.axes:
+            return None
+    if left.rank != len(shared) + 2 or right.rank != len(shared) + 2 or not shared:
+        return None
+    return matmul_of_batches(left, right, label, shared)
+
+
+def matmul_of_batches(left: Piece, right: Piece, label: Label, shared: Sequence[Label]) -> Piece:
+    """``left @ right`` over the last two axes."""
+    if left.labels[-1] is not label:
+        left = last_swapped(left)
+    if right.labels[-2] is not label:
+        right = last_swapped(right)
+    (a, a_latex), (b, b_latex) = on_paper(left, Binding.CHAIN), on_paper(right, Binding.CHAIN)
+    python = f"{in_python(left, Binding.CHAIN)} @ {in_python(right, Binding.SIGN)}"
+    axes = (*shared, left.labels[-2], right.labels[-1])
+    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, axes, Binding.CHAIN, Binding.CHAIN)
+
+
+def last_swapped(piece: Piece) -> Piece:
+    """The matrices transposed, for each index of the leading axes."""
+    text, latex = on_paper(piece, Binding.ATOM)
+    axes = (*piece.axes[:-2], piece.axes[-1], piece.axes[-2])
+    python = f"{in_python(piece, Binding.POWER)}.mT"
+    return Piece(f"{text}ᵀ", f"{latex}^{{\\top}}", python, axes, Binding.POWER, Binding.ATOM)

@@ -1,0 +1,168 @@
+"""The chain rule in formulas: the derivative of the output with respect to every step, latest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.explain.atoms import Adjoint, Result, intern
+from chainrule.explain.computation import Step
+from chainrule.explain.form import ONE, Axes, Form, Group, Monomial, fresh_axes, single, total
+from chainrule.explain.reader import NotExpressibleError, Reader, term_product
+from chainrule.explain.simplify import Simplifier, cost
+from chainrule.linear.apply import pull
+
+__all__ = ["Cotangent", "Sweep"]
+
+_LONG = 24.0  # length of a formula that is not carried on
+_SHORT = 2.7  # length of one that is put in everywhere instead of getting a name
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass
+class Cotangent:
+    """The derivative of the output with respect to a step.
+
+    ``parts`` are its contributions, one for each use of the step: (consumer, position, formula). ``local`` is their sum
+    in terms of the derivatives of the consumers, ``full`` in terms of values alone, as far as that is not too long;
+    ``chosen`` is the better to read; ``reference`` is how others speak of it.
+    """
+
+    step: Step
+    parts: list[tuple[Step, int, Form]] = field(default_factory=list)
+    local: Form = field(default_factory=lambda: Form((), ()))
+    full: Form = field(default_factory=lambda: Form((), ()))
+    chosen: Form = field(default_factory=lambda: Form((), ()))
+    reference: Form = field(default_factory=lambda: Form((), ()))
+
+
+class Sweep:
+    """The cotangents of ``steps`` (a computation's, earliest first).
+
+    If the output is no number, every cotangent has the axes of the output first (``prefix``): it is a Jacobian.
+    ``values`` are the cotangents in numbers.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        simplifier: Simplifier,
+        steps: Sequence[Step],
+        values: Mapping[Step, Array],
+    ) -> None:
+        self.reader = reader
+        self.simplify = simplifier
+        self.steps = list(steps)
+        self.values = values
+        self.output = reader.computation.output
+        self.prefix: Axes = fresh_axes(self.output.shape)
+        self.found: dict[Step, Cotangent] = {}
+        self._inputs: dict[Step, set[Step]] = {}
+        self._consumers = reader.computation.consumers(self.steps)
+        for step in reversed(self.steps):
+            self.found[step] = self._cotangent(step)
+
+    def _cotangent(self, step: Step) -> Cotangent:
+        found = Cotangent(step)
+        if step is self.output:
+            seed = Form((*self.prefix, *self.prefix), (Monomial(ONE, ()),))
+            found.local = found.full = found.chosen = found.reference = seed
+            return found
+        axes = fresh_axes(step.shape)
+        full: list[Form] = []
+        for consumer, position in self._consumers[step]:
+            arriving = self.found[consumer]
+            part = self._contribution(consumer, position, arriving, arriving.reference, axes)
+            found.parts.append((consumer, position, part))
+            same = arriving.full is arriving.reference
+            full.append(part if same else self._contribution(consumer, position, arriving, arriving.full, axes))
+        everything = (*self.prefix, *axes)
+        found.local = self.simplify(_sum([part for *_, part in found.parts], everything))
+        same = all(form is part for form, (*_, part) in zip(full, found.parts, strict=True))
+        found.full = found.local if same else self.simplify(_sum(full, everything))
+        self._decide(found)
+        return found
+
+    def _decide(self, found: Cotangent) -> None:
+        """Which form is the better to read, and whether others refer to it by a name."""
+        shorter = cost(found.full) <= max(cost(found.local) + 0.35, 0.85 * self._story(found.local))
+        found.chosen = found.full if shorter else found.local
+        named = self.reader.is_name(found.step) and not found.step.is_input
+        if found.chosen.is_zero or cost(found.chosen) <= _SHORT or not named:
+            found.reference = found.chosen
+        else:
+            found.reference = self._named(found.step)
+        if cost(found.full) > _LONG:
+            found.full = found.reference if named else found.chosen
+
+    def _story(self, form: Form) -> float:
+        """The length of a formula with that of the derivatives that it refers to, shared with their other uses."""
+        told = cost(form)
+        for step in referred(form):
+            uses = len({argument for argument in step.arguments if argument in self._consumers})
+            told += self._story(self.found[step].chosen) / max(min(uses, len(self._below(step))), 1)
+        return told
+
+    def _below(self, step: Step) -> set[Step]:
+        """The inputs that a step depends on."""
+        found = self._inputs.get(step)
+        if found is None:
+            below = [self._below(argument) for argument in step.arguments if argument in self._consumers]
+            found = self._inputs[step] = set().union(*below) if below else {step}
+        return found
+
+    def _named(self, step: Step) -> Form:
+        axes = fresh_axes((*self.output.shape, *step.shape))
+        return single(intern(Adjoint, (id(step), self.output.shape), step, self.output.shape), axes)
+
+    def _contribution(self, consumer: Step, position: int, arriving: Cotangent, form: Form, axes: Axes) -> Form:
+        """What one use of a step contributes to its cotangent."""
+        everything = (*self.prefix, *axes)
+        if form.is_zero:
+            return Form(everything, ())
+        try:
+            parts = [
+                term_product(made, factors, tables, axes, form, forward=False, prefix=self.prefix)
+                for made, factors, tables in self.reader.local(consumer, position)
+            ]
+        except NotExpressibleError:
+            return self._recorded(consumer, position, everything)
+        return _sum(parts, everything)
+
+    def _recorded(self, consumer: Step, position: int, axes: Axes) -> Form:
+        """A contribution whose positions have no names: as the operations that compute it from a given cotangent."""
+        if self.output.shape:
+            raise NotExpressibleError
+        journal = self.reader.journal
+        tensor = self.reader.stand_in(consumer, self.values[consumer])
+        with journal.extended():
+            out, arguments = journal.revived(consumer)
+            result: Any = None
+            for made, factors, tables in consumer.local(position, out, arguments):
+                part = pull(made, tensor, factors, tables)
+                result = part if result is None else result + part
+        if result is None:
+            return Form(axes, ())
+        form = self.reader.refer(journal.find(result))
+        return form.with_axes(axes)
+
+
+def referred(form: Form) -> set[Step]:
+    """The steps whose derivatives a formula refers to by name."""
+    found: set[Step] = set()
+    for monomial in form.monomials:
+        for atom, *_ in monomial.factors:
+            if isinstance(atom, Adjoint):
+                found.add(atom.step)
+            elif isinstance(atom, Group):
+                found |= referred(atom.form)
+            elif isinstance(atom, Result):
+                found = found.union(*[referred(argument) for argument in atom.arguments])
+    return found
+
+
+def _sum(parts: Sequence[Form], axes: Axes) -> Form:
+    return total([part.with_axes(axes) for part in parts]) if parts else Form(axes, ())

@@ -1,0 +1,160 @@
+"""How things are called in formulas: variables, sizes, derivatives; in text, in LaTeX, and in Python."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+from chainrule.explain.computation import Computation, Step
+from chainrule.explain.form import Coefficient
+from chainrule.linear.notation import small
+
+__all__ = ["Naming", "latex_name"]
+
+_GREEK = frozenset(
+    """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi
+    omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""".split()
+)
+_PARTS = re.compile(r"([A-Za-z]+)_?(\d*)")
+_SIZES = "NKDMPRSTQ"
+_ESCAPED = re.compile(r"([_#%&${}~^\\])")
+
+
+def latex_name(name: str) -> str:
+    """A variable in LaTeX.
+
+    >>> latex_name("W1"), latex_name("gamma"), latex_name("x_hat"), latex_name("pred")
+    ('W_{1}', '\\\\gamma', '\\\\mathit{x\\\\_hat}', '\\\\mathit{pred}')
+    """
+    found = _PARTS.fullmatch(name)
+    if found:
+        letters, digits = found.groups()
+        below = f"_{{{digits}}}" if digits else ""
+        if letters in _GREEK:
+            return f"\\{letters}{below}"
+        return f"{letters}{below}" if len(letters) == 1 else f"\\mathit{{{letters}}}{below}"
+    escaped = _ESCAPED.sub(r"\\\1", name)
+    return f"\\mathit{{{escaped}}}"
+
+
+class Naming:
+    """The names of one computation's values and sizes.
+
+    ``integers`` are the user's own names for whole numbers (N = 7): where such a number is the size of an axis,
+    formulas use the name. Other sizes get letters in the order in which they are asked for; ``sizes`` says what they
+    stand for.
+    """
+
+    def __init__(self, computation: Computation, integers: Mapping[str, int] | None = None) -> None:
+        self.computation = computation
+        self.output = computation.output.name or "L" if len(computation.outputs) == 1 else "L"
+        self.sizes: dict[int, str] = {}
+        self._python: dict[Step, str] = {}
+        self._users = {value: name for name, value in reversed((integers or {}).items()) if value > 1}
+        self._taken = {step.name for step in computation.steps if step.name} | set(integers or {}) | {self.output}
+        self._used: set[str] = {"np", "scipy"}
+
+    # -- values -------------------------------------------------------------------------------------------------------
+
+    def text(self, step: Step) -> str:
+        """A value in text: ``h``, ``h₂``."""
+        if not step.name:
+            return f"v{small(max(step.number, 0))}"
+        return step.name + ("" if step.occurrence is None else small(step.occurrence))
+
+    def latex(self, step: Step) -> str:
+        """A value in LaTeX."""
+        if not step.name:
+            return f"v_{{{step.number}}}"
+        name = latex_name(step.name)
+        if step.occurrence is None:
+            return name
+        return f"{name}_{{{step.occurrence}}}" if "_{" not in name else f"{{{name}}}^{{({step.occurrence})}}"
+
+    def python(self, step: Step) -> str:
+        """A value in Python: a name that no other value has."""
+        found = self._python.get(step)
+        if found is None:
+            name = re.sub(r"\W+", "_", step.name).strip("_") or f"v{max(step.number, 0)}"
+            name = f"{name}_{step.occurrence}" if step.occurrence is not None else name
+            if not name.isidentifier() or keyword.iskeyword(name):
+                name = f"v_{name}"
+            found = self._python[step] = self._unused(name)
+        return found
+
+    def _unused(self, name: str) -> str:
+        while name in self._used:
+            name += "_"
+        self._used.add(name)
+        return name
+
+    # -- derivatives --------------------------------------------------------------------------------------------------
+
+    def derivative_text(self, step: Step) -> str:
+        """∂L/∂h."""
+        return f"∂{self.output}/∂{self.text(step)}"
+
+    def derivative_latex(self, step: Step) -> str:
+        """∂L/∂h as a fraction."""
+        return rf"\frac{{\partial {latex_name(self.output)}}}{{\partial {self.latex(step)}}}"
+
+    def derivative_python(self, step: Step) -> str:
+        """``dh``."""
+        return f"d{self.python(step)}"
+
+    def derivative(self, step: Step) -> tuple[str, str, str]:
+        """The derivative with respect to a step in text, LaTeX and Python."""
+        return self.derivative_text(step), self.derivative_latex(step), self.derivative_python(step)
+
+    # -- sizes and numbers --------------------------------------------------------------------------------------------
+
+    def size(self, value: int) -> str:
+        """The letter for a size."""
+        found = self.sizes.get(value)
+        if found is None:
+            free = [letter for letter in _SIZES if letter not in self._taken and letter not in self.sizes.values()]
+            name = self._users.get(value) or (free[0] if free else f"n{small(value)}")
+            found = self.sizes[value] = name
+        return found
+
+    def size_in_python(self, value: int) -> str:
+        """A size in Python: by its letter, if formulas use one."""
+        return self.sizes.get(value) or str(value)
+
+    def number(self, coefficient: Coefficient) -> tuple[str, str, str]:
+        """The magnitude of a coefficient in text, LaTeX and Python; empty strings for 1."""
+        over, under = self._fraction(coefficient)
+        if not over and not under:
+            return "", "", ""
+        top, bottom = " ".join(over) or "1", " ".join(under)
+        wrapped = f"({bottom})" if len(under) > 1 else bottom
+        text = top if not under else f"{top}/{wrapped}"
+        latex = top if not under else rf"\frac{{{top}}}{{{bottom}}}"
+        python_top, python_bottom = " * ".join(over) or "1", " * ".join(under)
+        python_wrapped = f"({python_bottom})" if len(under) > 1 else python_bottom
+        return text, latex, python_top if not under else f"{python_top} / {python_wrapped}"
+
+    def _fraction(self, coefficient: Coefficient) -> tuple[list[str], list[str]]:
+        """The factors above and below the line."""
+        number, over, under = abs(coefficient.number), list[str](), list[str]()
+        for size, power in coefficient.sizes:
+            (over if power > 0 else under).extend([self.size(size)] * abs(power))
+        number, named = self._with_users_sizes(number)
+        under += named
+        if number.denominator > 10_000 or number.numerator > 10**7:
+            over.insert(0, f"{float(number):.6g}")
+        else:
+            if number.numerator != 1:
+                over.insert(0, str(number.numerator))
+            if number.denominator != 1:
+                under.insert(0, str(number.denominator))
+        return over, under
+
+    def _with_users_sizes(self, number: Fraction) -> tuple[Fraction, list[str]]:
+        """2/7 as 2/N, where the user calls 7 N."""
+        name = self._users.get(number.denominator) if number.denominator > 2 else None
+        if name is None:
+            return number, []
+        return number * number.denominator, [self.size(number.denominator)]

@@ -1,0 +1,465 @@
+"""Makes formulas short: products cancel, sums that are known are said by their names, common factors come out.
+
+What algebra cannot see is looked at in numbers: a sum over a label that is the same number in every entry, at points
+that have nothing to do with each other, is that number (Σ_j softmax = 1, Σ_i (x_i − mean) = 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from chainrule.explain.atoms import Adjoint, Choice, Delta, Point, Result, Value, intern
+from chainrule.explain.computation import Step
+from chainrule.explain.form import (
+    ONE,
+    Axes,
+    Coefficient,
+    Factor,
+    Form,
+    Group,
+    Label,
+    Monomial,
+    NotAlgebraicError,
+    parenthesised,
+    power_of,
+    single,
+    total,
+)
+from chainrule.explain.reader import Reader
+
+__all__ = ["Simplifier", "cost"]
+
+_MANY = 48  # monomials up to which products of sums are multiplied out
+
+
+def cost(form: Form) -> float:
+    """How long a formula is to read."""
+    return sum([_monomial_cost(m, form.axes) for m in form.monomials]) + 0.5 * max(len(form.monomials) - 1, 0)
+
+
+def _monomial_cost(monomial: Monomial, axes: Axes) -> float:
+    number, sizes = monomial.coefficient
+    told = 0.0 if number in (1, -1) else 0.6
+    told += 0.3 * len(sizes)
+    told += 0.4 * len(monomial.labels() - set(axes))
+    for atom, _, exponent in monomial.factors:
+        told += _atom_cost(atom) + (0.0 if exponent == 1 else 0.3 + 0.1 * abs(float(exponent)))
+    return told or 1.0
+
+
+def _atom_cost(atom: Any) -> float:
+    if isinstance(atom, Group):
+        return cost(atom.form) + 0.3
+    if isinstance(atom, Result):
+        return 1.0 + sum([cost(argument) for argument in atom.arguments])
+    return 1.0 if isinstance(atom, Value | Choice) else 1.2
+
+
+class Simplifier:
+    """Shortens formulas of one computation; ``points`` are where their numbers can be looked at."""
+
+    def __init__(self, reader: Reader, points: Sequence[Point]) -> None:
+        self.reader = reader
+        self.points = list(points)
+        self._products: list[tuple[Step, Form]] = []
+        self._openable: dict[Step, Form] = {}
+        self._sums: dict[Any, tuple[Step, tuple[int, ...], Coefficient]] = {}
+        self._inverses: dict[Any, Form] = {}
+        self._constants: dict[Any, Fraction | None] = {}
+        for step in reader.computation.steps:
+            if step.operation is not None and reader.is_name(step):
+                self._learn(step, reader.define(step))
+
+    def _learn(self, step: Step, definition: Form) -> None:
+        """Remember what a named step is, to recognise it."""
+        if len(definition.monomials) == 1 and set(definition.axes) >= definition.monomials[0].labels():
+            self._products.append((step, definition))
+            if len(definition.monomials[0].factors) > 1:
+                self._openable[step] = definition
+            self._learn_inverse(step, definition)
+            return
+        if not definition.monomials or len(definition.axes) > 4:
+            return
+        rest, common = _without_common(definition)
+        kept = [k for k, label in enumerate(rest.axes) if label is not None]
+        for order in permutations(kept):
+            turned = Form(tuple(rest.axes[k] for k in order), rest.monomials)
+            self._sums.setdefault(turned.key(), (step, order, common))
+
+    def _named(self, form: Form) -> tuple[Factor, Coefficient] | None:
+        """The name of a sum that has one, and the number before it; axes of size 1 do not count."""
+        axes = tuple(label for label in form.axes if label is not None)
+        found = self._sums.get(Form(axes, form.monomials).key())
+        if found is None:
+            return None
+        step, order, common = found
+        labels: list[Label | None] = [None] * len(step.shape)
+        for place, k in enumerate(order):
+            labels[k] = axes[place]
+        return Factor(intern(Value, id(step), step), tuple(labels)), common
+
+    def _learn_inverse(self, step: Step, definition: Form) -> None:
+        """From p = 1/(1 + u), as a sigmoid is written, u = (1 − p)/p."""
+        (monomial,) = definition.monomials
+        if monomial.coefficient != ONE or len(monomial.factors) != 1:
+            return
+        atom, labels, exponent = monomial.factors[0]
+        if not isinstance(atom, Group) or exponent != -1 or len(atom.form.monomials) != 2:
+            return
+        one, other = sorted(atom.form.monomials, key=lambda m: len(m.factors))
+        if one != Monomial(ONE, ()) or other.coefficient != ONE or len(other.factors) != 1:
+            return
+        factor = other.factors[0]
+        if factor.exponent == 1 and isinstance(factor.atom, Result) and set(factor.labels) == set(atom.form.axes):
+            mine = single(intern(Value, id(step), step), definition.axes)
+            rest = parenthesised(Form((), (Monomial(ONE, ()),)) - mine)
+            names = dict(zip(atom.form.axes, labels, strict=True))
+            order = tuple(names.get(l) if l is not None else None for l in factor.labels)
+            told = (rest * mine**-1).with_axes(definition.axes)
+            self._inverses[factor.atom] = Form(order, told.renamed({}).monomials)
+
+    # -- the whole ----------------------------------------------------------------------------------------------------
+
+    def __call__(self, form: Form) -> Form:
+        """The shortest of the forms that were found."""
+        plain = self._finished(self._tidied(form))
+        best = plain
+        multiplied = self._multiplied(form)
+        if multiplied is not None:
+            other = self._finished(self._tidied(multiplied))
+            if cost(other) < 0.75 * cost(best):
+                best = other
+        return best
+
+    def _finished(self, form: Form) -> Form:
+        folded = self._folded(form)
+        factored = self._factored(folded)
+        factored = self._tidied(self._folded(factored))
+        return factored if cost(factored) <= cost(folded) else folded
+
+    # -- products and sums --------------------------------------------------------------------------------------------
+
+    def _tidied(self, form: Form) -> Form:
+        for _ in range(8):
+            before = form
+            form = total([Form(form.axes, tuple(self._tidy(m, form.axes) for m in _flat(form)))])
+            if form == before:
+                break
+        return form
+
+    def _tidy(self, monomial: Monomial, axes: Axes) -> Monomial:
+        monomial = _without_deltas(monomial.combined(), axes)
+        monomial = _with_single_choices(monomial)
+        return self._with_known_sums(monomial, axes)
+
+    def _with_known_sums(self, monomial: Monomial, axes: Axes) -> Monomial:
+        """Parts that are summed over labels of their own: numbers where they are, names where they have one."""
+        for part, rest in _summed_parts(monomial, axes):
+            outer = tuple(sorted(_outer_labels(part, rest, axes), key=lambda l: l.number))
+            inner = Form(outer, (Monomial(ONE, part),))
+            number = self._constant(inner)
+            if number is not None:
+                scaled = monomial.coefficient.times(Coefficient(number))
+                return Monomial(scaled, rest)
+            named = self._named(inner)
+            if named is not None:
+                scaled = monomial.coefficient.times(named[1].inverse())
+                return Monomial(scaled, (*rest, named[0])).combined()
+        return monomial
+
+    def _constant(self, form: Form) -> Fraction | None:
+        """The small number that every entry of a form is at all points."""
+        if any(isinstance(atom, Adjoint) for m in form.monomials for atom, *_ in m.factors) or len(self.points) < 2:
+            return None
+        key = form.key()
+        if key not in self._constants:
+            self._constants[key] = self._looked_at(form)
+        return self._constants[key]
+
+    def _looked_at(self, form: Form) -> Fraction | None:
+        number: Fraction | None = None
+        for point in self.points:
+            try:
+                values = point.form(form)
+                size = max(float(np.max(np.abs(values), initial=0.0)), _magnitude(form, point))
+            except (ValueError, KeyError, IndexError, TypeError):
+                return None
+            if not values.size or not np.isfinite(values).all():
+                return None
+            near = Fraction(float(values.flat[0])).limit_denominator(4)
+            if abs(near) > 4 or not np.allclose(values, float(near), rtol=0, atol=1e-9 * max(size, 1e-30)):
+                return None
+            if number is not None and near != number:
+                return None
+            number = near
+        return number
+
+    # -- multiplying out ----------------------------------------------------------------------------------------------
+
+    def _multiplied(self, form: Form) -> Form | None:
+        """Products of sums multiplied out, and named products replaced by what they are."""
+        pending, done, changed = list(form.monomials), list[Monomial](), False
+        while pending:
+            monomial = pending.pop()
+            place = next((k for k, f in enumerate(monomial.factors) if self._opens(f)), None)
+            if place is None:
+                done.append(monomial)
+                continue
+            changed = True
+            factor = monomial.factors[place]
+            rest = monomial.factors[:place] + monomial.factors[place + 1 :]
+            inner = self._opened(factor)
+            if inner is None:
+                return None
+            for m in inner.monomials:
+                pending.append(Monomial(monomial.coefficient.times(m.coefficient), rest + m.factors).combined())
+            if len(pending) + len(done) > _MANY:
+                return None
+        return total([Form(form.axes, tuple(done))]) if changed else None
+
+    def _opens(self, factor: Factor) -> bool:
+        if isinstance(factor.atom, Group):
+            return factor.exponent == 1
+        if isinstance(factor.atom, Value):
+            return factor.atom.step in self._openable
+        return factor.atom in self._inverses
+
+    def _opened(self, factor: Factor) -> Form | None:
+        """What the factor is, with its labels."""
+        if isinstance(factor.atom, Group):
+            return factor.atom.form.with_axes(factor.labels)
+        if isinstance(factor.atom, Result):
+            definition = self._inverses[factor.atom]
+        else:
+            definition = self._openable[factor.atom.step]
+        try:
+            return (definition.with_axes(factor.labels)) ** factor.exponent
+        except NotAlgebraicError:
+            return None
+
+    # -- names for what has one ---------------------------------------------------------------------------------------
+
+    def _folded(self, form: Form) -> Form:
+        monomials = []
+        for monomial in form.monomials:
+            for _ in range(8):
+                shorter = next(self._shorter(monomial, form.axes), None)
+                if shorter is None:
+                    break
+                monomial = shorter
+            monomials.append(monomial)
+        form = total([Form(form.axes, tuple(monomials))])
+        if len(form.monomials) > 1:
+            rest, common = _without_common(form)
+            named = self._named(rest)
+            if named is not None:
+                return Form(form.axes, (Monomial(common.times(named[1].inverse()), (named[0],)),))
+        return form
+
+    def _shorter(self, monomial: Monomial, axes: Axes) -> Iterator[Monomial]:
+        for step, definition in self._products:
+            (known,) = definition.monomials
+            for sign in (1, -1):
+                divided = _divides(known, definition.axes, monomial, sign)
+                if divided is None:
+                    continue
+                labels, power = divided[0], sign * divided[1]
+                named = Factor(intern(Value, id(step), step), labels, Fraction(power))
+                names = {old: new for old, new in zip(definition.axes, labels, strict=True) if old is not None}
+                taken = tuple(Factor(f.atom, f.labels, -power * f.exponent) for f in known.renamed(names).factors)
+                scale = power_of(known.coefficient, -power)
+                made = Monomial(monomial.coefficient.times(scale), (*monomial.factors, *taken, named)).combined()
+                if _monomial_cost(made, axes) < _monomial_cost(monomial, axes) - 1e-9:
+                    yield made
+
+    # -- common factors -----------------------------------------------------------------------------------------------
+
+    def _factored(self, form: Form) -> Form:
+        """Σ X (a − b) for Σ X a − Σ X b."""
+        if len(form.monomials) < 2:
+            return form
+        first, *others = form.monomials
+        for factor in sorted(first.factors, key=lambda f: -len([l for l in f.labels if l is not None])):
+            matched = [first]
+            for other in others:
+                renamed = _matching(other, factor, form.axes)
+                if renamed is None:
+                    break
+                matched.append(renamed)
+            else:
+                made = self._taken_out(form, factor, matched)
+                if made is not None:
+                    return made
+        return form
+
+    def _taken_out(self, form: Form, factor: Factor, matched: Sequence[Monomial]) -> Form | None:
+        rest = []
+        for monomial in matched:
+            factors = list(monomial.factors)
+            factors.remove(factor)
+            rest.append(Monomial(monomial.coefficient, tuple(factors)))
+        # the labels that the rest shares with the factor, and the free ones, are the axes of the parenthesis
+        wanted = set(form.axes) | set(factor.labels)
+        inside = tuple(sorted({l for m in rest for l in m.labels() if l in wanted}, key=lambda l: l.number))
+        if len(inside) > max(2, len(form.axes)):
+            return None  # shorter, but nobody would think in it
+        inner = self._folded(self._factored(self._tidied(total([Form(inside, tuple(rest))]))))
+        if not inner.monomials:
+            return Form(form.axes, ())
+        outer = parenthesised(inner) if len(inner.monomials) > 1 else inner
+        (only,) = outer.monomials
+        if len(inner.monomials) == 1:
+            (only,) = inner.with_fresh_sums().monomials
+        return Form(form.axes, (Monomial(only.coefficient, (factor, *only.factors)).combined(),))
+
+
+def _magnitude(form: Form, point: Point) -> float:
+    """How large the summands are that make up a sum."""
+    (monomial,) = form.monomials
+    labels = sorted(monomial.labels(), key=lambda l: l.number)
+    return float(np.max(np.abs(point.form(Form(tuple(labels), (monomial,)))), initial=0.0))
+
+
+def _without_common(form: Form) -> tuple[Form, Coefficient]:
+    """A form without the number that all its summands have in common."""
+    if len(form.monomials) == 1:
+        common = form.monomials[0].coefficient
+        return form.scaled(common.inverse()), common
+    (only,) = parenthesised(form).monomials
+    group: Group = only.factors[0].atom
+    return group.form.with_axes(form.axes), only.coefficient
+
+
+def _flat(form: Form) -> Iterator[Monomial]:
+    """The summands, with those of a summand that is only a sum in parentheses."""
+    for monomial in form.monomials:
+        if len(monomial.factors) == 1 and len(form.monomials) > 1:
+            atom, labels, exponent = monomial.factors[0]
+            if isinstance(atom, Group) and exponent == 1 and set(form.axes) >= set(labels):
+                inner = atom.form.with_axes(labels)
+                yield from _flat(inner.scaled(monomial.coefficient))
+                continue
+        yield monomial
+
+
+def _without_deltas(monomial: Monomial, axes: Axes) -> Monomial:
+    """δ_ij with j summed: i in place of j."""
+    free = set(axes)
+    for factor in monomial.factors:
+        if not isinstance(factor.atom, Delta):
+            continue
+        i, j = factor.labels
+        rest = tuple(f for f in monomial.factors if f is not factor)
+        if i is j:
+            return _without_deltas(Monomial(monomial.coefficient, rest), axes)
+        if i is not None and j is not None and (i not in free or j not in free):
+            gone, stays = (j, i) if j not in free else (i, j)
+            return _without_deltas(Monomial(monomial.coefficient, rest).renamed({gone: stays}).combined(), axes)
+    return monomial
+
+
+def _with_single_choices(monomial: Monomial) -> Monomial:
+    """Zeros and ones are their own squares."""
+    if any(isinstance(f.atom, Choice) and f.exponent > 1 for f in monomial.factors):
+        factors = tuple(replace_exponent(f) if isinstance(f.atom, Choice) else f for f in monomial.factors)
+        return replace(monomial, factors=factors)
+    return monomial
+
+
+def replace_exponent(factor: Factor) -> Factor:
+    """The factor to the first power."""
+    return factor._replace(exponent=Fraction(1))
+
+
+def _summed_parts(monomial: Monomial, axes: Axes) -> Iterator[tuple[tuple[Factor, ...], tuple[Factor, ...]]]:
+    """Factors that are tied together by labels summed over, and the others; smallest parts first."""
+    free = set(axes)
+    bound = sorted({l for l in monomial.labels() if l not in free}, key=lambda l: l.number)
+    seen: set[tuple[int, ...]] = set()
+    parts: list[tuple[int, ...]] = []
+    for label in bound:
+        own = tuple(k for k, f in enumerate(monomial.factors) if label in f.labels)
+        joined = set(own)
+        while True:  # everything that is tied by any summed label
+            labels = {l for k in joined for l in monomial.factors[k].labels if l is not None and l not in free}
+            more = {k for k, f in enumerate(monomial.factors) if labels & set(f.labels)}
+            if more <= joined:
+                break
+            joined |= more
+        parts += [own, tuple(sorted(joined))]
+    for part in sorted(parts, key=len):
+        if part not in seen:
+            seen.add(part)
+            chosen = tuple(monomial.factors[k] for k in part)
+            yield chosen, tuple(f for k, f in enumerate(monomial.factors) if k not in part)
+
+
+def _outer_labels(part: Sequence[Factor], rest: Sequence[Factor], axes: Axes) -> set[Label]:
+    """The labels of a part that occur outside it."""
+    outside = {l for f in rest for l in f.labels} | set(axes)
+    return {l for f in part for l in f.labels if l is not None and l in outside}
+
+
+def _divides(known: Monomial, axes: Axes, monomial: Monomial, sign: int) -> tuple[Axes, int] | None:
+    """The labels with which ``known`` (or its inverse) is a part of a product, and how often; None if it is none."""
+    times: list[int] = []
+
+    def search(k: int, names: dict[Label, Label | None], free: list[Factor]) -> dict[Label, Label | None] | None:
+        if k == len(known.factors):
+            return names
+        atom, labels, exponent = known.factors[k]
+        for place, other in enumerate(free):
+            if other.atom is not atom or other.exponent * sign * exponent <= 0:
+                continue
+            if abs(other.exponent) < abs(exponent):
+                continue
+            trial = dict(names)
+            if all(
+                (a is None) == (b is None) and (a is None or trial.setdefault(a, b) is b)
+                for a, b in zip(labels, other.labels, strict=True)
+            ):
+                found = search(k + 1, trial, free[:place] + free[place + 1 :])
+                if found is not None:
+                    return found
+        return None
+
+    if not known.factors:
+        return None
+    names = search(0, {}, list(monomial.factors))
+    if names is None or any(l is not None and l not in names for l in axes):
+        return None
+    renamed = {(f.atom, f.labels): f.exponent for f in monomial.factors}
+    for f in known.renamed(names).factors:
+        times.append(int(renamed.get((f.atom, f.labels), f.exponent * sign) / (f.exponent * sign)))
+    return tuple(None if l is None else names[l] for l in axes), max(min(times), 1)
+
+
+def _matching(monomial: Monomial, factor: Factor, axes: Axes) -> Monomial | None:
+    """The monomial with its summed labels called as in ``factor``, if it has that factor; else None."""
+    free = set(axes)
+    for other in monomial.factors:
+        if other.atom is not factor.atom or other.exponent != factor.exponent:
+            continue
+        names: dict[Label, Label | None] = {}
+        fits = True
+        for mine, theirs in zip(other.labels, factor.labels, strict=True):
+            if mine is theirs:
+                continue
+            if mine is None or theirs is None or mine in free or theirs in free:
+                fits = False
+                break
+            if names.setdefault(mine, theirs) is not theirs:
+                fits = False
+                break
+        if fits and len(set(names.values())) == len(names):
+            clash = monomial.labels() & set(names.values()) - set(names)
+            if clash:
+                monomial = monomial.renamed({l: Label(l.size) for l in clash if l is not None})
+            return monomial.renamed(names)
+    return None

@@ -1,0 +1,470 @@
+"""Pieces of formulas in three notations at once: text, LaTeX, and NumPy; and how pieces are put together.
+
+A piece knows the labels of its axes as NumPy has them (None for an axis of size 1), and how tightly its last operator
+binds, so that parentheses stand where they must and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from chainrule.explain.form import Axes, Label
+from chainrule.linear.notation import label_names
+
+__all__ = [
+    "Binding",
+    "Piece",
+    "diagonal_of",
+    "divide",
+    "hadamard",
+    "matmul",
+    "outer",
+    "power",
+    "scaled",
+    "sum_over",
+    "summed",
+    "transposed",
+]
+
+
+class Binding(IntEnum):
+    """How tightly an operator binds, loosest first."""
+
+    SUM = 1
+    QUOTIENT = 2
+    HADAMARD = 3
+    CHAIN = 4
+    SIGN = 5
+    POWER = 6
+    ATOM = 7
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a formula: ``text``, ``latex`` and ``python`` say the same.
+
+    ``binding`` is that of the notation on paper, ``precedence`` that of Python (there, ``*`` and ``@`` bind alike).
+    ``reduced`` is (array, axis) if Python sums over one axis, so that keeping it is an option. ``is_sum`` says that
+    the piece begins with no sign and may be negated by its coefficient alone.
+    """
+
+    text: str
+    latex: str
+    python: str
+    axes: Axes
+    binding: Binding = Binding.ATOM
+    precedence: Binding = Binding.ATOM
+    reduced: tuple[str, int] | None = None
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels of the axes that are longer than 1."""
+        return tuple(label for label in self.axes if label is not None)
+
+    @property
+    def rank(self) -> int:
+        """How many axes are longer than 1."""
+        return len(self.labels)
+
+
+def on_paper(piece: Piece, least: Binding) -> tuple[str, str]:
+    """Text and LaTeX, in parentheses where the piece binds less tightly than ``least``."""
+    if piece.binding >= least:
+        return piece.text, piece.latex
+    return f"({piece.text})", rf"\left({piece.latex}\right)"
+
+
+def in_python(piece: Piece, least: Binding) -> str:
+    """The Python source, in parentheses where the piece binds less tightly than ``least``."""
+    return piece.python if piece.precedence >= least else f"({piece.python})"
+
+
+def squeezed(piece: Piece) -> Piece:
+    """Without axes of size 1."""
+    if None not in piece.axes:
+        return piece
+    if piece.rank == len(piece.axes):
+        return piece
+    if piece.reduced is not None and sum(label is None for label in piece.axes) == 1:
+        inner, axis = piece.reduced
+        return replace(piece, python=f"{inner}.sum(axis={axis})", axes=piece.labels, reduced=piece.reduced)
+    index = ", ".join(["0" if label is None else ":" for label in piece.axes])
+    return replace(
+        piece,
+        python=f"{in_python(piece, Binding.POWER)}[{index}]",
+        axes=piece.labels,
+        reduced=None,
+        precedence=Binding.ATOM,
+    )
+
+
+def transposed(piece: Piece) -> Piece:
+    """The transpose of a matrix; a vector stays as it is in Python, and becomes a row on paper."""
+    text, latex = on_paper(piece, Binding.ATOM)
+    if piece.text.endswith("ᵀ") and piece.binding == Binding.POWER:
+        undone = replace(piece, text=piece.text[:-1], latex=piece.latex.removesuffix(r"^{\top}"))
+        if len(piece.axes) == 2 and piece.python.endswith(".T"):
+            return replace(undone, python=piece.python[:-2], axes=piece.axes[::-1], binding=Binding.ATOM)
+    if piece.text.endswith("⁻¹"):
+        text, latex = piece.text.removesuffix("⁻¹") + "⁻", piece.latex.removesuffix("^{-1}")
+        told = f"{text}ᵀ", f"{latex}^{{-\\top}}"
+    else:
+        told = f"{text}ᵀ", f"{latex}^{{\\top}}"
+    if len(piece.axes) == 2:
+        python, axes = f"{in_python(piece, Binding.POWER)}.T", piece.axes[::-1]
+    else:
+        python, axes = piece.python, piece.axes
+    return Piece(*told, python, axes, Binding.POWER, Binding.ATOM if len(piece.axes) == 2 else piece.precedence)
+
+
+def oriented(piece: Piece, first: Label) -> Piece:
+    """A matrix with ``first`` as its first axis, transposed if need be; a vector as it is."""
+    piece = squeezed(piece)
+    return transposed(piece) if piece.rank == 2 and piece.axes[0] is not first else piece
+
+
+def matmul(left: Piece, right: Piece, label: Label) -> Piece:
+    """The product of two matrices or vectors, summed over a label that both have."""
+    left, right = squeezed(left), squeezed(right)
+    if left.rank == 1 and right.rank == 2:
+        left, right = right, left  # A x rather than xᵀ Aᵀ
+    if left.rank == 2 and right.rank == 1 and left.axes[0] is label:
+        turned = transposed(left)
+        (a, a_latex), (b, b_latex) = on_paper(turned, Binding.CHAIN), on_paper(right, Binding.CHAIN)
+        python = f"{in_python(right, Binding.CHAIN)} @ {in_python(left, Binding.SIGN)}"
+        return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, left.axes[1:], Binding.CHAIN, Binding.CHAIN)
+    if left.rank == 2 and left.axes[1] is not label:
+        left = transposed(left)
+    if right.rank == 2 and right.axes[0] is not label:
+        right = transposed(right)
+    row = transposed(left) if left.rank == 1 else left
+    (a, a_latex), (b, b_latex) = on_paper(row, Binding.CHAIN), on_paper(right, Binding.CHAIN)
+    python = f"{in_python(left, Binding.CHAIN)} @ {in_python(right, Binding.SIGN)}"
+    axes = tuple(l for l in (*left.axes, *right.axes) if l is not label)
+    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, axes, Binding.CHAIN, Binding.CHAIN)
+
+
+def sum_over(piece: Piece, label: Label) -> Piece:
+    """The sum over one axis: 1ᵀ A, or A 1."""
+    piece = squeezed(piece)
+    axis = piece.axes.index(label)
+    if piece.rank == 1:
+        return summed(piece)
+    text, latex = on_paper(piece, Binding.CHAIN)
+    if axis == 0:
+        text, latex = f"1ᵀ{spaced(text)}", rf"\mathbf{{1}}^{{\top}} {latex}"
+    else:
+        text, latex = f"{text} 1", rf"{latex} \mathbf{{1}}"
+    inner = in_python(piece, Binding.ATOM)
+    axes = piece.axes[:axis] + piece.axes[axis + 1 :]
+    return Piece(text, latex, f"{inner}.sum(axis={axis})", axes, Binding.CHAIN, Binding.ATOM, (inner, axis))
+
+
+def summed(piece: Piece) -> Piece:
+    """The sum over everything."""
+    text, latex = on_paper(piece, Binding.POWER)
+    python = f"{in_python(piece, Binding.ATOM)}.sum()"
+    return Piece(f"Σ{spaced(text)}", rf"\sum {latex}", python, (), Binding.CHAIN)
+
+
+def spaced(text: str) -> str:
+    """With a blank before it, unless it begins with a parenthesis."""
+    return text if text.startswith("(") else f" {text}"
+
+
+def stretched(piece: Piece, axes: Axes) -> str:
+    """The Python source of a piece as it broadcasts against an array of ``axes``, and in their order."""
+    wanted = [label for label in axes if label in piece.labels]
+    piece = turned(piece, axes)
+    if piece.rank > 2 and list(piece.labels) != wanted:
+        piece = squeezed(piece)
+        order = ", ".join([str(piece.labels.index(label)) for label in wanted])
+        python = f"np.transpose({piece.python}, ({order}))"
+        piece = replace(piece, python=python, axes=tuple(wanted), precedence=Binding.ATOM, reduced=None)
+    source = list(piece.axes)
+    positions = [list(axes).index(l) if l is not None else -1 for l in source]
+    trailing = len(axes) - len(source)
+    if all(p in (-1, trailing + k) for k, p in enumerate(positions)):
+        return piece.python
+    if piece.reduced is not None and piece.rank == 1 and len(axes) == 2 and None not in piece.axes:
+        inner, axis = piece.reduced
+        if (axis == 1) == (axes[0] is piece.labels[0]):
+            return f"{inner}.sum(axis={axis}, keepdims=True)"
+    piece = squeezed(piece)
+    if list(piece.labels) == list(axes):
+        return piece.python
+    first = min([list(axes).index(l) for l in piece.labels], default=len(axes))
+    index = ", ".join([":" if label in piece.labels else "None" for label in axes[first:]])
+    return f"{in_python(piece, Binding.POWER)}[{index}]"
+
+
+def joined_axes(pieces: Sequence[Piece], order: Sequence[Label]) -> Axes:
+    """The axes of an elementwise product, in the given order of labels."""
+    present = {label for piece in pieces for label in piece.labels}
+    return tuple(label for label in order if label in present)
+
+
+def hadamard(left: Piece, right: Piece) -> Piece:
+    """The elementwise product; a vector is stretched along the rows or columns of a matrix."""
+    if right.rank > left.rank:
+        left, right = right, left
+    if not right.rank:
+        return scaled(left, right)
+    axes = left.labels if set(left.labels) >= set(right.labels) else (*left.labels, *right.labels)
+    right = turned(right, axes)
+    a = replace(left, python=stretched(left, axes), precedence=_stretched_precedence(left, axes))
+    b = replace(right, python=stretched(right, axes), precedence=_stretched_precedence(right, axes))
+    python = f"{in_python(a, Binding.CHAIN)} * {in_python(b, Binding.SIGN)}"
+    (text, latex), (other, other_latex) = [on_paper(_in_hadamard(p), Binding.POWER) for p in (left, right)]
+    result = _axes_of_product(left, right, axes)
+    return Piece(f"{text} ⊙ {other}", rf"{latex} \odot {other_latex}", python, result, Binding.HADAMARD, Binding.CHAIN)
+
+
+def _in_hadamard(piece: Piece) -> Piece:
+    """Products of products need no parentheses."""
+    return replace(piece, binding=Binding.POWER) if piece.binding == Binding.HADAMARD else piece
+
+
+def turned(piece: Piece, axes: Axes) -> Piece:
+    """A matrix as it stands beside an array of these axes: transposed if they are in the other order."""
+    wanted = [label for label in axes if label in piece.labels]
+    if len(piece.axes) == 2 and piece.rank == 2 and list(piece.labels) == wanted[::-1]:
+        return transposed(piece)
+    return piece
+
+
+def _axes_of_product(left: Piece, right: Piece, axes: Axes) -> Axes:
+    """The axes that NumPy gives the product: those of size 1 stay where both have them."""
+    if len(left.axes) == len(right.axes) and left.labels == right.labels:
+        return left.axes if left.axes == right.axes else axes
+    return axes if len(left.axes) == len(axes) else left.axes
+
+
+def _stretched_precedence(piece: Piece, axes: Axes) -> Binding:
+    return piece.precedence if stretched(piece, axes) == piece.python else Binding.ATOM
+
+
+def scaled(piece: Piece, number: Piece) -> Piece:
+    """A number times an array."""
+    (a, a_latex), (b, b_latex) = on_paper(number, Binding.CHAIN), on_paper(piece, Binding.HADAMARD)
+    scalar = squeezed(number) if number.axes and not number.rank and len(number.axes) > len(piece.axes) else number
+    python = f"{in_python(scalar, Binding.CHAIN)} * {in_python(piece, Binding.SIGN)}"
+    binding = min(Binding.CHAIN, max(piece.binding, Binding.HADAMARD))
+    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, piece.axes, binding, Binding.CHAIN)
+
+
+def divide(piece: Piece, divisor: Piece) -> Piece:
+    """The elementwise quotient."""
+    if not piece.axes or piece.axes == divisor.axes:
+        axes = divisor.axes
+    elif set(piece.labels) >= set(divisor.labels):
+        axes = piece.labels
+    elif set(divisor.labels) >= set(piece.labels):
+        axes = divisor.labels
+    else:
+        axes = (*piece.labels, *divisor.labels)
+    piece, divisor = turned(piece, axes), turned(divisor, axes)
+    a = replace(piece, python=stretched(piece, axes), precedence=_stretched_precedence(piece, axes))
+    b = replace(divisor, python=stretched(divisor, axes), precedence=_stretched_precedence(divisor, axes))
+    python = f"{in_python(a, Binding.CHAIN)} / {in_python(b, Binding.SIGN)}"
+    text, _ = on_paper(piece, Binding.QUOTIENT)
+    other, _ = on_paper(divisor, Binding.POWER)
+    latex = rf"\frac{{{piece.latex}}}{{{divisor.latex}}}"
+    return Piece(f"{text} / {other}", latex, python, axes, Binding.QUOTIENT, Binding.CHAIN)
+
+
+def outer(left: Piece, right: Piece) -> Piece:
+    """The matrix of all products of the entries of two vectors."""
+    left, right = squeezed(left), squeezed(right)
+    (a, a_latex), (b, b_latex) = on_paper(left, Binding.CHAIN), on_paper(transposed(right), Binding.CHAIN)
+    python = f"np.outer({left.python}, {right.python})"
+    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, (*left.axes, *right.axes), Binding.CHAIN)
+
+
+def power(piece: Piece, exponent: str, python_exponent: str, *, root: bool = False) -> Piece:
+    """An elementwise power."""
+    if root:
+        text, _ = on_paper(piece, Binding.ATOM)
+        python = f"np.sqrt({piece.python})"
+        return replace(
+            piece,
+            text=f"√{text}",
+            latex=rf"\sqrt{{{piece.latex}}}",
+            python=python,
+            binding=Binding.POWER,
+            precedence=Binding.ATOM,
+            reduced=None,
+        )
+    text, latex = on_paper(piece, Binding.ATOM)
+    python = f"{in_python(piece, Binding.ATOM)} ** {python_exponent}"
+    return replace(
+        piece,
+        text=f"{text}{exponent_text(exponent)}",
+        latex=f"{{{latex}}}^{{{exponent}}}",
+        python=python,
+        binding=Binding.POWER,
+        precedence=Binding.POWER,
+        reduced=None,
+    )
+
+
+_RAISED = str.maketrans("0123456789-/", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᐟ")
+
+
+def exponent_text(exponent: str) -> str:
+    """An exponent above the line."""
+    return exponent.translate(_RAISED)
+
+
+def column_scaled(matrix: Piece, vector: Piece, label: Label) -> Piece:
+    """A diag(d), the matrix with ``label`` as its last axis."""
+    matrix = squeezed(matrix)
+    if matrix.axes[1] is not label:
+        matrix = transposed(matrix)
+    vector = squeezed(vector)
+    text, latex = on_paper(matrix, Binding.CHAIN)
+    python = f"{in_python(matrix, Binding.CHAIN)} * {in_python(vector, Binding.SIGN)}"
+    return Piece(
+        f"{text} diag({vector.text})",
+        rf"{latex} \operatorname{{diag}}\left({vector.latex}\right)",
+        python,
+        matrix.axes,
+        Binding.CHAIN,
+        Binding.CHAIN,
+    )
+
+
+def joined(told: Sequence[tuple[int, Piece]], labels: Axes) -> Piece:
+    """A sum: pieces with their signs, along the axes that at least one of them has."""
+    shapes = {piece.axes for _, piece in told if piece.axes}
+    present = {label for _, piece in told for label in piece.labels}
+    axes = next(iter(shapes)) if len(shapes) == 1 else tuple(label for label in labels if label in present)
+    text = latex = python = ""
+    for place, (sign, untwisted) in enumerate(told):
+        piece = turned(untwisted, axes)
+        (a, a_latex) = on_paper(piece, Binding.HADAMARD)
+        source = piece.python if piece.axes == axes or not piece.axes else stretched(piece, axes)
+        moved = replace(piece, python=source, precedence=piece.precedence if source == piece.python else Binding.ATOM)
+        b = in_python(moved, Binding.HADAMARD)
+        if place:
+            text += f" {'+' if sign > 0 else '−'} {a}"
+            latex += f" {'+' if sign > 0 else '-'} {a_latex}"
+            python += f" {'+' if sign > 0 else '-'} {b}"
+        else:
+            text, latex, python = ("", "", "") if sign > 0 else ("−", "-", "-")
+            text, latex, python = text + a, latex + a_latex, python + b
+    return Piece(text, latex, python, axes, Binding.SUM, Binding.SUM)
+
+
+def with_number(piece: Piece | None, number: tuple[str, str, str]) -> Piece:
+    """A coefficient before a piece; 1/N comes after it in text and Python."""
+    text, latex, python = number
+    if piece is None:
+        return Piece(
+            text or "1",
+            latex or "1",
+            python or "1",
+            (),
+            Binding.CHAIN if "/" in text else Binding.ATOM,
+            Binding.CHAIN if "/" in python or "*" in python else Binding.ATOM,
+        )
+    if not text:
+        return piece
+    if text.startswith("1/"):
+        a, a_latex = on_paper(piece, Binding.HADAMARD)
+        slash = "/" if a.endswith(")") else " / "
+        source = f"{in_python(piece, Binding.CHAIN)} / {python[4:]}"
+        paper = f"{a}{slash}{text[2:]}", f"{latex} {a_latex}"
+        return Piece(*paper, source, piece.axes, Binding.QUOTIENT, Binding.CHAIN)
+    (a, a_latex) = on_paper(piece, Binding.QUOTIENT)
+    binding = min(piece.binding, Binding.CHAIN) if piece.binding > Binding.SUM else Binding.CHAIN
+    source = f"{python} * {in_python(piece, Binding.SIGN)}"
+    return Piece(f"{text} {a}", f"{latex} {a_latex}", source, piece.axes, binding, Binding.CHAIN)
+
+
+def reshaped(piece: Piece, axes: Axes) -> Piece:
+    """The piece with exactly these axes in Python: transposed, with axes of size 1, constant axes written out."""
+    if piece.axes == axes:
+        return piece
+    wanted = [label for label in axes if label is not None]
+    if piece.python == "0.0":
+        shape = ", ".join([str(1 if label is None else label.size) for label in axes])
+        return replace(piece, python=f"np.zeros(({shape}{',' * (len(axes) == 1)}))", axes=axes)
+    if [l for l in wanted if l in piece.labels] != wanted:  # constant along an axis
+        source = stretched(piece, axes) if piece.axes else piece.python
+        shape = ", ".join(["1" if label is None else str(label.size) for label in axes])
+        shape = f"({shape},)" if len(axes) == 1 else f"({shape})"
+        return replace(
+            piece,
+            python=f"np.broadcast_to({source}, {shape})" if axes else source,
+            axes=axes,
+            precedence=Binding.ATOM,
+            reduced=None,
+        )
+    if piece.rank == 2 and list(piece.labels) == wanted[::-1]:
+        piece = transposed(squeezed(piece))
+    if piece.axes == axes:
+        return piece
+    if piece.reduced is not None and len(axes) == 2 and None in axes and None not in piece.axes:
+        inner, axis = piece.reduced
+        if axes[axis] is None:
+            return replace(piece, python=f"{inner}.sum(axis={axis}, keepdims=True)", axes=axes)
+    piece = squeezed(piece)
+    if not axes:
+        return piece
+    if not wanted:
+        return replace(
+            piece, python=f"np.reshape({piece.python}, {axes_of_ones(axes)})", axes=axes, precedence=Binding.ATOM
+        )
+    if list(piece.labels) != wanted:
+        order = ", ".join([str(piece.labels.index(label)) for label in wanted])
+        python = f"np.transpose({piece.python}, ({order}))"
+        piece = replace(piece, python=python, axes=tuple(wanted), precedence=Binding.ATOM, reduced=None)
+        if piece.axes == axes:
+            return piece
+    index = ", ".join(["None" if label is None else ":" for label in axes])
+    return replace(
+        piece, python=f"{in_python(piece, Binding.ATOM)}[{index}]", axes=axes, precedence=Binding.ATOM, reduced=None
+    )
+
+
+def axes_of_ones(axes: Axes) -> str:
+    """The shape of an array of one number."""
+    return f"({'1, ' * len(axes)})".replace(", )", ",)" if len(axes) == 1 else ")")
+
+
+def einsum(pieces: Sequence[Piece], free: Sequence[Label]) -> Piece:
+    """Σ of a product with its indices written out."""
+    letters = dict[Label, str]()
+    names = label_names()
+    for label in [*free, *[l for piece in pieces for l in piece.labels]]:
+        if label not in letters:
+            letters[label] = next(names)
+    plain = [squeezed(piece) for piece in pieces]
+    subscripts = ",".join(["".join([letters[l] for l in piece.labels]) for piece in plain])
+    out = "".join([letters[label] for label in free])
+    summed_labels = [letter for label, letter in letters.items() if label not in free]
+    text = " ".join([f"{on_paper(p, Binding.ATOM)[0]}{_index(p, letters)}" for p in plain])
+    latex = " ".join([f"{on_paper(p, Binding.ATOM)[1]}{_below(p, letters)}" for p in plain])
+    if summed_labels:
+        text = f"Σ_{''.join(summed_labels)} {text}"
+        latex = rf"\sum_{{{' '.join(summed_labels)}}} {latex}"
+    operands = ", ".join([p.python for p in plain])
+    return Piece(text, latex, f'np.einsum("{subscripts}->{out}", {operands})', tuple(free), Binding.CHAIN)
+
+
+def _index(piece: Piece, letters: Mapping[Label, str]) -> str:
+    return f"[{','.join([letters[l] for l in piece.labels])}]" if piece.labels else ""
+
+
+def _below(piece: Piece, letters: Mapping[Label, str]) -> str:
+    return f"_{{{' '.join([letters[l] for l in piece.labels])}}}" if piece.labels else ""
+
+
+def diagonal_of(piece: Piece, label: Label) -> Piece:
+    """The vector on the diagonal of a matrix."""
+    return Piece(
+        f"diag({piece.text})", rf"\operatorname{{diag}}\left({piece.latex}\right)", f"np.diag({piece.python})", (label,)
+    )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
 from enum import StrEnum
 from importlib import util
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 import chainrule
 from chainrule.cli.notebook import Cell, Notebook, read_notebook
@@ -111,16 +111,17 @@ def _has_torch() -> bool:
 def _run(notebook: Notebook, torch: str, timeout: float | None, seed: int, *, show_progress: bool) -> Report:
     """Run with a line of progress, if somebody is there to read it."""
     screen = Console(stderr=True)
-    status: Any = nullcontext()
-    if show_progress and screen.is_terminal:
-        status = screen.status(f"starting {notebook.path.name}")
-    with status as line:
+    line = screen.status("")
 
-        def progress(cell: Cell) -> None:
-            if line is not None:
-                line.update(f"{notebook.path.name}: cell {cell.number} of {len(notebook.cells)}")
+    def progress(cell: Cell) -> None:
+        if show_progress and screen.is_terminal:
+            line.update(f"{escape(notebook.path.name)}: cell {cell.number} of {len(notebook.cells)}")
+            line.start()  # not before the notebook's process has begun: a process with threads should not be copied
 
+    try:
         return run_notebook(notebook, torch=torch, timeout=timeout, seed=seed, progress=progress)
+    finally:
+        line.stop()
 
 
 def _refuse(file: str, message: str, as_json_: bool) -> None:

@@ -6,7 +6,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -59,12 +62,16 @@ def run_notebook(
     A cell that takes longer than ``timeout`` seconds is interrupted, and the rest still runs. If it does not heed the
     interrupt, the process is ended and the rest is not run.
     """
-    context = multiprocessing.get_context("spawn")
+    context: Any = multiprocessing.get_context("fork" if _may_fork() else "spawn")
     ours, theirs = context.Pipe(duplex=False)
     folder = notebook.path.absolute().parent
     process = context.Process(target=work, args=(theirs, Task(notebook.cells, folder, torch, timeout, seed)))
     report = Report(notebook)
-    process.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # that a library of NumPy's has threads; it allows for forks
+        process.start()
     theirs.close()
     try:
         _listen(ours, process, report, timeout, progress)
@@ -72,6 +79,15 @@ def run_notebook(
         _end(process)
         ours.close()
     return report
+
+
+def _may_fork() -> bool:
+    """Whether a copy of this process can run the notebook, which saves the second that importing everything takes.
+
+    Not where forking is unsafe, not where other threads of ours run, and not where the notebook would find a PyTorch
+    that is imported already.
+    """
+    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
 
 
 def _listen(

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 import types
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -74,6 +75,8 @@ def _run(connection: Connection, task: Task) -> None:
     watcher = Watcher(_backends(task))
     namespace = _namespace()
     clock = _Clock(task.timeout)
+    warnings.resetwarnings()  # a copy of another process has that one's filters
+    warnings.simplefilter("default")
     os.chdir(task.folder)
     sys.path[0:0] = [str(task.folder)]
     sys.argv = [""]

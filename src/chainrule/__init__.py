@@ -1,6 +1,7 @@
 """Automatic differentiation for NumPy in which every Jacobian is kept in the form a person would write."""
 
 from chainrule import errors, sparsity
+from chainrule.explain.derive import derive
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.probe import ProbedWarning
 from chainrule.ops.custom import define
@@ -18,6 +19,7 @@ __all__ = [
     "ProbedWarning",
     "Tensor",
     "define",
+    "derive",
     "enable_grad",
     "errors",
     "external",

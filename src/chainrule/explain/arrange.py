@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.atoms import Adjoint, Choice, Delta, Result, Value
-from chainrule.explain.form import ONE, Axes, Coefficient, Factor, Form, Group, Label, Monomial, grouped
+from chainrule.explain.atoms import Adjoint, Choice, Result, Value
+from chainrule.explain.form import ONE, Axes, Coefficient, Delta, Factor, Form, Group, Label, Monomial, grouped
 from chainrule.explain.naming import Naming
 from chainrule.explain.symbols import call
 from chainrule.explain.typeset import (
@@ -48,6 +48,7 @@ class Arranger:
 
     def __init__(self, naming: Naming) -> None:
         self.naming = naming
+        self.diagonals: dict[str, str] = {}
 
     def exact(self, form: Form) -> Piece:
         """The form as a piece whose Python has exactly the axes of the form."""
@@ -144,12 +145,14 @@ class Arranger:
                 return pending
             label = min(bound, key=lambda l: (_work(l, pending), l.number))
             touching = [piece for piece in pending if label in piece.labels]
-            made = self._summed(touching, label, free)
+            made = self._summed(touching, label, free, pending)
             if made is None:
                 return None
             pending = _merged([piece for piece in pending if label not in piece.labels] + [made])
 
-    def _summed(self, touching: Sequence[Piece], label: Label, free: Sequence[Label]) -> Piece | None:
+    def _summed(
+        self, touching: Sequence[Piece], label: Label, free: Sequence[Label], pending: Sequence[Piece]
+    ) -> Piece | None:
         """The product of these pieces, summed over one label."""
         pieces = list(touching)
         if len(pieces) > 2:
@@ -169,7 +172,7 @@ class Arranger:
         left, right = pieces
         shared = set(left.labels) & set(right.labels)
         if shared == {label} and left.rank <= 2 and right.rank <= 2:
-            first, second = _order(left, right, label, free)
+            first, second = _order(left, right, label, _beside(left, right, label, pending) or free)
             return matmul(first, second, label)
         if left.rank <= 2 and right.rank <= 2:
             return sum_over(hadamard(left, right), label)
@@ -198,10 +201,7 @@ class Arranger:
                 return Piece(number, number, number, labels)
             return Piece(naming.text(step), naming.latex(step), naming.python(step), labels)
         if isinstance(atom, Adjoint):
-            step = atom.step
-            return Piece(
-                naming.derivative_text(step), naming.derivative_latex(step), naming.derivative_python(step), labels
-            )
+            return Piece(*naming.derivative(atom.step), labels, Binding.SIGN)
         if isinstance(atom, Delta):
             return Piece("I", "I", f"np.eye({atom.size})", labels)
         if isinstance(atom, Choice):
@@ -320,6 +320,12 @@ def _merged(pieces: Sequence[Piece]) -> list[Piece]:
     return [*others, *found.values()]
 
 
+def _beside(left: Piece, right: Piece, label: Label, pending: Sequence[Piece]) -> tuple[Label, ...] | None:
+    """The axes of what a product will be multiplied with elementwise, if there is such a thing."""
+    result = {l for piece in (left, right) for l in piece.labels if l is not label}
+    return next((piece.labels for piece in pending if set(piece.labels) == result), None)
+
+
 def _order(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> tuple[Piece, Piece]:
     """Which of two factors comes first: as the axes of the result are, or else so that nothing is transposed."""
     if left.rank == 2 and right.rank == 2:
@@ -329,7 +335,7 @@ def _order(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> tu
         straight = (left.labels[1] is label) + (right.labels[0] is label)
         reversed_ = (right.labels[1] is label) + (left.labels[0] is label)
         return (left, right) if straight >= reversed_ else (right, left)
-    return (left, right) if left.rank >= right.rank else (right, left)
+    return left, right
 
 
 def _with_number_apart(form: Form) -> tuple[Form, Coefficient]:

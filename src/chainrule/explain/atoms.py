@@ -13,10 +13,10 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from chainrule.explain.computation import Step
-from chainrule.explain.form import ONE, Axes, Form, Group, Label, Monomial
+from chainrule.explain.form import ONE, Axes, Delta, Form, Group, Label, Monomial
 from chainrule.op import Operation
 
-__all__ = ["Adjoint", "Choice", "Delta", "Point", "Result", "Value", "intern"]
+__all__ = ["Adjoint", "Choice", "Point", "Result", "Value", "intern"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _orders = count(1 << 40)
@@ -81,20 +81,6 @@ class Result:
     def shape(self) -> tuple[int, ...]:
         """The shape of the result."""
         return self.step.shape
-
-
-class Delta:
-    """δ_ij, or the identity matrix."""
-
-    order: int
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Square."""
-        return (self.size, self.size)
 
 
 class Choice:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.atoms import Adjoint, Result, intern
+from chainrule.explain.atoms import Adjoint, Result
 from chainrule.explain.computation import Step
-from chainrule.explain.form import ONE, Axes, Form, Group, Monomial, fresh_axes, single, total
-from chainrule.explain.reader import NotExpressibleError, Reader, term_product
+from chainrule.explain.form import Axes, Form, Group, fresh_axes, total
+from chainrule.explain.reader import NotExpressibleError, Reader, adjoint, term_product
 from chainrule.explain.simplify import Simplifier, cost
 from chainrule.linear.apply import pull
 
@@ -40,10 +40,9 @@ class Cotangent:
 
 
 class Sweep:
-    """The cotangents of ``steps`` (a computation's, earliest first).
+    """The cotangents of ``steps`` (of a computation, earliest first), from the ``seed``, that of the last.
 
-    If the output is no number, every cotangent has the axes of the output first (``prefix``): it is a Jacobian.
-    ``values`` are the cotangents in numbers.
+    With a ``prefix`` every cotangent has these axes first: it is a Jacobian. ``values`` are the cotangents in numbers.
     """
 
     def __init__(
@@ -51,14 +50,16 @@ class Sweep:
         reader: Reader,
         simplifier: Simplifier,
         steps: Sequence[Step],
+        seed: Form,
         values: Mapping[Step, Array],
+        prefix: Axes = (),
     ) -> None:
         self.reader = reader
         self.simplify = simplifier
         self.steps = list(steps)
+        self.seed = seed
         self.values = values
-        self.output = reader.computation.output
-        self.prefix: Axes = fresh_axes(self.output.shape)
+        self.prefix = prefix
         self.found: dict[Step, Cotangent] = {}
         self._inputs: dict[Step, set[Step]] = {}
         self._consumers = reader.computation.consumers(self.steps)
@@ -67,9 +68,8 @@ class Sweep:
 
     def _cotangent(self, step: Step) -> Cotangent:
         found = Cotangent(step)
-        if step is self.output:
-            seed = Form((*self.prefix, *self.prefix), (Monomial(ONE, ()),))
-            found.local = found.full = found.chosen = found.reference = seed
+        if step is self.steps[-1]:
+            found.local = found.full = found.chosen = found.reference = self.seed
             return found
         axes = fresh_axes(step.shape)
         full: list[Form] = []
@@ -94,7 +94,7 @@ class Sweep:
         if found.chosen.is_zero or cost(found.chosen) <= _SHORT or not named:
             found.reference = found.chosen
         else:
-            found.reference = self._named(found.step)
+            found.reference = adjoint(found.step, tuple(1 if l is None else l.size for l in self.prefix))
         if cost(found.full) > _LONG:
             found.full = found.reference if named else found.chosen
 
@@ -114,10 +114,6 @@ class Sweep:
             found = self._inputs[step] = set().union(*below) if below else {step}
         return found
 
-    def _named(self, step: Step) -> Form:
-        axes = fresh_axes((*self.output.shape, *step.shape))
-        return single(intern(Adjoint, (id(step), self.output.shape), step, self.output.shape), axes)
-
     def _contribution(self, consumer: Step, position: int, arriving: Cotangent, form: Form, axes: Axes) -> Form:
         """What one use of a step contributes to its cotangent."""
         everything = (*self.prefix, *axes)
@@ -134,7 +130,7 @@ class Sweep:
 
     def _recorded(self, consumer: Step, position: int, axes: Axes) -> Form:
         """A contribution whose positions have no names: as the operations that compute it from a given cotangent."""
-        if self.output.shape:
+        if self.prefix:
             raise NotExpressibleError
         journal = self.reader.journal
         tensor = self.reader.stand_in(consumer, self.values[consumer])

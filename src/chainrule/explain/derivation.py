@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Local:
     """The local Jacobian of a step with respect to one of its arguments.
 
-    ``index`` is index notation (``∂z[i,k]/∂W[j,m] = X[i,j] δ_km``), ``matrix`` what the adjoint does with it
-    (``W̄ += Xᵀ z̄``), ``structure`` one line of words (``X ⊗ I₃, Kronecker``), ``jacobian`` the map itself, which can
-    draw itself (``picture()``, ``_repr_html_``).
+    ``index`` is index notation (``∂z[i,k]/∂W[j,m] = X[i,j] δ_km``), ``matrix`` what the step hands on to the argument
+    (``Xᵀ ∂L/∂z``; empty where no matrix notation fits), ``structure`` one line of words (``X ⊗ I₃``), ``jacobian`` the
+    map itself, which can draw itself (``picture()``, ``_repr_html_``).
     """
 
     argument: Step
@@ -38,12 +38,13 @@ class Local:
 class Explained:
     """One step of a derivation, forward and backward.
 
-    ``forward`` is its formula, ``adjoint`` the formula of ∂L/∂step; ``reasons`` are plain sentences, one for each
-    transpose, sum, mask or second path in it; ``source`` is the user's line of code. ``cotangent`` is the value of the
-    adjoint.
+    ``name`` is what the derivation calls it; ``forward`` is its formula, ``adjoint`` the formula of ∂L/∂step;
+    ``reasons`` are plain sentences, one for each transpose, sum, mask or second path in it; ``source`` is the user's
+    line of code. ``cotangent`` is the value of the adjoint.
     """
 
     step: Step
+    name: str
     forward: Formula
     locals: tuple[Local, ...]
     adjoint: Formula
@@ -62,8 +63,9 @@ class Derivation:
     """How the derivative of a function follows, step by step and as a whole.
 
     ``explained`` are the steps in the order of the computation, inputs included; ``gradients`` the simplified formula
-    of each argument's derivative; ``notes`` what was used to simplify and what letters stand for; ``source`` a NumPy
-    function that computes the gradients.
+    of each argument's derivative, ``jacobians`` that of its Jacobian where the function returns an array and a matrix
+    says it; ``notes`` what letters stand for and what was used; ``source`` a NumPy function that computes the
+    gradients.
     """
 
     title: str
@@ -72,3 +74,47 @@ class Derivation:
     gradients: Mapping[str, Formula]
     notes: tuple[str, ...]
     source: str
+    jacobians: Mapping[str, Formula] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The whole derivation as text."""
+        lines = [self.title, "=" * len(self.title), "", "Forward"]
+        lines += [f"  {e.forward}    {_shape(e.step.shape)}" for e in self.explained]
+        for explained in self.explained:
+            lines += [f"    {local.index}    {local.structure}" for local in explained.locals]
+        lines += ["", "Backward"]
+        for explained in reversed(self.explained):
+            lines.append(f"  {explained.adjoint}    {_shape(explained.step.shape)}")
+            lines += [f"    · {reason}" for reason in explained.reasons]
+        lines += ["", "Altogether"]
+        lines += [f"  {formula}" for formula in [*self.gradients.values(), *self.jacobians.values()]]
+        lines += [f"  {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    @property
+    def latex(self) -> str:
+        """The gradients as one block of LaTeX."""
+        formulas = [*self.gradients.values(), *self.jacobians.values()]
+        rows = [formula.latex.replace(" = ", " &= ", 1) for formula in formulas]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def function(self) -> Callable[..., Any]:
+        """The function that ``source`` defines."""
+        namespace: dict[str, Any] = {}
+        exec(compile(self.source, f"<gradient of {self.title}>", "exec"), namespace)
+        made: Callable[..., Any] = namespace["gradient"]
+        return made
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex}\n$$"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"shape {'×'.join(map(str, shape))}" if shape else "a number"

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from itertools import count
 from math import gcd, lcm
 from typing import Any, NamedTuple, Protocol
@@ -23,6 +24,7 @@ __all__ = [
     "Atom",
     "Axes",
     "Coefficient",
+    "Delta",
     "Factor",
     "Form",
     "Group",
@@ -30,6 +32,7 @@ __all__ = [
     "Monomial",
     "NotAlgebraicError",
     "constant",
+    "delta",
     "fresh_axes",
     "parenthesised",
     "power_of",
@@ -197,10 +200,23 @@ class Form:
         return Form(axes, tuple(m.renamed(names) for m in self.monomials))
 
     def with_axes(self, axes: Sequence[Label | None]) -> Form:
-        """The form with its axes called ``axes``, which may repeat a label: the diagonal."""
+        """The form with its axes called ``axes``, which may repeat a label: the diagonal.
+
+        Where two axes of the form have one label and are to have two, a delta says that they are equal.
+        """
         fresh = self.with_fresh_sums()
-        names = {old: new for old, new in zip(fresh.axes, axes, strict=True) if old is not None}
-        return replace(fresh.renamed(names), axes=tuple(axes))
+        names: dict[Label, Label | None] = {}
+        deltas: list[Factor] = []
+        for old, new in zip(fresh.axes, axes, strict=True):
+            if old is None:
+                continue
+            first = names.setdefault(old, new)
+            if first is not new:  # one label became two: they are equal still
+                deltas.append(Factor(delta(old.size), (first, new)))
+        found = replace(fresh.renamed(names), axes=tuple(axes))
+        if not deltas:
+            return found
+        return replace(found, monomials=tuple(replace(m, factors=(*m.factors, *deltas)) for m in found.monomials))
 
     def with_fresh_sums(self) -> Form:
         """The form with new labels to sum over, so that it can stand twice in a product."""
@@ -298,6 +314,25 @@ def _common(monomials: Sequence[Monomial]) -> Coefficient:
     sizes = {size: min(p.get(size, 0) for p in powers) for size in {size for p in powers for size in p}}
     positive = sum(n > 0 for n in numbers) * 2 >= len(numbers) if len(numbers) > 2 else any(n > 0 for n in numbers)
     return Coefficient(divisor if positive else -divisor, _sizes(sizes))
+
+
+class Delta:
+    """δ_ij, or the identity matrix."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.order = next(_numbers)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Square."""
+        return (self.size, self.size)
+
+
+@cache
+def delta(size: int) -> Delta:
+    """The atom δ of a size."""
+    return Delta(size)
 
 
 def _diagonal(axes: Axes) -> tuple[int, ...]:

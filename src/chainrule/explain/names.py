@@ -59,6 +59,7 @@ class Names:
 
     def __init__(self) -> None:
         self.bound: list[tuple[str, int]] = []
+        self.integers: dict[str, int] = {}  # whole numbers, which may be sizes
         self.line: Line | None = None
         self._depth_of: dict[int, int] = {}
         self._place: dict[int, int] = {}
@@ -126,6 +127,8 @@ class Names:
                 if depth is None:
                     depth = _depth(frame) - self._base
                 self.bind(name, value, depth)
+            elif type(value) is int:
+                self.integers[name] = value
             elif key is None and type(value) in (list, tuple, dict):
                 self._look_inside(name, value, frame)
 
@@ -143,8 +146,11 @@ class Names:
         """What a function reads from outside: its globals, by the names that its code uses."""
         names = frame.f_globals
         for name in frame.f_code.co_names:
-            if name in names and isinstance(names[name], np.ndarray | float | Tracked):
-                self.bind(name, names[name], 0)
+            value = names.get(name)
+            if isinstance(value, np.ndarray | float | Tracked):
+                self.bind(name, value, 0)
+            elif type(value) is int:
+                self.integers[name] = value
 
 
 def _is_users(frame: FrameType) -> bool:

@@ -18,7 +18,7 @@ _GREEK = frozenset(
     omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""".split()
 )
 _PARTS = re.compile(r"([A-Za-z]+)_?(\d*)")
-_SIZES = "NKDMPRSTQ"
+_SIZES = "NDKMPRSTQ"
 _ESCAPED = re.compile(r"([_#%&${}~^\\])")
 
 
@@ -47,12 +47,20 @@ class Naming:
     stand for.
     """
 
-    def __init__(self, computation: Computation, integers: Mapping[str, int] | None = None) -> None:
+    def __init__(self, computation: Computation, integers: Mapping[str, int] | None = None, function: str = "") -> None:
         self.computation = computation
-        self.output = computation.output.name or "L" if len(computation.outputs) == 1 else "L"
-        self.sizes: dict[int, str] = {}
+        output = computation.outputs[0]
+        fallback = function if function.isidentifier() else "f"
         self._python: dict[Step, str] = {}
-        self._users = {value: name for name, value in reversed((integers or {}).items()) if value > 1}
+        self.output = self.text(output) if output.name and not output.is_input else fallback
+        self.output_latex = self.latex(output) if output.name and not output.is_input else latex_name(fallback)
+        self.sizes: dict[int, str] = {}
+        self._order: dict[int, int] = {}  # the sizes in the order in which the arguments have them
+        for step in computation.inputs.values():
+            for size in step.shape:
+                if size > 1:
+                    self._order.setdefault(size, len(self._order))
+        self._users = {value: name for name, value in (integers or {}).items() if value > 1}
         self._taken = {step.name for step in computation.steps if step.name} | set(integers or {}) | {self.output}
         self._used: set[str] = {"np", "scipy"}
 
@@ -61,12 +69,16 @@ class Naming:
     def text(self, step: Step) -> str:
         """A value in text: ``h``, ``h₂``."""
         if not step.name:
+            if step in self.computation.outputs:
+                return self.output
             return f"v{small(max(step.number, 0))}"
         return step.name + ("" if step.occurrence is None else small(step.occurrence))
 
     def latex(self, step: Step) -> str:
         """A value in LaTeX."""
         if not step.name:
+            if step in self.computation.outputs:
+                return self.output_latex
             return f"v_{{{step.number}}}"
         name = latex_name(step.name)
         if step.occurrence is None:
@@ -90,15 +102,32 @@ class Naming:
         self._used.add(name)
         return name
 
+    def python_of(self, step: Step) -> str:
+        """A value in Python, or the output by its name."""
+        is_output = step in self.computation.outputs and not step.name
+        return self.output if is_output else self.python(step)
+
     # -- derivatives --------------------------------------------------------------------------------------------------
+
+    def _upstream(self, step: Step) -> tuple[str, str]:
+        """What is differentiated: the output if it is one number, else L, something that depends on it."""
+        output = self.computation.outputs[0]
+        if output.value.size == 1:
+            return self.output, self.output_latex
+        return "L", "L"
+
+    def jacobian(self, step: Step) -> tuple[str, str, str]:
+        """The Jacobian of the output with respect to a step in text, LaTeX and Python."""
+        latex = rf"\frac{{\partial {self.output_latex}}}{{\partial {self.latex(step)}}}"
+        return f"∂{self.output}/∂{self.text(step)}", latex, "J"
 
     def derivative_text(self, step: Step) -> str:
         """∂L/∂h."""
-        return f"∂{self.output}/∂{self.text(step)}"
+        return f"∂{self._upstream(step)[0]}/∂{self.text(step)}"
 
     def derivative_latex(self, step: Step) -> str:
         """∂L/∂h as a fraction."""
-        return rf"\frac{{\partial {latex_name(self.output)}}}{{\partial {self.latex(step)}}}"
+        return rf"\frac{{\partial {self._upstream(step)[1]}}}{{\partial {self.latex(step)}}}"
 
     def derivative_python(self, step: Step) -> str:
         """``dh``."""
@@ -111,12 +140,15 @@ class Naming:
     # -- sizes and numbers --------------------------------------------------------------------------------------------
 
     def size(self, value: int) -> str:
-        """The letter for a size."""
+        """The letter for a size: the first axis of the first argument is N."""
         found = self.sizes.get(value)
         if found is None:
-            free = [letter for letter in _SIZES if letter not in self._taken and letter not in self.sizes.values()]
-            name = self._users.get(value) or (free[0] if free else f"n{small(value)}")
-            found = self.sizes[value] = name
+            found = self._users.get(value)
+            if found is None:
+                free = [letter for letter in _SIZES if letter not in self._taken]
+                place = self._order.setdefault(value, len(self._order))
+                found = free[place] if place < len(free) else f"n{small(value)}"
+            self.sizes[value] = found
         return found
 
     def size_in_python(self, value: int) -> str:
@@ -139,7 +171,7 @@ class Naming:
     def _fraction(self, coefficient: Coefficient) -> tuple[list[str], list[str]]:
         """The factors above and below the line."""
         number, over, under = abs(coefficient.number), list[str](), list[str]()
-        for size, power in coefficient.sizes:
+        for size, power in sorted(coefficient.sizes, key=lambda pair: self._order.get(pair[0], pair[0])):
             (over if power > 0 else under).extend([self.size(size)] * abs(power))
         number, named = self._with_users_sizes(number)
         under += named

@@ -6,14 +6,14 @@ is its Jacobian times its argument; the others are functions of their arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ChainruleError
-from chainrule.explain.atoms import Adjoint, Choice, Delta, Result, Value, intern
+from chainrule.explain.atoms import Adjoint, Choice, Result, Value, intern
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.form import (
     ONE,
@@ -24,6 +24,7 @@ from chainrule.explain.form import (
     Monomial,
     NotAlgebraicError,
     constant,
+    delta,
     fresh_axes,
     product,
     single,
@@ -32,7 +33,7 @@ from chainrule.explain.form import (
 from chainrule.linear.term import Axis, Opaque, Pattern, Term
 from chainrule.op import OUT, Constant, Diagonal, Operation, Undefined
 
-__all__ = ["NotExpressibleError", "Reader"]
+__all__ = ["NotExpressibleError", "Reader", "adjoint", "is_elementwise", "term_product"]
 
 
 class NotExpressibleError(Exception):
@@ -40,10 +41,11 @@ class NotExpressibleError(Exception):
 
 
 class Reader:
-    """The formulas of one computation; what a formula may refer to by name is decided by `is_name`."""
+    """The formulas of one computation. They refer to steps by name where these have one, or are among ``named``."""
 
-    def __init__(self, computation: Computation) -> None:
+    def __init__(self, computation: Computation, named: Iterable[Step] | None = None) -> None:
         self.computation = computation
+        self._named = set(named or [])
         self.journal = computation.journal
         self._own = set(computation.steps)
         self._stand_ins: dict[Step, Step] = {}
@@ -54,14 +56,12 @@ class Reader:
         """Whether formulas call the step by its name instead of saying what it is."""
         if step.operation is None:
             return step.is_input or bool(step.shape) or bool(step.name)
-        return bool(step.name) and step in self._own
+        return (bool(step.name) and step in self._own) or step in self._named
 
     def refer(self, step: Step) -> Form:
         """The step as it stands in formulas: by its name, or written out."""
         if step in self._stand_ins:
-            of = self._stand_ins[step]
-            shape = self.computation.output.shape
-            return single(intern(Adjoint, (id(of), shape), of, shape), fresh_axes(step.shape))
+            return adjoint(self._stand_ins[step])
         if self.is_name(step):
             return single(intern(Value, id(step), step), fresh_axes(step.shape))
         if step.operation is None:
@@ -174,6 +174,12 @@ class Reader:
         return term.pattern, factors, list(term.tables)
 
 
+def adjoint(step: Step, prefix: tuple[int, ...] = ()) -> Form:
+    """The derivative of the output with respect to a step, by its name."""
+    atom = intern(Adjoint, (id(step), prefix), step, prefix)
+    return single(atom, fresh_axes((*prefix, *step.shape)))
+
+
 def _counted(term: Term, number: Any) -> Form:
     """A number; 1/n where n is how many entries are added up, is said so."""
     row = {label for axis in term.pattern.row for label in axis.labels}
@@ -227,14 +233,17 @@ def term_product(
     for label in last:
         if label is not None and label in seen:
             twin = Label(label.size)
-            deltas.append(single(intern(Delta, label.size, label.size), (label, twin)))
+            deltas.append(single(delta(label.size), (label, twin)))
             label = twin
         if label is not None:
             seen.add(label)
         result.append(label)
-    parts = [placed, *more, *further, *deltas]
-    for factor, form in zip(made.factors, factors, strict=True):
-        parts.append(form.with_axes(tuple(labels[l] for l in factor.labels)))
+    parts = [
+        form.with_axes(tuple(labels[l] for l in factor.labels))
+        for factor, form in zip(made.factors, factors, strict=True)
+    ]
+    parts = [placed, *more, *parts] if forward else [*parts, placed, *more]
+    parts += [*further, *deltas]
     every = {l for l in labels if l is not None}
     missing = every - {l for part in parts for l in part.axes if l is not None} - set(result)
     found = product((*prefix, *result), parts)

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.atoms import Adjoint, Choice, Delta, Point, Result, Value, intern
+from chainrule.explain.atoms import Adjoint, Choice, Point, Result, Value, intern
 from chainrule.explain.computation import Step
 from chainrule.explain.form import (
     ONE,
     Axes,
     Coefficient,
+    Delta,
     Factor,
     Form,
     Group,
@@ -460,6 +461,6 @@ def _matching(monomial: Monomial, factor: Factor, axes: Axes) -> Monomial | None
         if fits and len(set(names.values())) == len(names):
             clash = monomial.labels() & set(names.values()) - set(names)
             if clash:
-                monomial = monomial.renamed({l: Label(l.size) for l in clash if l is not None})
+                monomial = monomial.renamed({l: Label(l.size) for l in clash})
             return monomial.renamed(names)
     return None

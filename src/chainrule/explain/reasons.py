@@ -1,0 +1,173 @@
+"""Why an adjoint looks as it does: one plain sentence for each sum, transpose, mask or factor on the way back.
+
+The sentences follow from the structure of local Jacobians; which operation it was is never asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from chainrule.explain.arrange import Arranger
+from chainrule.explain.computation import Step
+from chainrule.explain.form import Form, as_number
+from chainrule.explain.reader import NotExpressibleError, Reader, is_elementwise
+from chainrule.linear.term import Pattern
+from chainrule.op import Diagonal
+
+__all__ = ["Reasons", "reasons_for"]
+
+_AXES = ("rows", "columns")
+
+
+class Reasons:
+    """Writes the sentences, with the names of one computation."""
+
+    def __init__(self, reader: Reader, arranger: Arranger) -> None:
+        self.reader = reader
+        self.arranger = arranger
+
+    def called(self, step: Step) -> str:
+        """A step by its name, or written out if that is short."""
+        if self.reader.is_name(step):
+            return self.arranger.naming.text(step)
+        text = self.arranger.form(self.reader.refer(step)).text
+        return text if len(text) <= 24 else "the result"
+
+    def edge(self, step: Step, position: int) -> list[str]:
+        """Why the cotangent of one argument follows as it does from that of the step."""
+        operation = step.operation
+        assert operation is not None
+        argument = step.arguments[position]
+        if is_elementwise(operation):
+            return self._elementwise(step, position)
+        try:
+            terms = self.reader.local(step, position)
+        except NotExpressibleError:
+            return []
+        if len(terms) != 1:
+            return self._several(step, argument, len(terms))
+        made, factors, tables = terms[0]
+        return self._single(step, argument, made, factors, bool(tables))
+
+    def _elementwise(self, step: Step, position: int) -> list[str]:
+        argument = step.arguments[position]
+        name, told = self.called(argument), list[str]()
+        stretched = _stretched(step.shape, argument.shape)
+        if stretched:
+            told.append(
+                f"{name} was stretched over {_axes_in_words(step.shape, stretched)}, so its gradient is summed over "
+                "them"
+            )
+        assert step.operation is not None
+        rule = step.operation.rule(position)
+        terms = self.reader.local(step, position)
+        if len(terms) == 1 and len(terms[0][1]) == 1:
+            (factor,) = terms[0][1]
+            number = as_number(factor)
+            written = self.arranger.form(factor).text
+            if isinstance(rule, Diagonal) and rule.choice:
+                told.append(f"a choice passes its gradient only to what was chosen: the mask {written}")
+            elif number == Fraction(-1):
+                told.append(f"{name} is subtracted, so its gradient changes sign")
+            elif number is not None:
+                told.append(f"{name} has the factor {written}, which its gradient keeps")
+            elif len(step.arguments) == 1:
+                told.append(
+                    f"each element of {self.called(step)} depends on the same element of {name} alone: the Jacobian is "
+                    f"diagonal, and the gradient is multiplied elementwise by {written}"
+                )
+            else:
+                told.append(f"the derivative of each element with respect to {name} is {written}, elementwise")
+        return told
+
+    def _several(self, step: Step, argument: Step, count: int) -> list[str]:
+        if count == 0:
+            return []
+        return [f"{self.called(argument)} enters {self.called(step)} in {count} ways, whose gradients add up"]
+
+    def _single(self, step: Step, argument: Step, made: Pattern, factors: Sequence[Form], tabled: bool) -> list[str]:
+        name, out = self.called(argument), self.called(step)
+        row = {l for axis in made.row for l in axis.labels}
+        column = {l for axis in made.column for l in axis.labels}
+        labelled = [(form, f.labels) for form, f in zip(factors, made.factors, strict=True) if f.labels]
+        if tabled or any(not made.is_bare(axis) and axis.size > 1 for axis in made.row + made.column):
+            if not tabled and row == column and not labelled:
+                return [f"only the arrangement of {name} changed, so its gradient is arranged back"]
+            some = f"only some entries of {name} were used: these get the gradient of what they became, added up where"
+            return [f"{some} an entry was used more than once, and the others get 0"]
+        summed, spread = row - column, column - row
+        if not labelled:
+            return self._unweighted(name, out, made, factors, summed, spread)
+        told = []
+        for form, labels in labelled:
+            text = self.arranger.form(form).text
+            if set(labels) & summed and set(labels) & spread:
+                axes = [k for k, axis in enumerate(made.row) if set(axis.labels) & summed & set(labels)]
+                told.append(
+                    f"every entry of {name} was used for {_axes_in_words(step.shape, axes)} of {out}, weighted by "
+                    f"{text}; its gradient adds these uses up, which is multiplying by {text} transposed"
+                )
+            elif set(labels) <= spread:
+                told.append(
+                    f"an entry of {name} meets one entry of {text} and goes to one entry of {out}: the gradient is "
+                    f"an outer product with {text}"
+                )
+            elif set(labels) & summed:
+                told.append(f"the gradient of {name} adds up all uses of its entries, each weighted by {text}")
+        return told
+
+    def _unweighted(
+        self, name: str, out: str, made: Pattern, factors: Sequence[Form], summed: set[int], spread: set[int]
+    ) -> list[str]:
+        if spread and not summed:
+            weight = self.arranger.form(factors[0]).text if factors else ""
+            share = f" with weight {weight}" if weight else ""
+            what = "all entries" if not made.row_shape or set(made.row_shape) == {1} else "entries"
+            again = " times that weight" if weight else ""
+            return [f"{what} of {name} were added up{share}, so each gets the gradient of their sum{again}"]
+        if summed and not spread:
+            axes = [k for k, axis in enumerate(made.row) if set(axis.labels) & summed]
+            words = _axes_in_words(made.row_shape, axes)
+            return [f"{name} was repeated over {words} of {out}, so its gradient is summed over them"]
+        if made.row != made.column and not spread:
+            return [f"only the order of the axes of {name} changed, so its gradient is turned back"]
+        return []
+
+
+def reasons_for(
+    reasons: Reasons, step: Step, edges: Sequence[tuple[Step, int]], uses: Sequence[Step]
+) -> tuple[str, ...]:
+    """The sentences for all ``edges`` (step, position) on the way back to ``step``; ``uses`` are its consumers."""
+    told: dict[str, None] = {}
+    if len(uses) > 1:
+        names = ", ".join(dict.fromkeys([reasons.called(use) for use in uses]))
+        used = f"{reasons.called(step)} is used {len(uses)} times (in {names})"
+        told[f"{used}, so the gradients of these uses add up"] = None
+    for consumer, position in edges:
+        told.update(dict.fromkeys(reasons.edge(consumer, position)))
+    return tuple(told)
+
+
+def _stretched(wide: tuple[int, ...], narrow: tuple[int, ...]) -> list[int]:
+    """The axes along which an array was stretched."""
+    missing = len(wide) - len(narrow)
+    return [k for k, size in enumerate(wide) if size != 1 and (k < missing or narrow[k - missing] == 1)]
+
+
+def _axes_in_words(shape: tuple[int, ...], axes: Sequence[int]) -> str:
+    """``the 7 rows``, ``the 3 columns``, ``all 21 entries``."""
+    if len(axes) == len([size for size in shape if size != 1]) and len(axes) > 1:
+        return f"all {_product(shape)} entries"
+    told = []
+    for axis in axes:
+        kind = _AXES[axis] if len(shape) == 2 else "entries" if len(shape) == 1 else f"places of axis {axis}"
+        told.append(f"the {shape[axis]} {kind}")
+    return " and ".join(told) or "nothing"
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total

@@ -1,0 +1,123 @@
+"""Prints a derivation as a NumPy function that a person could have written: forward, then backward, few lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from chainrule.explain.arrange import Arranger
+from chainrule.explain.atoms import Result, Value
+from chainrule.explain.computation import Step
+from chainrule.explain.cotangents import Sweep, referred
+from chainrule.explain.form import Form, Group
+from chainrule.explain.reader import Reader
+from chainrule.explain.symbols import helpers_in
+
+__all__ = ["gradient_source"]
+
+_INLINE = 12  # numbers of a captured array that are written out
+
+
+def gradient_source(sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[Step], upstream: bool) -> str:
+    """The source of ``gradient(…)``: the arguments of the function, and what is captured, in; the gradients out."""
+    naming = arranger.naming
+    output = sweep.steps[-1]
+    backward = _needed_cotangents(sweep, wanted)
+    forms = {step: sweep.found[step].chosen for step in [*backward, *wanted]}
+    values = _needed_values(list(forms.values()), reader)
+    lines: list[str] = []
+    for step in values:
+        lines.append(f"{naming.python(step)} = {arranger.exact(reader.define(step)).python}")
+    back: list[str] = []
+    for step in dict.fromkeys([*backward, *wanted]):
+        back.append(f"{naming.derivative_python(step)} = {arranger.exact(forms[step]).python}")
+    body = [*lines, *back]
+    names = _parameters(reader, body, naming_of=naming.python)
+    given = [naming.derivative_python(output)] if upstream else []
+    constants = list(_constants(reader, body, naming.python))
+    sizes = list(_sizes(arranger, body, names))
+    result = ", ".join([naming.derivative_python(step) for step in wanted])
+    text = "\n".join([*constants, *sizes, *body])
+    imports = ["import numpy as np"] + [f"import {name}" for name in ("scipy.special", "scipy.linalg") if name in text]
+    helpers = helpers_in(text)
+    head = "\n".join(imports) + "\n\n\n" + (helpers + "\n\n\n" if helpers else "")
+    inside = "\n".join([f"    {line}" for line in [*constants, *sizes, *body]])
+    return f"{head}def gradient({', '.join([*names, *given])}):\n{inside}\n    return {result}\n"
+
+
+def _needed_cotangents(sweep: Sweep, wanted: Sequence[Step]) -> list[Step]:
+    """The steps whose cotangents the wanted ones refer to, latest first."""
+    found: set[Step] = set()
+    pending = [step for target in wanted for step in referred(sweep.found[target].chosen)]
+    while pending:
+        step = pending.pop()
+        if step not in found and step is not sweep.steps[-1]:
+            found.add(step)
+            pending += list(referred(sweep.found[step].chosen))
+    return sorted(found, key=lambda step: -step.number)
+
+
+def _needed_values(forms: Sequence[Form], reader: Reader) -> list[Step]:
+    """The named results that formulas refer to, earliest first."""
+    found: set[Step] = set()
+    pending = [step for form in forms for step in values_in(form)]
+    while pending:
+        step = pending.pop()
+        if step not in found and step.operation is not None:
+            found.add(step)
+            pending += list(values_in(reader.define(step)))
+    return sorted(found, key=lambda step: step.number)
+
+
+def values_in(form: Form) -> Iterator[Step]:
+    """The values that a formula refers to."""
+    for monomial in form.monomials:
+        for atom, *_ in monomial.factors:
+            if isinstance(atom, Value):
+                yield atom.step
+            elif isinstance(atom, Group):
+                yield from values_in(atom.form)
+            elif isinstance(atom, Result):
+                for argument in atom.arguments:
+                    yield from values_in(argument)
+
+
+def _mentions(body: Sequence[str], name: str) -> bool:
+    return any(re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", line) for line in body)
+
+
+def _parameters(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> list[str]:
+    """The inputs, and the large or named arrays that the function captured and the source mentions."""
+    names = [naming_of(step) for step in reader.computation.inputs.values()]
+    for step in reader.computation.steps:
+        if _is_captured(step) and _mentions(body, naming_of(step)):
+            names.append(naming_of(step))
+    return list(dict.fromkeys(names))
+
+
+def _is_captured(step: Step) -> bool:
+    return step.is_constant and (bool(step.name) or step.value.size > _INLINE)
+
+
+def _constants(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> Iterator[str]:
+    """Small arrays without a name, written out."""
+    for step in [*reader.computation.steps, *reader.journal.steps[len(reader.computation.steps) :]]:
+        if step.is_constant and not _is_captured(step) and step.shape and _mentions(body, naming_of(step)):
+            yield f"{naming_of(step)} = np.array({np.asarray(step.given).tolist()})"
+
+
+def _sizes(arranger: Arranger, body: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    """What the letters for sizes are: the length of an axis of an argument, if it is one."""
+    computation = arranger.naming.computation
+    for size, letter in arranger.naming.sizes.items():
+        if not _mentions(body, letter):
+            continue
+        for step in computation.steps:
+            name = arranger.naming.python(step) if step.is_input or _is_captured(step) else ""
+            if name in names and size in step.shape:
+                yield f"{letter} = {name}.shape[{step.shape.index(size)}]"
+                break
+        else:
+            yield f"{letter} = {size}"

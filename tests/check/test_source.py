@@ -19,6 +19,7 @@ class Deaf:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.bindings: list[tuple[str, Any]] = []
 
     def compared(self, index: int, kind: str, left: Any, right: Any) -> Any:
         self.calls.append(("compared", kind, left, right))
@@ -46,6 +47,9 @@ class Deaf:
 
     def named(self, index: int, value: Any, owner: Any = None) -> None:
         self.calls.append(("named", index, value))
+
+    def bound(self, name: str, value: Any) -> None:
+        self.bindings.append((name, value))
 
 
 def run(source: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict[str, Any], Deaf, list[Site]]:

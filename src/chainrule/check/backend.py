@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from chainrule.check.compare import Truth
+from chainrule.explain.computation import Computation
 
 __all__ = ["Backend", "Observer", "note_functions", "note_transforms", "replace_while"]
 
@@ -50,6 +51,15 @@ class Backend(Protocol):
 
     def loss(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
         """Per unit of eps, what computing this gradient can lose; None when it is not known."""
+
+    def bind(self, name: str, value: Any) -> None:
+        """A variable of the notebook got a value; where results are remembered, so are their names."""
+
+    def given(self, output: Any, cotangent: Any, argument: Any, known: Sequence[tuple[Any, Array]]) -> Array | None:
+        """The gradient by ``argument`` if those by the tensors in ``known`` were as they are said to be."""
+
+    def computation(self, output: Any, scope: Mapping[str, Any]) -> Computation | None:
+        """The steps that led to ``output``, named after the variables in ``scope``; None if they are not known."""
 
 
 def replace_while(undo: ExitStack, owner: Any, name: str, changed: Any) -> None:

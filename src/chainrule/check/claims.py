@@ -28,6 +28,8 @@ __all__ = ["Watcher"]
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"eq": operator.eq, "ne": operator.ne, "sub": operator.sub}
 
+PLAIN = frozenset({int, float, bool, str, list, tuple, dict, type(None), np.ndarray, np.float64})
+
 
 class Watcher:
     """Holds the hooks that instrumented cells call, and collects the findings.
@@ -133,6 +135,13 @@ class Watcher:
     def named(self, index: int, value: Any, owner: Any = None) -> None:
         """A variable, or an attribute of ``owner``, that is named after a derivative has its final value."""
         self._guarded(index, self._names.name, index, value, owner, sys._getframe(1))
+
+    def bound(self, name: str, value: Any) -> None:
+        """A local variable, or one in a loop, got a value."""
+        if type(value) in PLAIN:
+            return
+        for backend in self.backends:
+            backend.bind(name, value)
 
     def _guarded(self, index: int, function: Callable[..., object], *arguments: Any) -> None:
         """Judge without disturbing the notebook, and without watching ourselves."""

@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
+from chainrule.check.binding import hook_bindings
+
 __all__ = ["HOOK", "Site", "cell_of_file", "file_of_cell", "instrument", "is_derivative_name"]
 
 HOOK = "__chainrule__"
@@ -83,6 +85,7 @@ def instrument(tree: ast.Module, sites: list[Site], *, displays: bool = True) ->
     shown = tree.body[-1] if displays and tree.body and isinstance(tree.body[-1], ast.Expr) else None
     _Expressions(sites, shown).visit(tree)
     _hook_names(tree.body, sites)
+    hook_bindings(tree, HOOK)
     ast.fix_missing_locations(tree)
     return tree
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from chainrule.backward import cotangents_of
 from chainrule.check.backend import Observer, replace_while
 from chainrule.check.compare import Truth, Value
+from chainrule.check.history import History
 from chainrule.errors import ChainruleError
+from chainrule.explain.computation import Computation
 from chainrule.linear.apply import pull, push
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Opaque, Term
 from chainrule.program.node import Node
 from chainrule.program.sweep import schedule
-from chainrule.tape import observe
+from chainrule.tape import journal, observe
 from chainrule.tensor import Tensor
 from chainrule.transforms.jacobian import tape_jacobian
 
@@ -43,7 +44,7 @@ class Tape:
     def __init__(self, seeder: Callable[[int], object] = lambda number: None) -> None:
         self._seeder = seeder
         self._asking = False
-        self._values: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # results, by the node that made them
+        self._history = History()
 
     def owns(self, value: object) -> bool:
         """Whether ``value`` is one of chainrule's tensors."""
@@ -80,12 +81,21 @@ class Tape:
             undo.enter_context(
                 observe(lambda name, arguments, result: self._pass_on(observer, name, arguments, result))
             )
+            undo.enter_context(journal(self._take_note))
             yield
 
     def _pass_on(self, observer: Observer, name: str, arguments: tuple[Any, ...], result: Any) -> None:
         if not self._asking:
-            self._note_value(self._values, result)
             observer(name, arguments, result)
+
+    def _take_note(self, *note: Any) -> None:
+        if not self._asking:
+            self._history.note(*note)
+
+    def bind(self, name: str, value: Any) -> None:
+        """A variable of the notebook got a value."""
+        if isinstance(value, Tensor):
+            self._history.bind(name, value)
 
     def _keep_graphs(self, undo: contextlib.ExitStack) -> None:
         """Nodes say that they are released, and keep their values for us."""
@@ -194,20 +204,14 @@ class Tape:
         Operations means those of the notebook and those of the gradient, which is recorded for the purpose. Moves are
         pushed forward through their local Jacobians: what rounding does, to first order.
         """
-        values = dict(self._values)
+        values = {node: self._history.result(node) for node in nodes}
 
         def note(name: str, arguments: tuple[Any, ...], result: Any) -> None:
-            self._note_value(values, result)
+            if isinstance(result, Tensor) and isinstance(result.node, Node):
+                values[result.node] = result.value
 
-        hooks = [(node, node.hooks) for node in nodes]
-        for node in nodes:
-            node.hooks = None  # they are the notebook's, for its own passes
-        try:
-            with observe(note):
-                found = cotangents_of([output], [cotangent], [argument.vertex], True, True)
-        finally:
-            for node, kept in hooks:
-                node.hooks = kept
+        with observe(note), _hooks_aside(nodes):
+            found = cotangents_of([output], [cotangent], [argument.vertex], True, True)
         vertex = getattr(found.get(argument.vertex), "vertex", None)
         if vertex is None:
             return None
@@ -221,11 +225,47 @@ class Tape:
         moved: Array = total / PROBES
         return moved
 
-    @staticmethod
-    def _note_value(values: MutableMapping[Any, Any], result: Any) -> None:
-        node = getattr(result, "node", None)
-        if isinstance(result, Tensor) and isinstance(node, Node):
-            values[node] = result.value
+    def given(self, output: Any, cotangent: Any, argument: Any, known: Sequence[tuple[Any, Array]]) -> Array | None:
+        """The gradient by ``argument`` if those by the tensors in ``known`` were as they are said to be."""
+        with self._aside():
+            if output.vertex is None or argument.vertex is None:
+                return None
+            nodes, _ = schedule([output.vertex])
+            try:
+                with _hooks_aside(nodes):
+                    for tensor, array in known:
+                        if isinstance(tensor.vertex, Node):
+                            Node.hooked = True
+                            tensor.vertex.hooks = [_always(array)]
+                    found = cotangents_of([output], [cotangent], [argument.vertex], True)
+            except ChainruleError:
+                return None
+            arrived = found.get(argument.vertex)
+            if arrived is None:
+                return None
+            return np.array(np.broadcast_to(arrived, argument.value.shape), dtype=np.float64)
+
+    def computation(self, output: Any, scope: Mapping[str, Any]) -> Computation | None:
+        """The steps that led to ``output``, under the names that ``scope`` and the notebook's functions give them."""
+        with self._aside():
+            return self._history.computation(output, scope)
+
+
+def _always(array: Array) -> Callable[[Any], Any]:
+    return lambda cotangent: array
+
+
+@contextlib.contextmanager
+def _hooks_aside(nodes: Sequence[Node]) -> Iterator[None]:
+    """Without the notebook's hooks, which are for its own passes."""
+    hooks = [(node, node.hooks) for node in nodes]
+    for node in nodes:
+        node.hooks = None
+    try:
+        yield
+    finally:
+        for node, kept in hooks:
+            node.hooks = kept
 
 
 def _pushed(program: Sequence[Node], leaves: Sequence[Any], values: Mapping[Any, Any], random: Any) -> Any:

@@ -87,9 +87,10 @@ class Journal:
         tensor = Tensor(np.array(value, dtype=float), None, True)
         return self.input("", tensor), tensor
 
-    def input(self, name: str, tensor: Tensor) -> Step:
-        """An argument that derivatives can be taken at."""
-        step = Step(len(self.steps), np.array(tensor.value), name=name, is_input=True, is_tracked=True)
+    def input(self, name: str, tensor: Tensor, value: Any = None) -> Step:
+        """An argument that derivatives can be taken at; ``value`` is what it held, if it holds something else now."""
+        held = np.array(tensor.value if value is None else value)
+        step = Step(len(self.steps), held, name=name, is_input=True, is_tracked=True)
         self._add(step, tensor, tensor.value)
         self._leaves[step] = tensor
         return step

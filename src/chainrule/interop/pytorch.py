@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import math
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -353,6 +353,27 @@ class PyTorch:
             return total / PROBES
         except RuntimeError:
             return None
+
+    def given(self, output: Any, cotangent: Any, argument: Any, known: Sequence[tuple[Any, Array]]) -> Array | None:
+        """The gradient by ``argument`` if those by the tensors in ``known`` were as they are said to be."""
+        with self._untouched():
+            handles = []
+            try:
+                for tensor, array in known:
+                    if tensor.grad_fn is not None:
+                        held = self.torch.as_tensor(array, dtype=tensor.dtype).reshape(tensor.shape)
+                        handles.append(tensor.register_hook(lambda gradient, held=held: held))
+                gradient = self._pull(output, cotangent, argument)
+            finally:
+                for handle in handles:
+                    handle.remove()
+            return None if gradient is None else self.array(gradient.detach())[0].astype(np.float64)
+
+    def bind(self, name: str, value: Any) -> None:
+        """Nothing: what PyTorch computed is not retold."""
+
+    def computation(self, output: Any, scope: Mapping[str, Any]) -> None:
+        """None: PyTorch's graph does not keep what its operations computed."""
 
     def _places(self, output: Any) -> tuple[list[Any], list[Any]]:
         """The leaves and the intermediate results below ``output``, as PyTorch differentiates by them, and values."""

@@ -41,12 +41,14 @@ def hook_bindings(tree: ast.Module, hook: str) -> None:
 
 def _after(statement: ast.stmt, hook: str) -> Iterator[ast.stmt]:
     if isinstance(statement, ast.Assign):
-        targets, value = statement.targets, statement.value
-    elif isinstance(statement, ast.AnnAssign | ast.AugAssign) and statement.value is not None:
-        targets, value = [statement.target], statement.value
+        targets, dull = statement.targets, isinstance(statement.value, DULL)
+    elif isinstance(statement, ast.AnnAssign):
+        targets, dull = [statement.target], statement.value is None or isinstance(statement.value, DULL)
+    elif isinstance(statement, ast.AugAssign):
+        targets, dull = [statement.target], False
     else:
         return
-    if not isinstance(value, DULL):
+    if not dull:
         for target in targets:
             for name in _names(target):
                 yield _call(hook, name, statement)

@@ -2,64 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from chainrule.explain.computation import Computation, Step
-from chainrule.explain.formula import Formula
-from chainrule.linear.jacobian import Jacobian
+from chainrule.explain.explained import Account, Explained, Local
 
 __all__ = ["Derivation", "Explained", "Local"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 
-
-@dataclass(frozen=True)
-class Local:
-    """The local Jacobian of a step with respect to one of its arguments.
-
-    ``index`` is index notation (``∂z[i,k]/∂W[j,m] = X[i,j] δ_km``), ``matrix`` what the step hands on to the argument
-    (``Xᵀ ∂L/∂z``; empty where no matrix notation fits), ``structure`` one line of words (``X ⊗ I₃``), ``jacobian`` the
-    map itself, which can draw itself (``picture()``, ``_repr_html_``).
-    """
-
-    argument: Step
-    position: int
-    index: str
-    matrix: Formula
-    structure: str
-    jacobian: Jacobian
-
-
-@dataclass(frozen=True)
-class Explained:
-    """One step of a derivation, forward and backward.
-
-    ``name`` is what the derivation calls it; ``forward`` is its formula, ``adjoint`` the formula of ∂L/∂step;
-    ``reasons`` are plain sentences, one for each transpose, sum, mask or second path in it; ``source`` is the user's
-    line of code. ``cotangent`` is the value of the adjoint.
-    """
-
-    step: Step
-    name: str
-    forward: Formula
-    locals: tuple[Local, ...]
-    adjoint: Formula
-    reasons: tuple[str, ...]
-    source: str
-    cotangent: Array
-
-    @property
-    def value(self) -> Array:
-        """The value of the step."""
-        return self.step.value
-
-
-@dataclass(frozen=True)
-class Derivation:
+@dataclass(frozen=True, repr=False)
+class Derivation(Account):
     """How the derivative of a function follows, step by step and as a whole.
 
     ``explained`` are the steps in the order of the computation, inputs included; ``gradients`` the simplified formula
@@ -67,14 +20,6 @@ class Derivation:
     says it; ``notes`` what letters stand for and what was used; ``source`` a NumPy function that computes the
     gradients.
     """
-
-    title: str
-    computation: Computation
-    explained: tuple[Explained, ...]
-    gradients: Mapping[str, Formula]
-    notes: tuple[str, ...]
-    source: str
-    jacobians: Mapping[str, Formula] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

@@ -16,7 +16,8 @@ import pytest
 from chainrule.check.backend import Backend
 from chainrule.check.claims import Watcher
 from chainrule.check.finding import Finding
-from chainrule.check.source import HOOK, instrument
+from chainrule.check.site import HOOK
+from chainrule.check.source import instrument
 from chainrule.cli.cells import Outcome, run_cell
 from chainrule.cli.standin import StandIn
 from chainrule.interop.pytorch import PyTorch
@@ -76,7 +77,7 @@ def audit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Au
 
                 outcomes.append(run_cell(number, textwrap.dedent(cell), namespace, prepare))
                 watcher.leave(namespace)
-        watcher.finish()
+            watcher.finish()
         return Audit(watcher.findings, outcomes, watcher.problems, namespace)
 
     return run

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from chainrule.check.source import HOOK, Site, instrument, is_derivative_name
+from chainrule.check.site import HOOK, Site, is_derivative_name
+from chainrule.check.source import instrument
 
 
 class Deaf:
@@ -27,6 +28,10 @@ class Deaf:
 
     def calling(self, index: int, function: Any) -> Any:
         self.calls.append(("calling", index))
+        return function
+
+    def approximating(self, function: Any) -> Any:
+        self.calls.append(("approximating", function))
         return function
 
     def part(self, index: int, position: int, value: Any) -> Any:

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.backend import Backend
+from chainrule.check.causes import Causes
 from chainrule.check.comparisons import Comparisons
 from chainrule.check.finding import Finding
 from chainrule.check.named import Names
 from chainrule.check.provenance import DIRECT, Origin, Provenance
 from chainrule.check.scene import Scene
-from chainrule.check.source import Site
+from chainrule.check.site import Site
 
 __all__ = ["Watcher"]
 
@@ -44,6 +45,7 @@ class Watcher:
         self.problems: list[str] = []
         self._comparisons = Comparisons(self.scene)
         self._names = Names(self.scene)
+        self._causes = Causes(self.scene)
         self._parts: dict[int, list[tuple[int, Any]]] = {}
         self._busy = False
 
@@ -76,10 +78,23 @@ class Watcher:
         """A cell has ended."""
         for index, read in self._names.leave(namespace):
             self._guarded(index, read)
+        self._explain()
 
     def finish(self) -> None:
-        """The notebook has ended."""
+        """The notebook has ended; to be called while still watching."""
         self._names.finish()
+        self._explain()
+
+    def _explain(self) -> None:
+        """Look for the causes of what is wrong; what goes wrong with that must not hide the verdict."""
+        self._busy = True
+        try:
+            with np.errstate(all="ignore"):
+                self._causes.look()
+        except Exception as problem:
+            self.problems.append(f"no cause could be looked for ({type(problem).__name__}: {problem})")
+        finally:
+            self._busy = False
 
     # -- the hooks ----------------------------------------------------------------------------------------------------
 
@@ -101,6 +116,16 @@ class Watcher:
             if len(operands) == 2:
                 self._guarded(index, self._comparisons.compare, index, *operands)
             return function(*args, **kwargs)
+
+        return called
+
+    def approximating(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`numerical_gradient(…)` and its like: the function, whose results are known to be finite differences."""
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            result = function(*args, **kwargs)
+            self._comparisons.differences.approximate(result)
+            return result
 
         return called
 

@@ -14,17 +14,17 @@ import numpy as np
 from chainrule.check.backend import Backend
 from chainrule.check.beside import Item, Pair, pairs
 from chainrule.check.compare import EXACT, WRONG, Judgement, Truth, Value, judge
-from chainrule.check.provenance import DIRECT, REARRANGED, SCALED, Provenance
+from chainrule.check.differences import SLACK_OF_DIFFERENCES, Differences, is_numerical
+from chainrule.check.evidence import Pass
+from chainrule.check.provenance import DIRECT, NONE, REARRANGED, SCALED, Provenance
 from chainrule.check.scene import PLACE, Scene, contracted, is_named
-from chainrule.check.source import Site, is_derivative_name
+from chainrule.check.site import Site, is_derivative_name
 
 __all__ = ["Comparisons"]
 
-APPROXIMATE = re.compile(r"numer|finite|approx|(^|_)fd(_|$)|central", re.IGNORECASE)
 ROUNDS = 200
 KEPT_LOSSES = 64
 NEAR = 3  # cells between a displayed gradient and what is displayed for comparison
-SLACK_OF_DIFFERENCES = 2e-3  # relative: what a gradient by finite differences may be off
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Comparisons:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self.differences = Differences(scene)
         self._latest: tuple[Site, list[Item]] | None = None
         self._displayed: tuple[int, Item] | None = None
         self._visits: Counter[int] = Counter()
@@ -65,6 +66,8 @@ class Comparisons:
         sides = [(known.of(side), side, number) for number, side in enumerate((left, right))]
         sides.sort(key=lambda side: -side[0].rank)
         (truth, gradient, at), (claim, hand, place) = sides
+        if truth.rank == NONE:
+            self.differences.compare(index, left, right, (site.texts[0], site.texts[1]))
         if truth.rank < SCALED or self._same_gradient(truth, claim, hand):
             return
         if claim.rank == truth.rank and claim.rank != DIRECT:
@@ -91,6 +94,8 @@ class Comparisons:
         if site.kind == "display" and len(items) == 1 and self._answers(index, items[0]):
             return
         kinds = {item.gradient for item in items}
+        if kinds == {False}:
+            self.differences.show(index, [(item.text, item.value) for item in items])
         if len(kinds) == 1:
             if not neighbours or kinds == {item.gradient for item in neighbours}:
                 return
@@ -115,7 +120,7 @@ class Comparisons:
         if self._visits[index] > ROUNDS and self._visits[index].bit_count() > 1:
             return True  # a loop that compares without end is looked at ever more rarely
         true, value, provenance = gradient.value, claim.value, gradient.provenance
-        if APPROXIMATE.search(claim.text):
+        if is_numerical(claim.text):
             slack = SLACK_OF_DIFFERENCES * float(np.max(np.abs(true.array), initial=0.0))
             value = replace(value, slack=slack, reason="as near as finite differences come")
         truth = Truth(true)
@@ -132,8 +137,20 @@ class Comparisons:
         details = judgement.details | {"claim": claim.text, "gradient": gradient.text}
         targets = list(provenance.targets)
         target = targets[0] if len(targets) == 1 else None
-        self.scene.record(index, name, replace(judgement, details=details), claim.hand, target, explicit=True)
+        judgement = replace(judgement, details=details)
+        evidence = self.scene.gather(judgement, value, truth, self._passes(provenance), claim.hand)
+        self.scene.record(index, name, judgement, claim.hand, target, explicit=True, evidence=evidence)
         return True
+
+    @staticmethod
+    def _passes(provenance: Provenance) -> list[Pass]:
+        """The backward passes that a gradient may be from, the latest first."""
+        if provenance.rank != DIRECT or len(provenance.origins) != 1:
+            return []
+        (origin,) = provenance.origins
+        if origin.backend is None:
+            return []
+        return [Pass(origin.backend, root, cotangent, origin.target) for root, cotangent in reversed(origin.roots)]
 
     def _loss(self, provenance: Provenance, shape: tuple[int, ...]) -> Any:
         """What computing the gradient can lose, over all backward passes that may be in it."""

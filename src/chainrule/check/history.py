@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
+from chainrule.check.containers import entries
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.journal import Journal
 from chainrule.explain.names import Line, Names
@@ -23,7 +24,6 @@ __all__ = ["History"]
 CELL = "<cell "  # how the file of a cell's code begins
 LARGEST_GRAPH = 5_000  # nodes of a computation that is retold
 DEEP = 12  # frames between an operation and the line of the notebook that asked for it
-INSIDE = 64  # entries of a container whose names are read
 
 
 class _Note(NamedTuple):
@@ -100,7 +100,7 @@ class History:
         book = Journal(names)
         inputs: dict[str, Step] = {}
         as_it_was = self._leaf_values(notes)
-        called = {id(value): name for name, value in _entries(scope) if isinstance(value, Tracked)}
+        called = {id(value): name for name, value in entries(scope) if isinstance(value, Tracked)}
         for number, leaf in enumerate(leaves):
             name = called.get(id(leaf), "")
             inputs[name or f"input{number}"] = book.input(name, leaf, as_it_was.get(id(leaf)))
@@ -117,7 +117,7 @@ class History:
         found = [(name, node) for node in nodes if (name := self._names.get(node)) is not None]
         for name, node in sorted(found, key=lambda pair: pair[0].when):
             names.bind(name.text, Tracked(None, node, True), name.depth)
-        for text, value in _entries(scope):
+        for text, value in entries(scope):
             if isinstance(value, Tracked) and value.tracked:
                 names.bind(text, value)
             else:
@@ -146,24 +146,6 @@ class History:
         copied = value.copy()
         self._copies[key] = (ref(value, lambda _, key=key: self._copies.pop(key, None)), writes, copied)  # type: ignore[misc]
         return copied
-
-
-def _entries(scope: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """The variables, then what short containers and the notebook's own objects hold: ``W1`` of ``params["W1"]``."""
-    inner: list[tuple[str, Any]] = []
-    for name, value in list(scope.items()):
-        if name.startswith("_"):
-            continue
-        yield name, value
-        if type(value) is dict and len(value) <= INSIDE:
-            inner += [
-                (key if key.isidentifier() else name, item) for key, item in value.items() if isinstance(key, str)
-            ]
-        elif type(value) in (list, tuple) and len(value) <= INSIDE:
-            inner += [(f"{name}[{place}]", item) for place, item in enumerate(value)]
-        elif type(value).__module__ == "__main__" and hasattr(value, "__dict__"):
-            inner += [(key, item) for key, item in vars(value).items() if not key.startswith("_")]
-    yield from inner
 
 
 def _line() -> Line:

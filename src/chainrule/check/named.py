@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from chainrule.check.compare import EXACT, Judgement, Truth, Value, judge
+from chainrule.check.compare import EXACT, SHAPE, WRONG, Judgement, Truth, Value, judge
+from chainrule.check.evidence import Evidence, Pass, pool_of
 from chainrule.check.forms import judge_form
 from chainrule.check.names import Reading, readings
 from chainrule.check.provenance import Provenance
@@ -20,6 +21,15 @@ from chainrule.check.scene import Scene, contracted
 __all__ = ["Named", "Names"]
 
 ROUNDS = 20  # how often one place in a loop is judged
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """A judgement, the variable that it is about, and what may tell its cause."""
+
+    judgement: Judgement
+    target: Any
+    evidence: Evidence | None
 
 
 @dataclass
@@ -33,7 +43,7 @@ class Named:
     scope: ChainMap[str, Any]
     provenance: Provenance
     options: list[Reading] = field(default_factory=list)
-    tentative: tuple[Judgement, Any] | None = None  # the best verdict so far, and the variable
+    tentative: _Verdict | None = None  # the best verdict so far
 
 
 class Names:
@@ -74,7 +84,7 @@ class Names:
         """The notebook has ended: what waited for a later `backward` gets the verdict that it has."""
         for named in self._pending:
             if named.tentative is not None:
-                self._record(named, *named.tentative)
+                self._record(named, named.tentative)
         self._pending.clear()
 
     def ran_backward(self) -> None:
@@ -95,30 +105,30 @@ class Names:
             last = self.scene.roots[-1][0] if self.scene.roots else None
             options = list(readings(site.texts[0].split(".")[-1], named.scope, self.scene.tracked, last))
         judged = [found for reading in options for found in self._judge_reading(named, reading)]
-        best = next((found for found in judged if found[0].ok), judged[0] if judged else None)
+        best = next((found for found in judged if found.judgement.ok), judged[0] if judged else None)
         named.options = [reading for reading in options if reading.output is None]
-        if best is not None and (best[0].ok or not named.options):
-            self._record(named, *best)
+        if best is not None and (best.judgement.ok or not named.options):
+            self._record(named, best)
         elif named.options:
             named.tentative = best
             self._pending.append(named)
         return best is not None or bool(named.options)
 
-    def _judge_reading(self, named: Named, reading: Reading) -> Iterator[tuple[Judgement, Any]]:
+    def _judge_reading(self, named: Named, reading: Reading) -> Iterator[_Verdict]:
         if reading.explicit:
-            judgement = self._judge(named, reading.output, reading.argument, reading.text, explicit=True)
-            if judgement is not None:
-                yield judgement, reading.argument
+            verdict = self._judge(named, reading.output, reading.argument, reading.text, explicit=True)
+            if verdict is not None:
+                yield verdict
         elif reading.output is not None:
             yield from self._judge_of_result(named, reading)
         else:
             for root, cotangent in reversed(self.scene.roots):
-                judgement = self._judge(named, root, reading.argument, reading.text, cotangent=cotangent)
-                if judgement is not None:
-                    yield judgement, reading.argument
+                verdict = self._judge(named, root, reading.argument, reading.text, cotangent=cotangent)
+                if verdict is not None:
+                    yield verdict
                     return
 
-    def _judge_of_result(self, named: Named, reading: Reading) -> Iterator[tuple[Judgement, Any]]:
+    def _judge_of_result(self, named: Named, reading: Reading) -> Iterator[_Verdict]:
         """`grad_mse`: by whichever tensor of that shape it depends on."""
         backend = self.scene.known.owner(reading.output)
         if backend is None or backend.leaf(reading.output) or backend.array(reading.output)[0].size != 1:
@@ -128,13 +138,13 @@ class Names:
         for argument in inputs.values():
             if argument is reading.output or backend.array(argument)[0].shape != named.found.shape:
                 continue
-            judgement = self._judge(named, reading.output, argument, reading.text, explicit=True)
-            if judgement is not None:
-                yield judgement, argument
+            verdict = self._judge(named, reading.output, argument, reading.text, explicit=True)
+            if verdict is not None:
+                yield verdict
 
     def _judge(
         self, named: Named, output: Any, argument: Any, text: str, *, cotangent: Any = None, explicit: bool = False
-    ) -> Judgement | None:
+    ) -> _Verdict | None:
         """Judge a named value against the derivative through the tape; None if it cannot be a claim about it."""
         backend = self.scene.known.owner(argument)
         if backend is None or not backend.owns(output) or id(argument) in named.provenance.targets:
@@ -142,7 +152,8 @@ class Names:
         truth = backend.derivative(output, argument)
         if truth is None:
             if explicit and not np.any(named.found.array):
-                return Judgement(EXACT, "no path on the tape connects the two, so the derivative is zero")
+                told = "no path on the tape connects the two, so the derivative is zero"
+                return _Verdict(Judgement(EXACT, told), argument, None)
             return None
         if not explicit:
             truth = contracted(backend, truth, cotangent)
@@ -150,27 +161,44 @@ class Names:
                 return None
         weigh = functools.partial(judge_form if explicit else judge, named.found)
         judgement = weigh(truth)
-        if judgement.verdict != EXACT and int(np.prod(truth.rows, dtype=np.int64)) == 1:
+        single = int(np.prod(truth.rows, dtype=np.int64)) == 1
+        if judgement.verdict != EXACT and single:
             loss = backend.loss(output, cotangent, argument)
             if loss is not None:
-                judgement = weigh(replace(truth, loss=loss.reshape(truth.value.shape)))
-        return replace(judgement, details=judgement.details | {"derivative": text})
+                truth = replace(truth, loss=loss.reshape(truth.value.shape))
+                judgement = weigh(truth)
+        judgement = replace(judgement, details=judgement.details | {"derivative": text})
+        passes = [Pass(backend, output, cotangent, argument)] if single else []
+        return _Verdict(judgement, argument, self._gather(named, judgement, truth, passes))
+
+    def _gather(self, named: Named, judgement: Judgement, truth: Truth, passes: Sequence[Pass]) -> Evidence | None:
+        """What may tell the cause of a verdict; nothing if the claim is right, or if nothing was decided."""
+        if judgement.verdict not in {WRONG, SHAPE}:
+            return None
+        if passes and truth.rows:  # a loss of shape (1,) or (1, 1)
+            shaped = replace(truth.value, array=truth.value.array.reshape(truth.columns))
+            loss = None if truth.loss is None else truth.loss.reshape(truth.columns)
+            truth = Truth(shaped, (), truth.columns, loss)
+        return Evidence(named.found, truth, passes, named.scope, pool_of(named.scope, self.scene.value, [named.value]))
 
     def _settled(self, named: Named, reading: Reading, root: Any, cotangent: Any) -> bool:
-        judgement = self._judge(named, root, reading.argument, reading.text, cotangent=cotangent)
-        if judgement is None:
+        best = self._judge(named, root, reading.argument, reading.text, cotangent=cotangent)
+        if best is None:
             return False
-        best = (judgement, reading.argument)
-        if not judgement.ok and named.tentative is not None and _distance(named.tentative[0]) <= _distance(judgement):
-            best = named.tentative
-        self._record(named, *best)
+        earlier = named.tentative
+        if not best.judgement.ok and earlier is not None and _distance(earlier) <= _distance(best):
+            best = earlier
+        self._record(named, best)
         return True
 
-    def _record(self, named: Named, judgement: Judgement, target: Any) -> None:
+    def _record(self, named: Named, verdict: _Verdict) -> None:
         site = self.scene.sites[named.index]
         if site.accumulates:  # it goes on with a value that was judged too early
             self.scene.forget_unfinished(named.index)
-        self.scene.record(named.index, site.texts[0], judgement, named.value, id(target), explicit=False)
+        name, target = site.texts[0], id(verdict.target)
+        self.scene.record(
+            named.index, name, verdict.judgement, named.value, target, explicit=False, evidence=verdict.evidence
+        )
 
 
 def _plausible(found: Value, truth: Truth) -> bool:
@@ -183,5 +211,5 @@ def _plausible(found: Value, truth: Truth) -> bool:
     return same or unsummed
 
 
-def _distance(judgement: Judgement) -> float:
-    return float(judgement.details.get("difference", np.inf))
+def _distance(verdict: _Verdict) -> float:
+    return float(verdict.judgement.details.get("difference", np.inf))

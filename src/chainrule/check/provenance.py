@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule.check.backend import Backend
 
-__all__ = ["DIRECT", "MIXED", "NOTHING", "REARRANGED", "SCALED", "Origin", "Provenance", "Provenances"]
+__all__ = ["DIRECT", "MIXED", "NONE", "NOTHING", "REARRANGED", "SCALED", "Origin", "Provenance", "Provenances"]
 
 HELD = 1000
 NONE, MIXED, SCALED, REARRANGED, DIRECT = range(5)
@@ -65,13 +65,15 @@ class Origin:
 class Provenance:
     """How a value relates to gradients: its rank, and the origins of the gradients in it.
 
-    ``random`` is noise that was drawn, ``zero`` an array of zeros to be filled.
+    ``random`` is noise that was drawn, ``zero`` an array of zeros to be filled, ``numerical`` what was computed by
+    finite differences.
     """
 
     rank: int = NONE
     origins: frozenset[Origin] = frozenset()
     random: bool = False
     zero: bool = False
+    numerical: bool = False
 
     @property
     def targets(self) -> frozenset[int]:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.backend import Backend
-from chainrule.check.compare import Judgement, Truth, Value
+from chainrule.check.compare import SHAPE, WRONG, Judgement, Truth, Value
+from chainrule.check.evidence import Evidence, Pass, pool_of, scope_of
 from chainrule.check.finding import Finding
 from chainrule.check.provenance import Provenances
-from chainrule.check.source import Site, cell_of_file, is_derivative_name
+from chainrule.check.site import Site, cell_of_file, is_derivative_name
 from chainrule.check.values import as_value
 
 __all__ = ["PLACE", "Scene", "contracted", "is_named"]
@@ -33,6 +34,7 @@ class Scene:
         self.cell_of_site: list[int] = []
         self.roots: list[tuple[Any, Any]] = []  # what `backward` was called on, and with which cotangent
         self.found: dict[Key, Finding] = {}
+        self.evidence: dict[int, Evidence] = {}  # by the identity of a finding, where it is not right
         self._alive: list[Any] = []  # so that an identity is never used again
 
     def value(self, value: Any, literal: str | None = None) -> Value | None:
@@ -48,8 +50,25 @@ class Scene:
         """Remember a backward pass; only the latest few are asked for again."""
         self.roots = [*self.roots, (root, cotangent)][-KEPT_ROOTS:]
 
+    def gather(
+        self, judgement: Judgement, claimed: Value, truth: Truth, passes: Sequence[Pass], hand: Any = None
+    ) -> Evidence | None:
+        """What may tell the cause of a verdict; nothing if the claim is right, or if nothing was decided."""
+        if judgement.verdict not in {WRONG, SHAPE}:
+            return None
+        scope = scope_of(sys._getframe(1))
+        return Evidence(claimed, truth, tuple(passes), scope, pool_of(scope, self.value, [hand]))
+
     def record(
-        self, index: int, name: str, judgement: Judgement, hand: Any, target: int | None, *, explicit: bool
+        self,
+        index: int,
+        name: str,
+        judgement: Judgement,
+        hand: Any,
+        target: int | None,
+        *,
+        explicit: bool,
+        evidence: Evidence | None = None,
     ) -> None:
         """Add a finding, or tell an earlier one about the same claim that it was made again.
 
@@ -65,19 +84,28 @@ class Scene:
         )
         same = self._same(key)
         if same is None:
-            self.found[key] = finding
+            self._add(key, finding, evidence)
             return
         earlier = self.found[same]
         if same[1] == index:
             earlier.times += 1
             if finding.severity > earlier.severity:
                 earlier.take(judgement)
+                self._add(same, earlier, evidence)
         elif explicit and same[0] == "name":
             finding.also = [(earlier.cell, earlier.line), *earlier.also]
-            del self.found[same]
-            self.found[key] = finding
+            self._drop(same)
+            self._add(key, finding, evidence)
         elif (cell, line) not in [(earlier.cell, earlier.line), *earlier.also]:
             earlier.also.append((cell, line))
+
+    def _add(self, key: Key, finding: Finding, evidence: Evidence | None) -> None:
+        self.found[key] = finding
+        if evidence is not None:
+            self.evidence[id(finding)] = evidence
+
+    def _drop(self, key: Key) -> None:
+        self.evidence.pop(id(self.found.pop(key)), None)
 
     def _place(self, index: int, explicit: bool) -> tuple[int, int]:
         """Where a claim is made; a comparison inside a function is the claim of the cell that called it."""
@@ -104,7 +132,7 @@ class Scene:
         for key, finding in list(self.found.items()):
             unfinished = finding.cell != cell or not finding.ok
             if key[0] == "name" and finding.name == name and key[1] != index and unfinished:
-                del self.found[key]
+                self._drop(key)
 
 
 def is_named(text: str) -> bool:

@@ -7,11 +7,8 @@ methods of one object that the builtins hold under `HOOK`, so the notebook's own
     torch.equal(a, b)           __chainrule__.calling(site, torch.equal)(a, b)
     (a - b).abs().max()         __chainrule__.compared(site, "sub", a, b).abs().max()
     print(f"{a} and {b}", c)    __chainrule__.showing(site, print)(f"{…part(site, 0, a)} and {…part(site, 1, b)}", …)
+    numerical_gradient(f, x)    __chainrule__.approximating(numerical_gradient)(f, x)
     dloss_dW = …                the same, then __chainrule__.named(site, dloss_dW)
-
-A name is judged where its value is settled: after the last statement of the block that writes to it, so that an array
-of zeros that a loop fills is not judged before the loop, and a gradient computed anew in each round of a training loop
-is judged in each round, before the step is taken.
 """
 
 from __future__ import annotations
@@ -19,15 +16,14 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import cast
 
 from chainrule.check.binding import hook_bindings
+from chainrule.check.settling import hook_names
+from chainrule.check.site import HOOK, Site, hook, literal_of
 
-__all__ = ["HOOK", "Site", "cell_of_file", "file_of_cell", "instrument", "is_derivative_name"]
+__all__ = ["instrument"]
 
-HOOK = "__chainrule__"
 COMPARING = frozenset(
     "equal allclose isclose assert_close assert_allclose assert_almost_equal assert_array_almost_equal array_equal"
     " assert_array_equal assert_equal eq ne assertEqual assertAlmostEqual dist mse_loss l1_loss array_equiv".split()
@@ -37,44 +33,15 @@ REDUCING = frozenset(
     "abs absolute fabs norm max amax min sum mean square sqrt pow all any allclose isclose print display linalg".split()
 )
 DIFFERENCE = re.compile(r"diff|err|resid|delta|gap|discrep", re.IGNORECASE)
-DERIVATIVE = re.compile(
-    r"^d_?[A-Za-z]\w*$|^(grad|gradient|partial|nabla|jac|jacobian)(_\w+|[A-Z]\w*|\d*)$|^\w+_(grad|gradient)$"
+# What people call their own functions that compare two gradients, and those that compute one by finite differences.
+MEASURE = re.compile(
+    r"rel(ative)?_?(err|diff)|err(or)?_?rel|max_?(err|diff)|(compare|check)_?(grad|deriv)", re.IGNORECASE
 )
-ATTRIBUTE = re.compile(r"^(g|gradient|my_?grad|grad_?(hand|manual|mine)|(hand|manual)_?grad|dgrad)$")
-
-
-@dataclass
-class Site:
-    """A place in a cell where something is looked at: ``texts`` are the source of its operands, in order."""
-
-    kind: str
-    line: int
-    texts: list[str]
-    literals: list[str | None] = field(default_factory=list)
-    context: frozenset[str] = frozenset()
-    labels: list[str | None] = field(default_factory=list)
-    key: tuple[int, int] = (0, 0)  # of the statement: (block, position), so that neighbours can be known
-    accumulates: bool = False
-
-
-def file_of_cell(number: int) -> str:
-    """The file name that a cell's code is compiled under."""
-    return f"<cell {number}>"
-
-
-def cell_of_file(name: str) -> int | None:
-    """The cell that a file name belongs to; None for code of a library."""
-    found = re.fullmatch(r"<cell (\d+)>", name)
-    return int(found.group(1)) if found else None
-
-
-def is_derivative_name(name: str) -> bool:
-    """Whether a variable's name looks like that of a derivative: ``dL_dW``, ``grad_mse``, ``dlogits``, ``x_grad``.
-
-    >>> [name for name in ("dloss_dW", "grad_mse", "d", "W", "W_grad", "model") if is_derivative_name(name)]
-    ['dloss_dW', 'grad_mse', 'W_grad']
-    """
-    return DERIVATIVE.match(name) is not None
+NUMERICAL = re.compile(
+    r"numeric.*(grad|deriv|jac)|(grad|deriv|jac)\w*(numeric|approx|fd$|_num$)|(fd|num|approx)_?(grad|deriv|jac)"
+    r"|finite_?diff|central_?diff|approx_fprime",
+    re.IGNORECASE,
+)
 
 
 def instrument(tree: ast.Module, sites: list[Site], *, displays: bool = True) -> ast.Module:
@@ -84,15 +51,10 @@ def instrument(tree: ast.Module, sites: list[Site], *, displays: bool = True) ->
     """
     shown = tree.body[-1] if displays and tree.body and isinstance(tree.body[-1], ast.Expr) else None
     _Expressions(sites, shown).visit(tree)
-    _hook_names(tree.body, sites)
+    hook_names(tree.body, sites)
     hook_bindings(tree, HOOK)
     ast.fix_missing_locations(tree)
     return tree
-
-
-def _hook(method: str, *arguments: ast.expr) -> ast.Call:
-    function = ast.Attribute(ast.Name(HOOK, ast.Load()), method, ast.Load())
-    return ast.Call(function, list(arguments), [])
 
 
 class _Expressions(ast.NodeTransformer):
@@ -112,7 +74,7 @@ class _Expressions(ast.NodeTransformer):
                 kind,
                 getattr(node, "lineno", 0),
                 [ast.unparse(operand) for operand in operands],
-                [_literal(operand) for operand in operands],
+                [literal_of(operand) for operand in operands],
                 frozenset(self.context),
                 key=self.key,
             )
@@ -162,13 +124,13 @@ class _Expressions(ast.NodeTransformer):
             return self._show_all(node, node.value)
         site = self.new("display", node, [node.value])
         self.within(["shown"], node)
-        node.value = _hook("displayed", ast.Constant(site), node.value)
+        node.value = hook("displayed", ast.Constant(site), node.value)
         return node
 
     def _show_all(self, node: ast.Expr, value: ast.Tuple | ast.List) -> ast.AST:
         site = self.new("display", node, value.elts)
         self.within(["shown"], value)
-        node.value = _hook("displayed", ast.Constant(site), value)
+        node.value = hook("displayed", ast.Constant(site), value)
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
@@ -181,7 +143,7 @@ class _Expressions(ast.NodeTransformer):
         site = self.new("compare", node, operands)
         self.generic_visit(node)
         return ast.copy_location(
-            _hook(
+            hook(
                 "compared", ast.Constant(site), ast.Constant(kinds[type(node.ops[0])]), node.left, node.comparators[0]
             ),
             node,
@@ -198,9 +160,7 @@ class _Expressions(ast.NodeTransformer):
             return node
         site = self.new("difference", node, [node.left, node.right])
         self.generic_visit(node)
-        return ast.copy_location(
-            _hook("compared", ast.Constant(site), ast.Constant("sub"), node.left, node.right), node
-        )
+        return ast.copy_location(hook("compared", ast.Constant(site), ast.Constant("sub"), node.left, node.right), node)
 
     def _measures_difference(self) -> bool:
         return bool({"ordered", "difference", "shown", *REDUCING} & set(self.context))
@@ -212,13 +172,17 @@ class _Expressions(ast.NodeTransformer):
         if name == "format" and isinstance(node.func, ast.Attribute):
             if isinstance(node.func.value, ast.Constant) and isinstance(node.func.value.value, str):
                 return self._format(node, node.func.value.value)
-        elif name in COMPARING and not any(isinstance(argument, ast.Starred) for argument in node.args):
+        elif NUMERICAL.search(name):
+            self.within([name], node)
+            node.func = hook("approximating", node.func)
+            return node
+        elif _is_comparison(name, node):
             operands = list(node.args[:2])
             if len(operands) < 2 and isinstance(node.func, ast.Attribute):
                 operands.insert(0, node.func.value)
             site = self.new("call", node, operands)
             self.within([name], node)
-            node.func = _hook("calling", ast.Constant(site), node.func)
+            node.func = hook("calling", ast.Constant(site), node.func)
             return node
         self.within([name], node)
         return node
@@ -242,7 +206,7 @@ class _Expressions(ast.NodeTransformer):
             else:
                 arguments.append(self._part(argument, index))
         node.args = arguments
-        node.func = _hook("showing", ast.Constant(index), node.func)
+        node.func = hook("showing", ast.Constant(index), node.func)
         return node
 
     def _label(self, index: int, text: str) -> None:
@@ -256,12 +220,12 @@ class _Expressions(ast.NodeTransformer):
         """Have the value of an expression noted as the next part of a site."""
         site = self.sites[index]
         site.texts.append(ast.unparse(value))
-        site.literals.append(_literal(value))
+        site.literals.append(literal_of(value))
         position = len(site.texts) - 1
         self.context.append("print")
         inner = self.expression(value)
         self.context.pop()
-        return ast.copy_location(_hook("part", ast.Constant(index), ast.Constant(position), inner), value)
+        return ast.copy_location(hook("part", ast.Constant(index), ast.Constant(position), inner), value)
 
     def _joined(self, node: ast.JoinedStr, index: int) -> ast.expr:
         for piece in node.values:
@@ -281,7 +245,7 @@ class _Expressions(ast.NodeTransformer):
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         index, alone = self._outer(node)
         joined = self._joined(node, index)
-        return _hook("said", ast.Constant(index), joined) if alone else joined
+        return hook("said", ast.Constant(index), joined) if alone else joined
 
     def _format(self, node: ast.Call, template: str) -> ast.AST:
         index, alone = self._outer(node)
@@ -290,7 +254,7 @@ class _Expressions(ast.NodeTransformer):
             self._label(index, label)
             if not isinstance(argument, ast.Starred):
                 _replace(node, argument, self._part(argument, index))
-        return _hook("said", ast.Constant(index), node) if alone else node
+        return hook("said", ast.Constant(index), node) if alone else node
 
     def _percent(self, node: ast.BinOp) -> ast.AST:
         index, alone = self._outer(node)
@@ -305,7 +269,14 @@ class _Expressions(ast.NodeTransformer):
             node.right.elts = changed
         else:
             node.right = changed[0]
-        return _hook("said", ast.Constant(index), node) if alone else node
+        return hook("said", ast.Constant(index), node) if alone else node
+
+
+def _is_comparison(name: str, call: ast.Call) -> bool:
+    """Whether a call compares its first two arguments, by its name."""
+    if any(isinstance(argument, ast.Starred) for argument in call.args):
+        return False
+    return name in COMPARING or (MEASURE.search(name) is not None and len(call.args) >= 2)
 
 
 def _replace(call: ast.Call, old: ast.expr, new: ast.expr) -> None:
@@ -319,122 +290,3 @@ def _is_template(node: ast.expr) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
         return isinstance(node.func.value, ast.Constant) and isinstance(node.func.value.value, str)
     return isinstance(node, ast.BinOp) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)
-
-
-def _literal(node: ast.expr) -> str | None:
-    """The digits of a number that is written out, as `-0.25` or `[1.5, 2]`; None for anything computed."""
-    try:
-        ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return ast.unparse(node)
-
-
-# -- where a name is settled ------------------------------------------------------------------------------------------
-
-
-def _hook_names(block: list[ast.stmt], sites: list[Site], *, inner: bool = False) -> None:
-    """Insert hooks into a block, and into the blocks and function bodies inside it.
-
-    In an inner block, a name is settled only if the block writes its whole value: what a loop adds to, or fills bit by
-    bit, is settled after the loop.
-    """
-    settled: dict[int, list[tuple[str, bool]]] = {}
-    last: dict[str, tuple[int, bool]] = {}  # where a name was written last, and whether its whole value was
-    for position, statement in enumerate(block):
-        for name, full in _whole_writes(statement).items():
-            if full and name in last:
-                settled.setdefault(last[name][0], []).append((name, last[name][1]))
-            if full or name in last or not inner:
-                last[name] = (position, full or last.get(name, (0, False))[1])
-    for name, (position, whole) in last.items():
-        settled.setdefault(position, []).append((name, whole))
-    for statement in list(block):
-        scope = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        for nested in _blocks(statement):
-            _hook_names(nested, sites, inner=not scope)
-    for position in sorted(settled, reverse=True):
-        outside = [(name, whole) for name, whole in settled[position] if not _settles_inside(block[position], name)]
-        block[position + 1 : position + 1] = [_named(name, whole, block[position], sites) for name, whole in outside]
-
-
-def _whole_writes(statement: ast.stmt) -> dict[str, bool]:
-    """Each name that a statement writes to, and whether it writes the whole value at least once."""
-    found: dict[str, bool] = {}
-    for name, full in _writes(statement):
-        found[name] = found.get(name, False) or full
-    return found
-
-
-def _named(name: str, whole: bool, statement: ast.stmt, sites: list[Site]) -> ast.stmt:
-    line = getattr(statement, "lineno", 0)
-    sites.append(Site("name", line, [name], [_assigned_literal(statement)], accumulates=not whole))
-    parts = name.split(".")
-    value: ast.expr = ast.Name(parts[0], ast.Load())
-    owner = value
-    for part in parts[1:]:
-        owner, value = value, ast.Attribute(value, part, ast.Load())
-    arguments = [ast.Constant(len(sites) - 1), value, *([owner] if len(parts) > 1 else [])]
-    return ast.copy_location(ast.Expr(_hook("named", *arguments)), statement)
-
-
-def _assigned_literal(statement: ast.stmt) -> str | None:
-    value = getattr(statement, "value", None)
-    return _literal(value) if isinstance(statement, ast.Assign) and value is not None else None
-
-
-def _writes(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
-    """The derivative-like names that a statement writes to, with True where it writes the whole value."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return
-    if isinstance(statement, ast.Assign):
-        read = {ast.unparse(node) for node in ast.walk(statement.value) if isinstance(node, ast.Name | ast.Attribute)}
-        for target in statement.targets:
-            for name, full in _targets(target):
-                yield name, full and name not in read
-    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        yield from _targets(statement.target)
-    elif isinstance(statement, ast.AugAssign):
-        for name, _ in _targets(statement.target):
-            yield name, False
-    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        function = statement.value.func
-        if isinstance(function, ast.Attribute) and function.attr.endswith("_") and not function.attr.endswith("__"):
-            for name, _ in _targets(function.value):
-                yield name, False
-    for block in _blocks(statement):
-        for inner in block:
-            yield from _writes(inner)
-
-
-def _targets(target: ast.expr) -> Iterator[tuple[str, bool]]:
-    if isinstance(target, ast.Tuple | ast.List):
-        for item in target.elts:
-            yield from _targets(item)
-        return
-    full = True
-    while isinstance(target, ast.Subscript | ast.Starred):
-        target, full = target.value, False
-    if isinstance(target, ast.Name) and is_derivative_name(target.id):
-        yield target.id, full
-    elif isinstance(target, ast.Attribute):
-        if target.attr in {"data", "T", "mT"}:
-            yield from ((name, False) for name, _ in _targets(target.value))
-        elif ATTRIBUTE.match(target.attr) or (is_derivative_name(target.attr) and target.attr not in {"data", "dtype"}):
-            path = ast.unparse(target)
-            if re.fullmatch(r"[A-Za-z_][\w.]*", path):
-                yield path, full
-
-
-def _settles_inside(statement: ast.stmt, name: str) -> bool:
-    """Whether a compound statement writes the whole value itself, so that it is settled within."""
-    return bool(_blocks(statement)) and any(
-        written == name and full for block in _blocks(statement) for inner in block for written, full in _writes(inner)
-    )
-
-
-def _blocks(statement: ast.stmt) -> list[list[ast.stmt]]:
-    blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
-    blocks += [handler.body for handler in getattr(statement, "handlers", [])]
-    blocks += [case.body for case in getattr(statement, "cases", [])]
-    return [block for block in blocks if block]

@@ -25,7 +25,8 @@ import numpy as np
 from chainrule import torch as facade
 from chainrule.check.backend import Backend
 from chainrule.check.claims import Watcher
-from chainrule.check.source import HOOK, instrument
+from chainrule.check.site import HOOK
+from chainrule.check.source import instrument
 from chainrule.cli.cells import Outcome, run_cell
 from chainrule.cli.notebook import Cell
 from chainrule.cli.standin import StandIn
@@ -87,7 +88,7 @@ def _run(connection: Connection, task: Task) -> None:
             connection.send(("begin", cell.number))
             connection.send(("end", cell.number, _run_cell(cell, watcher, namespace, clock)))
             connection.send(("findings", watcher.findings))
-    watcher.finish()
+        watcher.finish()
     connection.send(("findings", watcher.findings))
     connection.send(("problems", watcher.problems))
 

@@ -1,0 +1,116 @@
+"""Finds why claims are wrong: which follow from another wrong claim, and which mistake was made in the others.
+
+A wrong `dz` makes every gradient wrong that is computed from it. Each claim is therefore judged once more with the
+user's own gradients put in place of the true ones, on the way back: what is right then follows from those, and only
+what is still wrong has a mistake of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.check.compare import SHAPE, WRONG, Judgement, Truth, judge
+from chainrule.check.evidence import Evidence, Pass
+from chainrule.check.finding import Finding
+from chainrule.check.scene import Scene
+
+__all__ = ["Causes"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Wrong:
+    """A wrong claim whose backward pass is known."""
+
+    finding: Finding
+    evidence: Evidence
+    origin: Pass
+
+
+class Causes:
+    """Looks for the causes of what is wrong in one notebook, as it becomes known."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self._explained: dict[int, Evidence] = {}  # by the identity of a finding: what it was explained from
+        self._culprits: list[_Wrong] = []
+        self._wrong: list[_Wrong] = []
+
+    def look(self) -> None:
+        """Explain the wrong claims that were not explained yet, in the order in which they were made."""
+        for finding in list(self.scene.found.values()):
+            evidence = self.scene.evidence.get(id(finding))
+            if finding.ok or evidence is None or self._explained.get(id(finding)) is evidence:
+                continue
+            self._explained[id(finding)] = evidence
+            self._explain(finding, evidence)
+
+    def _explain(self, finding: Finding, evidence: Evidence) -> None:
+        origin = next((origin for origin in evidence.passes if _is_from(evidence.truth, origin)), None)
+        wrong = None
+        if origin is not None and finding.verdict == WRONG:
+            wrong = _Wrong(finding, evidence, origin)
+            before = [other for other in self._wrong if _same_pass(other.origin, origin)]
+            self._wrong.append(wrong)
+            if before and self._follows(wrong, before):
+                return
+            self._culprits.append(wrong)
+
+    def _follows(self, wrong: _Wrong, before: Sequence[_Wrong]) -> bool:
+        """Whether a claim is right given earlier ones that are wrong; if so, says which."""
+        culprits = [other for other in before if other in self._culprits]
+        for chosen in (*[[culprit] for culprit in culprits], before):
+            judgement = self._judge_given(wrong, chosen)
+            if judgement is not None and (judgement.ok or judgement.verdict == SHAPE):
+                names = _unique([other.finding.name for other in chosen if other in self._culprits])
+                given = f"given your {' and '.join(names)}, which {'is' if len(names) == 1 else 'are'} wrong"
+                finding = wrong.finding
+                finding.message = f"right, {given}" if judgement.ok else f"{given}: {judgement.message}"
+                finding.mistake = judgement.mistake if judgement.verdict == SHAPE else None
+                finding.details = finding.details | {"follows": ", ".join(names)}
+                return True
+        return False
+
+    @staticmethod
+    def _judge_given(wrong: _Wrong, others: Sequence[_Wrong]) -> Judgement | None:
+        expected = _expected(wrong.origin, _known(others))
+        truth = wrong.evidence.truth
+        if expected is None or expected.shape != truth.value.shape:
+            return None
+        return judge(wrong.evidence.claimed, replace(truth, value=replace(truth.value, array=expected)))
+
+
+def _known(others: Sequence[_Wrong]) -> list[tuple[Any, Array]]:
+    """The gradients that other claims give to their tensors, where the shapes agree."""
+    return [
+        (other.origin.target, other.evidence.claimed.array)
+        for other in others
+        if other.evidence.claimed.shape == other.evidence.truth.value.shape
+    ]
+
+
+def _expected(origin: Pass, known: Sequence[tuple[Any, Array]]) -> Array | None:
+    """The gradient of a pass if those at some tensors on its way were as they are said to be."""
+    elsewhere = [(tensor, array) for tensor, array in known if tensor is not origin.target]
+    return origin.backend.given(origin.root, origin.cotangent, origin.target, elsewhere)
+
+
+def _is_from(truth: Truth, origin: Pass) -> bool:
+    """Whether a true gradient is that of a pass: `.grad` may hold those of several."""
+    found = _expected(origin, ())
+    if found is None or found.shape != truth.value.shape:
+        return False
+    return judge(truth.value, Truth(replace(truth.value, array=found))).ok
+
+
+def _same_pass(first: Pass, second: Pass) -> bool:
+    return first.root is second.root and first.cotangent is second.cotangent
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(names))

@@ -34,5 +34,5 @@ def test_status(
 ) -> None:
     notebook = Notebook(Path("a.py"), tuple(Cell(number, "x") for number in range(1, len(outcomes) + 1)))
     findings = [Finding("dW", 1, 1, verdict, "told") for verdict in verdicts]
-    report = Report(notebook, findings, dict(enumerate(outcomes, start=1)), problems, failure)
+    report = Report(notebook, findings, dict(enumerate(outcomes, start=1)), problems, failure=failure)
     assert report.status == status

@@ -14,22 +14,32 @@ import nbformat
 
 from chainrule.errors import NotebookFormatError, NotebookMissingError
 
-__all__ = ["Cell", "Notebook", "read_notebook"]
+__all__ = ["Cell", "Notebook", "Stored", "read_notebook"]
 
 KINDS = ".ipynb, .md (MyST or Markdown) or .py (cells begin with `# %%`)"
 ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
+class Stored:
+    """The output that a notebook holds of a cell: its text, pictures left out, and its error."""
+
+    text: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class Cell:
     """A code cell: its number among the code cells from 1, its source, and the line of the file that it begins at.
 
-    ``line`` is 1 in an .ipynb file, where lines are counted in the cell.
+    ``line`` is 1 in an .ipynb file, where lines are counted in the cell. ``stored`` is the output that the file holds;
+    None if the cell was never run, or if the file keeps no outputs.
     """
 
     number: int
     source: str
     line: int = 1
+    stored: Stored | None = None
 
 
 @dataclass(frozen=True)
@@ -63,14 +73,34 @@ def read_notebook(file: str | Path) -> Notebook:
     readers = {".ipynb": _read_json, ".md": _read_markdown, ".markdown": _read_markdown, ".py": _read_script}
     notebook = readers[path.suffix.lower()](path, text)
     _require_python(path, notebook)
-    sources = [str(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    sources = [str(cell.source) for cell in code]
     if not any(source.strip() for source in sources):
         raise NotebookFormatError(f"{path} holds no code cell, so there is nothing to check; expected {KINDS}")
-    lines = [1] * len(sources) if path.suffix.lower() == ".ipynb" else _lines(text, sources)
-    cells = tuple(
-        Cell(number, source, line) for number, (source, line) in enumerate(zip(sources, lines, strict=True), start=1)
-    )
-    return Notebook(path, cells)
+    keeps = path.suffix.lower() == ".ipynb"
+    lines = [1] * len(sources) if keeps else _lines(text, sources)
+    cells = [
+        Cell(number, source, line, _stored(cell) if keeps else None)
+        for number, (cell, source, line) in enumerate(zip(code, sources, lines, strict=True), start=1)
+    ]
+    return Notebook(path, tuple(cells))
+
+
+def _stored(cell: Any) -> Stored | None:
+    """What the file holds of a cell's output; what has another form than it should is left out."""
+    outputs = cell.get("outputs") or []
+    if not outputs and cell.get("execution_count") is None:
+        return None
+    text, error = [], None
+    for output in outputs:
+        kind = output.get("output_type")
+        if kind == "error":
+            error = f"{output.get('ename', 'Error')}: {output.get('evalue', '')}"
+        elif kind == "stream" and output.get("name") != "stderr":
+            text.append(output.get("text", ""))
+        elif kind in {"execute_result", "display_data"}:
+            text.append(output.get("data", {}).get("text/plain", "") + "\n")
+    return Stored("".join(part for part in text if isinstance(part, str)), error)
 
 
 def _local(file: str | Path) -> Path:

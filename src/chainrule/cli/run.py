@@ -19,6 +19,7 @@ from typing import Any
 from chainrule.check.finding import Finding
 from chainrule.cli.cells import Outcome
 from chainrule.cli.notebook import Cell, Notebook
+from chainrule.cli.stale import Stale, find_stale
 from chainrule.cli.worker import Task, work
 from chainrule.errors import CellTimeoutError, NotebookError
 
@@ -26,6 +27,7 @@ __all__ = ["Report", "run_notebook"]
 
 GRACE = 2.0  # seconds between asking a cell to stop and ending its process
 TICK = 0.25
+LONGEST_TWICE = 60.0  # seconds up to which a notebook is run a second time
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    stale: list[Stale] = field(default_factory=list)
     failure: str | None = None  # why the rest was not run
 
     @property
@@ -60,8 +63,22 @@ def run_notebook(
     """Run a notebook in a process of its own and collect what it finds; ``progress`` hears of each cell that begins.
 
     A cell that takes longer than ``timeout`` seconds is interrupted, and the rest still runs. If it does not heed the
-    interrupt, the process is ended and the rest is not run.
+    interrupt, the process is ended and the rest is not run. Where the outputs that the notebook stores are others than
+    those of the run, it is run once more with other random numbers, if that does not take long.
     """
+    report = _run_once(notebook, torch, timeout, seed, progress)
+
+    def run_again() -> dict[int, Outcome]:
+        return _run_once(notebook, torch, timeout, seed + 1, lambda cell: None).outcomes
+
+    took = sum(outcome.seconds for outcome in report.outcomes.values())
+    report.stale = find_stale(notebook.cells, report.outcomes, run_again if took <= LONGEST_TWICE else None)
+    return report
+
+
+def _run_once(
+    notebook: Notebook, torch: str, timeout: float | None, seed: int, progress: Callable[[Cell], None]
+) -> Report:
     context: Any = multiprocessing.get_context("fork" if _may_fork() else "spawn")
     ours, theirs = context.Pipe(duplex=False)
     folder = notebook.path.absolute().parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from rich import box
@@ -33,6 +34,7 @@ def as_json(report: Report) -> str:
             for number, line, message in _errors(report)
         ],
         "notes": _notes(report),
+        "stale": [asdict(stale) for stale in report.stale],
         "status": report.status,
     }
     if report.failure is not None:
@@ -53,6 +55,12 @@ def show(report: Report, console: Console, *, quiet: bool = False) -> None:
             )
         for note in _notes(report):
             console.print(escape(note), style="dim", highlight=False)
+        for stale in report.stale:
+            console.print(
+                f"[yellow]cell {stale.cell}[/] stores an output that its code does not give:"
+                f" {escape(stale.stored)} [dim]is now[/] {escape(stale.now)}",
+                highlight=False,
+            )
     if report.failure is not None:
         console.print(f"[bold red]not finished:[/] {escape(report.failure)}", highlight=False)
     if not quiet or findings:

@@ -1,0 +1,77 @@
+"""How steps and shapes are spoken of: by the user's names, or as the operation they are the result of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.explain.computation import Computation, Step
+
+__all__ = ["axes_in_words", "called", "expression", "place", "shape_in_words"]
+
+LONG = 48
+
+
+def called(step: Step) -> str:
+    """The user's name of a step, or an expression for it.
+
+    >>> called(Step(3, np.ones(2), name="h", occurrence=2)), called(Step(4, 0.5))
+    ('h[2]', '0.5')
+    """
+    return step.called if step.name else expression(step)
+
+
+def expression(step: Step, depth: int = 3) -> str:
+    """A step as a call of its operation on names."""
+    if step.name:
+        return step.called
+    if step.operation is None:
+        return _number(step.given)
+    if depth == 0:
+        return "…"
+    inside = [expression(argument, depth - 1) for argument in step.arguments]
+    template = step.operation.notation.python or step.operation.notation.text
+    try:
+        written = template.format(*inside) if template else ""
+    except (IndexError, KeyError):
+        written = ""
+    written = written or f"{step.operation.name}({', '.join(inside)})"
+    return written if len(written) <= LONG or depth == 1 else expression(step, depth - 1)
+
+
+def _number(value: Any) -> str:
+    if np.size(value) == 1:
+        return f"{float(np.asarray(value).reshape(())):.6g}"
+    return f"an array of shape {np.shape(value)}"
+
+
+def place(step: Step, computation: Computation | None = None) -> str:
+    """Where something happens: the step's name, or its operation and the name of what it goes into.
+
+    >>> place(Step(3, np.ones(2), name="h"))
+    'h'
+    """
+    if step.name or step.operation is None:
+        return step.called
+    if computation is not None:
+        known = {step}
+        for later in computation.steps:
+            if any(argument in known for argument in later.arguments):
+                if later.name:
+                    return f"{step.operation.name} → {later.called}"
+                known.add(later)
+    return step.operation.name
+
+
+def shape_in_words(shape: Sequence[int]) -> str:
+    """A shape as Python writes it."""
+    return str(tuple(int(size) for size in shape))
+
+
+def axes_in_words(axes: Sequence[int]) -> str:
+    """``axis 0``, ``axes 0 and 1``."""
+    if len(axes) == 1:
+        return f"axis {axes[0]}"
+    return f"axes {', '.join(map(str, axes[:-1]))} and {axes[-1]}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chainrule.explain.explained import Account, Explained, Local
+from chainrule.explain.report.fragment import fragment
+from chainrule.explain.report.page import report_page
 
 __all__ = ["Derivation", "Explained", "Local"]
 
@@ -51,11 +54,21 @@ class Derivation(Account):
         made: Callable[..., Any] = namespace["gradient"]
         return made
 
+    def to_html(self, path: str | Path) -> None:
+        """Write the derivation as one HTML file, with the graph to walk through; it needs no network.
+
+        Raises :class:`OSError` if the file cannot be written.
+        """
+        Path(path).write_text(report_page(self), encoding="utf-8")
+
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        return fragment(self)
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex}\n$$"

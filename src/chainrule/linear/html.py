@@ -24,13 +24,15 @@ _SHOWN = 64  # terms that are written out at all
 _ARRAYS = 6  # arrays of a term whose shapes are told
 # Nothing but inline styles, and no colour but the page's own: notebooks strip the rest, and themes differ
 _CRISP = ' shape-rendering="crispEdges"'
+_FRAME = "display:block;color:inherit;border:1px solid currentColor;box-sizing:border-box"
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;background:none"
 
 
-def svg(found: Cells, name: str, row_run: int, column_run: int) -> str:
+def svg(found: Cells, name: str, row_run: int, column_run: int, style: str = _FRAME) -> str:
     """The drawing: the matrix framed, its marked cells filled in the colour of the text around it.
 
-    Where a cell is one entry, lines part the blocks of ``row_run`` rows and ``column_run`` columns.
+    Where a cell is one entry, lines part the blocks of ``row_run`` rows and ``column_run`` columns. A page with styles
+    of its own leaves ``style`` empty.
     """
     height, width = found.marked.shape
     unit = min(_PIXELS / max(height, width), 12)
@@ -47,10 +49,10 @@ def svg(found: Cells, name: str, row_run: int, column_run: int) -> str:
     )
     title = escape(f"{name}: {found.caption}")
     wide, high = (max(cells * unit, _THINNEST) + 2 for cells in (width, height))
+    styled = f' style="{style}"' if style else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{title}" width="{wide:.0f}" '
-        f'height="{high:.0f}" viewBox="0 0 {width} {height}" preserveAspectRatio="none" '
-        f'style="display:block;color:inherit;border:1px solid currentColor;box-sizing:border-box">'
+        f'height="{high:.0f}" viewBox="0 0 {width} {height}" preserveAspectRatio="none"{styled}>'
         f'<title>{title}</title><path d="{path}" fill="currentColor"{_CRISP if not gap else ""}/>{lines}</svg>'
     )
 

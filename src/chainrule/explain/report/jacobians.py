@@ -1,0 +1,34 @@
+"""Local Jacobians on a page: index notation, structure in words, and a drawing of where entries are."""
+
+from __future__ import annotations
+
+from math import prod
+
+from chainrule.explain.explained import Local
+from chainrule.explain.report.detail import Detail
+from chainrule.explain.report.markup import Markup, element
+from chainrule.explain.report.numbers import sides
+from chainrule.linear.html import svg
+from chainrule.linear.picture import cells_of, extent, group
+
+__all__ = ["jacobian"]
+
+
+def jacobian(local: Local, out: str, argument: str, detail: Detail, identity: str) -> Markup:
+    """The local Jacobian ∂out/∂argument as a figure."""
+    found = local.jacobian
+    rows, columns = prod(found.row_shape), prod(found.column_shape)
+    name = f"∂{out}/∂{argument}"
+    cells = cells_of(found.terms, rows, columns, *extent(rows, columns, detail.jacobian))
+    # The drawing escapes its title itself, and holds nothing else that anybody named
+    drawn = Markup(svg(cells, f"{name}, {local.structure}", group(found.row_shape), group(found.column_shape), ""))
+    shown = element("span", drawn, class_="drawn", hidden=True) if cells.marked.size > 1 else Markup()
+    size = f"{sides(found.row_shape) or '1'} by {sides(found.column_shape) or '1'}, drawn as "
+    is_flat = len(found.row_shape) < 2 and len(found.column_shape) < 2
+    caption = [
+        element("div", element("code", local.index or name)),
+        element("div", local.structure, class_="structure"),
+    ]
+    if shown:
+        caption.append(element("div", f"{'' if is_flat else size}{cells.caption}", class_="note"))
+    return element("figure", shown, element("figcaption", *caption), class_="jacobian", id=identity)

@@ -66,13 +66,12 @@ def test_something_wrong(tmp_path: Path) -> None:
     assert status == content["status"] == 1
     assert content["file"] == str(path)
     (finding,) = content["findings"]
-    assert {key: finding[key] for key in ("name", "cell", "line", "verdict", "mistake", "step")} == {
+    assert {key: finding[key] for key in ("name", "cell", "line", "verdict", "mistake")} == {
         "name": "x.grad",
         "cell": 2,
         "line": 6,
         "verdict": "wrong",
         "mistake": "factor",
-        "step": None,
     }
     assert "worst at" in finding["message"]
 
@@ -107,7 +106,7 @@ def test_a_notebook_in_which_nothing_runs(tmp_path: Path) -> None:
     [
         (("missing.ipynb",), "missing.ipynb does not exist"),
         (("https://example.org/a.ipynb",), "only files on this machine"),
-        ((".",), "is a folder"),
+        (("folder",), "is a folder without a notebook"),
         (("broken.ipynb",), "broken JSON"),
         (("empty.md",), "is empty"),
         (("notebook.txt",), "ends in '.txt'"),
@@ -120,6 +119,7 @@ def test_what_cannot_be_read(
     (tmp_path / "broken.ipynb").write_text('{"cells": [}')
     (tmp_path / "empty.md").write_text("")
     (tmp_path / "notebook.txt").write_text("x")
+    (tmp_path / "folder").mkdir()
     done = chainrule("check", *arguments)
     assert done.exit_code == 2
     assert done.stdout == ""
@@ -133,7 +133,7 @@ def test_what_cannot_be_read(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("check",), ("check", "a.py", "b.py"), ("check", "a.py", "--torch=jax"), ("check", "a.py", "--timeout=-1"),
+    [("check",), ("check", "a.py", "--hint=4"), ("check", "a.py", "--torch=jax"), ("check", "a.py", "--timeout=-1"),
      ("check", "a.py", "--timeout=soon"), ("check", "a.py", "--seed=x"), ("check", "a.py", "--no-such"), ("chek",)],
 )  # fmt: skip
 def test_what_is_not_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
@@ -147,7 +147,7 @@ def test_what_is_not_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 def test_help_and_version() -> None:
     text = chainrule("check", "--help").stdout
-    for word in ("--torch", "--timeout", "--seed", "--json", "--quiet", "exit status"):
+    for word in ("--torch", "--hint", "--timeout", "--seed", "--json", "--quiet", "exit status"):
         assert word in text
     assert "check" in chainrule("--help").stdout
     assert chainrule("--version").stdout.startswith("chainrule 0.")

@@ -7,20 +7,24 @@ what is still wrong has a mistake of its own.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from chainrule.check.compare import SHAPE, WRONG, Judgement, Truth, judge
+from chainrule.check.compare import SHAPE, WRONG, Judgement, Truth, allowance, judge
+from chainrule.check.diagnosis import Claim, diagnose
 from chainrule.check.evidence import Evidence, Pass
 from chainrule.check.finding import Finding
+from chainrule.check.hints import hint_for
 from chainrule.check.scene import Scene
 
 __all__ = ["Causes"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+LONGEST = 30.0  # seconds that the search for causes may take in one notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,7 @@ class Causes:
         self._explained: dict[int, Evidence] = {}  # by the identity of a finding: what it was explained from
         self._culprits: list[_Wrong] = []
         self._wrong: list[_Wrong] = []
+        self._spent = 0.0
 
     def look(self) -> None:
         """Explain the wrong claims that were not explained yet, in the order in which they were made."""
@@ -60,6 +65,52 @@ class Causes:
             if before and self._follows(wrong, before):
                 return
             self._culprits.append(wrong)
+            self._diagnose(finding, evidence, origin, before)
+        else:
+            self._diagnose(finding, evidence, origin, [])
+
+    def _diagnose(self, finding: Finding, evidence: Evidence, origin: Pass | None, before: Sequence[_Wrong]) -> None:
+        """Say which mistake it is, judged with the user's own gradients in place of those on the way."""
+        start = time.monotonic()
+        if self._spent > LONGEST:
+            return
+        found = diagnose(self._claim(finding, evidence, origin, before))
+        self._spent += time.monotonic() - start
+        finding.hint = hint_for(finding.mistake or "unknown")
+        if not found:
+            return
+        best = found[0]
+        finding.step, finding.fix, finding.hint = best.step, best.fix, best.hint
+        if finding.verdict == WRONG:
+            finding.mistake = best.mistake
+            finding.message = f"{best.message} ({finding.message})" if best.mistake != "unknown" else finding.message
+        finding.details = best.details | finding.details
+
+    def _claim(self, finding: Finding, evidence: Evidence, origin: Pass | None, before: Sequence[_Wrong]) -> Claim:
+        """All that is known of a wrong claim."""
+        truth = evidence.truth
+        claim = Claim(
+            finding.name,
+            evidence.claimed.array,
+            truth.value.array,
+            pool=evidence.pool,
+            eps=max(evidence.claimed.eps, truth.value.eps),
+            allowed=float(np.max(allowance(replace(evidence.claimed, array=truth.value.array), truth), initial=0.0)),
+        )
+        computation = None if origin is None else origin.backend.computation(origin.root, evidence.scope)
+        if origin is None or computation is None:
+            return claim
+        book = computation.journal
+        known = _known(before)
+        expected = _expected(origin, known)
+        return replace(
+            claim,
+            true=truth.value.array if expected is None else expected,
+            computation=computation,
+            target=book.find(origin.target),
+            upstream=None if origin.cotangent is None else origin.backend.array(origin.cotangent)[0],
+            given={book.find(tensor): array for tensor, array in known if tensor is not origin.target},
+        )
 
     def _follows(self, wrong: _Wrong, before: Sequence[_Wrong]) -> bool:
         """Whether a claim is right given earlier ones that are wrong; if so, says which."""

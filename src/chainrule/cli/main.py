@@ -1,4 +1,4 @@
-"""The command `chainrule`: check the gradients in a notebook."""
+"""The command `chainrule`: check the gradients in notebooks."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import json
 import sys
 from enum import StrEnum
 from importlib import util
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 import chainrule
-from chainrule.cli.notebook import Cell, Notebook, read_notebook
-from chainrule.cli.run import Report, run_notebook
+from chainrule.cli.hints import Degree
+from chainrule.cli.notebook import read_notebook
+from chainrule.cli.progress import ProgressLine
+from chainrule.cli.run import run_notebook
+from chainrule.cli.sources import notebooks_in
+from chainrule.cli.summary import Checked, show_summary, status_of, summary_as_json
 from chainrule.cli.table import as_json, show
-from chainrule.errors import ChainruleError, LibraryMissingError
+from chainrule.errors import ChainruleError, LibraryMissingError, NotebookError
 
 __all__ = ["app"]
 
@@ -55,42 +58,83 @@ def main(
 
 @app.command()
 def check(
-    file: Annotated[str, typer.Argument(help="The notebook: .ipynb, MyST or Markdown .md, or .py with # %% cells.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Notebooks (.ipynb, MyST or Markdown .md, .py with # %% cells), or folders of them."),
+    ],
     torch: Annotated[
         Library,
         typer.Option(help="What `import torch` finds: chainrule standing in, the real PyTorch, or that if installed."),
     ] = Library.CHAINRULE,
+    hint: Annotated[
+        int, typer.Option(help="How much to tell: 1 which claim is wrong, 2 what kind of mistake, 3 all.", min=1, max=3)
+    ] = 3,
     timeout: Annotated[float, typer.Option(help="Seconds that each cell may take; 0 for no limit.", min=0)] = 600,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers, so that runs repeat.", min=0)] = 0,
     as_json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is wrong.")] = False,
 ) -> None:
-    """Run a notebook from the top and say which of its gradients are right.
+    """Run notebooks from the top and say which of their gradients are right, and what is wrong with the others.
 
-    Whatever the notebook compares with a gradient (==, allclose, a difference, printed side by side) is a claim about
-    it, and so is a variable named after a derivative, like dL_dW. Nothing has to be annotated. A notebook is a
-    program: check only what you would run.
+    Whatever a notebook compares with a gradient (==, allclose, a difference, printed side by side) is a claim about
+    it, and so is a variable named after a derivative, like dL_dW. Nothing has to be annotated. Several notebooks, or a
+    folder, give a summary: what came of each, and which mistakes are made most. A notebook is a program: check only
+    what you would run.
 
-    The exit status is 0 if all is right, 1 if something is wrong, 2 if the notebook could not be run.
+    The exit status is 0 if all is right, 1 if something is wrong, 2 if a notebook could not be run.
     """
+    console = _console()
+    degree = Degree(hint)
+    try:
+        library = _library(torch)
+        found = notebooks_in(files)
+        wanted = not (as_json_ or quiet)
+        options = {"torch": library, "timeout": timeout or None, "seed": seed}
+        with ProgressLine(Console(stderr=True), len(found), wanted=wanted) as line:
+            checked = [_check(file, line, options) for file in found]
+    except ChainruleError as problem:
+        _refuse(files[0], str(problem), as_json_)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        _refuse(files[0], "interrupted", as_json_)
+        raise typer.Exit(130) from None
+    if len(files) == 1 and found == files:
+        _tell(checked[0], console, as_json_, quiet, degree)
+    elif as_json_:
+        typer.echo(summary_as_json(checked, degree))
+    else:
+        show_summary(checked, console)
+    raise typer.Exit(status_of(checked))
+
+
+def _console() -> Console:
+    """Where results go, whatever it can show."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that knows no ∂ shows a question mark
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, soft_wrap=False)
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, soft_wrap=False)
+
+
+def _check(file: str, line: ProgressLine, options: dict[str, Any]) -> Checked:
+    """Check one notebook; that it cannot be read does not stop the others."""
     try:
         notebook = read_notebook(file)
-        report = _run(notebook, _library(torch), timeout or None, seed, show_progress=not (as_json_ or quiet))
-    except ChainruleError as problem:
-        _refuse(file, str(problem), as_json_)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        _refuse(file, "interrupted", as_json_)
-        raise typer.Exit(130) from None
-    if as_json_:
-        typer.echo(as_json(report))
+        report = run_notebook(notebook, **options, progress=lambda cell: line.cell(notebook, cell))
+    except NotebookError as problem:
+        return Checked(file, refusal=str(problem))
+    finally:
+        line.notebook()
+    return Checked(file, report)
+
+
+def _tell(checked: Checked, console: Console, as_json_: bool, quiet: bool, degree: Degree) -> None:
+    """Say what came of one notebook."""
+    if checked.report is None:
+        _refuse(checked.file, checked.refusal, as_json_)
+    elif as_json_:
+        typer.echo(as_json(checked.report, degree))
     else:
-        show(report, console, quiet=quiet)
-    raise typer.Exit(report.status)
+        show(checked.report, console, quiet=quiet, degree=degree)
 
 
 def _library(torch: Library) -> str:
@@ -106,22 +150,6 @@ def _has_torch() -> bool:
         return util.find_spec("torch") is not None
     except (ImportError, ValueError):
         return False
-
-
-def _run(notebook: Notebook, torch: str, timeout: float | None, seed: int, *, show_progress: bool) -> Report:
-    """Run with a line of progress, if somebody is there to read it."""
-    screen = Console(stderr=True)
-    line = screen.status("")
-
-    def progress(cell: Cell) -> None:
-        if show_progress and screen.is_terminal:
-            line.update(f"{escape(notebook.path.name)}: cell {cell.number} of {len(notebook.cells)}")
-            line.start()  # not before the notebook's process has begun: a process with threads should not be copied
-
-    try:
-        return run_notebook(notebook, torch=torch, timeout=timeout, seed=seed, progress=progress)
-    finally:
-        line.stop()
 
 
 def _refuse(file: str, message: str, as_json_: bool) -> None:

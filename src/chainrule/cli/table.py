@@ -16,19 +16,25 @@ from rich.text import Text
 
 from chainrule.check.compare import EXACT, ROUNDED, SHAPE, UNDECIDABLE, WRONG
 from chainrule.check.finding import Finding
+from chainrule.cli.hints import Degree, told
 from chainrule.cli.run import Report
 
-__all__ = ["as_json", "show"]
+__all__ = ["as_content", "as_json", "show"]
 
 STYLES = {EXACT: "green", ROUNDED: "green", SHAPE: "bold yellow", WRONG: "bold red", UNDECIDABLE: "magenta"}
 WORDS = {EXACT: "right", ROUNDED: "right up to rounding", SHAPE: "right value, wrong shape", WRONG: "wrong"}
 
 
-def as_json(report: Report) -> str:
-    """The report as one JSON object: the file, the findings, and the cells that could not be run."""
+def as_json(report: Report, degree: Degree = Degree.ALL) -> str:
+    """The report as one JSON object."""
+    return json.dumps(as_content(report, degree), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def as_content(report: Report, degree: Degree = Degree.ALL) -> dict[str, Any]:
+    """The report as plain data: the file, the findings, what could not be run, and what is stale."""
     content: dict[str, Any] = {
         "file": str(report.notebook.path),
-        "findings": [_plain(finding, report) for finding in report.findings],
+        "findings": [_plain(finding, report, degree) for finding in report.findings],
         "errors": [
             {"cell": number, "line": _line(report, number, line), "message": message}
             for number, line, message in _errors(report)
@@ -39,14 +45,14 @@ def as_json(report: Report) -> str:
     }
     if report.failure is not None:
         content["failure"] = report.failure
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return content
 
 
-def show(report: Report, console: Console, *, quiet: bool = False) -> None:
+def show(report: Report, console: Console, *, quiet: bool = False, degree: Degree = Degree.ALL) -> None:
     """Print the claims, the cells that raised, and one line that sums up; with ``quiet`` only what is wrong."""
     findings = [finding for finding in report.findings if not quiet or not finding.ok]
     if findings:
-        console.print(_table(findings, report))
+        console.print(_table(findings, report, degree))
     if not quiet:
         for number, line, message in _errors(report):
             console.print(
@@ -67,7 +73,7 @@ def show(report: Report, console: Console, *, quiet: bool = False) -> None:
         console.print(_summary(report), highlight=False)
 
 
-def _table(findings: list[Finding], report: Report) -> Table:
+def _table(findings: list[Finding], report: Report, degree: Degree) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("cell", justify="right")
     table.add_column("line", justify="right")
@@ -80,24 +86,34 @@ def _table(findings: list[Finding], report: Report) -> Table:
             str(_line(report, finding.cell, finding.line)),
             Text(finding.name),
             Text(finding.verdict, style=STYLES[finding.verdict]),
-            Text(_detail(finding)),
+            _detail(finding, degree),
         )
     return table
 
 
-def _detail(finding: Finding) -> str:
-    told = finding.message
-    claim, gradient = finding.details.get("claim"), finding.details.get("gradient")
-    if claim and gradient:
-        told += f"  [{_short(claim)} beside {_short(gradient)}]" if not finding.ok else ""
-    elif "derivative" in finding.details and not finding.ok:
-        told += f"  [as {finding.details['derivative']}]"
+def _detail(finding: Finding, degree: Degree) -> Text:
+    message, _, fix = told(finding, degree).partition("\n")
+    detail = Text(message)
+    if degree is Degree.ALL and not finding.follows:
+        detail.append(_beside(finding), style="dim")
     if finding.also:
         cells = sorted({cell for cell, _ in finding.also})
-        told += f"  (also in cell {', '.join(map(str, cells))})" if cells != [finding.cell] else ""
+        detail.append(f"  (also in cell {', '.join(map(str, cells))})" if cells != [finding.cell] else "")
     if finding.times > 1:
-        told += f"  ({finding.times} times)"
-    return told
+        detail.append(f"  ({finding.times} times)")
+    if fix:
+        detail.append(f"\n→ {fix}", style="bold")
+    return detail
+
+
+def _beside(finding: Finding) -> str:
+    """What was compared with what, if it is not right."""
+    if finding.ok:
+        return ""
+    claim, gradient = finding.details.get("claim"), finding.details.get("gradient")
+    if claim and gradient:
+        return f"  [{_short(claim)} beside {_short(gradient)}]"
+    return f"  [as {finding.details['derivative']}]" if "derivative" in finding.details else ""
 
 
 def _summary(report: Report) -> str:
@@ -109,8 +125,16 @@ def _summary(report: Report) -> str:
         cells += f" ({raised} raised)"
     if not total:
         return f"no claim about a gradient found in {cells}"
+    follow = sum(finding.follows for finding in report.findings)
+    count[WRONG] -= follow
     parts = [f"[{STYLES[verdict]}]{count[verdict]} {verdict}[/]" for verdict in STYLES if count[verdict]]
+    if follow:
+        parts.append(f"[{STYLES[WRONG]}]{follow} that follow{'s' if follow == 1 else ''} from {_what(count[WRONG])}[/]")
     return f"{total} claim{'s' if total != 1 else ''} in {cells}: {', '.join(parts)}"
+
+
+def _what(causes: int) -> str:
+    return "it" if causes == 1 else "those"
 
 
 def _errors(report: Report) -> list[tuple[int, int, str]]:
@@ -135,25 +159,37 @@ def _line(report: Report, cell: int, line: int) -> int:
     return report.notebook.cells[cell - 1].line + line - 1
 
 
-def _plain(finding: Finding, report: Report) -> dict[str, Any]:
+def _plain(finding: Finding, report: Report, degree: Degree) -> dict[str, Any]:
+    """A finding as plain data, with no more than may be told."""
     plain: dict[str, Any] = {
         "name": finding.name,
         "cell": finding.cell,
         "line": _line(report, finding.cell, finding.line),
         "verdict": finding.verdict,
-        "mistake": finding.mistake,
-        "step": finding.step,
-        "message": finding.message,
-        "details": {key: _finite(value) for key, value in finding.details.items()},
     }
+    if degree > Degree.WHICH:
+        plain |= {"mistake": finding.mistake, "hint": finding.hint}
+    if degree is Degree.ALL or finding.ok:
+        plain |= {"step": finding.step, "message": finding.message, "fix": finding.fix}
+        plain["details"] = _finite(finding.details)
+    elif finding.follows:
+        plain["details"] = {"follows": finding.details["follows"]}
     if finding.also:
         plain["also"] = [{"cell": cell, "line": _line(report, cell, line)} for cell, line in finding.also]
     return plain
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity."""
-    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+    """As JSON has it, which knows no NaN, no infinity and no array."""
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, str | bool | int | None):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return str(value)
 
 
 def _short(text: str) -> str:

@@ -1,15 +1,8 @@
-"""Starts the process that runs a notebook, listens to it, and ends it when it must be ended."""
+"""Has a notebook run in a process of its own, listens to it, and gives it up when it must be given up."""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -19,13 +12,13 @@ from typing import Any
 from chainrule.check.finding import Finding
 from chainrule.cli.cells import Outcome
 from chainrule.cli.notebook import Cell, Notebook
+from chainrule.cli.process import GRACE, running
 from chainrule.cli.stale import Stale, find_stale
 from chainrule.cli.worker import Task, work
 from chainrule.errors import CellTimeoutError, NotebookError
 
 __all__ = ["Report", "run_notebook"]
 
-GRACE = 2.0  # seconds between asking a cell to stop and ending its process
 TICK = 0.25
 LONGEST_TWICE = 60.0  # seconds up to which a notebook is run a second time
 
@@ -79,32 +72,11 @@ def run_notebook(
 def _run_once(
     notebook: Notebook, torch: str, timeout: float | None, seed: int, progress: Callable[[Cell], None]
 ) -> Report:
-    context: Any = multiprocessing.get_context("fork" if _may_fork() else "spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    folder = notebook.path.absolute().parent
-    process = context.Process(target=work, args=(theirs, Task(notebook.cells, folder, torch, timeout, seed)))
     report = Report(notebook)
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # that a library of NumPy's has threads; it allows for forks
-        process.start()
-    theirs.close()
-    try:
-        _listen(ours, process, report, timeout, progress)
-    finally:
-        _end(process)
-        ours.close()
+    folder = notebook.path.absolute().parent
+    with running(work, Task(notebook.cells, folder, torch, timeout, seed)) as (connection, process):
+        _listen(connection, process, report, timeout, progress)
     return report
-
-
-def _may_fork() -> bool:
-    """Whether a copy of this process can run the notebook, which saves the second that importing everything takes.
-
-    Not where forking is unsafe, not where other threads of ours run, and not where the notebook would find a PyTorch
-    that is imported already.
-    """
-    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
 
 
 def _listen(
@@ -176,14 +148,3 @@ def _rest(report: Report, cell: Cell) -> str:
     return (
         f"; cells {cell.number + 1} to {last} were not run" if cell.number + 1 < last else f"; cell {last} was not run"
     )
-
-
-def _end(process: BaseProcess) -> None:
-    """End the process and whatever it has started."""
-    if hasattr(os, "killpg") and process.pid is not None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(process.pid) == process.pid:
-                os.killpg(process.pid, signal.SIGKILL)
-    if process.is_alive():
-        process.kill()
-    process.join(GRACE)

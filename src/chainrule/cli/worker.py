@@ -1,4 +1,4 @@
-"""The process in which a notebook runs: cut off from the terminal, interrupted when a cell takes too long."""
+"""What the process for a notebook does: run its cells, each interrupted when it takes too long, and tell of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import threading
 import time
 import traceback
 import types
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -29,6 +28,7 @@ from chainrule.check.site import HOOK
 from chainrule.check.source import instrument
 from chainrule.cli.cells import Outcome, run_cell
 from chainrule.cli.notebook import Cell
+from chainrule.cli.process import cut_off
 from chainrule.cli.standin import StandIn
 from chainrule.errors import CellTimeoutError, ChainruleError
 from chainrule.interop.pytorch import PyTorch
@@ -57,7 +57,7 @@ def work(connection: Connection, task: Task) -> None:
     The messages are ``("begin", cell)``, ``("end", cell, outcome)``, ``("findings", findings)``,
     ``("problems", texts)``, ``("failed", message)`` when nothing could be run, and at last ``("done",)``.
     """
-    _leave_terminal()
+    cut_off()
     try:
         _run(connection, task)
         connection.send(("done",))
@@ -76,8 +76,6 @@ def _run(connection: Connection, task: Task) -> None:
     watcher = Watcher(_backends(task))
     namespace = _namespace()
     clock = _Clock(task.timeout)
-    warnings.resetwarnings()  # a copy of another process has that one's filters
-    warnings.simplefilter("default")
     os.chdir(task.folder)
     sys.path[0:0] = [str(task.folder)]
     sys.argv = [""]
@@ -172,23 +170,3 @@ def _seed(backends: tuple[Backend, ...], seed: int) -> None:
     np.random.seed(seed % 2**32)  # noqa: NPY002 - for notebooks that use NumPy's global generator
     for backend in backends:
         backend.seed(seed)
-
-
-def _leave_terminal() -> None:
-    """No input, no output past ours, no windows, no Ctrl-C; and an end when the parent process has ended."""
-    if hasattr(os, "setsid"):
-        with contextlib.suppress(OSError):
-            os.setsid()
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    os.environ["MPLBACKEND"] = "Agg"
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - for as long as the process lives
-    parent = os.getppid()
-
-    def follow() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()

@@ -41,6 +41,8 @@ ChainruleError
 ├── MissingModuleError (ModuleNotFoundError)  a submodule that the stand-in does not have
 ├── LibraryMissingError (ImportError)    a library that was asked for is not installed
 ├── StartError (ValueError)              a starting point from which a solver cannot go on
+├── ReportError (OSError)                a report that cannot be written
+├── DeriveError (ValueError)             a function that `chainrule derive` does not find, or cannot derive
 └── DegreeError (ValueError)             a function that is not linear or not quadratic, as a solver needs it
 """
 
@@ -49,49 +51,15 @@ from __future__ import annotations
 import numpy as np
 
 __all__ = [
-    "AlreadyImportedError",
-    "AssignmentError",
-    "CellTimeoutError",
-    "ChainruleError",
-    "ConvergenceError",
-    "DegreeError",
-    "DrawDtypeError",
-    "DrawError",
-    "DtypeError",
-    "FreedGraphError",
-    "GradientError",
-    "InitialisationError",
-    "LibraryMissingError",
-    "MatrixError",
-    "MissingModuleError",
-    "MissingNameError",
-    "ModifiedError",
-    "NoDerivativeError",
-    "NoDeviceError",
-    "NoRuleError",
-    "NotProvidedError",
-    "NotScalarError",
-    "NotTrackedError",
-    "NotebookError",
-    "NotebookFormatError",
-    "NotebookMissingError",
-    "OptionError",
-    "PromotionError",
-    "RuleError",
-    "SeedError",
-    "ShapeError",
-    "SingularMatrixError",
-    "SparsityError",
-    "StandInError",
-    "StandInIndexError",
-    "StandInNotImplementedError",
-    "StandInRuntimeError",
-    "StandInTypeError",
-    "StandInValueError",
-    "StartError",
-    "StructureError",
-    "TooLargeError",
-]
+    "AlreadyImportedError", "AssignmentError", "CellTimeoutError", "ChainruleError", "ConvergenceError",
+    "DegreeError", "DeriveError", "DrawDtypeError", "DrawError", "DtypeError", "FreedGraphError", "GradientError",
+    "InitialisationError", "LibraryMissingError", "MatrixError", "MissingModuleError", "MissingNameError",
+    "ModifiedError", "NoDerivativeError", "NoDeviceError", "NoRuleError", "NotProvidedError", "NotScalarError",
+    "NotTrackedError", "NotebookError", "NotebookFormatError", "NotebookMissingError", "OptionError",
+    "PromotionError", "ReportError", "RuleError", "SeedError", "ShapeError", "SingularMatrixError",
+    "SparsityError", "StandInError", "StandInIndexError", "StandInNotImplementedError", "StandInRuntimeError",
+    "StandInTypeError", "StandInValueError", "StartError", "StructureError", "TooLargeError",
+]  # fmt: skip
 
 
 class ChainruleError(Exception):
@@ -445,3 +413,23 @@ for _error, _name in (
     _error.__module__ = "builtins"
 SingularMatrixError.__name__ = SingularMatrixError.__qualname__ = "_LinAlgError"
 SingularMatrixError.__module__ = "torch._C"
+
+
+class ReportError(ChainruleError, OSError):
+    """A report that cannot be written where it was asked for.
+
+    Wrong: ``chainrule check NOTEBOOK --report no/such/folder/out.html``.
+    Right: a file in a folder that is there, and that you may write to.
+    """
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
+class DeriveError(ChainruleError, ValueError):
+    """A function that `chainrule derive` does not find, whose arguments have no values, or whose file fails.
+
+    Wrong: ``chainrule derive losses.py:mse``, where ``mse(prediction, target)`` has no defaults.
+    Right: ``… --at "prediction=np.zeros((3, 2))" --at "target=np.ones((3, 2))"``, or in ``losses.py``:
+    ``example = dict(prediction=np.zeros((3, 2)), target=np.ones((3, 2)))``.
+    """

@@ -1,4 +1,4 @@
-"""The command `chainrule`: check the gradients in notebooks."""
+"""The command `chainrule`: check the gradients in notebooks, derive those of functions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 import sys
 from enum import StrEnum
 from importlib import util
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 import chainrule
+from chainrule.cli.deriving import derive_in_file, place_of
 from chainrule.cli.hints import Degree
 from chainrule.cli.notebook import read_notebook
 from chainrule.cli.progress import ProgressLine
@@ -19,7 +21,7 @@ from chainrule.cli.run import run_notebook
 from chainrule.cli.sources import notebooks_in
 from chainrule.cli.summary import Checked, show_summary, status_of, summary_as_json
 from chainrule.cli.table import as_json, show
-from chainrule.errors import ChainruleError, LibraryMissingError, NotebookError
+from chainrule.errors import ChainruleError, LibraryMissingError, NotebookError, ReportError
 
 __all__ = ["app"]
 
@@ -53,7 +55,7 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Find out which of the gradients in a notebook are right."""
+    """Find out which of the gradients in a notebook are right, and how those of a function come about."""
 
 
 @app.command()
@@ -105,6 +107,49 @@ def check(
     else:
         show_summary(checked, console)
     raise typer.Exit(status_of(checked))
+
+
+@app.command("derive")
+def derive_(
+    function: Annotated[str, typer.Argument(metavar="FILE.py:FUNCTION", help="The function, and the file it is in.")],
+    at: Annotated[
+        list[str], typer.Option(help="A value for an argument, like 'X=np.ones((3, 2))'; once for each.")
+    ] = [],  # noqa: B006 - read, never written
+    by: Annotated[list[str], typer.Option(help="An argument to differentiate by; all, if none is named.")] = [],  # noqa: B006
+    report: Annotated[Path | None, typer.Option(help="Write the derivation as one HTML file.")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the gradients as LaTeX.")] = False,
+    source: Annotated[bool, typer.Option("--source", help="Print a NumPy function that computes them.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds that the file may take; 0 for no limit.", min=0)] = 600,
+) -> None:
+    """Derive the gradient of a function, step by step, in its own names.
+
+    The values of its arguments are taken from --at, from a variable `example` in the file (a dict of them), or from
+    its defaults. The file is a program: derive only from what you would run.
+    """
+    console = _console()
+    try:
+        derived = derive_in_file(place_of(function, at, by, paged=report is not None), timeout or None)
+        if report is not None:
+            _write(report, derived.page)
+    except ChainruleError as problem:
+        _refuse(function, str(problem), as_json_=False)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if latex or source:
+        typer.echo(derived.latex if latex else derived.source)
+    elif report is None:
+        typer.echo(derived.text)
+    else:
+        console.print(f"wrote {report}", markup=False, highlight=False)
+
+
+def _write(path: Path, page: str) -> None:
+    """Write a page where the user wants it."""
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as problem:
+        raise ReportError(f"the report could not be written to {path}: {problem.strerror or problem}") from None
 
 
 def _console() -> Console:

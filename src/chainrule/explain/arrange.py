@@ -29,13 +29,14 @@ from chainrule.explain.typeset import (
     hadamard,
     in_python,
     joined,
+    layout_of,
     matmul,
     on_paper,
     outer,
+    placed,
     power,
     reshaped,
     scaled,
-    stretched,
     sum_over,
     with_number,
 )
@@ -49,10 +50,15 @@ class Arranger:
     def __init__(self, naming: Naming) -> None:
         self.naming = naming
         self.diagonals: dict[str, str] = {}
+        self._keep = False  # whether sums over an axis keep it
 
     def exact(self, form: Form) -> Piece:
         """The form as a piece whose Python has exactly the axes of the form."""
-        return reshaped(self.form(form), form.axes)
+        before, self._keep = self._keep, len(form.axes) == 2 and None in form.axes
+        try:
+            return reshaped(self.form(form), form.axes)
+        finally:
+            self._keep = before
 
     def form(self, form: Form) -> Piece:
         """The form as a piece; its axes may lack those along which it is constant."""
@@ -85,7 +91,7 @@ class Arranger:
         free = [label for label in axes if label is not None]
         above = [known.get(k) or self._factor(f) for k, f in enumerate(monomial.factors) if f.exponent > 0]
         below = [self._factor(f._replace(exponent=-f.exponent)) for f in monomial.factors if f.exponent < 0]
-        above = [_without_repeats(piece) for piece in above]
+        above, below = [_without_repeats(piece) for piece in above], [_without_repeats(piece) for piece in below]
         number = Coefficient(abs(monomial.coefficient.number), monomial.coefficient.sizes)
         told = self.naming.number(number)
         mean = self._mean(above, number, free) if not below else None
@@ -104,16 +110,22 @@ class Arranger:
         return with_number(whole, told)
 
     def _mean(self, pieces: Sequence[Piece], number: Coefficient, free: Sequence[Label]) -> Piece | None:
-        """The mean of everything, if that is what a product is."""
-        if free or len(pieces) != 1 or not pieces[0].rank:
+        """The mean of everything, or along one axis, if that is what a product is."""
+        if len(pieces) != 1:
             return None
         (piece,) = pieces
+        gone = [label for label in piece.labels if label not in free]
         count = ONE
-        for label in piece.labels:
+        for label in gone:
             count = count.times(Coefficient(Fraction(1), ((label.size, -1),)))
         rest = number.times(count.inverse())
-        if rest.sizes:
+        if not gone or rest.sizes:
             return None
+        if len(gone) < piece.rank:
+            if rest != ONE or len(gone) > 1:
+                return None
+            along = sum_over(piece, gone[0], keep=self._keep, mean=True)
+            return replace(with_number(along, self.naming.number(number)), python=along.python, precedence=Binding.ATOM)
         text, latex = on_paper(piece, Binding.SUM)
         python = f"{in_python(piece, Binding.ATOM)}.mean()"
         found = Piece(f"mean({text})", rf"\operatorname{{mean}}\left({latex}\right)", python, ())
@@ -168,14 +180,14 @@ class Arranger:
             (piece,) = pieces
             if piece.rank > 2:
                 return None
-            return sum_over(piece, label)
+            return sum_over(piece, label, keep=self._keep)
         left, right = pieces
         shared = set(left.labels) & set(right.labels)
         if shared == {label} and left.rank <= 2 and right.rank <= 2:
             first, second = _order(left, right, label, _beside(left, right, label, pending) or free)
             return matmul(first, second, label)
         if left.rank <= 2 and right.rank <= 2:
-            return sum_over(hadamard(left, right), label)
+            return sum_over(hadamard(left, right), label, keep=self._keep)
         return _batched(left, right, label)
 
     # -- factors ------------------------------------------------------------------------------------------------------
@@ -242,26 +254,18 @@ class Arranger:
         axes: Axes = labels
         if atom.axes is not None:
             present = {l for piece in arguments for l in piece.labels}
-            layout = self._layout(arguments, atom.axes)
+            layout = layout_of(arguments, [label for label in atom.axes if label is not None])
             names = dict(zip(atom.axes, labels, strict=True))
-            arguments = [replace(p, python=_stretch(p, layout), precedence=_after(p, layout)) for p in arguments]
+            arguments = [placed(piece, layout) for piece in arguments]
             axes = tuple(None if l is None else names[l] for l in layout if l is None or l in present)
         else:
             arguments = [replace(p) for p in arguments]
         return call(atom.operation, arguments, atom.params, axes)
 
-    def _layout(self, pieces: Sequence[Piece], axes: Axes) -> Axes:
-        """The axes that NumPy gives an elementwise function of these pieces."""
-        same = {piece.axes for piece in pieces if piece.axes}
-        if len(same) == 1:
-            return next(iter(same))
-        present = {label for piece in pieces for label in piece.labels}
-        return tuple(label for label in axes if label is not None and label in present)
-
 
 def negated(piece: Piece) -> Piece:
     """Minus a piece."""
-    text, latex = on_paper(piece, Binding.HADAMARD)
+    text, latex = on_paper(piece, Binding.QUOTIENT)
     return Piece(
         f"−{text}",
         f"-{latex}",
@@ -270,15 +274,6 @@ def negated(piece: Piece) -> Piece:
         min(piece.binding, Binding.CHAIN) if piece.binding > Binding.SUM else Binding.CHAIN,
         Binding.CHAIN,
     )
-
-
-def _stretch(piece: Piece, layout: Axes) -> str:
-    """The Python of a piece as it broadcasts in a layout."""
-    return piece.python if piece.axes == layout or not piece.axes else stretched(piece, layout)
-
-
-def _after(piece: Piece, layout: Axes) -> Binding:
-    return piece.precedence if _stretch(piece, layout) == piece.python else Binding.ATOM
 
 
 def _without_repeats(piece: Piece) -> Piece:
@@ -329,13 +324,18 @@ def _beside(left: Piece, right: Piece, label: Label, pending: Sequence[Piece]) -
 def _order(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> tuple[Piece, Piece]:
     """Which of two factors comes first: as the axes of the result are, or else so that nothing is transposed."""
     if left.rank == 2 and right.rank == 2:
-        places = [list(free).index(l) if l in free else -1 for p in (left, right) for l in p.labels if l is not label]
-        if -1 not in places:
+        places = [_place(l, free) for p in (left, right) for l in p.labels if l is not label]
+        if places[0] != places[1]:
             return (left, right) if places[0] < places[1] else (right, left)
         straight = (left.labels[1] is label) + (right.labels[0] is label)
         reversed_ = (right.labels[1] is label) + (left.labels[0] is label)
         return (left, right) if straight >= reversed_ else (right, left)
     return left, right
+
+
+def _place(label: Label, free: Sequence[Label]) -> float:
+    """Where a label is among the axes of the result; one that is still to be summed lies between the two."""
+    return list(free).index(label) if label in free else 0.5
 
 
 def _with_number_apart(form: Form) -> tuple[Form, Coefficient]:
@@ -386,5 +386,5 @@ def last_swapped(piece: Piece) -> Piece:
     """The matrices transposed, for each index of the leading axes."""
     text, latex = on_paper(piece, Binding.ATOM)
     axes = (*piece.axes[:-2], piece.axes[-1], piece.axes[-2])
-    python = f"{in_python(piece, Binding.POWER)}.mT"
+    python = f"{in_python(piece, Binding.ATOM)}.mT"
     return Piece(f"{text}ᵀ", f"{latex}^{{\\top}}", python, axes, Binding.POWER, Binding.ATOM)

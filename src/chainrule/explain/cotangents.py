@@ -101,7 +101,7 @@ class Sweep:
     def _story(self, form: Form) -> float:
         """The length of a formula with that of the derivatives that it refers to, shared with their other uses."""
         told = cost(form)
-        for step in referred(form):
+        for step in referred(form) - {self.steps[-1]}:
             uses = len({argument for argument in step.arguments if argument in self._consumers})
             told += self._story(self.found[step].chosen) / max(min(uses, len(self._below(step))), 1)
         return told

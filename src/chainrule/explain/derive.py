@@ -26,7 +26,7 @@ from chainrule.explain.story import Story
 __all__ = ["derive"]
 
 _WHOLE = 16.0  # length up to which the gradient is written in terms of values alone
-_POINTS = 2  # further points at which numbers are looked at
+_DISTANCES = (0.2, 1.0, 1.0)  # of further points at which numbers are looked at, in terms of the arguments' size
 
 
 def derive(function: Callable[..., Any], argnums: int | Sequence[int] | None = None) -> Callable[..., Derivation]:
@@ -130,20 +130,21 @@ class _Deriver:
         """The recorded point, and further ones where the wanted arguments are others."""
         points = [Point({step: step.given for step in self.computation.steps})]
         random = np.random.default_rng(0)
-        for _ in range(_POINTS):
-            moved = self._moved(random)
+        for distance in _DISTANCES:
+            moved = self._moved(random, distance)
             if moved is not None:
                 points.append(moved)
         return points
 
-    def _moved(self, random: Any) -> Point | None:
+    def _moved(self, random: Any, distance: float) -> Point | None:
         wanted = {step.name for step in self.wanted}
         names = argument_names(self.function, self.arguments, self.options)
         if not wanted <= set(names):
             return None
         values = [*self.arguments, *self.options.values()]
         moved = [
-            _perturbed(value, random) if name in wanted else value for name, value in zip(names, values, strict=True)
+            _perturbed(value, random, distance) if name in wanted else value
+            for name, value in zip(names, values, strict=True)
         ]
         try:
             again = record(
@@ -236,11 +237,11 @@ class _Deriver:
         return told
 
 
-def _perturbed(value: Any, random: Any) -> Any:
+def _perturbed(value: Any, random: Any, distance: float) -> Any:
     """Another point near a real argument."""
     array = np.asarray(getattr(value, "value", value))
     if array.dtype.kind != "f":
         return value
     scale = max(float(np.mean(np.abs(array))) if array.size else 0.0, 0.1)
-    moved = array + 0.2 * scale * random.normal(size=array.shape)
+    moved = array + distance * scale * random.normal(size=array.shape)
     return np.asarray(moved, dtype=array.dtype)

@@ -248,7 +248,10 @@ class Form:
         return self * other**-1
 
     def __pow__(self, exponent: Any) -> Form:
-        power = exponent if isinstance(exponent, int | Fraction) else as_number(exponent)
+        if isinstance(exponent, Form):
+            power = as_number(exponent)
+        else:
+            power = Fraction(exponent).limit_denominator(10_000)
         if power is None:
             raise NotAlgebraicError
         if power == 1:

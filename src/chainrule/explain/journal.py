@@ -72,7 +72,14 @@ class Journal:
 
     def revived(self, step: Step) -> tuple[Any, list[Any]]:
         """The result and the arguments of a step as tensors, so that what is computed from them is noted."""
-        return self.tensor(step), [self.tensor(argument) for argument in step.arguments]
+        return self.tensor(step), [self._argument_of(argument) for argument in step.arguments]
+
+    def _argument_of(self, step: Step) -> Any:
+        """An argument as a rule gets it: real arrays as tensors, tracked or not; indices and numbers as they are."""
+        given = step.given
+        if step.is_tracked or not isinstance(given, np.ndarray) or given.dtype.kind not in "fb":
+            return self.tensor(step)
+        return Tensor(given, None)
 
     def tensor(self, step: Step) -> Any:
         """The value of a step as a tensor that is known to be the step's, if it is tracked; else as it was given."""

@@ -6,6 +6,7 @@ import keyword
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from math import isqrt
 
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.form import Coefficient
@@ -37,6 +38,17 @@ def latex_name(name: str) -> str:
         return f"{letters}{below}" if len(letters) == 1 else f"\\mathit{{{letters}}}{below}"
     escaped = _ESCAPED.sub(r"\\\1", name)
     return f"\\mathit{{{escaped}}}"
+
+
+Told = tuple[str, str, str]  # in text, LaTeX and Python
+
+
+def _root(number: int) -> list[Told]:
+    """√n, as a whole number where it is one; nothing for 1."""
+    root = isqrt(number)
+    if root * root == number:
+        return [] if root == 1 else [(str(root),) * 3]
+    return [(f"√{number}", rf"\sqrt{{{number}}}", f"np.sqrt({number})")]
 
 
 class Naming:
@@ -160,28 +172,32 @@ class Naming:
         over, under = self._fraction(coefficient)
         if not over and not under:
             return "", "", ""
-        top, bottom = " ".join(over) or "1", " ".join(under)
-        wrapped = f"({bottom})" if len(under) > 1 else bottom
-        text = top if not under else f"{top}/{wrapped}"
-        latex = top if not under else rf"\frac{{{top}}}{{{bottom}}}"
-        python_top, python_bottom = " * ".join(over) or "1", " * ".join(under)
-        python_wrapped = f"({python_bottom})" if len(under) > 1 else python_bottom
-        return text, latex, python_top if not under else f"{python_top} / {python_wrapped}"
+        tops = [" ".join([told[k] for told in over]) or "1" for k in (0, 1)]
+        bottoms = [" ".join([told[k] for told in under]) for k in (0, 1)]
+        wrapped = f"({bottoms[0]})" if len(under) > 1 else bottoms[0]
+        text = tops[0] if not under else f"{tops[0]}/{wrapped}"
+        latex = tops[1] if not under else rf"\frac{{{tops[1]}}}{{{bottoms[1]}}}"
+        top, bottom = " * ".join([told[2] for told in over]) or "1", " * ".join([told[2] for told in under])
+        bottom = f"({bottom})" if len(under) > 1 else bottom
+        return text, latex, top if not under else f"{top} / {bottom}"
 
-    def _fraction(self, coefficient: Coefficient) -> tuple[list[str], list[str]]:
-        """The factors above and below the line."""
-        number, over, under = abs(coefficient.number), list[str](), list[str]()
+    def _fraction(self, coefficient: Coefficient) -> tuple[list[Told], list[Told]]:
+        """The factors above and below the line, each in text, LaTeX and Python."""
+        number, over, under = abs(coefficient.number), list[Told](), list[Told]()
         for size, power in sorted(coefficient.sizes, key=lambda pair: self._order.get(pair[0], pair[0])):
-            (over if power > 0 else under).extend([self.size(size)] * abs(power))
+            (over if power > 0 else under).extend([(self.size(size),) * 3] * abs(power))
         number, named = self._with_users_sizes(number)
-        under += named
+        under += [(name,) * 3 for name in named]
         if number.denominator > 10_000 or number.numerator > 10**7:
-            over.insert(0, f"{float(number):.6g}")
-        else:
-            if number.numerator != 1:
-                over.insert(0, str(number.numerator))
-            if number.denominator != 1:
-                under.insert(0, str(number.denominator))
+            squared = (number * number).limit_denominator(10_000)
+            if abs(float(squared) - float(number) ** 2) > 1e-14 * float(number) ** 2:
+                told = f"{float(number):.4g}", f"{float(number):.4g}", repr(float(number))
+                return [told, *over], under
+            return [*_root(squared.numerator), *over], [*_root(squared.denominator), *under]
+        if number.numerator != 1:
+            over.insert(0, (str(number.numerator),) * 3)
+        if number.denominator != 1:
+            under.insert(0, (str(number.denominator),) * 3)
         return over, under
 
     def _with_users_sizes(self, number: Fraction) -> tuple[Fraction, list[str]]:

@@ -176,7 +176,7 @@ class Simplifier:
 
     def _constant(self, form: Form) -> Fraction | None:
         """The small number that every entry of a form is at all points."""
-        if any(isinstance(atom, Adjoint) for m in form.monomials for atom, *_ in m.factors) or len(self.points) < 2:
+        if len(self.points) < 2 or any(_is_stepped(atom) for m in form.monomials for atom, *_ in m.factors):
             return None
         key = form.key()
         if key not in self._constants:
@@ -185,21 +185,25 @@ class Simplifier:
 
     def _looked_at(self, form: Form) -> Fraction | None:
         number: Fraction | None = None
+        seen = 0
         for point in self.points:
             try:
                 values = point.form(form)
                 size = max(float(np.max(np.abs(values), initial=0.0)), _magnitude(form, point))
             except (ValueError, KeyError, IndexError, TypeError):
                 return None
-            if not values.size or not np.isfinite(values).all():
+            if not values.size:
                 return None
+            if not np.isfinite(values).all():
+                continue  # outside of the function's domain
+            seen += 1
             near = Fraction(float(values.flat[0])).limit_denominator(4)
             if abs(near) > 4 or not np.allclose(values, float(near), rtol=0, atol=1e-9 * max(size, 1e-30)):
                 return None
             if number is not None and near != number:
                 return None
             number = near
-        return number
+        return number if seen > 1 else None
 
     # -- multiplying out ----------------------------------------------------------------------------------------------
 
@@ -318,6 +322,21 @@ class Simplifier:
         if len(inner.monomials) == 1:
             (only,) = inner.with_fresh_sums().monomials
         return Form(form.axes, (Monomial(only.coefficient, (factor, *only.factors)).combined(),))
+
+
+def _is_stepped(atom: Any) -> bool:
+    """Whether an atom is constant in pieces, like a mask, or not known in numbers: points show little about it."""
+    if isinstance(atom, Adjoint):
+        return True
+    if isinstance(atom, Value):
+        return atom.step.operation is not None and not atom.step.is_tracked
+    if isinstance(atom, Result):
+        return not atom.operation.differentiable or any(_has_steps(argument) for argument in atom.arguments)
+    return isinstance(atom, Group) and _has_steps(atom.form)
+
+
+def _has_steps(form: Form) -> bool:
+    return any(_is_stepped(atom) for monomial in form.monomials for atom, *_ in monomial.factors)
 
 
 def _magnitude(form: Form, point: Point) -> float:

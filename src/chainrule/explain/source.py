@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def _mentions(body: Sequence[str], name: str) -> bool:
 
 
 def _parameters(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> list[str]:
-    """The inputs, and the large or named arrays that the function captured and the source mentions."""
+    """The inputs, and the large arrays that the function captured and the source mentions."""
     names = [naming_of(step) for step in reader.computation.inputs.values()]
     for step in reader.computation.steps:
         if _is_captured(step) and _mentions(body, naming_of(step)):
@@ -98,14 +99,41 @@ def _parameters(reader: Reader, body: Sequence[str], naming_of: Callable[[Step],
 
 
 def _is_captured(step: Step) -> bool:
-    return step.is_constant and (bool(step.name) or step.value.size > _INLINE)
+    return step.is_constant and _literal(step.value) is None
+
+
+def _literal(array: np.ndarray[Any, np.dtype[Any]]) -> str | None:
+    """A constant array written out, if that is short."""
+    shape = array.shape
+    if array.size and (array == array.flat[0]).all():
+        number = array.flat[0].item()
+        if number in (0, 1):
+            return f"np.{'ones' if number else 'zeros'}({_length(shape)})"
+        return f"np.full({_length(shape)}, {number!r})" if shape else repr(number)
+    if len(shape) == 2 and shape[0] == shape[1] and np.array_equal(array, np.eye(shape[0])):
+        return f"np.eye({shape[0]})"
+    if len(shape) == 1 and array.dtype.kind in "iu" and np.array_equal(array, np.arange(shape[0])):
+        return f"np.arange({shape[0]})"
+    if len(shape) == 2 and array.dtype.kind == "f":
+        for name, triangle in (("tril", np.tril), ("triu", np.triu)):
+            for offset in (0, -1 if name == "tril" else 1):
+                if np.array_equal(array, triangle(np.ones(shape), offset)):
+                    return f"np.{name}(np.ones({shape}){f', {offset}' if offset else ''})"
+    return f"np.array({array.tolist()})" if array.size <= _INLINE else None
+
+
+def _length(shape: tuple[int, ...]) -> str:
+    return str(shape[0]) if len(shape) == 1 else str(shape)
 
 
 def _constants(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> Iterator[str]:
-    """Small arrays without a name, written out."""
+    """Small constant arrays, written out."""
     for step in [*reader.computation.steps, *reader.journal.steps[len(reader.computation.steps) :]]:
-        if step.is_constant and not _is_captured(step) and step.shape and _mentions(body, naming_of(step)):
-            yield f"{naming_of(step)} = np.array({np.asarray(step.given).tolist()})"
+        literal = _literal(step.value) if step.is_constant else None
+        if literal is None and step.is_constant and step.number >= len(reader.computation.steps):
+            literal = f"np.array({step.value.tolist()})"
+        if literal is not None and (step.shape or step.name) and _mentions(body, naming_of(step)):
+            yield f"{naming_of(step)} = {literal}"
 
 
 def _sizes(arranger: Arranger, body: Sequence[str], names: Sequence[str]) -> Iterator[str]:

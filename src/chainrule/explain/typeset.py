@@ -89,11 +89,11 @@ def squeezed(piece: Piece) -> Piece:
         return piece
     if piece.reduced is not None and sum(label is None for label in piece.axes) == 1:
         inner, axis = piece.reduced
-        return replace(piece, python=f"{inner}.sum(axis={axis})", axes=piece.labels, reduced=piece.reduced)
+        return replace(piece, python=f"{inner}(axis={axis})", axes=piece.labels, reduced=piece.reduced)
     index = ", ".join(["0" if label is None else ":" for label in piece.axes])
     return replace(
         piece,
-        python=f"{in_python(piece, Binding.POWER)}[{index}]",
+        python=f"{in_python(piece, Binding.ATOM)}[{index}]",
         axes=piece.labels,
         reduced=None,
         precedence=Binding.ATOM,
@@ -116,7 +116,7 @@ def transposed(piece: Piece) -> Piece:
     else:
         told = f"{text}ᵀ", f"{latex}^{{\\top}}"
     axes = piece.axes[::-1] if len(piece.axes) == 2 else piece.axes
-    python = f"{in_python(piece, Binding.POWER)}.T" if len(piece.axes) == 2 else piece.python
+    python = f"{in_python(piece, Binding.ATOM)}.T" if len(piece.axes) == 2 else piece.python
     return Piece(*told, python, axes, Binding.POWER, Binding.ATOM if len(piece.axes) == 2 else piece.precedence)
 
 
@@ -142,11 +142,11 @@ def matmul(left: Piece, right: Piece, label: Label) -> Piece:
     return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, axes, Binding.CHAIN, Binding.CHAIN)
 
 
-def sum_over(piece: Piece, label: Label) -> Piece:
-    """The sum over one axis: 1ᵀ A, or A 1."""
+def sum_over(piece: Piece, label: Label, *, keep: bool = False, mean: bool = False) -> Piece:
+    """The sum over one axis: 1ᵀ A, or A 1; with ``keep`` Python keeps the axis, with ``mean`` it takes the mean."""
     piece = squeezed(piece)
     axis = piece.axes.index(label)
-    if piece.rank == 1:
+    if piece.rank == 1 and not keep:
         return summed(piece)
     text, latex = on_paper(piece, Binding.CHAIN)
     if axis == 0:
@@ -154,8 +154,10 @@ def sum_over(piece: Piece, label: Label) -> Piece:
     else:
         text, latex = f"{text} 1", rf"{latex} \mathbf{{1}}"
     inner = in_python(piece, Binding.ATOM)
-    axes = piece.axes[:axis] + piece.axes[axis + 1 :]
-    return Piece(text, latex, f"{inner}.sum(axis={axis})", axes, Binding.CHAIN, Binding.ATOM, (inner, axis))
+    axes: Axes = piece.axes[:axis] + ((None,) if keep else ()) + piece.axes[axis + 1 :]
+    call = f"{inner}.{'mean' if mean else 'sum'}"
+    python = f"{call}(axis={axis}{', keepdims=True' if keep else ''})"
+    return Piece(text, latex, python, axes, Binding.CHAIN, Binding.ATOM, (call, axis))
 
 
 def summed(piece: Piece) -> Piece:
@@ -187,19 +189,34 @@ def stretched(piece: Piece, axes: Axes) -> str:
     if piece.reduced is not None and piece.rank == 1 and len(axes) == 2 and None not in piece.axes:
         inner, axis = piece.reduced
         if (axis == 1) == (axes[0] is piece.labels[0]):
-            return f"{inner}.sum(axis={axis}, keepdims=True)"
+            return f"{inner}(axis={axis}, keepdims=True)"
     piece = squeezed(piece)
     if list(piece.labels) == list(axes):
         return piece.python
     first = min([list(axes).index(l) for l in piece.labels], default=len(axes))
     index = ", ".join([":" if label in piece.labels else "None" for label in axes[first:]])
-    return f"{in_python(piece, Binding.POWER)}[{index}]"
+    return f"{in_python(piece, Binding.ATOM)}[{index}]"
 
 
-def joined_axes(pieces: Sequence[Piece], order: Sequence[Label]) -> Axes:
-    """The axes of an elementwise product, in the given order of labels."""
+def layout_of(pieces: Sequence[Piece], order: Sequence[Label]) -> Axes:
+    """The axes that NumPy gives an elementwise function of these pieces; of size 1 only where some piece has such."""
+    shapes = list(dict.fromkeys([piece.axes for piece in pieces if piece.axes]))
+    if len(shapes) == 1:
+        return shapes[0]
     present = {label for piece in pieces for label in piece.labels}
+    for axes in shapes:
+        if None in axes and set(axes) - {None} == present:
+            return axes
     return tuple(label for label in order if label in present)
+
+
+def placed(piece: Piece, axes: Axes) -> Piece:
+    """The piece so that its Python broadcasts against an array of these axes."""
+    if piece.axes == axes or not piece.axes:
+        return piece
+    piece = turned(piece, axes)
+    source = stretched(piece, axes)
+    return piece if source == piece.python else replace(piece, python=source, precedence=Binding.ATOM, reduced=None)
 
 
 def hadamard(left: Piece, right: Piece) -> Piece:
@@ -208,14 +225,11 @@ def hadamard(left: Piece, right: Piece) -> Piece:
         left, right = right, left
     if not right.rank:
         return scaled(left, right)
-    axes = left.labels if set(left.labels) >= set(right.labels) else (*left.labels, *right.labels)
-    right = turned(right, axes)
-    a = replace(left, python=stretched(left, axes), precedence=_stretched_precedence(left, axes))
-    b = replace(right, python=stretched(right, axes), precedence=_stretched_precedence(right, axes))
-    python = f"{in_python(a, Binding.CHAIN)} * {in_python(b, Binding.SIGN)}"
+    axes = layout_of([left, right], [*left.labels, *[l for l in right.labels if l not in left.labels]])
+    left, right = placed(left, axes), placed(right, axes)
+    python = f"{in_python(left, Binding.CHAIN)} * {in_python(right, Binding.SIGN)}"
     (text, latex), (other, other_latex) = [on_paper(_in_hadamard(p), Binding.POWER) for p in (left, right)]
-    result = _axes_of_product(left, right, axes)
-    return Piece(f"{text} ⊙ {other}", rf"{latex} \odot {other_latex}", python, result, Binding.HADAMARD, Binding.CHAIN)
+    return Piece(f"{text} ⊙ {other}", rf"{latex} \odot {other_latex}", python, axes, Binding.HADAMARD, Binding.CHAIN)
 
 
 def _in_hadamard(piece: Piece) -> Piece:
@@ -231,17 +245,6 @@ def turned(piece: Piece, axes: Axes) -> Piece:
     return piece
 
 
-def _axes_of_product(left: Piece, right: Piece, axes: Axes) -> Axes:
-    """The axes that NumPy gives the product: those of size 1 stay where both have them."""
-    if len(left.axes) == len(right.axes) and left.labels == right.labels:
-        return left.axes if left.axes == right.axes else axes
-    return axes if len(left.axes) == len(axes) else left.axes
-
-
-def _stretched_precedence(piece: Piece, axes: Axes) -> Binding:
-    return piece.precedence if stretched(piece, axes) == piece.python else Binding.ATOM
-
-
 def scaled(piece: Piece, number: Piece) -> Piece:
     """A number times an array."""
     (a, a_latex), (b, b_latex) = on_paper(number, Binding.CHAIN), on_paper(piece, Binding.HADAMARD)
@@ -253,18 +256,10 @@ def scaled(piece: Piece, number: Piece) -> Piece:
 
 def divide(piece: Piece, divisor: Piece) -> Piece:
     """The elementwise quotient."""
-    if not piece.axes or piece.axes == divisor.axes:
-        axes = divisor.axes
-    elif set(piece.labels) >= set(divisor.labels):
-        axes = piece.labels
-    elif set(divisor.labels) >= set(piece.labels):
-        axes = divisor.labels
-    else:
-        axes = (*piece.labels, *divisor.labels)
-    piece, divisor = turned(piece, axes), turned(divisor, axes)
-    a = replace(piece, python=stretched(piece, axes), precedence=_stretched_precedence(piece, axes))
-    b = replace(divisor, python=stretched(divisor, axes), precedence=_stretched_precedence(divisor, axes))
-    python = f"{in_python(a, Binding.CHAIN)} / {in_python(b, Binding.SIGN)}"
+    first, second = (piece, divisor) if piece.rank >= divisor.rank else (divisor, piece)
+    axes = layout_of([piece, divisor], [*first.labels, *[l for l in second.labels if l not in first.labels]])
+    piece, divisor = placed(piece, axes), placed(divisor, axes)
+    python = f"{in_python(piece, Binding.CHAIN)} / {in_python(divisor, Binding.SIGN)}"
     text, _ = on_paper(piece, Binding.QUOTIENT)
     other, _ = on_paper(divisor, Binding.POWER)
     latex = rf"\frac{{{piece.latex}}}{{{divisor.latex}}}"
@@ -334,23 +329,18 @@ def column_scaled(matrix: Piece, vector: Piece, label: Label) -> Piece:
 
 def joined(told: Sequence[tuple[int, Piece]], labels: Axes) -> Piece:
     """A sum: pieces with their signs, along the axes that at least one of them has."""
-    shapes = {piece.axes for _, piece in told if piece.axes}
-    present = {label for _, piece in told for label in piece.labels}
-    axes = next(iter(shapes)) if len(shapes) == 1 else tuple(label for label in labels if label in present)
+    axes = layout_of([piece for _, piece in told], [label for label in labels if label is not None])
     text = latex = python = ""
-    for place, (sign, untwisted) in enumerate(told):
-        piece = turned(untwisted, axes)
-        (a, a_latex) = on_paper(piece, Binding.HADAMARD)
-        source = piece.python if piece.axes == axes or not piece.axes else stretched(piece, axes)
-        moved = replace(piece, python=source, precedence=piece.precedence if source == piece.python else Binding.ATOM)
-        b = in_python(moved, Binding.HADAMARD)
+    for place, (sign, alone) in enumerate(told):
+        piece = placed(alone, axes)
+        a, a_latex = on_paper(piece, Binding.QUOTIENT)
+        source = in_python(piece, Binding.HADAMARD)
         if place:
             text += f" {'+' if sign > 0 else '−'} {a}"
             latex += f" {'+' if sign > 0 else '-'} {a_latex}"
-            python += f" {'+' if sign > 0 else '-'} {b}"
+            python += f" {'+' if sign > 0 else '-'} {source}"
         else:
-            text, latex, python = ("", "", "") if sign > 0 else ("−", "-", "-")
-            text, latex, python = text + a, latex + a_latex, python + b
+            text, latex, python = (a, a_latex, source) if sign > 0 else (f"−{a}", f"-{a_latex}", f"-{source}")
     return Piece(text, latex, python, axes, Binding.SUM, Binding.SUM)
 
 
@@ -406,7 +396,7 @@ def reshaped(piece: Piece, axes: Axes) -> Piece:
     if piece.reduced is not None and len(axes) == 2 and None in axes and None not in piece.axes:
         inner, axis = piece.reduced
         if axes[axis] is None:
-            return replace(piece, python=f"{inner}.sum(axis={axis}, keepdims=True)", axes=axes)
+            return replace(piece, python=f"{inner}(axis={axis}, keepdims=True)", axes=axes)
     piece = squeezed(piece)
     if not axes:
         return piece

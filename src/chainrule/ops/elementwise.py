@@ -27,6 +27,7 @@ from chainrule.op import (
     implements,
     undefined,
 )
+from chainrule.ops.writing import literal
 
 LN2 = float(np.log(2.0))
 LN10 = float(np.log(10.0))
@@ -63,12 +64,28 @@ def power_base(a: Any, b: Any) -> Any:
 
 
 # arithmetic
-add = elementwise(np.add, 1, 1, algebra=operator.add)
-subtract = elementwise(np.subtract, 1, -1, label="Sub", algebra=operator.sub)
-multiply = elementwise(np.multiply, lambda b: b, lambda a: a, label="Mul", algebra=operator.mul)
+SAME = ("{0}", "{0}", "{0}")
+add = elementwise(np.add, 1, 1, algebra=operator.add, notation=("{0} + {1}", "{0} + {1}", "{0} + {1}"))
+subtract = elementwise(
+    np.subtract, 1, -1, label="Sub", algebra=operator.sub, notation=("{0} − {1}", "{0} - {1}", "{0} - {1}")
+)
+multiply = elementwise(
+    np.multiply,
+    lambda b: b,
+    lambda a: a,
+    label="Mul",
+    algebra=operator.mul,
+    notation=("{0} ⊙ {1}", r"{0} \odot {1}", "{0} * {1}"),
+)
 # ∂(a/b)/∂b needs no result, which may so be overwritten, as in `p = e / s; p -= y`
 divide = elementwise(
-    np.divide, lambda b: 1 / b, lambda a, b: -(a / b) / b, domain=POSITIVE, label="Div", algebra=operator.truediv
+    np.divide,
+    lambda b: 1 / b,
+    lambda a, b: -(a / b) / b,
+    domain=POSITIVE,
+    label="Div",
+    algebra=operator.truediv,
+    notation=("{0} / {1}", r"\frac{{{0}}}{{{1}}}", "{0} / {1}"),
 )
 POWER = ("{0}^{1}", "{{{0}}}^{{{1}}}", "{0} ** {1}")
 power = elementwise(
@@ -86,32 +103,62 @@ float_power = elementwise(
     lambda out, a: out * np.log(nonzero(a)),
     domain=POSITIVE,
     algebra=operator.pow,
-    notation=POWER,
+    notation=POWER[:2],
 )
-remainder = elementwise(np.remainder, 1, lambda a, b: -np.floor(a / b), domain=POSITIVE)
+remainder = elementwise(
+    np.remainder,
+    1,
+    lambda a, b: -np.floor(a / b),
+    domain=POSITIVE,
+    notation=("{0} mod {1}", r"{0} \bmod {1}", "{0} % {1}"),
+)
 fmod = elementwise(np.fmod, 1, lambda a, b: -np.trunc(a / b), domain=POSITIVE)
-negative = elementwise(np.negative, -1, label="Neg", algebra=operator.neg)
-positive = elementwise(np.positive, 1, algebra=lambda x: x)
-identity = elementwise(lambda x: x, 1, name="identity", label="Alias", algebra=lambda x: x)
-clone = elementwise(np.copy, 1, name="clone", algebra=lambda x: x)
-reciprocal = elementwise(np.reciprocal, lambda out: -out * out, domain=POSITIVE, algebra=lambda x: x**-1)
-square = elementwise(np.square, lambda x: 2 * x, label="Pow", algebra=lambda x: x**2)
-conjugate = elementwise(np.conjugate, 1, algebra=lambda x: x)  # of real numbers
+negative = elementwise(np.negative, -1, label="Neg", algebra=operator.neg, notation=("−{0}", "-{0}", "-{0}"))
+positive = elementwise(np.positive, 1, algebra=lambda x: x, notation=SAME)
+identity = elementwise(lambda x: x, 1, name="identity", label="Alias", algebra=lambda x: x, notation=SAME)
+clone = elementwise(np.copy, 1, name="clone", algebra=lambda x: x, notation=SAME)
+reciprocal = elementwise(
+    np.reciprocal,
+    lambda out: -out * out,
+    domain=POSITIVE,
+    algebra=lambda x: x**-1,
+    notation=("1 / {0}", r"\frac{{1}}{{{0}}}", "1 / {0}"),
+)
+square = elementwise(
+    np.square, lambda x: 2 * x, label="Pow", algebra=lambda x: x**2, notation=("{0}²", "{{{0}}}^{{2}}", "{0} ** 2")
+)
+conjugate = elementwise(np.conjugate, 1, algebra=lambda x: x, notation=("", r"\overline{{{0}}}"))  # of real numbers
 
 # exponentials, logarithms, roots
 exp = elementwise(np.exp, lambda out: out)
-exp2 = elementwise(np.exp2, lambda out: out * LN2)
-expm1 = elementwise(np.expm1, lambda out: out + 1)
+exp2 = elementwise(np.exp2, lambda out: out * LN2, notation=("2^{0}", "2^{{{0}}}"))
+expm1 = elementwise(np.expm1, lambda out: out + 1, notation=("exp({0}) − 1", r"\exp\left({0}\right) - 1"))
 log = elementwise(np.log, lambda x: 1 / x, domain=POSITIVE)
-log2 = elementwise(np.log2, lambda x: 1 / (LN2 * x), domain=POSITIVE)
-log10 = elementwise(np.log10, lambda x: 1 / (LN10 * x), domain=POSITIVE)
-log1p = elementwise(np.log1p, lambda x: 1 / (1 + x), domain=POSITIVE)
+log2 = elementwise(
+    np.log2, lambda x: 1 / (LN2 * x), domain=POSITIVE, notation=("log₂({0})", r"\log_{{2}}\left({0}\right)")
+)
+log10 = elementwise(
+    np.log10, lambda x: 1 / (LN10 * x), domain=POSITIVE, notation=("log₁₀({0})", r"\log_{{10}}\left({0}\right)")
+)
+log1p = elementwise(
+    np.log1p, lambda x: 1 / (1 + x), domain=POSITIVE, notation=("log(1 + {0})", r"\log\left(1 + {0}\right)")
+)
 sqrt = elementwise(
     np.sqrt, lambda out: 0.5 / out, domain=POSITIVE, algebra=lambda x: x**0.5, notation=("√{0}", r"\sqrt{{{0}}}")
 )
-cbrt = elementwise(np.cbrt, lambda out: 1 / (3 * out * out), domain=POSITIVE)
-logaddexp = elementwise(np.logaddexp, lambda out, a: np.exp(a - out), lambda out, b: np.exp(b - out))
-logaddexp2 = elementwise(np.logaddexp2, lambda out, a: np.exp2(a - out), lambda out, b: np.exp2(b - out))
+cbrt = elementwise(np.cbrt, lambda out: 1 / (3 * out * out), domain=POSITIVE, notation=("∛{0}", r"\sqrt[3]{{{0}}}"))
+logaddexp = elementwise(
+    np.logaddexp,
+    lambda out, a: np.exp(a - out),
+    lambda out, b: np.exp(b - out),
+    notation=("log(exp({0}) + exp({1}))", r"\log\left(e^{{{0}}} + e^{{{1}}}\right)"),
+)
+logaddexp2 = elementwise(
+    np.logaddexp2,
+    lambda out, a: np.exp2(a - out),
+    lambda out, b: np.exp2(b - out),
+    notation=("log₂(2^{0} + 2^{1})", r"\log_{{2}}\left(2^{{{0}}} + 2^{{{1}}}\right)"),
+)
 
 # trigonometric and hyperbolic
 sin = elementwise(np.sin, lambda x: np.cos(x), companion=np.cos)
@@ -127,7 +174,13 @@ arctan2 = elementwise(
     domain=POSITIVE,
     label="Atan2",
 )
-hypot = elementwise(np.hypot, lambda out, a: a / nonzero(out), lambda out, b: b / nonzero(out), domain=POSITIVE)
+hypot = elementwise(
+    np.hypot,
+    lambda out, a: a / nonzero(out),
+    lambda out, b: b / nonzero(out),
+    domain=POSITIVE,
+    notation=("√({0}² + {1}²)", r"\sqrt{{{{{0}}}^{{2}} + {{{1}}}^{{2}}}}"),
+)
 sinh = elementwise(np.sinh, lambda x: np.cosh(x), companion=np.cosh)
 cosh = elementwise(np.cosh, lambda x: np.sinh(x), companion=np.sinh)
 tanh = elementwise(np.tanh, lambda out: 1 - out * out)
@@ -153,6 +206,7 @@ sinc = elementwise(np.sinc, sinc_derivative, domain=(0.3, 0.9))
 
 # kinks and choices
 BARS = ("|{0}|", r"\left|{0}\right|", "np.abs({0})")
+LARGER, SMALLER = ("max({0}, {1})", r"\max({0}, {1})"), ("min({0}, {1})", r"\min({0}, {1})")
 absolute = elementwise(np.absolute, lambda x: np.sign(x), domain=POSITIVE, label="Abs", notation=BARS)
 fabs = elementwise(np.fabs, lambda x: np.sign(x), domain=POSITIVE, notation=BARS)
 maximum = elementwise(
@@ -160,17 +214,21 @@ maximum = elementwise(
     lambda out, a, b: share(a, b, out),
     lambda out, a, b: share(b, a, out),
     choice=True,
-    notation=("max({0}, {1})", r"\max({0}, {1})"),
+    notation=LARGER,
 )
 minimum = elementwise(
     np.minimum,
     lambda out, a, b: share(a, b, out),
     lambda out, a, b: share(b, a, out),
     choice=True,
-    notation=("min({0}, {1})", r"\min({0}, {1})"),
+    notation=SMALLER,
 )
-fmax = elementwise(np.fmax, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
-fmin = elementwise(np.fmin, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True)
+fmax = elementwise(
+    np.fmax, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True, notation=LARGER
+)
+fmin = elementwise(
+    np.fmin, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True, notation=SMALLER
+)
 copysign = elementwise(np.copysign, lambda out, a: np.sign(a) * np.sign(out), 0, domain=POSITIVE)
 heaviside = elementwise(np.heaviside, 0, lambda out, a: indicator(a == 0, out))
 ldexp = define(
@@ -181,6 +239,7 @@ ldexp = define(
     arguments=("a", "b"),
     numpy=np.ldexp,
     samples=[Sample(((3,), np.array([0, 2, -1]))), Sample(((2, 3), np.array(1)))],
+    notation=("{0} 2^{1}", r"{0} \cdot 2^{{{1}}}"),
 )
 relu = elementwise(
     lambda x: np.maximum(x, 0),
@@ -188,7 +247,7 @@ relu = elementwise(
     name="relu",
     domain=POSITIVE,
     choice=True,
-    notation=("", "", "np.maximum({0}, 0)"),
+    notation=("", r"\operatorname{{ReLU}}\left({0}\right)", "np.maximum({0}, 0)"),
 )
 
 
@@ -209,7 +268,7 @@ sigmoid = elementwise(
     sigmoid_forward,
     lambda out: out * (1 - out),
     name="sigmoid",
-    notation=("σ({0})", r"\sigma({0})", "1 / (1 + np.exp(-({0})))"),
+    notation=("σ({0})", r"\sigma\left({0}\right)", "1 / (1 + np.exp(-{0}))"),
 )
 softplus = elementwise(
     lambda x: np.logaddexp(x, 0), lambda x: sigmoid(x), name="softplus", notation=("", "", "np.logaddexp({0}, 0)")
@@ -222,21 +281,32 @@ erf = elementwise(
 )
 
 # constant wherever they have a derivative: zero
-floor = elementwise(np.floor, 0, domain=(0.1, 0.9))
-ceil = elementwise(np.ceil, 0, domain=(0.1, 0.9))
+floor = elementwise(np.floor, 0, domain=(0.1, 0.9), notation=("⌊{0}⌋", r"\left\lfloor {0} \right\rfloor"))
+ceil = elementwise(np.ceil, 0, domain=(0.1, 0.9), notation=("⌈{0}⌉", r"\left\lceil {0} \right\rceil"))
 trunc = elementwise(np.trunc, 0, domain=(0.1, 0.9))
-rint = elementwise(np.rint, 0, domain=(0.1, 0.4))
+rint = elementwise(np.rint, 0, domain=(0.1, 0.4), notation=("round({0})", r"\operatorname{{round}}\left({0}\right)"))
 sign = elementwise(np.sign, 0, domain=POSITIVE)
-floor_divide = elementwise(np.floor_divide, 0, 0, domain=(0.4, 0.9))
+floor_divide = elementwise(
+    np.floor_divide,
+    0,
+    0,
+    domain=(0.4, 0.9),
+    notation=("⌊{0} / {1}⌋", r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor", "{0} // {1}"),
+)
+
+
+def holds(condition: Any) -> Any:
+    """1 where a condition holds and 0 elsewhere, in float32, which widens to whatever it multiplies."""
+    return (condition if condition.dtype == bool else condition != 0).astype(np.float32)
+
 
 # a choice between two arrays: a path that is not taken passes nothing
 where = define(
     "where",
     np.where,
     Constant(),
-    # float32 holds 0 and 1, and widens to whatever it multiplies
-    Diagonal(lambda condition: (condition != 0).astype(np.float32), ("condition", "a", "b"), choice=True),
-    Diagonal(lambda condition: (condition == 0).astype(np.float32), ("condition", "a", "b"), choice=True),
+    Diagonal(lambda condition: holds(condition), ("condition", "a", "b"), choice=True),
+    Diagonal(lambda condition: 1 - holds(condition), ("condition", "a", "b"), choice=True),
     arguments=("condition", "a", "b"),
 )
 
@@ -247,34 +317,34 @@ astype = define(
     Structural(lambda call, position: [Term(identity_map(call.shape))]),
     label="ToCopy",
     algebra=lambda x, dtype: x,
-    notation=("{0}", "{0}", "{0}"),
+    notation=("{0}", "{0}", lambda x, dtype: f"{x}.astype({literal(dtype)})"),
     samples=[Sample(((2, 3),), {"dtype": np.dtype(float)})],
 )
 
 
 # true or false, or integers: there is nothing to differentiate
-equal = constant(np.equal, 2, notation=("[{0} = {1}]", "[{0} = {1}]", "({0} == {1})"))
-not_equal = constant(np.not_equal, 2, notation=("[{0} ≠ {1}]", r"[{0} \ne {1}]", "({0} != {1})"))
-less = constant(np.less, 2, notation=("[{0} < {1}]", "[{0} < {1}]", "({0} < {1})"))
-less_equal = constant(np.less_equal, 2, notation=("[{0} ≤ {1}]", r"[{0} \le {1}]", "({0} <= {1})"))
-greater = constant(np.greater, 2, notation=("[{0} > {1}]", "[{0} > {1}]", "({0} > {1})"))
-greater_equal = constant(np.greater_equal, 2, notation=("[{0} ≥ {1}]", r"[{0} \ge {1}]", "({0} >= {1})"))
-logical_and = constant(np.logical_and, 2)
-logical_or = constant(np.logical_or, 2)
-logical_xor = constant(np.logical_xor, 2)
-bitwise_and = constant(np.bitwise_and, 2)
-bitwise_or = constant(np.bitwise_or, 2)
-bitwise_xor = constant(np.bitwise_xor, 2)
+equal = constant(np.equal, 2, notation=("[{0} = {1}]", "[{0} = {1}]", "{0} == {1}"))
+not_equal = constant(np.not_equal, 2, notation=("[{0} ≠ {1}]", r"[{0} \ne {1}]", "{0} != {1}"))
+less = constant(np.less, 2, notation=("[{0} < {1}]", "[{0} < {1}]", "{0} < {1}"))
+less_equal = constant(np.less_equal, 2, notation=("[{0} ≤ {1}]", r"[{0} \le {1}]", "{0} <= {1}"))
+greater = constant(np.greater, 2, notation=("[{0} > {1}]", "[{0} > {1}]", "{0} > {1}"))
+greater_equal = constant(np.greater_equal, 2, notation=("[{0} ≥ {1}]", r"[{0} \ge {1}]", "{0} >= {1}"))
+logical_and = constant(np.logical_and, 2, notation=("({0} ∧ {1})", r"\left({0} \land {1}\right)"))
+logical_or = constant(np.logical_or, 2, notation=("({0} ∨ {1})", r"\left({0} \lor {1}\right)"))
+logical_xor = constant(np.logical_xor, 2, notation=("({0} ⊕ {1})", r"\left({0} \oplus {1}\right)"))
+bitwise_and = constant(np.bitwise_and, 2, notation=("({0} ∧ {1})", r"\left({0} \land {1}\right)", "{0} & {1}"))
+bitwise_or = constant(np.bitwise_or, 2, notation=("({0} ∨ {1})", r"\left({0} \lor {1}\right)", "{0} | {1}"))
+bitwise_xor = constant(np.bitwise_xor, 2, notation=("({0} ⊕ {1})", r"\left({0} \oplus {1}\right)", "{0} ^ {1}"))
 left_shift = constant(np.left_shift, 2)
 right_shift = constant(np.right_shift, 2)
 gcd = constant(np.gcd, 2)
 lcm = constant(np.lcm, 2)
-logical_not = constant(np.logical_not, 1)
+logical_not = constant(np.logical_not, 1, notation=("¬{0}", r"\lnot {0}"))
 isfinite = constant(np.isfinite, 1)
 isinf = constant(np.isinf, 1)
 isnan = constant(np.isnan, 1)
 signbit = constant(np.signbit, 1)
-invert = constant(np.invert, 1)
+invert = constant(np.invert, 1, notation=("¬{0}", r"\lnot {0}", "~{0}"))
 bitwise_count = constant(np.bitwise_count, 1)
 isnat = constant(np.isnat, 1)
 

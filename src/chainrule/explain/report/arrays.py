@@ -30,16 +30,17 @@ def figure(given: Any, name: str, hue: str, detail: Detail, differs: Array | Non
         return element("p", told, ": ", summary(array), class_="array")
     if array.size == 1:
         off = " off" if differs is not None and np.any(differs) else ""
-        value = element("output", number(array.reshape(-1)[0]), class_=f"single {hue}{off}")
+        value = element("span", number(array.reshape(-1)[0]), class_=f"single {hue}{off}")
         return element("p", element("span", told, class_="label"), " = ", value, class_="array")
     matrix = as_matrix(array)
     caption: list[object] = [element("span", told, class_="label")]
     if max(matrix.shape, default=0) <= detail.numbers and matrix.size:
         body = _table(matrix, told, hue, None if differs is None else as_matrix(differs))
     else:
-        body = picture(array, hue, f"{told}: {summary(array)}", detail.cells) if array.size else Markup()
+        is_drawn = bool(array.size and detail.cells)
+        body = picture(array, hue, f"{told}: {summary(array)}", detail.cells) if is_drawn else Markup()
         caption += [" · ", element("span", summary(array), class_="note")]
-        if max(matrix.shape, default=0) > detail.cells:
+        if is_drawn and max(matrix.shape) > detail.cells:
             caption.append(element("span", " · each square the largest of its block", class_="note drawn", hidden=True))
     return element("figure", element("figcaption", *caption), body, class_="array")
 

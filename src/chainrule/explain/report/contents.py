@@ -6,30 +6,47 @@ from collections.abc import Sequence
 
 from chainrule.explain.explained import Account
 from chainrule.explain.report.cards import ClaimCard, badge, card, tally, tone_of
-from chainrule.explain.report.detail import Detail
+from chainrule.explain.report.detail import LEVELS
 from chainrule.explain.report.markup import Markup, element
 from chainrule.explain.report.section import section
 
 __all__ = ["Contents"]
 
+_MOST = 40  # derivations on a page; those behind claims that are right are left out first
 _LISTED = 2  # claims from which there is a table of them
 
 
 class Contents:
-    """The parts of a report; ``prefix`` begins the identities of its elements."""
+    """The parts of a report; ``prefix`` begins the identities of its elements.
 
-    def __init__(self, derivation: Account | None, claims: Sequence[ClaimCard], prefix: str, detail: Detail) -> None:
+    ``level`` is the place in `LEVELS` of how much is shown; of derivations behind claims that are right, less is.
+    """
+
+    def __init__(self, derivation: Account | None, claims: Sequence[ClaimCard], prefix: str, level: int) -> None:
         self.claims = claims
         self.prefix = prefix
-        self.detail = detail
+        self.level = level
+        self.detail = LEVELS[level]
         self.main = derivation
-        found = [derivation, *[claim.derivation for claim in claims]]
+        ordered = sorted(claims, key=lambda claim: tone_of(claim.verdict).name == "right")
+        found = [derivation, *[claim.derivation for claim in ordered]]
         self.accounts = list({id(account): account for account in found if account is not None}.values())
+        self.left_out = len(self.accounts[_MOST:])
+        del self.accounts[_MOST:]
+
+    @staticmethod
+    def levels(derivation: Account | None, claims: Sequence[ClaimCard]) -> range:
+        """The levels of detail worth trying: with many derivations, the first ones are not."""
+        count = len({id(claim.derivation) for claim in claims} | {id(derivation)}) - 1
+        return range(min(count.bit_length() // 2, len(LEVELS) - 1), len(LEVELS))
 
     def parts(self, level: int) -> list[Markup]:
         """Everything, with headings from ``level`` on."""
         parts = [self._claims(level)] if self.claims else []
-        return parts + [self._derivation(k, level) for k in range(len(self.accounts))]
+        parts += [self._derivation(k, level) for k in range(len(self.accounts))]
+        if self.left_out:
+            parts.append(element("p", f"{self.left_out:,} more derivations are left out.", class_="note"))
+        return parts
 
     # -- claims -------------------------------------------------------------------------------------------------------
 
@@ -66,10 +83,12 @@ class Contents:
         account = self.accounts[number]
         prefix = f"{self.prefix}-{number}"
         about = [claim for claim in self.claims if (claim.derivation or self.main) is account]
-        is_open = len(self.accounts) == 1 or account is self.main
-        is_open = is_open or (number == 0 and any(tone_of(claim.verdict).name == "wrong" for claim in about))
+        is_asked_for = len(self.accounts) == 1 or account is self.main
+        is_wrong = any([tone_of(claim.verdict).name == "wrong" for claim in about])
+        is_open = is_asked_for or (number == 0 and is_wrong)
+        detail = self.detail if is_asked_for or is_wrong else LEVELS[min(self.level + 1, len(LEVELS) - 1)]
         heading = element(f"h{level}", "Derivation of ", element("code", account.title))
         body = element(
-            "div", section(account, prefix, about, level + 1, self.detail), id=f"{self.prefix}-derivation-{number}"
+            "div", section(account, prefix, about, level + 1, detail), id=f"{self.prefix}-derivation-{number}"
         )
         return element("details", element("summary", heading), body, class_="account", open=is_open)

@@ -21,6 +21,10 @@ _TAG = re.compile(
     rf"</?(?:{'|'.join([*_ELEMENTS.split(), 'mtr', 'mtd', 'mpadded'])})"
     rf'(?: (?:{"|".join(_ATTRIBUTES.split())})="[^"<>]*")*\s*/?>'
 )
+_HEAD = re.compile(r'<math xmlns="[^"]*" display="inline">')
+_NUMBERED = re.compile("&#x([0-9A-F]+);")
+_MARKUP = [ord(letter) for letter in "<>&"]
+_ALONE = re.compile("<mrow>(<(m[ion])>[^<]*</\\2>)</mrow>")
 # MathML in browsers knows no bold but bold letters
 _BOLD = re.compile(r'(<m[nio]) mathvariant="bold">([0-9A-Za-z])<')
 
@@ -31,8 +35,8 @@ def formula(given: Formula, *, display: bool = False) -> Markup:
     Where styles are stripped (a notebook that is not trusted), ``hidden`` leaves only the text. One that stands alone
     (``display``) is folded if it is too long to be read in one go.
 
-    >>> print(formula(Formula("y = x²", "y = x^{2}")))
-    <span class="formula"><span class="drawn" hidden aria-hidden="true"><math ...
+    >>> print(formula(Formula("y", "y")))
+    <span class="formula"><span class="drawn" hidden aria-hidden="true"><math>...<code class="written">y</code></span>
     """
     drawn = _drawn(given)
     written = element("code", given.text, class_="written")
@@ -58,7 +62,26 @@ def _drawn(given: Formula) -> Markup | None:
     rest = _TAG.sub("", found)
     if "<" in rest or ">" in rest:
         return None
-    return Markup(_BOLD.sub(lambda match: f"{match[1]}>{_bold(match[2])}<", found))
+    return Markup(_shorter(_BOLD.sub(lambda match: f"{match[1]}>{_bold(match[2])}<", found)))
+
+
+def _shorter(found: str) -> str:
+    """The same element in fewer letters: characters in place of their numbers, no row around one thing.
+
+    >>> _shorter(
+    ...     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mrow><mo>&#x02202;</mo></mrow></math>'
+    ... )
+    '<math><mo>∂</mo></math>'
+    """
+    found = _HEAD.sub("<math>", found)
+    found = _NUMBERED.sub(_character, found)
+    return _ALONE.sub(r"\1", found)
+
+
+def _character(match: re.Match[str]) -> str:
+    """A character in place of its number, unless it would be markup."""
+    code = int(match[1], 16)
+    return match[0] if code in _MARKUP else chr(code)
 
 
 def _bold(letter: str) -> str:

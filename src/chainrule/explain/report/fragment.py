@@ -9,7 +9,6 @@ from chainrule.explain.explained import Account
 from chainrule.explain.report.assets import script, style
 from chainrule.explain.report.cards import ClaimCard
 from chainrule.explain.report.contents import Contents
-from chainrule.explain.report.detail import LEVELS
 from chainrule.explain.report.markup import Markup, element
 
 __all__ = ["fragment"]
@@ -26,8 +25,8 @@ def fragment(derivation: Account | None, claims: Sequence[ClaimCard] = ()) -> st
     """
     prefix = f"chainrule-{uuid.uuid4().hex[:10]}"
     made = Markup()
-    for detail in LEVELS:
-        contents = Contents(derivation, claims, prefix, detail)
+    for level in Contents.levels(derivation, claims):
+        contents = Contents(derivation, claims, prefix, level)
         made = element("div", *contents.parts(level=3), class_="chainrule-report", lang="en")
         if len(made.encode("utf-8")) <= _BUDGET:
             break

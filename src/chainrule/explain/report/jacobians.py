@@ -16,19 +16,25 @@ __all__ = ["jacobian"]
 
 def jacobian(local: Local, out: str, argument: str, detail: Detail, identity: str) -> Markup:
     """The local Jacobian ∂out/∂argument as a figure."""
-    found = local.jacobian
-    rows, columns = prod(found.row_shape), prod(found.column_shape)
     name = f"∂{out}/∂{argument}"
-    cells = cells_of(found.terms, rows, columns, *extent(rows, columns, detail.jacobian))
-    # The drawing escapes its title itself, and holds nothing else that anybody named
-    drawn = Markup(svg(cells, f"{name}, {local.structure}", group(found.row_shape), group(found.column_shape), ""))
-    shown = element("span", drawn, class_="drawn", hidden=True) if cells.marked.size > 1 else Markup()
-    size = f"{sides(found.row_shape) or '1'} by {sides(found.column_shape) or '1'}, drawn as "
-    is_flat = len(found.row_shape) < 2 and len(found.column_shape) < 2
     caption = [
         element("div", element("code", local.index or name)),
         element("div", local.structure, class_="structure"),
     ]
-    if shown:
-        caption.append(element("div", f"{'' if is_flat else size}{cells.caption}", class_="note"))
+    shown = Markup()
+    if local.jacobian.size > 1 and detail.jacobian:
+        shown, told = _drawing(local, name, detail)
+        caption.append(element("div", told, class_="note"))
     return element("figure", shown, element("figcaption", *caption), class_="jacobian", id=identity)
+
+
+def _drawing(local: Local, name: str, detail: Detail) -> tuple[Markup, str]:
+    """The picture, and what it shows."""
+    found = local.jacobian
+    rows, columns = prod(found.row_shape), prod(found.column_shape)
+    cells = cells_of(found.terms, rows, columns, *extent(rows, columns, detail.jacobian))
+    # The drawing escapes its title itself, and holds nothing else that anybody named
+    drawn = Markup(svg(cells, f"{name}, {local.structure}", group(found.row_shape), group(found.column_shape), ""))
+    is_flat = len(found.row_shape) < 2 and len(found.column_shape) < 2
+    size = "" if is_flat else f"{sides(found.row_shape) or '1'} by {sides(found.column_shape) or '1'}, drawn as "
+    return element("span", drawn, class_="drawn", hidden=True), size + cells.caption

@@ -80,20 +80,23 @@ def stacked(heights: Sequence[float], gap: float) -> tuple[list[float], list[flo
 
 
 def curve(
-    xs: Sequence[float], row: int, start: float, end: float, rows: tuple[Sequence[float], Sequence[float]], arrow: bool
+    xs: tuple[float, float],
+    row: int,
+    start: float,
+    end: float,
+    rows: tuple[Sequence[float], Sequence[float]],
+    arrow: bool,
 ) -> str:
-    """The path of a wire: upright along each row, swinging over from row to row. The script of the page does the same.
+    """The path of a wire: upright along its row, then swinging over to the next. The script of the page does the same.
 
-    >>> curve([0.0, 8.0], 0, 10.0, 30.0, ([0.0, 30.0], [10.0, 50.0]), False)
+    >>> curve((0.0, 8.0), 0, 10.0, 30.0, ([0.0, 30.0], [10.0, 50.0]), False)
     'M0 10V10C0 20 8 20 8 30V30'
     """
-    tops, bottoms = rows
-    told = f"M{xs[0]:g} {start:g}"
-    for k, (a, b) in enumerate(pairwise(xs)):
-        upper, lower = bottoms[row + k], tops[row + k + 1]
-        middle = (upper + lower) / 2
-        told += f"V{upper:g}C{a:g} {middle:g} {b:g} {middle:g} {b:g} {lower:g}"
-    return told + f"V{end:g}" + ("m-4-7l4 7l4-7" if arrow else "")
+    (a, b), (tops, bottoms) = xs, rows
+    upper, lower = bottoms[row], tops[row + 1]
+    middle = (upper + lower) / 2
+    path = f"M{a:g} {start:g}V{upper:g}C{a:g} {middle:g} {b:g} {middle:g} {b:g} {lower:g}V{end:g}"
+    return path + ("m-4-7l4 7l4-7" if arrow else "")
 
 
 def lay_out(graph: Graph) -> Layout:
@@ -143,13 +146,8 @@ class _Compound:
         placed: Placed,
         count: int,
     ) -> tuple[Wire, ...]:
-        """A wire for each two places that follow each other on the way of an edge; trunks that are shared only once."""
-        found: dict[tuple[int, int, int, float, float, int], dict[int, None]] = {}
-        for edge, (tail, heads) in bundles.items():
-            way, xs = placed.routes[edges[edge]], placed.wires[edges[edge]]
-            for k, (upper, lower) in enumerate(pairwise(way)):
-                key = (tail, upper, lower, round(xs[k], 1), round(xs[k + 1], 1), placed.row[edge.tail] + k)
-                found.setdefault(key, {}).update(dict.fromkeys(heads))
+        """The wires between the items."""
+        found = _pieces({edges[edge]: told for edge, told in bundles.items()}, placed)
         return tuple(
             [
                 Wire(tail, tuple(heads), (a, b), row, (_item(upper, count), _item(lower, count)))
@@ -225,7 +223,7 @@ class _Compound:
         middle = placed.width / 2
         into = {node: placed.x[port] - middle for node, port in entry.items()}
         out = {node: placed.x[port] - middle for node, port in exit_.items()}
-        wires = self._inner_wires(pairs, placed, rows, (tops, bottoms), members)
+        wires = self._inner_wires(pairs, placed, (tops, bottoms), members)
         return _Inside(placed.width + 2 * _PADDING, bottoms[-1], nodes, wires, into, out)
 
     def _inner_rows(
@@ -241,22 +239,34 @@ class _Compound:
         self,
         pairs: Mapping[Edge, tuple[int, int]],
         placed: Placed,
-        rows: Sequence[int],
         spans: tuple[Sequence[float], Sequence[float]],
         members: Sequence[int],
     ) -> tuple[Wire, ...]:
-        tops, _ = spans
+        tops, count = spans[0], len(members)
+        outside = {tail: tuple([b for a, b in self.graph.edges if a == tail and b not in members]) for tail in members}
+        bundles = {edge: (tail, outside[tail] if head < 0 else (head,)) for edge, (tail, head) in pairs.items()}
         found = []
-        for edge, (tail, head) in pairs.items():
-            is_leaving = head < 0
-            xs = [round(x + _PADDING, 1) for x in placed.wires[edge]]
-            start = tops[rows[edge.tail]]
-            if edge.tail < len(members):
-                start += self.sizes[members[edge.tail]][1]
-            path = curve(xs, rows[edge.tail], start, tops[rows[edge.head]], spans, not is_leaving)
-            heads = tuple([b for a, b in self.graph.edges if a == tail and b not in members]) if is_leaving else (head,)
-            found.append(Wire(tail, heads, path=path))
+        for (tail, upper, lower, a, b, row), heads in _pieces(bundles, placed).items():
+            start = tops[row] + (self.sizes[members[upper]][1] if upper < count else 0.0)
+            path = curve((a + _PADDING, b + _PADDING), row, start, tops[row + 1], spans, lower < count)
+            found.append(Wire(tail, tuple(heads), path=path))
         return tuple(found)
+
+
+def _pieces(
+    bundles: Mapping[Edge, tuple[int, tuple[int, ...]]], placed: Placed
+) -> dict[tuple[int, int, int, float, float, int], dict[int, None]]:
+    """A piece for each two places that follow each other on the way of an edge, shared ones once, and where they lead.
+
+    A piece is (node that it comes from, upper and lower place, x of both, row of the upper one).
+    """
+    found: dict[tuple[int, int, int, float, float, int], dict[int, None]] = {}
+    for edge, (tail, heads) in bundles.items():
+        way, xs = placed.routes[edge], placed.wires[edge]
+        for k, (upper, lower) in enumerate(pairwise(way)):
+            key = (tail, upper, lower, round(xs[k], 1), round(xs[k + 1], 1), placed.row[edge.tail] + k)
+            found.setdefault(key, {}).update(dict.fromkeys(heads))
+    return found
 
 
 def _item(place: int, count: int) -> int | None:

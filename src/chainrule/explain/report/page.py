@@ -9,7 +9,6 @@ from chainrule.explain.explained import Account
 from chainrule.explain.report.assets import checksum, script, style
 from chainrule.explain.report.cards import ClaimCard
 from chainrule.explain.report.contents import Contents
-from chainrule.explain.report.detail import LEVELS, Detail
 from chainrule.explain.report.markup import Markup, element, joined, shape
 
 __all__ = ["Section", "report_page"]
@@ -40,8 +39,8 @@ def report_page(
     (True, False)
     """
     page = ""
-    for detail in LEVELS:
-        page = _page(derivation, claims, title or _title(derivation), sections, detail)
+    for level in Contents.levels(derivation, claims):
+        page = _page(derivation, claims, title or _title(derivation), sections, level)
         if len(page.encode("utf-8")) <= _BUDGET:
             break
     return page
@@ -56,9 +55,9 @@ def _page(
     claims: Sequence[ClaimCard],
     title: str,
     sections: Sequence[Section],
-    detail: Detail,
+    level: int,
 ) -> str:
-    contents = Contents(derivation, claims, "report", detail)
+    contents = Contents(derivation, claims, "report", level)
     parts = contents.parts(level=2)
     extra = [_section(k, given) for k, given in enumerate(sections)]
     header = element("header", element("h1", title))

@@ -170,7 +170,7 @@ class _Artist:
             body = element("text", told, class_=f"single {hue}", x=f"{x + _ARROW:g}", y=f"{y + 22:g}")
         elif value.size and is_numeric(value):
             most = self.detail.thumb
-            grid = reduced(as_matrix(value), most, 2 * most)
+            grid = reduced(as_matrix(value), most, most)
             rows, columns = grid.shape
             unit = min(_CELL, (width - _ARROW) / columns, _THUMB / rows)
             at = f"translate({x + _ARROW:g} {y + (_THUMB - rows * unit) / 2:.1f}) scale({unit / 10:.3f})"

@@ -78,8 +78,8 @@ def place_of(target: str, at: Sequence[str], by: Sequence[str] = (), *, paged: b
 def derive_in_file(place: Place, timeout: float | None) -> Derived:
     """Run the file, and derive the function in it.
 
-    Raises :class:`~chainrule.errors.ChainruleError`: the function is not there, its arguments have no values, it cannot
-    be derived, the file fails or takes too long.
+    Raises :class:`~chainrule.errors.DeriveError`: the function is not there, its arguments have no values, it cannot be
+    derived, the file fails or takes too long.
     """
     with running(_work, place) as (connection, process):
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -95,20 +95,19 @@ def derive_in_file(place: Place, timeout: float | None) -> Derived:
             raise DeriveError(f"{place.file} ended the process (exit status {process.exitcode})") from None
     if isinstance(answer, Derived):
         return answer
-    kind, told = answer
-    raise kind(told)
+    raise DeriveError(answer)
 
 
 def _work(connection: Connection, place: Place) -> None:
-    """What the process does: send a `Derived`, or a kind of error with what it says."""
+    """What the process does: send a `Derived`, or the text of an error."""
     cut_off()
     try:
         connection.send(_derive(place))
     except ChainruleError as problem:
-        connection.send((type(problem), str(problem)))
+        connection.send(str(problem))
     except BaseException as problem:
         said = "".join(traceback.format_exception_only(problem)).strip().splitlines()[-1]
-        connection.send((DeriveError, f"{place.file}{_line(problem, place.file)} raised {said}"))
+        connection.send(f"{place.file}{_line(problem, place.file)} raised {said}")
     finally:
         connection.close()
         os._exit(0)

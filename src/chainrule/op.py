@@ -61,11 +61,15 @@ class Sample(NamedTuple):
 
 
 class Notation(NamedTuple):
-    """How an operation is written: templates with {0}, {1}, … for its arguments; where empty, as a call of its name."""
+    """How an operation is written: templates with {0}, {1}, … for its arguments; where empty, as a call of its name.
 
-    text: str = ""
-    latex: str = ""
-    python: str = ""
+    A template may be a function of these and the parameters. The Python may call ``helper``, the source of a function.
+    """
+
+    text: str | Callable[..., str] = ""
+    latex: str | Callable[..., str] = ""
+    python: str | Callable[..., str] = ""
+    helper: str = ""
 
 
 class Rule:
@@ -357,7 +361,7 @@ def define(
     label: str | None = None,
     listed: bool = True,
     algebra: Callable[..., Any] | None = None,
-    notation: Sequence[str] = (),
+    notation: Sequence[Any] = (),
 ) -> Operation:
     """Define an operation and register it (under ``numpy``, a NumPy function of the same signature, when given).
 

@@ -57,7 +57,8 @@ def written(operation: Operation, sources: Sequence[str], params: Mapping[str, A
     for source in sources:
         found = binding_in_python(source)
         if found < Binding.SUM:
-            source, found = f"({source})", Binding.ATOM
+            is_word = _parsed(source) is None and " " not in source  # such as …
+            source, found = source if is_word else f"({source})", Binding.ATOM
         pieces.append(Piece(source, source, source, (), Binding.ATOM, Binding(found)))
     return call(operation, pieces, params, ()).python
 

@@ -85,10 +85,13 @@ def contraction(
     numpy: Any = None,
     samples: Sequence[Sample] = (),
     label: str | None = None,
+    notation: Sequence[str] = (),
 ) -> Operation:
     """Define a product of two operands by its labels."""
     rules = [Contraction(labels, [1 - position]) for position in (0, 1)]
-    return define(name, forward, *rules, arguments=("a", "b"), numpy=numpy, samples=samples, label=label)
+    return define(
+        name, forward, *rules, arguments=("a", "b"), numpy=numpy, samples=samples, label=label, notation=notation
+    )
 
 
 def batched(a: int, b: int, left: int, right: int) -> tuple[list[int], list[int], list[int]]:
@@ -128,6 +131,7 @@ matmul = contraction(
         Sample(((2, 0), (0, 3))),
     ],
     label="Mm",
+    notation=("{0} {1}", "{0} {1}", "{0} @ {1}"),
 )
 REGISTRY[np.linalg.matmul] = matmul
 
@@ -152,19 +156,23 @@ def vecmat_labels(shapes: Shapes, params: Mapping[str, Any]) -> Names:
     return ([*left, i], [*right, i, j]), [*batch, j]
 
 
+BRACKETS = ("⟨{0}, {1}⟩", r"\left\langle {0}, {1} \right\rangle")
 vecdot = contraction(
     "vecdot",
     np.vecdot,
     vecdot_labels,
     numpy=np.vecdot,
     samples=[Sample(((2, 3), (3,))), Sample(((4, 1, 3), (2, 3))), Sample(((3,), (3,)))],
+    notation=BRACKETS,
 )
-for _name, _labels, _shapes in (
-    ("matvec", matvec_labels, [((2, 3, 4), (4,)), ((3, 4), (2, 4))]),
-    ("vecmat", vecmat_labels, [((3,), (2, 3, 4)), ((2, 3), (3, 4))]),
+for _name, _labels, _shapes, _notation in (
+    ("matvec", matvec_labels, [((2, 3, 4), (4,)), ((3, 4), (2, 4))], ("{0} {1}", "{0} {1}")),
+    ("vecmat", vecmat_labels, [((3,), (2, 3, 4)), ((2, 3), (3, 4))], ("{0}ᵀ {1}", r"{{{0}}}^{{\top}} {1}")),
 ):
     if (_function := getattr(np, _name, None)) is not None:  # since NumPy 2.2
-        contraction(_name, _function, _labels, numpy=_function, samples=[Sample(pair) for pair in _shapes])
+        contraction(
+            _name, _function, _labels, numpy=_function, samples=[Sample(pair) for pair in _shapes], notation=_notation
+        )
 
 
 @implements(np.linalg.vecdot)
@@ -199,6 +207,7 @@ dot = contraction(
         Sample(((), (2, 3))),
         Sample(((2,), ())),
     ],
+    notation=("{0} · {1}", r"{0} \cdot {1}"),
 )
 
 
@@ -230,6 +239,7 @@ inner = contraction(
     inner_labels,
     numpy=np.inner,
     samples=[Sample(((3,), (3,))), Sample(((2, 3), (4, 3))), Sample(((2, 3), (3,))), Sample(((), (2, 3)))],
+    notation=BRACKETS,
 )
 
 outer = contraction(
@@ -237,6 +247,7 @@ outer = contraction(
     np.outer,
     lambda shapes, params: (([0], [1]), [0, 1]),
     samples=[Sample(((2,), (3,))), Sample(((1,), (3,))), Sample(((0,), (3,)))],
+    notation=("{0} ⊗ {1}", r"{0} \otimes {1}"),
 )
 
 

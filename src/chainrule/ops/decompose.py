@@ -20,6 +20,7 @@ from chainrule.op import Call, General, Sample, cached_by_call, define, implemen
 from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
 from chainrule.ops.options import plain, shape_of
 from chainrule.ops.remembered import remembered
+from chainrule.ops.writing import calling
 
 __all__ = ["eigenvalues", "eigenvectors", "qr_orthogonal", "qr_triangular", "singular_values", "singular_vectors"]
 
@@ -86,6 +87,7 @@ def eigenvalues_terms(call: Call, position: int, a: Any) -> list[Term]:
 _values_patterns: dict[Any, Any] = {}
 SYMMETRIC = np.diag([1.0, 3.0, 6.0]) + 0.2 * MATRIX
 BATCH = np.stack([SYMMETRIC, SYMMETRIC[::-1, ::-1] + 0.1, np.diag([9.0, -2.0, 4.0]) - 0.3 * MATRIX])
+LOWER, UPLO = {"uplo": "L"}, {"UPLO": "L"}
 
 eigenvalues = define(
     "eigenvalues",
@@ -98,6 +100,10 @@ eigenvalues = define(
         Sample((BATCH,), {"uplo": "L"}),
         Sample((np.array([[2.0]]),), {"uplo": "L"}),
     ],
+    notation=(
+        *calling("eigenvalues", defaults=LOWER)[:2],
+        lambda a, uplo: calling("np.linalg.eigvalsh", defaults=UPLO)[2](a, UPLO=uplo),
+    ),
 )
 
 
@@ -143,6 +149,10 @@ eigenvectors = define(
     General(eigenvectors_terms, ("out", "a"), ("a",)),
     arguments=("a",),
     samples=eigenvalues.samples,
+    notation=(
+        *calling("eigenvectors", defaults=LOWER)[:2],
+        lambda a, uplo: calling("np.linalg.eigh", defaults=UPLO)[2](a, UPLO=uplo) + ".eigenvectors",
+    ),
 )
 
 
@@ -194,6 +204,7 @@ singular_values = define(
     arguments=("a",),
     numpy=np.linalg.svdvals,
     samples=[Sample((x,)) for x in RECTANGLES],
+    notation=("svd({0}).S", r"\operatorname{{svd}}\left({0}\right)_{{S}}", "np.linalg.svdvals({0})"),
 )
 
 
@@ -252,6 +263,11 @@ singular_vectors = define(
     General(singular_vectors_terms, ("out", "a"), ("a",)),
     arguments=("a",),
     samples=[Sample((x,), {"side": side}) for x in RECTANGLES for side in ("left", "right")],
+    notation=(
+        lambda a, side: f"svd({a}).{'U' if side == 'left' else 'V'}",
+        lambda a, side: rf"\operatorname{{svd}}\left({a}\right)_{{{'U' if side == 'left' else 'V'}}}",
+        lambda a, side: f"np.linalg.svd({a}, full_matrices=False).{'U' if side == 'left' else 'Vh.mT'}",
+    ),
 )
 
 
@@ -343,10 +359,12 @@ TALL = [Sample((MATRIX,)), Sample((MATRIX[:, :2],)), Sample((MATRICES[..., :2],)
 qr_orthogonal = define(
     "qr_orthogonal", lambda a: qr_part(0, a), General(qr_orthogonal_terms, ("out", "a"), ("a",)),
     arguments=("a",), samples=TALL,
+    notation=("qr({0}).Q", r"\operatorname{{qr}}\left({0}\right)_{{Q}}", "np.linalg.qr({0}).Q"),
 )  # fmt: skip
 qr_triangular = define(
     "qr_triangular", lambda a: qr_part(1, a), General(qr_triangular_terms, ("out", "a"), ("a",)),
     arguments=("a",), samples=TALL,
+    notation=("qr({0}).R", r"\operatorname{{qr}}\left({0}\right)_{{R}}", "np.linalg.qr({0}).R"),
 )  # fmt: skip
 
 

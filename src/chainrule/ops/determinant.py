@@ -46,6 +46,7 @@ sign_of_determinant = define(
     Constant(),
     arguments=("a",),
     samples=[Sample((MATRICES,))],
+    notation=("sign(det {0})", r"\operatorname{{sign}}\left(\det {0}\right)", "np.linalg.slogdet({0})[0]"),
 )
 
 
@@ -112,12 +113,22 @@ det = define(
     ],
 )
 
+SINGULAR_PARTS = """\
+def singular_parts_of(a):
+    left, values, right = np.linalg.svd(a)
+    sign = np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]
+    left[..., 0] *= sign
+    values[..., :1] *= sign
+    return np.concatenate([left, right.mT, values[..., None, :]], axis=-2)"""
+
 # A = U Σ Vᵀ as one array: the rows of U, of V, and σ. One column of U and its σ bear a sign, so that det U det V = 1.
 singular_parts = define(
     "singular_parts",
     lambda a: parts_forward(a),
     Undefined("the third derivative of a determinant at a matrix without inverse is not available"),
     arguments=("a",),
+    samples=[Sample((SINGULAR,)), Sample((MATRICES,))],
+    notation=("svd({0})", r"\operatorname{{svd}}\left({0}\right)", "singular_parts_of({0})", SINGULAR_PARTS),
 )
 
 
@@ -184,10 +195,20 @@ def cofactor_pairs(call: Call) -> tuple[Pattern, Pattern]:
 _cofactor_pairs: dict[Any, tuple[Pattern, Pattern]] = {}
 _change_patterns: dict[Any, tuple[Pattern, Pattern]] = {}
 
+COFACTORS = """\
+def cofactors_of(a):
+    result = np.empty_like(a)
+    for i in range(a.shape[-1]):
+        for j in range(a.shape[-1]):
+            minor = np.delete(np.delete(a, i, axis=-2), j, axis=-1)
+            result[..., i, j] = (-1) ** (i + j) * np.linalg.det(minor)
+    return result"""
+
 cofactors = define(
     "cofactors",
     cofactors_forward,
     General(cofactor_terms, ("out", "a"), ("a",)),
     arguments=("a",),
     samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[2.0]]),))],
+    notation=("cof({0})", r"\operatorname{{cof}}\left({0}\right)", "cofactors_of({0})", COFACTORS),
 )

@@ -17,6 +17,7 @@ from chainrule.linear.term import Factor
 from chainrule.op import Sample, define, implements
 from chainrule.ops.contract import Contraction, Names, Shapes, label_sizes
 from chainrule.ops.options import plain, refuse_out, shape_of
+from chainrule.ops.writing import as_python
 
 __all__ = ["einsum", "explicit"]
 
@@ -103,6 +104,17 @@ def einsum_forward(*operands: Any, subscripts: str) -> Any:
     return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
 
 
+def sum_of_products(operands: Sequence[str], subscripts: str, sign: str, entry: str, between: str) -> str:
+    """Σ_j a[i,j] b[j,k]: the sum sign over what the output lacks, and each operand with its labels."""
+    parts, _, output = subscripts.partition("->")
+    summed = "".join([letter for letter in dict.fromkeys(parts.replace(",", "")) if letter not in output])
+    told = [
+        entry.format(operand, between.join(part)) if part else operand
+        for operand, part in zip(operands, parts.split(","), strict=True)
+    ]
+    return (sign.format(summed) if summed else "") + " ".join(told)
+
+
 einsum = define(
     "einsum",
     einsum_forward,
@@ -119,6 +131,11 @@ einsum = define(
         Sample(((3, 3), (3,)), {"subscripts": "ii,i->i"}),
         Sample(((1, 3), (2, 3)), {"subscripts": "ij,ij->ij"}),
     ],
+    notation=(
+        lambda *operands, subscripts: sum_of_products(operands, subscripts, "Σ_{0} ", "{0}[{1}]", ","),
+        lambda *operands, subscripts: sum_of_products(operands, subscripts, r"\sum_{{{0}}} ", "{{{0}}}_{{{1}}}", " "),
+        lambda *operands, subscripts: as_python("np.einsum", [f'"{subscripts}"', *operands]),
+    ),
 )
 
 

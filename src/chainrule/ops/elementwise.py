@@ -206,7 +206,7 @@ sinc = elementwise(np.sinc, sinc_derivative, domain=(0.3, 0.9))
 
 # kinks and choices
 BARS = ("|{0}|", r"\left|{0}\right|", "np.abs({0})")
-LARGER, SMALLER = ("max({0}, {1})", r"\max({0}, {1})"), ("min({0}, {1})", r"\min({0}, {1})")
+LARGER, SMALLER = ("max({0}, {1})", r"\max\left({0}, {1}\right)"), ("min({0}, {1})", r"\min\left({0}, {1}\right)")
 absolute = elementwise(np.absolute, lambda x: np.sign(x), domain=POSITIVE, label="Abs", notation=BARS)
 fabs = elementwise(np.fabs, lambda x: np.sign(x), domain=POSITIVE, notation=BARS)
 maximum = elementwise(
@@ -408,7 +408,7 @@ clip_below = elementwise(
     lambda out, a: indicator(a != out, out),
     name="clip_below",
     choice=True,
-    notation=("max({0}, {1})", r"\max({0}, {1})", "np.maximum({0}, {1})"),
+    notation=("max({0}, {1})", r"\max\left({0}, {1}\right)", "np.maximum({0}, {1})"),
 )
 clip_above = elementwise(
     np.minimum,
@@ -416,5 +416,5 @@ clip_above = elementwise(
     lambda out, a: indicator(a != out, out),
     name="clip_above",
     choice=True,
-    notation=("min({0}, {1})", r"\min({0}, {1})", "np.minimum({0}, {1})"),
+    notation=("min({0}, {1})", r"\min\left({0}, {1}\right)", "np.minimum({0}, {1})"),
 )

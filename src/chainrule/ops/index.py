@@ -32,6 +32,7 @@ from chainrule.ops.region import (
     straight,
     taken,
 )
+from chainrule.ops.writing import index_in_latex, index_of, literal
 
 __all__ = ["build_index", "getitem", "overwrite", "overwrite_flat", "parse_index", "scatter_add"]
 
@@ -82,6 +83,11 @@ getitem = define(
         Sample(((4, 3, 5), np.array([[1], [0]]), np.array([4, 0, 4])), {"index": (ARRAY, FULL, ARRAY)}),
         Sample(((2, 3, 2), np.array([[True, False, True], [False, True, True]])), {"index": (ARRAY,)}),
     ],
+    notation=(
+        lambda x, *arrays, index: f"{x}[{index_of(index, arrays)}]",
+        lambda x, *arrays, index: f"{x}[{index_in_latex(index, arrays)}]",
+        lambda x, *arrays, index: f"{x}[{index_of(index, arrays)}]",
+    ),
 )
 
 
@@ -133,6 +139,12 @@ def overwrite_forward(x: Any, y: Any, *arrays: Any, index: Template) -> Any:
     return result
 
 
+OVERWRITTEN = """\
+def overwritten(x, index, y):
+    result = np.array(x, dtype=np.result_type(x, y))
+    result[index] = y
+    return result"""
+
 _kept, _written = Kept(), Written()
 overwrite = define(
     "overwrite",
@@ -147,6 +159,14 @@ overwrite = define(
         Sample(((4, 3, 2), (2,), np.array([2, -1]), np.array([0, 1])), {"index": (ARRAY, ARRAY)}),
         Sample(((3, 2), (1, 2), np.array([True, False, True])), {"index": (ARRAY,)}),
     ],
+    notation=(
+        lambda x, y, *arrays, index: f"({x} with [{index_of(index, arrays)}] ← {y})",
+        lambda x, y, *arrays, index: (
+            rf"\left({x} \text{{ with }} [{index_in_latex(index, arrays)}] \leftarrow {y}\right)"
+        ),
+        lambda x, y, *arrays, index: f"overwritten({x}, np.s_[{index_of(index, arrays)}], {y})",
+        OVERWRITTEN,
+    ),
 )
 
 
@@ -191,6 +211,12 @@ class WrittenFlat(Rule):
         return (last_written(*locate(shape, (ARRAY,) * len(shape), index), call.shapes[1]),)
 
 
+OVERWRITTEN_FLAT = """\
+def overwritten_flat(x, positions, y):
+    result = np.array(x, dtype=np.result_type(x, y), order="C")
+    result.reshape(-1)[positions] = y
+    return result"""
+
 overwrite_flat = define(
     "overwrite_flat",
     overwrite_flat_forward,
@@ -204,6 +230,12 @@ overwrite_flat = define(
         Sample(((5, 4), (4,), np.array([3, 1, 3, 19]))),
         Sample(((3, 2), (2, 3), np.arange(6).reshape(3, 2).T)),
     ],
+    notation=(
+        "({0} with flat [{2}] ← {1})",
+        r"\left({0} \text{{ with flat }} [{2}] \leftarrow {1}\right)",
+        "overwritten_flat({0}, {2}, {1})",
+        OVERWRITTEN_FLAT,
+    ),
 )
 
 
@@ -220,6 +252,12 @@ class Added(Rule):
         return (Term(placed(found, call.shapes[0]), (), tables),)
 
 
+ADDED_AT = """\
+def added_at(shape, index, values):
+    result = np.zeros(shape)
+    np.add.at(result, index, values)
+    return result"""
+
 _added = Added()
 scatter_add = define(
     "scatter_add",
@@ -233,6 +271,14 @@ scatter_add = define(
             ((2, 1), np.array([[1], [0], [1]]), np.array([0, 2])), {"shape": (2, 4, 3), "index": (ARRAY, FULL, ARRAY)}
         ),
     ],
+    notation=(
+        lambda values, *arrays, shape, index: f"scatter({values} → [{index_of(index, arrays)}])",
+        lambda values, *arrays, shape, index: (
+            rf"\operatorname{{scatter}}\left({values} \to [{index_in_latex(index, arrays)}]\right)"
+        ),
+        lambda values, *arrays, shape, index: f"added_at({literal(shape)}, np.s_[{index_of(index, arrays)}], {values})",
+        ADDED_AT,
+    ),
 )
 
 

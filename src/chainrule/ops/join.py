@@ -21,6 +21,7 @@ from chainrule.ops.index import getitem
 from chainrule.ops.options import plain, refuse_out
 from chainrule.ops.region import FULL
 from chainrule.ops.shape import arrayed, at_least, broadcast_to, integers_of, moveaxis, ravel, reshape, swapaxes
+from chainrule.ops.writing import as_latex, as_python, as_text, calling, options
 
 __all__ = ["along", "concatenate", "pad_constant", "slice_along", "split", "stack"]
 
@@ -48,6 +49,16 @@ def concatenate_terms(call: Call, position: int) -> Iterable[Term]:
     return (Term(pattern(shape, row, range(len(shape)))[0]),)
 
 
+def side_by_side(axis: int, parts: Sequence[str]) -> str:
+    """[a; b] for arrays below each other, [a, b] for arrays beside each other; empty for further axes."""
+    return f"[{('; ' if axis == 0 else ', ').join(parts)}]" if axis in (0, 1, -1) else ""
+
+
+def in_a_list(name: str) -> Callable[..., str]:
+    """Writes a call of a function that takes a list of arrays, and the axis 0 by default."""
+    return lambda *parts, axis: as_python(name, [f"[{', '.join(parts)}]"], options({"axis": axis}, {"axis": 0}))
+
+
 _concatenate = Structural(concatenate_terms)
 concatenate = define(
     "concatenate",
@@ -59,6 +70,15 @@ concatenate = define(
         Sample(((2, 3), (2, 0), (2, 1)), {"axis": -1}),
         Sample(((1, 2),), {"axis": 0}),
     ],
+    notation=(
+        lambda *parts, axis: side_by_side(axis, parts) or as_text("concatenate", parts, options({"axis": axis})),
+        lambda *parts, axis: (
+            rf"\left{row[:-1]}\right]"
+            if (row := side_by_side(axis, parts))
+            else as_latex("concatenate", parts, options({"axis": axis}))
+        ),
+        in_a_list("np.concatenate"),
+    ),
 )
 
 
@@ -103,6 +123,11 @@ stack = define(
         Sample(((2, 0), (2, 0)), {"axis": -1}),
         Sample(((3,),), {"axis": 0}),
     ],
+    notation=(
+        lambda *parts, axis: as_text("stack", parts, options({"axis": axis}, {"axis": 0})),
+        lambda *parts, axis: as_latex("stack", parts, options({"axis": axis}, {"axis": 0})),
+        in_a_list("np.stack"),
+    ),
 )
 
 
@@ -237,6 +262,12 @@ pad_constant = define(
         Sample(((2, 3),), {"widths": ((0, 0), (2, 0)), "values": ((1.0, 2.0), (3.0, 4.0))}),
         Sample(((1, 0),), {"widths": ((1, 0), (1, 1))}),
     ],
+    notation=(
+        *calling("np.pad", first="widths", defaults={"values": 0})[:2],
+        lambda x, widths, values=0: calling("np.pad", first="widths", defaults={"constant_values": 0})[2](
+            x, widths=widths, constant_values=values
+        ),
+    ),
 )
 
 Pairs = tuple[tuple[Any, Any], ...]

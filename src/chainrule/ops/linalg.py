@@ -20,6 +20,7 @@ from chainrule.op import Call, General, Product, Rule, Sample, cached_by_call, d
 from chainrule.ops.contract import batched, label_sizes, matmul
 from chainrule.ops.options import plain, shape_of
 from chainrule.ops.remembered import remembered
+from chainrule.ops.writing import as_python, calling
 
 __all__ = ["cholesky", "guarded", "inv", "pinv", "solve", "solve_triangular", "square_shape"]
 
@@ -73,7 +74,7 @@ inv = define(
     "inv",
     guarded("np.linalg.inv", np.linalg.inv, SINGULAR),
     Product(inv_pattern, [lambda out: out, lambda out: out, lambda: -1.0], ("a",)),
-    notation=("{0}⁻¹", "{0}^{{-1}}"),
+    notation=("{0}⁻¹", "{{{0}}}^{{-1}}"),
     arguments=("a",),
     numpy=np.linalg.inv,
     samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[2.0]]),)), Sample((np.zeros((0, 0)),))],
@@ -119,6 +120,7 @@ pinv = define(
         Sample((MATRIX[:, :2],), {"rcond": None}),
         Sample((MATRICES[:, :2],), {"rcond": None}),
     ],
+    notation=("{0}⁺", "{{{0}}}^{{+}}", calling("np.linalg.pinv")[2]),
 )
 
 
@@ -258,6 +260,11 @@ solve = define(
         Sample((MATRIX, (3,)), {"transposed": True}),
         Sample((MATRICES[:1], (3, 3, 2)), {"transposed": True}),
     ],
+    notation=(
+        lambda a, b, transposed=False: f"{a}⁻ᵀ {b}" if transposed else f"{a}⁻¹ {b}",
+        lambda a, b, transposed=False: rf"{{{a}}}^{{-\top}} {b}" if transposed else f"{{{a}}}^{{-1}} {b}",
+        lambda a, b, transposed=False: as_python("np.linalg.solve", [f"{a}.mT" if transposed else a, b]),
+    ),
 )
 
 
@@ -344,6 +351,7 @@ cholesky = define(
         Sample((MATRICES @ np.swapaxes(MATRICES, -1, -2),)),
         Sample((np.array([[4.0]]),)),
     ],
+    notation=("chol({0})", r"\operatorname{{chol}}\left({0}\right)"),
 )
 
 

@@ -16,6 +16,7 @@ from chainrule.ops.decompose import singular_values
 from chainrule.ops.elementwise import nonzero
 from chainrule.ops.options import Axes, plain, plain_axis, plain_keepdims, shape_of
 from chainrule.ops.reduce import add_up, reduced_axes, reduction, samples_of, without_kept
+from chainrule.ops.writing import as_latex, as_python, as_text, options
 
 __all__ = ["euclidean_norm", "norm", "power_norm"]
 
@@ -42,6 +43,18 @@ euclidean_norm = define(
     General(euclidean_terms, ("out", "x"), ("x",)),
     samples=samples_of((), (1, 1)),
     label="LinalgVectorNorm",
+    notation=(
+        lambda x, axis, keepdims: f"‖{x}‖" if axis is None else as_text("norm", [x], options({"axis": axis})),
+        lambda x, axis, keepdims: (
+            rf"\left\|{x}\right\|" if axis is None else as_latex("norm", [x], options({"axis": axis}))
+        ),
+        lambda x, axis, keepdims: as_python(
+            # over more than two axes, np.linalg.norm refuses
+            "np.linalg.vector_norm" if isinstance(axis, tuple) and len(axis) > 2 else "np.linalg.norm",
+            [x],
+            options({"axis": axis, "keepdims": keepdims}),
+        ),
+    ),
 )
 
 
@@ -65,6 +78,17 @@ power_norm = define(
     General(power_terms, ("out", "x"), ("x",)),
     samples=[*samples_of(p=3), *samples_of(p=1.5)[:2], Sample(((2, 3),), {"axis": 1, "keepdims": False, "p": -2})],
     label="LinalgVectorNorm",
+    notation=(
+        lambda x, axis, keepdims, p: (
+            f"‖{x}‖_{p}" if axis is None else as_text("norm", [x], options({"p": p, "axis": axis}))
+        ),
+        lambda x, axis, keepdims, p: (
+            rf"\left\|{x}\right\|_{{{p}}}" if axis is None else as_latex("norm", [x], options({"p": p, "axis": axis}))
+        ),
+        lambda x, axis, keepdims, p: as_python(
+            "np.linalg.vector_norm", [x], options({"axis": axis, "keepdims": keepdims, "ord": p})
+        ),
+    ),
 )
 
 

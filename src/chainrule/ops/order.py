@@ -20,6 +20,7 @@ from chainrule.ops.options import UNSET, Axes, plain, plain_axis, plain_keepdims
 from chainrule.ops.pick import along_axis, take, take_along_axis
 from chainrule.ops.reduce import reduced_axes
 from chainrule.ops.shape import moveaxis, ravel, reshape
+from chainrule.ops.writing import alone, calling, literal
 
 __all__ = ["max", "min", "partition", "sort", "topk"]
 
@@ -186,11 +187,17 @@ def _partition_order(x: Any, axis: int, kth: tuple[int, ...]) -> Any:
     return np.argpartition(x, kth, axis=axis)
 
 
+PARTITIONED = """\
+def partitioned(x, kth, axis):
+    order = np.argpartition(x, kth, axis=axis)
+    return np.take_along_axis(x, order, axis=axis)"""
+
 partition = define(
     "partition",
     lambda x, axis, kth: np.take_along_axis(x, _partition_order(x, axis, kth), axis),
     gathered(_partition_order),
     samples=[Sample(((6,),), {"axis": 0, "kth": (2,)}), Sample(((3, 5),), {"axis": -1, "kth": (0, 3)})],
+    notation=("", "", lambda x, axis, kth: f"partitioned({x}, {literal(alone(kth))}, axis={axis})", PARTITIONED),
 )
 
 
@@ -244,6 +251,7 @@ def _accumulated(function: Any) -> Operation:
         lambda x, axis: function.accumulate(x, axis=axis),
         gathered(order),
         samples=[Sample(((5,),), {"axis": 0}), Sample(((3, 4),), {"axis": -1}), Sample(((2, 0),), {"axis": 1})],
+        notation=calling(f"np.{function.__name__}.accumulate", f"cum{function.__name__[:3]}"),
     )
 
     @implements(function.accumulate)

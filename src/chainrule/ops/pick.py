@@ -7,7 +7,7 @@ y = tril(x)                    ∂y[i,j]/∂x[i,j] = 1 for j ≤ i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any
 
@@ -22,6 +22,7 @@ from chainrule.ops.join import along, stack
 from chainrule.ops.options import plain, refuse_out
 from chainrule.ops.repeat import tile
 from chainrule.ops.shape import arrayed, broadcast_arrays, broadcast_to, integers_of, moveaxis, ravel, reshape
+from chainrule.ops.writing import calling
 
 __all__ = ["along_axis", "diag_embed", "diagonal", "take", "take_along_axis", "tril", "triu"]
 
@@ -154,6 +155,7 @@ diagonal = define(
         Sample(((3, 2, 4),), {"offset": 2, "axis1": -1, "axis2": 0}),
         Sample(((2, 2),), {"offset": 5, "axis1": 0, "axis2": 1}),
     ],
+    notation=calling("np.diagonal", defaults={"offset": 0, "axis1": 0, "axis2": 1}),
 )
 
 
@@ -170,11 +172,16 @@ def diag_embed_terms(call: Call, position: int) -> Iterable[Term]:
     return (Term(pattern([size], row, [0])[0]),)
 
 
+def _offset_alone(write: Callable[..., str]) -> Callable[..., str]:
+    return lambda x, offset: write(x, k=offset or None)
+
+
 diag_embed = define(
     "diag_embed",
     lambda x, offset: np.diag(x, offset),
     Structural(diag_embed_terms),
     samples=[Sample(((3,),), {"offset": 0}), Sample(((2,),), {"offset": -2}), Sample(((1,),), {"offset": 1})],
+    notation=tuple([_offset_alone(write) for write in calling("np.diag", first="k")]),
 )
 
 
@@ -223,6 +230,10 @@ def triangle_terms(call: Call, position: int) -> Iterable[Term]:
     return (Term(pattern([*batch, len(where[0])], axes, axes, (), [(run,), (run,)])[0], (), where),)
 
 
+def _of_one_side(spelled: int) -> Callable[..., str]:
+    return lambda x, k, lower: calling("np.tril" if lower else "np.triu", first="k")[spelled](x, k=k or None)
+
+
 triangle = define(
     "triangle",
     lambda x, k, lower: np.tril(x, k) if lower else np.triu(x, k),
@@ -233,6 +244,7 @@ triangle = define(
         Sample(((2, 3),), {"k": -5, "lower": True}),
         Sample(((1, 1),), {"k": 0, "lower": False}),
     ],
+    notation=tuple([_of_one_side(spelled) for spelled in range(3)]),
 )
 
 

@@ -86,11 +86,24 @@ def leave_one_out_pattern(call: Call, position: int) -> Pattern:
     return pattern((*shape, shape[-1]), [*batch, last], [*batch, last + 1], [factor])[0]
 
 
+LEAVE_ONE_OUT = """\
+def leave_one_out(x):
+    one = np.ones((*x.shape[:-1], 1))
+    before = np.cumprod(np.concatenate([one, x[..., :-1]], axis=-1), axis=-1)
+    after = np.cumprod(np.concatenate([one, x[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
+    return before * after"""
+
 leave_one_out = define(
     "leave_one_out",
     leave_one_out_forward,
     Product(leave_one_out_pattern, [lambda x: LeaveTwoOut(x)], ("x",)),
     samples=[Sample(((5,),)), Sample(((2, 3),)), Sample((np.array([2.0, 0.0, 3.0, 0.0]),)), Sample(((2, 1),))],
+    notation=(
+        "Π_{{j≠i}} {0}[j]",
+        r"\prod_{{j \ne i}} {{{0}}}_{{j}}",
+        "leave_one_out({0})",
+        LEAVE_ONE_OUT,
+    ),
 )
 
 

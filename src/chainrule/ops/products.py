@@ -15,6 +15,7 @@ from chainrule.op import Call, General, Sample, Structural, cached_by_call, defi
 from chainrule.ops.contract import matmul
 from chainrule.ops.linalg import inv, square_shape
 from chainrule.ops.options import plain, refuse_out, shape_of
+from chainrule.ops.writing import calling
 
 __all__ = ["convolve", "kron", "matrix_power", "multi_dot", "trace"]
 
@@ -37,6 +38,7 @@ def trace_terms(call: Call, position: int) -> list[Term]:
     return [Term(pattern(sizes, row, column)[0])]
 
 
+MAIN = {"offset": 0, "axis1": 0, "axis2": 1}
 trace = define(
     "trace",
     lambda x, offset, axis1, axis2, dtype: np.trace(x, offset, axis1, axis2, dtype),
@@ -47,6 +49,10 @@ trace = define(
         Sample(((4, 2, 3),), {"offset": -1, "axis1": 0, "axis2": 2, "dtype": None}),
         Sample(((2, 2),), {"offset": 5, "axis1": 0, "axis2": 1, "dtype": None}),
     ],
+    notation=(
+        *calling("np.trace", "tr", defaults=MAIN)[:2],
+        calling("np.trace", defaults=MAIN)[2],
+    ),
 )
 
 
@@ -226,6 +232,7 @@ _full = define(
     General(convolve_terms, ("a",), ("a", "b")),
     arguments=("a", "b"),
     samples=[Sample(((5,), (3,))), Sample(((2,), (4,))), Sample(((1,), (3,)))],
+    notation=("{0} ∗ {1}", "{0} * {1}"),
 )
 
 

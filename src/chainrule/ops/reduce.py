@@ -15,6 +15,7 @@ from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.op import Call, General, Sample, Structural, cached_by_call, define, implements
 from chainrule.ops.elementwise import nonzero
 from chainrule.ops.options import UNSET, Axes, plain, plain_axis, plain_keepdims, refuse_out
+from chainrule.ops.writing import as_latex, as_text, calling, options
 
 __all__ = [
     "is_everything",
@@ -103,6 +104,10 @@ sum = define(
     sum_forward,
     Structural(lambda call, position: [Term(reduction(call))]),
     samples=[Sample(((3, 4),)), *samples_of((), (0,), dtype=None)],
+    notation=(
+        lambda x, axis=None, **layout: f"Σ {x}" if axis is None else as_text("sum", [x], options({"axis": axis})),
+        lambda x, axis=None, **layout: rf"\sum {x}" if axis is None else as_latex("sum", [x], options({"axis": axis})),
+    ),
 )
 
 
@@ -210,6 +215,7 @@ var = define(
     var_forward,
     General(var_terms, ("x",), ("x",)),
     samples=[*samples_of(ddof=0), *samples_of(ddof=1)[:2]],
+    notation=calling("np.var", defaults={"ddof": 0}),
 )
 
 
@@ -231,6 +237,7 @@ std = define(
     lambda x, axis, keepdims, ddof: np.sqrt(var_forward(x, axis, keepdims, ddof)),
     General(std_terms, ("out", "x"), ("x",)),
     samples=[*samples_of(ddof=0), *samples_of(ddof=1)[:2]],
+    notation=calling("np.std", defaults={"ddof": 0}),
 )
 
 

@@ -19,6 +19,7 @@ from chainrule.op import Call, Sample, Structural, define, implements
 from chainrule.ops.index import getitem
 from chainrule.ops.region import FULL
 from chainrule.ops.shape import integers_of, ravel, reshape, swapaxes
+from chainrule.ops.writing import calling
 
 __all__ = ["flip", "repeat", "roll", "roll_of", "tile"]
 
@@ -59,6 +60,7 @@ tile = define(
         Sample(((2, 1),), {"reps": (2,)}),
         Sample(((2, 3),), {"reps": (0, 2)}),
     ],
+    notation=calling("np.tile", first="reps"),
 )
 
 
@@ -88,6 +90,7 @@ repeat = define(
         Sample(((2, 3),), {"repeats": 3, "axis": 1}),
         Sample(((1, 3),), {"repeats": 0, "axis": 1}),
     ],
+    notation=calling("np.repeat", first="repeats"),
 )
 
 
@@ -134,6 +137,7 @@ roll = define(
         Sample(((3, 4),), {"shift": (2, 2), "axis": (1, 1)}),
         Sample(((1, 0),), {"shift": (1, 1), "axis": (0, 1)}),
     ],
+    notation=calling("np.roll", first="shift"),
 )
 
 

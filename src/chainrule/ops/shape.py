@@ -8,7 +8,7 @@ y = roll(x, s)         two runs: ∂y[i+s]/∂x[i] = 1 and ∂y[i]/∂x[i+n-s] =
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -21,6 +21,7 @@ from chainrule.linear.term import Axis, Pattern, Term, affine, pattern
 from chainrule.op import REGISTRY, Call, Sample, Structural, define, implements
 from chainrule.ops.elementwise import clone
 from chainrule.ops.options import plain
+from chainrule.ops.writing import as_latex, as_text, calling, literal, upright
 
 __all__ = [
     "arrayed",
@@ -151,6 +152,11 @@ reshape = define(
         Sample(((),), {"shape": (1, 1)}),
         Sample(((0, 3),), {"shape": (7, 0)}),
     ],
+    notation=(
+        lambda x, shape: as_text("reshape", [x, literal(shape)]),
+        lambda x, shape: as_latex("reshape", [x, upright(literal(shape))]),
+        lambda x, shape: f"{x}.reshape({', '.join(map(str, shape)) or '()'})",
+    ),
 )
 
 
@@ -233,6 +239,22 @@ def transpose_terms(call: Call, position: int) -> Iterable[Term]:
     return (Term(pattern(shape, order, range(len(shape)))[0]),)
 
 
+def transposed(template: str, spelled: int) -> Callable[..., str]:
+    """Writes a transpose: as ``template`` where the axes are reversed or the last two swapped, else as a call."""
+    write = calling("np.transpose", first="axes")[spelled]
+
+    def told(x: str, axes: Shape | None = None) -> str:
+        order = None if axes is None else tuple([axis % len(axes) for axis in axes])
+        if order is None or order == tuple(range(len(order)))[::-1]:
+            return template.format(x, "T")
+        last = len(order) - 1
+        if order == (*range(last - 1), last, last - 1):
+            return template.format(x, "mT")
+        return write(x, axes=order)
+
+    return told
+
+
 transpose = define(
     "transpose",
     lambda x, axes=None: np.transpose(x, axes),
@@ -243,6 +265,7 @@ transpose = define(
         Sample(((2, 3, 4),), {"axes": (2, 0, -2)}),
         Sample(((0, 1, 3),), {"axes": (1, 0, 2)}),
     ],
+    notation=(transposed("{0}ᵀ", 0), transposed(r"{{{0}}}^{{\top}}", 1), transposed("{0}.{1}", 2)),
 )
 
 
@@ -314,6 +337,7 @@ broadcast_to = define(
         Sample(((),), {"shape": (2,)}),
         Sample(((1, 3),), {"shape": (0, 3)}),
     ],
+    notation=calling("np.broadcast_to", first="shape"),
 )
 
 

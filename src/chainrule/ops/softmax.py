@@ -6,7 +6,7 @@ l = logsumexp(x)    ∂l/∂x[i]    = exp(x[i] − l)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from chainrule.linear.term import Pattern, Term, identity, pattern
 from chainrule.op import Call, General, Sample, cached_by_call, define
 from chainrule.ops.options import Axes, plain_axis
 from chainrule.ops.reduce import kept_shape, reduced_axes, reduction, samples_of
+from chainrule.ops.writing import as_python, calling, literal, options
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -51,6 +52,12 @@ _logsumexp = define(
     logsumexp_forward,
     General(logsumexp_terms, ("out", "x"), ("x",)),
     samples=samples_of((), (1, 1)),
+    notation=(
+        *calling("logsumexp")[:2],
+        lambda x, axis, keepdims: as_python(
+            "np.logaddexp.reduce", [x, f"axis={literal(axis)}"], options({"keepdims": keepdims})
+        ),
+    ),
 )
 
 
@@ -109,7 +116,19 @@ ALONG = [
     Sample(((2, 1),), {"axis": 1}),
 ]
 
-_softmax = define("softmax", softmax_forward, General(softmax_terms, ("out",), ("x",)), samples=ALONG)
+
+def along_the_last(name: str) -> tuple[Callable[..., str], ...]:
+    """The notation of a function along axes; it goes without saying that these are the last, or all."""
+    return calling(f"scipy.special.{name}", defaults={"axis": -1})[:2] + calling(f"scipy.special.{name}")[2:]
+
+
+_softmax = define(
+    "softmax",
+    softmax_forward,
+    General(softmax_terms, ("out",), ("x",)),
+    samples=ALONG,
+    notation=along_the_last("softmax"),
+)
 
 
 def softmax(x: Any, axis: Axes = None) -> Any:
@@ -135,7 +154,13 @@ def log_softmax_terms(call: Call, position: int, out: Any) -> list[Term]:
 
 _log_softmax_patterns: dict[Any, Pattern] = {}
 
-_log_softmax = define("log_softmax", log_softmax_forward, General(log_softmax_terms, ("out",), ("x",)), samples=ALONG)
+_log_softmax = define(
+    "log_softmax",
+    log_softmax_forward,
+    General(log_softmax_terms, ("out",), ("x",)),
+    samples=ALONG,
+    notation=along_the_last("log_softmax"),
+)
 
 
 def log_softmax(x: Any, axis: Axes = None) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.errors import DtypeError, GradientError, NotScalarError
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.atoms import Point
-from chainrule.explain.computation import Step
+from chainrule.explain.computation import Computation, Step
 from chainrule.explain.cotangents import Sweep
 from chainrule.explain.derivation import Derivation
 from chainrule.explain.form import ONE, Form, Monomial, fresh_axes
@@ -23,7 +23,7 @@ from chainrule.explain.simplify import Simplifier, cost
 from chainrule.explain.source import gradient_source
 from chainrule.explain.story import Story
 
-__all__ = ["derive"]
+__all__ = ["derivation_of", "derive"]
 
 _WHOLE = 16.0  # length up to which the gradient is written in terms of values alone
 _DISTANCES = (0.2, 1.0, 1.0)  # of further points at which numbers are looked at, in terms of the arguments' size
@@ -58,13 +58,36 @@ def derive(function: Callable[..., Any], argnums: int | Sequence[int] | None = N
 
     @wraps(function)
     def derived(*arguments: Any, **options: Any) -> Derivation:
-        return _Deriver(function, arguments, options, argnums).derivation()
+        call = _Call(function, arguments, options, argnums)
+        return _Deriver(call.computation, call.wanted, call.title, call.name, call.moved).derivation()
 
     return derived
 
 
-class _Deriver:
-    """One derivation in the making."""
+def derivation_of(computation: Computation, wanted: Sequence[Step], title: str) -> Derivation:
+    """The derivation of the output of a computation that was recorded elsewhere, by some of its inputs.
+
+    Raises what `derive` raises.
+    """
+    return _Deriver(
+        computation, wanted, title, "", lambda random, distance: _replayed(computation, wanted, random, distance)
+    ).derivation()
+
+
+def _replayed(computation: Computation, wanted: Sequence[Step], random: Any, distance: float) -> Point:
+    """The steps computed again where the wanted inputs are others."""
+    values: dict[Step, Any] = {}
+    with np.errstate(all="ignore"):
+        for step in computation.steps:
+            if step.operation is not None:
+                values[step] = step.forward([values[argument] for argument in step.arguments])
+            else:
+                values[step] = _perturbed(step.given, random, distance) if step in wanted else step.given
+    return Point(values)
+
+
+class _Call:
+    """A call of a function: what it computed, and by which of its arguments to differentiate."""
 
     def __init__(
         self,
@@ -76,21 +99,14 @@ class _Deriver:
         self.function = function
         self.arguments = arguments
         self.options = options
+        self.name = getattr(function, "__name__", "")
         self.computation = record(function, arguments, options)
         self.wanted = self._wanted(argnums)
-        self.output = self._output()
-        self.steps = self.computation.between(self.wanted)
-        if self.output not in self.steps:
-            raise GradientError(
-                f"derive: the result does not depend on {', '.join([step.name for step in self.wanted])}, so there is "
-                "nothing to derive."
-            )
-        self.wanted = [step for step in self.wanted if step in self.steps]
-        self.points = self._points()
-        self.naming = Naming(
-            self.computation, self.computation.journal.names.integers, getattr(function, "__name__", "")
-        )
-        self.arranger = Arranger(self.naming)
+
+    @property
+    def title(self) -> str:
+        """The function with its arguments."""
+        return f"{(self.name or 'f').replace('<lambda>', 'f')}({', '.join(self.computation.inputs)})"
 
     def _wanted(self, argnums: int | Sequence[int] | None) -> list[Step]:
         inputs = self.computation.inputs
@@ -118,25 +134,8 @@ class _Deriver:
             found.append(inputs[name])
         return found
 
-    def _output(self) -> Step:
-        if len(self.computation.outputs) != 1:
-            raise NotScalarError(
-                f"derive: the function returned {len(self.computation.outputs)} values; derive one at a time: "
-                "derive(lambda *a: f(*a)[0])."
-            )
-        return self.computation.output
-
-    def _points(self) -> list[Point]:
-        """The recorded point, and further ones where the wanted arguments are others."""
-        points = [Point({step: step.given for step in self.computation.steps})]
-        random = np.random.default_rng(0)
-        for distance in _DISTANCES:
-            moved = self._moved(random, distance)
-            if moved is not None:
-                points.append(moved)
-        return points
-
-    def _moved(self, random: Any, distance: float) -> Point | None:
+    def moved(self, random: Any, distance: float) -> Point | None:
+        """The values where the wanted arguments are others; None if the function does something else there."""
         wanted = {step.name for step in self.wanted}
         names = argument_names(self.function, self.arguments, self.options)
         if not wanted <= set(names):
@@ -161,6 +160,47 @@ class _Deriver:
         pairs = zip(self.computation.steps, again.steps, strict=False)
         return Point({a: b.given for a, b in pairs}) if same else None
 
+
+class _Deriver:
+    """One derivation in the making; ``moved`` gives the values of the steps at another point."""
+
+    def __init__(
+        self,
+        computation: Computation,
+        wanted: Sequence[Step],
+        title: str,
+        function: str,
+        moved: Callable[[Any, float], Point | None],
+    ) -> None:
+        self.computation = computation
+        self.title = title
+        self.output = self._output()
+        self.steps = self.computation.between(list(wanted))
+        if self.output not in self.steps:
+            raise GradientError(
+                f"derive: the result does not depend on {', '.join([step.name for step in wanted])}, so there is "
+                "nothing to derive."
+            )
+        self.wanted = [step for step in wanted if step in self.steps]
+        self.points = self._points(moved)
+        self.naming = Naming(self.computation, self.computation.journal.names.integers, function)
+        self.arranger = Arranger(self.naming)
+
+    def _output(self) -> Step:
+        if len(self.computation.outputs) != 1:
+            raise NotScalarError(
+                f"derive: the function returned {len(self.computation.outputs)} values; derive one at a time: "
+                "derive(lambda *a: f(*a)[0])."
+            )
+        return self.computation.output
+
+    def _points(self, moved: Callable[[Any, float], Point | None]) -> list[Point]:
+        """The recorded point, and further ones where the wanted arguments are others."""
+        random = np.random.default_rng(0)
+        points = [moved(random, distance) for distance in _DISTANCES]
+        recorded = Point({step: step.given for step in self.computation.steps})
+        return [recorded, *[point for point in points if point is not None]]
+
     # -- the parts ----------------------------------------------------------------------------------------------------
 
     def derivation(self) -> Derivation:
@@ -177,7 +217,7 @@ class _Deriver:
         told = explained.tell()
         jacobians = self._jacobians(reader, simplifier, values) if upstream else {}
         return Derivation(
-            self._title(), self.computation, told, gradients, tuple(self._notes(upstream)), source, jacobians
+            self.title, self.computation, told, gradients, tuple(self._notes(upstream)), source, jacobians
         )
 
     def _seed(self) -> Form:
@@ -219,11 +259,6 @@ class _Deriver:
                 f"{text} = {piece.text}", f"{latex} = {piece.latex}", f"{python} = {piece.python}"
             )
         return found
-
-    def _title(self) -> str:
-        names = ", ".join(self.computation.inputs)
-        called = getattr(self.function, "__name__", "f").replace("<lambda>", "f")
-        return f"{called}({names})"
 
     def _notes(self, upstream: bool) -> list[str]:
         notes = [f"{letter} = {size}" for size, letter in self.naming.sizes.items() if letter != str(size)]

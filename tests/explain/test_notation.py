@@ -67,6 +67,13 @@ def sums(arguments: list[Any]) -> list[Piece]:
     ]
 
 
+def raised(arguments: list[Any]) -> list[Piece]:
+    """Names that have an index and an exponent already: a second one must not stand beside them."""
+    return [
+        Piece(f"x₁{k}", f"{{x_{{1}}}}^{{({k})}}", f"x_{k}", fresh_axes(np.shape(a))) for k, a in enumerate(arguments)
+    ]
+
+
 def run(source: str, values: Mapping[str, Any]) -> Any:
     """An expression evaluated with NumPy, the helpers that it calls and the modules of SciPy that it mentions."""
     names: dict[str, Any] = {"np": np, **values}
@@ -89,16 +96,18 @@ def test_the_python_computes_what_the_operation_does(operation: Operation, sampl
 
 @pytest.mark.parametrize(("operation", "sample"), FIRST)
 def test_sums_are_put_in_parentheses_where_they_must(operation: Operation, sample: Sample) -> None:
-    """Each argument is x + y with y = 0, so that lost parentheses change the value or do not run."""
+    """Each argument that is numbers is x + y, so that lost parentheses change the value or do not run."""
     arguments, expected = taken(operation, sample)
-    piece = call(operation, sums(arguments), sample.params, fresh_axes(np.shape(expected)))
-    values: dict[str, Any] = {}
+    pieces, values = letters(arguments), dict[str, Any]()
     for k, argument in enumerate(arguments):
         given = np.asarray(argument)
-        if given.dtype.kind in "bM":  # x + y would not be of this kind
-            pytest.skip("no numbers")
+        if given.dtype.kind in "bM":  # no sum is of this kind
+            values[f"a{k}"] = given
+            continue
         part = np.abs(given) // 2 if given.dtype.kind in "iu" else given * 0.375 + 1.0
+        pieces[k] = sums(arguments)[k]
         values |= {f"x{k}": part, f"y{k}": given - part}
+    piece = call(operation, pieces, sample.params, fresh_axes(np.shape(expected)))
     found = run(piece.python, values)
     if operation.name not in ARBITRARY:
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8, err_msg=piece.python)
@@ -138,7 +147,7 @@ def is_balanced(text: str) -> bool:
     return not pending and not text.count("‖") % 2 and not text.count("|") % 2
 
 
-@pytest.mark.parametrize("pieces", [letters, sums])
+@pytest.mark.parametrize("pieces", [letters, sums, raised])
 @pytest.mark.parametrize(("operation", "sample"), CASES)
 def test_text_and_latex_are_whole(operation: Operation, sample: Sample, pieces: Any) -> None:
     arguments, _ = taken(operation, sample)

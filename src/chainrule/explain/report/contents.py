@@ -13,6 +13,7 @@ from chainrule.explain.report.section import section
 __all__ = ["Contents"]
 
 _MOST = 40  # derivations on a page; those behind claims that are right are left out first
+_NAMED = 3  # claims that are named beside their derivation
 _LISTED = 2  # claims from which there is a table of them
 
 
@@ -69,8 +70,12 @@ class Contents:
             cells = [element("td", text) for text in (badge(claim.verdict), claim.place, claim.mistake or "")]
             rows.append(element("tr", element("th", link, scope="row"), *cells))
         head = element("tr", *[element("th", text, scope="col") for text in ("claim", "verdict", "place", "mistake")])
-        table = element("table", element("thead", head), element("tbody", *rows), class_="overview")
-        return element("div", table, class_="scroll", tabindex=0, role="region", aria_label="All claims")
+        table = element(
+            "table", element("thead", head), element("tbody", *rows), class_="overview", aria_label="All claims"
+        )
+        return element(
+            "div", table, class_="scroll", tabindex=0, role="region", aria_label="All claims, can be scrolled"
+        )
 
     def _address(self, claim: ClaimCard) -> str:
         account = claim.derivation or self.main
@@ -88,7 +93,10 @@ class Contents:
         is_open = is_asked_for or (number == 0 and is_wrong)
         detail = self.detail if is_asked_for or is_wrong else LEVELS[min(self.level + 1, len(LEVELS) - 1)]
         heading = element(f"h{level}", "Derivation of ", element("code", account.title))
+        names = ", ".join([f"{claim.name} ({claim.place})" if claim.place else claim.name for claim in about[:_NAMED]])
+        more = ", …" if len(about) > _NAMED else ""
+        behind = element("span", f"for {names}{more}", class_="note") if about else Markup()
         body = element(
             "div", section(account, prefix, about, level + 1, detail), id=f"{self.prefix}-derivation-{number}"
         )
-        return element("details", element("summary", heading), body, class_="account", open=is_open)
+        return element("details", element("summary", heading, " ", behind), body, class_="account", open=is_open)

@@ -133,7 +133,7 @@ def _sources(step: Step, explained: dict[Step, int]) -> list[Step]:
 
 def _groups(nodes: Sequence[Node]) -> list[Group]:
     """The turns of loops: what repeats in operation, name and shape."""
-    steps = [k for k, node in enumerate(nodes) if node.kind == "result"]
+    steps = [k for k, node in enumerate(nodes) if node.kind in {"result", "output"}]
     found = list[Group]()
     for stretch in stretches([_sign(nodes[k]) for k in steps]):
         inside = steps[stretch.start : stretch.stop]

@@ -5,6 +5,7 @@ So the sign shows without colour, and two hues are left for what the numbers are
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,7 @@ _LARGEST_CELL = 14.0
 
 def as_matrix(array: Array) -> Array:
     """An array of any rank as a matrix: a vector is a row, and leading axes are laid one below the other."""
-    if array.ndim == 2:
-        return array
-    return array.reshape(-1, array.shape[-1]) if array.ndim and array.size else array.reshape(min(array.size, 1), -1)
+    return array.reshape(prod(array.shape[:-1]), array.shape[-1] if array.ndim else 1)
 
 
 def largest(array: Array) -> float:

@@ -99,10 +99,17 @@ def summary(array: Array) -> str:
     told = []
     if finite.size:
         told.append(f"from {number(float(finite.min()))} to {number(float(finite.max()))}")
-        told.append(f"norm {number(float(np.linalg.norm(finite)))}")
+        told.append(f"norm {number(_norm(finite))}")
     zeros, odd = int(np.sum(finite == 0)), values.size - finite.size
     if zeros:
         told.append(f"{zeros:,} zero{'' if zeros == 1 else 's'}")
     if odd:
         told.append(f"{odd:,} not finite")
     return ", ".join(told)
+
+
+def _norm(values: Array) -> float:
+    """The Euclidean norm, also of numbers whose squares are too large or too small."""
+    scale = float(np.abs(values).max())
+    with np.errstate(all="ignore"):
+        return float(np.float64(scale) * np.linalg.norm(values / (scale or 1.0)))

@@ -13,6 +13,7 @@ from chainrule.explain.report.markup import Markup, element, joined, shape
 
 __all__ = ["Section", "report_page"]
 
+_LINKED = 6  # derivations up to which each has a link at the top
 _BUDGET = 1_900_000  # bytes; beyond, less of each array is shown
 
 
@@ -88,7 +89,8 @@ def _head(title: str) -> Markup:
 
 def _navigation(contents: Contents, sections: Sequence[Section]) -> Markup:
     links = [("#report-claims", "Claims")] if contents.claims else []
-    links += [(f"#report-derivation-{k}", f"Derivation of {a.title}") for k, a in enumerate(contents.accounts)]
+    derivations = [(f"#report-derivation-{k}", f"Derivation of {a.title}") for k, a in enumerate(contents.accounts)]
+    links += derivations if len(derivations) <= _LINKED else [("#report-derivation-0", "Derivations")]
     links += [(f"#section-{k}", given.title) for k, given in enumerate(sections)]
     if len(links) < 2:
         return Markup()

@@ -38,7 +38,8 @@ def _marks(account: Account, claims: Sequence[ClaimCard]) -> Mapping[int, Sequen
     places: dict[str, int] = {}
     for number, entry in enumerate(account.explained):
         for name in (entry.step.name, entry.step.called, entry.name):  # the plainer name is the last one of its kind
-            places[name] = number
+            if name:
+                places[name] = number
     found: dict[int, list[ClaimCard]] = {}
     for claim in claims:
         number = places.get(claim.step or claim.subject, places.get(claim.subject, -1))

@@ -56,10 +56,12 @@ def drawing(graph: Graph, prefix: str, marks: Mapping[int, Sequence[ClaimCard]],
 
 
 def _closed(graph: Graph) -> Collection[int]:
-    """The groups that are folded at first: if there is much, all but the first turn of a loop."""
+    """The groups that are folded at first: if there is much, all but the first turn of a loop, and the output's."""
     if len(graph.nodes) <= _OPEN:
         return set()
-    return {k for k, group in enumerate(graph.groups) if not group.title.startswith("1 of ")}
+    output = next((k for k, node in enumerate(graph.nodes) if node.kind == "output"), -1)
+    groups = enumerate(graph.groups)
+    return {k for k, group in groups if not group.title.startswith("1 of ") and output not in group.members}
 
 
 def _outer_wire(

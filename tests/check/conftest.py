@@ -33,6 +33,7 @@ class Audit:
     outcomes: list[Outcome]
     problems: list[str]
     namespace: dict[str, Any]
+    backends: tuple[Backend, ...] = ()
 
     @property
     def verdicts(self) -> dict[str, str]:
@@ -78,6 +79,6 @@ def audit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Au
                 outcomes.append(run_cell(number, textwrap.dedent(cell), namespace, prepare))
                 watcher.leave(namespace)
             watcher.finish()
-        return Audit(watcher.findings, outcomes, watcher.problems, namespace)
+        return Audit(watcher.findings, outcomes, watcher.problems, namespace, watcher.backends)
 
     return run

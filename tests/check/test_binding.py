@@ -29,6 +29,6 @@ def test_what_is_looked_at(source: str, names: list[str]) -> None:
     found = [
         ast.literal_eval(node.args[0])
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "hook.bound"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"hook.bound", "hook.passed"}
     ]
     assert sorted(found) == sorted(names)

@@ -56,6 +56,8 @@ class Deaf:
     def bound(self, name: str, value: Any) -> None:
         self.bindings.append((name, value))
 
+    passed = bound
+
 
 def run(source: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict[str, Any], Deaf, list[Site]]:
     """Run a cell rewritten; returns what it printed, its variables, the hooks and the sites."""

@@ -52,8 +52,11 @@ class Backend(Protocol):
     def loss(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
         """Per unit of eps, what computing this gradient can lose; None when it is not known."""
 
-    def bind(self, name: str, value: Any) -> None:
-        """A variable of the notebook got a value; where results are remembered, so are their names."""
+    def bind(self, name: str, value: Any, lent: bool = False) -> None:
+        """A variable of the notebook got a value; where results are remembered, so are their names.
+
+        ``lent`` says that it is the variable of a loop, which is as good as no name.
+        """
 
     def given(self, output: Any, cotangent: Any, argument: Any, known: Sequence[tuple[Any, Array]]) -> Array | None:
         """The gradient by ``argument`` if those by the tensors in ``known`` were as they are said to be."""

@@ -4,7 +4,7 @@ On the level of a cell the namespace tells that. Inside a function or a loop a v
 other, and nobody can ask for them later::
 
     h = np.tanh(h @ W)          the same, then __chainrule__.bound("h", h)
-    for x in xs: ...            for x in xs: __chainrule__.bound("x", x); ...
+    for x in xs: ...            for x in xs: __chainrule__.passed("x", x); ...
 
 Only what may be a new value is looked at: not numbers written out, and not another name for a value.
 """
@@ -36,7 +36,7 @@ def hook_bindings(tree: ast.Module, hook: str) -> None:
             if isinstance(block, list) and node is not tree and not isinstance(node, ast.ClassDef):
                 block[:] = [part for statement in block for part in (statement, *_after(statement, hook))]
         if isinstance(node, ast.For):
-            node.body[:0] = [_call(hook, name, node) for name in _names(node.target)]
+            node.body[:0] = [_call(hook, name, node, "passed") for name in _names(node.target)]
 
 
 def _after(statement: ast.stmt, hook: str) -> Iterator[ast.stmt]:
@@ -62,7 +62,7 @@ def _names(target: ast.expr) -> Iterator[str]:
             yield from _names(item)
 
 
-def _call(hook: str, name: str, place: ast.stmt) -> ast.stmt:
-    function = ast.Attribute(ast.Name(hook, ast.Load()), "bound", ast.Load())
+def _call(hook: str, name: str, place: ast.stmt, method: str = "bound") -> ast.stmt:
+    function = ast.Attribute(ast.Name(hook, ast.Load()), method, ast.Load())
     call = ast.Expr(ast.Call(function, [ast.Constant(name), ast.Name(name, ast.Load())], []))
     return ast.fix_missing_locations(ast.copy_location(call, place))

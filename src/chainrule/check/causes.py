@@ -21,7 +21,7 @@ from chainrule.check.finding import Finding
 from chainrule.check.hints import hint_for
 from chainrule.check.scene import Scene
 
-__all__ = ["Causes"]
+__all__ = ["Causes", "origin_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LONGEST = 30.0  # seconds that the search for causes may take in one notebook
@@ -56,7 +56,7 @@ class Causes:
             self._explain(finding, evidence)
 
     def _explain(self, finding: Finding, evidence: Evidence) -> None:
-        origin = next((origin for origin in evidence.passes if _is_from(evidence.truth, origin)), None)
+        origin = origin_of(evidence)
         wrong = None
         if origin is not None and finding.verdict == WRONG:
             wrong = _Wrong(finding, evidence, origin)
@@ -71,12 +71,12 @@ class Causes:
 
     def _diagnose(self, finding: Finding, evidence: Evidence, origin: Pass | None, before: Sequence[_Wrong]) -> None:
         """Say which mistake it is, judged with the user's own gradients in place of those on the way."""
+        finding.hint = hint_for(finding.mistake or "unknown")
         start = time.monotonic()
-        if self._spent > LONGEST:
+        if self._spent > LONGEST or finding.mistake == "stale":  # which the notebook's own passes tell for certain
             return
         found = diagnose(self._claim(finding, evidence, origin, before))
         self._spent += time.monotonic() - start
-        finding.hint = hint_for(finding.mistake or "unknown")
         if not found:
             return
         best = found[0]
@@ -134,6 +134,11 @@ class Causes:
         if expected is None or expected.shape != truth.value.shape:
             return None
         return judge(wrong.evidence.claimed, replace(truth, value=replace(truth.value, array=expected)))
+
+
+def origin_of(evidence: Evidence) -> Pass | None:
+    """The backward pass that a true gradient is from."""
+    return next((origin for origin in evidence.passes if _is_from(evidence.truth, origin)), None)
 
 
 def _known(others: Sequence[_Wrong]) -> list[tuple[Any, Array]]:

@@ -19,6 +19,7 @@ import numpy as np
 from chainrule.check.backend import Backend
 from chainrule.check.causes import Causes
 from chainrule.check.comparisons import Comparisons
+from chainrule.check.evidence import Evidence
 from chainrule.check.finding import Finding
 from chainrule.check.named import Names
 from chainrule.check.provenance import DIRECT, Origin, Provenance
@@ -58,6 +59,10 @@ class Watcher:
     def findings(self) -> list[Finding]:
         """Every claim with its verdict, in the order of the notebook."""
         return sorted(self.scene.found.values(), key=lambda finding: (finding.cell, finding.line))
+
+    def evidence_of(self, finding: Finding) -> Evidence | None:
+        """The numbers behind a finding; of what is right only if ``scene.keeps_all`` was set."""
+        return self.scene.evidence.get(id(finding))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -167,6 +172,13 @@ class Watcher:
             return
         for backend in self.backends:
             backend.bind(name, value)
+
+    def passed(self, name: str, value: Any) -> None:
+        """A loop hands a value to its variable, which may have a better name."""
+        if type(value) in PLAIN:
+            return
+        for backend in self.backends:
+            backend.bind(name, value, lent=True)
 
     def _guarded(self, index: int, function: Callable[..., object], *arguments: Any) -> None:
         """Judge without disturbing the notebook, and without watching ourselves."""

@@ -23,6 +23,7 @@ __all__ = ["History"]
 
 CELL = "<cell "  # how the file of a cell's code begins
 LARGEST_GRAPH = 5_000  # nodes of a computation that is retold
+LENT = 1000  # as deep as no call is: any other name is better than that of a loop's variable
 DEEP = 12  # frames between an operation and the line of the notebook that asked for it
 
 
@@ -71,13 +72,13 @@ class History:
         )
         self._notes[node] = _Note(operation, kept, out.copy() if out.size <= LARGE else out, params, _line())
 
-    def bind(self, name: str, value: Any) -> None:
+    def bind(self, name: str, value: Any, lent: bool = False) -> None:
         """A variable holds ``value`` now; kept is the name in the outermost function, and there the first."""
         node = getattr(value, "node", None)
         if not isinstance(node, Node):
             return
         known = self._names.get(node)
-        depth = _depth()
+        depth = LENT if lent else _depth()
         if known is None or depth < known.depth:
             self._names[node] = _Name(depth, next(self._clock), name)
 
@@ -118,7 +119,9 @@ class History:
         for name, node in sorted(found, key=lambda pair: pair[0].when):
             names.bind(name.text, Tracked(None, node, True), name.depth)
         for text, value in entries(scope):
-            if isinstance(value, Tracked) and value.tracked:
+            if type(value) is int:
+                names.integers.setdefault(text, value)
+            elif isinstance(value, Tracked) and value.tracked:
                 names.bind(text, value)
             else:
                 array = value.value if isinstance(value, Tracked) else value

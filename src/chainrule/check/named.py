@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.compare import EXACT, SHAPE, WRONG, Judgement, Truth, Value, judge
-from chainrule.check.evidence import Evidence, Pass, pool_of
+from chainrule.check.compare import EXACT, Judgement, Truth, Value, judge
+from chainrule.check.evidence import Evidence, Pass
 from chainrule.check.forms import judge_form
 from chainrule.check.names import Reading, readings
 from chainrule.check.provenance import Provenance
@@ -172,14 +172,12 @@ class Names:
         return _Verdict(judgement, argument, self._gather(named, judgement, truth, passes))
 
     def _gather(self, named: Named, judgement: Judgement, truth: Truth, passes: Sequence[Pass]) -> Evidence | None:
-        """What may tell the cause of a verdict; nothing if the claim is right, or if nothing was decided."""
-        if judgement.verdict not in {WRONG, SHAPE}:
-            return None
-        if passes and truth.rows:  # a loss of shape (1,) or (1, 1)
+        """What may tell the cause of a verdict, with a loss of shape (1,) or (1, 1) taken for a number."""
+        if passes and truth.rows:
             shaped = replace(truth.value, array=truth.value.array.reshape(truth.columns))
             loss = None if truth.loss is None else truth.loss.reshape(truth.columns)
             truth = Truth(shaped, (), truth.columns, loss)
-        return Evidence(named.found, truth, passes, named.scope, pool_of(named.scope, self.scene.value, [named.value]))
+        return self.scene.gather(judgement, named.found, truth, passes, named.value, named.scope)
 
     def _settled(self, named: Named, reading: Reading, root: Any, cotangent: Any) -> bool:
         best = self._judge(named, root, reading.argument, reading.text, cotangent=cotangent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Scene:
         self.roots: list[tuple[Any, Any]] = []  # what `backward` was called on, and with which cotangent
         self.found: dict[Key, Finding] = {}
         self.evidence: dict[int, Evidence] = {}  # by the identity of a finding, where it is not right
+        self.keeps_all = False  # also the evidence of what is right, for a report
         self._alive: list[Any] = []  # so that an identity is never used again
 
     def value(self, value: Any, literal: str | None = None) -> Value | None:
@@ -51,13 +52,21 @@ class Scene:
         self.roots = [*self.roots, (root, cotangent)][-KEPT_ROOTS:]
 
     def gather(
-        self, judgement: Judgement, claimed: Value, truth: Truth, passes: Sequence[Pass], hand: Any = None
+        self,
+        judgement: Judgement,
+        claimed: Value,
+        truth: Truth,
+        passes: Sequence[Pass],
+        hand: Any = None,
+        scope: Mapping[str, Any] | None = None,
     ) -> Evidence | None:
-        """What may tell the cause of a verdict; nothing if the claim is right, or if nothing was decided."""
-        if judgement.verdict not in {WRONG, SHAPE}:
+        """What may tell the cause of a verdict, or show it; nothing if there is no need."""
+        wrong = judgement.verdict in {WRONG, SHAPE}
+        if not wrong and not self.keeps_all:
             return None
-        scope = scope_of(sys._getframe(1))
-        return Evidence(claimed, truth, tuple(passes), scope, pool_of(scope, self.value, [hand]))
+        scope = scope_of(sys._getframe(1)) if scope is None else scope
+        pool = pool_of(scope, self.value, [hand]) if wrong else {}
+        return Evidence(claimed, truth, tuple(passes), scope, pool)
 
     def record(
         self,

@@ -92,10 +92,10 @@ class Tape:
         if not self._asking:
             self._history.note(*note)
 
-    def bind(self, name: str, value: Any) -> None:
+    def bind(self, name: str, value: Any, lent: bool = False) -> None:
         """A variable of the notebook got a value."""
         if isinstance(value, Tensor):
-            self._history.bind(name, value)
+            self._history.bind(name, value, lent)
 
     def _keep_graphs(self, undo: contextlib.ExitStack) -> None:
         """Nodes say that they are released, and keep their values for us."""

@@ -71,6 +71,7 @@ def check(
     hint: Annotated[
         int, typer.Option(help="How much to tell: 1 which claim is wrong, 2 what kind of mistake, 3 all.", min=1, max=3)
     ] = 3,
+    report: Annotated[Path | None, typer.Option(help="Write the claims and derivations as one HTML file.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that each cell may take; 0 for no limit.", min=0)] = 600,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers, so that runs repeat.", min=0)] = 0,
     as_json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
@@ -91,9 +92,13 @@ def check(
         library = _library(torch)
         found = notebooks_in(files)
         wanted = not (as_json_ or quiet)
-        options = {"torch": library, "timeout": timeout or None, "seed": seed}
+        options = {"torch": library, "timeout": timeout or None, "seed": seed, "paged": report is not None}
+        if report is not None and len(found) > 1:
+            raise ReportError(f"--report writes about one notebook, and {len(found)} were given; check them one by one")
         with ProgressLine(Console(stderr=True), len(found), wanted=wanted) as line:
             checked = [_check(file, line, options) for file in found]
+        if report is not None and checked[0].report is not None:
+            _write(report, checked[0].report.page)
     except ChainruleError as problem:
         _refuse(files[0], str(problem), as_json_)
         raise typer.Exit(2) from None

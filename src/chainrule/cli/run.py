@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -32,6 +32,7 @@ class Report:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     stale: list[Stale] = field(default_factory=list)
+    page: str = ""  # as HTML, if it was asked for
     failure: str | None = None  # why the rest was not run
 
     @property
@@ -51,6 +52,7 @@ def run_notebook(
     torch: str = "chainrule",
     timeout: float | None = None,
     seed: int = 0,
+    paged: bool = False,
     progress: Callable[[Cell], None] = lambda cell: None,
 ) -> Report:
     """Run a notebook in a process of its own and collect what it finds; ``progress`` hears of each cell that begins.
@@ -59,23 +61,22 @@ def run_notebook(
     interrupt, the process is ended and the rest is not run. Where the outputs that the notebook stores are others than
     those of the run, it is run once more with other random numbers, if that does not take long.
     """
-    report = _run_once(notebook, torch, timeout, seed, progress)
+    folder = notebook.path.absolute().parent
+    task = Task(notebook.cells, folder, torch, timeout, seed, notebook.path.name if paged else "")
+    report = _run_once(notebook, task, progress)
 
     def run_again() -> dict[int, Outcome]:
-        return _run_once(notebook, torch, timeout, seed + 1, lambda cell: None).outcomes
+        return _run_once(notebook, replace(task, seed=seed + 1, title=""), lambda cell: None).outcomes
 
     took = sum(outcome.seconds for outcome in report.outcomes.values())
     report.stale = find_stale(notebook.cells, report.outcomes, run_again if took <= LONGEST_TWICE else None)
     return report
 
 
-def _run_once(
-    notebook: Notebook, torch: str, timeout: float | None, seed: int, progress: Callable[[Cell], None]
-) -> Report:
+def _run_once(notebook: Notebook, task: Task, progress: Callable[[Cell], None]) -> Report:
     report = Report(notebook)
-    folder = notebook.path.absolute().parent
-    with running(work, Task(notebook.cells, folder, torch, timeout, seed)) as (connection, process):
-        _listen(connection, process, report, timeout, progress)
+    with running(work, task) as (connection, process):
+        _listen(connection, process, report, task.timeout, progress)
     return report
 
 
@@ -119,6 +120,8 @@ def _take(report: Report, kind: str, content: Any) -> None:
         report.findings = content
     elif kind == "problems":
         report.problems = content
+    elif kind == "page":
+        report.page = content
     else:
         report.failure = content
 

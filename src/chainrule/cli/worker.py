@@ -26,6 +26,7 @@ from chainrule.check.backend import Backend
 from chainrule.check.claims import Watcher
 from chainrule.check.site import HOOK
 from chainrule.check.source import instrument
+from chainrule.cli.cards import page_of
 from chainrule.cli.cells import Outcome, run_cell
 from chainrule.cli.notebook import Cell
 from chainrule.cli.process import cut_off
@@ -45,6 +46,7 @@ class Task:
     torch: str = "chainrule"
     timeout: float | None = None
     seed: int = 0
+    title: str = ""  # of the report page; no page is made without
 
 
 class _Interrupted(KeyboardInterrupt):
@@ -55,7 +57,8 @@ def work(connection: Connection, task: Task) -> None:
     """Run the notebook and tell the other end of the connection, message by message.
 
     The messages are ``("begin", cell)``, ``("end", cell, outcome)``, ``("findings", findings)``,
-    ``("problems", texts)``, ``("failed", message)`` when nothing could be run, and at last ``("done",)``.
+    ``("problems", texts)``, ``("page", html)`` if there is to be one, ``("failed", message)`` when nothing could be
+    run, and at last ``("done",)``.
     """
     cut_off()
     try:
@@ -74,6 +77,7 @@ def work(connection: Connection, task: Task) -> None:
 
 def _run(connection: Connection, task: Task) -> None:
     watcher = Watcher(_backends(task))
+    watcher.scene.keeps_all = bool(task.title)
     namespace = _namespace()
     clock = _Clock(task.timeout)
     os.chdir(task.folder)
@@ -87,6 +91,8 @@ def _run(connection: Connection, task: Task) -> None:
             connection.send(("end", cell.number, _run_cell(cell, watcher, namespace, clock)))
             connection.send(("findings", watcher.findings))
         watcher.finish()
+        if task.title:
+            connection.send(("page", page_of(watcher, task.title)))
     connection.send(("findings", watcher.findings))
     connection.send(("problems", watcher.problems))
 

@@ -369,7 +369,7 @@ class PyTorch:
                     handle.remove()
             return None if gradient is None else self.array(gradient.detach())[0].astype(np.float64)
 
-    def bind(self, name: str, value: Any) -> None:
+    def bind(self, name: str, value: Any, lent: bool = False) -> None:
         """Nothing: what PyTorch computed is not retold."""
 
     def computation(self, output: Any, scope: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from chainrule.explain.typeset import (
     Binding,
     Piece,
     column_scaled,
+    diagonal_matrix,
     diagonal_of,
     divide,
     einsum,
@@ -139,6 +140,8 @@ class Arranger:
         for piece in arrays:
             if whole is None:
                 whole = piece
+            elif whole.text == "I" and piece.rank == 1:
+                whole = replace(diagonal_matrix(piece), axes=whole.axes)
             elif whole.rank == 1 and piece.rank == 1 and whole.labels != piece.labels:
                 first, second = sorted([whole, piece], key=lambda p: list(free).index(p.labels[0]))
                 whole = outer(first, second)

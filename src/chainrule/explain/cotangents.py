@@ -91,11 +91,14 @@ class Sweep:
         shorter = cost(found.full) <= max(cost(found.local) + 0.35, 0.85 * self._story(found.local))
         found.chosen = found.full if shorter else found.local
         named = self.reader.is_name(found.step) and not found.step.is_input
+        if self.prefix:  # a Jacobian is one formula
+            found.reference = found.chosen = found.full
+            return
         if found.chosen.is_zero or cost(found.chosen) <= _SHORT or not named:
             found.reference = found.chosen
         else:
             found.reference = adjoint(found.step, tuple(1 if l is None else l.size for l in self.prefix))
-        if cost(found.full) > _LONG:
+        if cost(found.full) > _LONG or (named and found.step.occurrence is not None):  # a loop is not written out
             found.full = found.reference if named else found.chosen
 
     def _story(self, form: Form) -> float:

@@ -286,7 +286,6 @@ class Group:
         return self.form.shape
 
 
-_FAR = 30
 _groups: WeakValueDictionary[Any, Group] = WeakValueDictionary()
 
 
@@ -311,7 +310,7 @@ def _common(monomials: Sequence[Monomial]) -> Coefficient:
     """What all coefficients have in common, with the sign of the first."""
     numbers = [m.coefficient.number for m in monomials]
     divisor = Fraction(gcd(*[n.numerator for n in numbers]), lcm(*[n.denominator for n in numbers]))
-    if max(abs(n) for n in numbers) > _FAR * divisor:  # x + 0.001 is not 0.001 (1000 x + 1)
+    if max(abs(n) for n in numbers) > 2 * divisor:  # x + 0.001 is not 0.001 (1000 x + 1)
         divisor = Fraction(1)
     powers = [dict(m.coefficient.sizes) for m in monomials]
     sizes = {size: min(p.get(size, 0) for p in powers) for size in {size for p in powers for size in p}}

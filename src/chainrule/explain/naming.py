@@ -126,7 +126,8 @@ class Naming:
         output = self.computation.outputs[0]
         if output.value.size == 1:
             return self.output, self.output_latex
-        return "L", "L"
+        free = next(letter for letter in ("L", "E", "Q", "Loss") if letter not in self._taken)
+        return free, free
 
     def jacobian(self, step: Step) -> tuple[str, str, str]:
         """The Jacobian of the output with respect to a step in text, LaTeX and Python."""
@@ -194,6 +195,8 @@ class Naming:
                 told = f"{float(number):.4g}", f"{float(number):.4g}", repr(float(number))
                 return [told, *over], under
             return [*_root(squared.numerator), *over], [*_root(squared.denominator), *under]
+        if number.denominator > 4 and 10**6 % number.denominator == 0:  # as decimals are written
+            return [(f"{float(number):g}",) * 3, *over], under
         if number.numerator != 1:
             over.insert(0, (str(number.numerator),) * 3)
         if number.denominator != 1:

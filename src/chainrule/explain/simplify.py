@@ -312,7 +312,8 @@ class Simplifier:
         # the labels that the rest shares with the factor, and the free ones, are the axes of the parenthesis
         wanted = set(form.axes) | set(factor.labels)
         inside = tuple(sorted({l for m in rest for l in m.labels() if l in wanted}, key=lambda l: l.number))
-        if len(inside) > max(2, len(form.axes)):
+        has_delta = any(isinstance(f.atom, Delta) for m in rest for f in m.factors)
+        if len(inside) > max(2, len(form.axes)) or has_delta:
             return None  # shorter, but nobody would think in it
         inner = self._folded(self._factored(self._tidied(total([Form(inside, tuple(rest))]))))
         if not inner.monomials:

@@ -16,6 +16,7 @@ from chainrule.linear.notation import label_names
 __all__ = [
     "Binding",
     "Piece",
+    "diagonal_matrix",
     "diagonal_of",
     "divide",
     "hadamard",
@@ -454,3 +455,10 @@ def diagonal_of(piece: Piece, label: Label) -> Piece:
     return Piece(
         f"diag({piece.text})", rf"\operatorname{{diag}}\left({piece.latex}\right)", f"np.diag({piece.python})", (label,)
     )
+
+
+def diagonal_matrix(piece: Piece) -> Piece:
+    """The matrix with a vector on its diagonal."""
+    piece = squeezed(piece)
+    paper = f"diag({piece.text})", rf"\operatorname{{diag}}\left({piece.latex}\right)"
+    return Piece(*paper, f"np.diag({piece.python})", (*piece.axes, *piece.axes))

@@ -15,7 +15,7 @@ __all__ = ["brief", "figure"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _TINTS = 4
-_INLINE = 6  # entries up to which an array is written in a line
+_INLINE = 4  # entries up to which an array is written in a line
 _WIDE = 6  # columns from which a table can be scrolled, and reached with the keyboard for that
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -14,8 +15,8 @@ __all__ = ["checksum", "script", "style"]
 
 @cache
 def style(name: str = "style.css") -> Markup:
-    """A style sheet."""
-    return _read(name)
+    """A style sheet, without comments and blanks: a notebook holds it once for each output."""
+    return Markup(" ".join(re.sub(r"/\*.*?\*/", "", _read(name), flags=re.DOTALL).split()))
 
 
 @cache

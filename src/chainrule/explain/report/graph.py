@@ -15,6 +15,7 @@ from chainrule.linear.notation import small
 __all__ = ["Graph", "Group", "Node", "graph_of", "right_side", "shortened", "width_of"]
 
 _FORMULA = 30  # letters of a formula in a node
+_NAME = 24  # letters of a name there
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,14 @@ def graph_of(account: Account) -> Graph:
 
 def _explained_node(entry: Explained, is_output: bool) -> Node:
     kind = "argument" if entry.step.operation is None else "output" if is_output else "result"
-    return Node(entry.step, entry.name, kind, shortened(right_side(entry.forward.text), _FORMULA), entry)
+    return Node(
+        entry.step, shortened(entry.name, _NAME), kind, shortened(right_side(entry.forward.text), _FORMULA), entry
+    )
 
 
 def _name(step: Step) -> str:
-    return step.name if step.occurrence is None else f"{step.name}{small(step.occurrence)}"
+    name = step.name if step.occurrence is None else f"{step.name}{small(step.occurrence)}"
+    return shortened(name, _NAME)
 
 
 def _sources(step: Step, explained: dict[Step, int]) -> list[Step]:

@@ -17,7 +17,7 @@ __all__ = ["Edge", "Placed", "place", "rows_of"]
 _SWEEPS = 8
 _ALIGNMENTS = 12
 # How much an edge wants to be upright: within a trunk, between results, from what starts there, where a trunk branches
-_TRUNK_PULL, _PULL, _SOURCE_PULL, _BRANCH_PULL = 4.0, 1.0, 0.25, 0.02
+_TRUNK_PULL, _PULL, _SOURCE_PULL, _BRANCH_PULL = 4.0, 1.0, 0.02, 0.02
 _TRUNK = 14.0  # room that a trunk takes
 
 

@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 
 from chainrule.explain.report.graph import Graph, Node, width_of
 from chainrule.explain.report.layered import Edge, Placed, place, rows_of
+from chainrule.explain.report.numbers import is_numeric, number
 
 __all__ = ["CLOSED", "GAP", "HEADER", "Item", "Layout", "Wire", "curve", "lay_out", "node_size", "stacked"]
 
@@ -17,6 +18,7 @@ CLOSED = 38.0  # height of a group that is folded
 _INNER_GAP = 34.0
 _PADDING = 16.0
 _LETTER = 7.0  # width of a letter in a formula
+_DIGIT = 7.8  # width of a digit of a value
 _PORT = 10.0  # room for a wire that enters or leaves a group
 
 
@@ -62,8 +64,12 @@ class Layout:
 
 def node_size(node: Node) -> tuple[float, float]:
     """The width and height of a node: room for its name, its formula and the pictures of value and adjoint."""
-    title = (width_of(node.name) + width_of(node.size)) * 8.0 + 40
+    title = width_of(node.name) * 9.4 + width_of(node.size) * 7.4 + 44
     width = max(title, width_of(node.formula) * _LETTER + 28, 148 if node.explained else 96)
+    seen = [node.step.value] if node.explained is None else [node.step.value, node.explained.cotangent]
+    single = [number(value.reshape(-1)[0]) for value in seen if value.size == 1 and is_numeric(value)]
+    if single:
+        width = max(width, len(seen) * (max([len(text) for text in single]) * _DIGIT + 24) + 16)
     if node.explained is None:
         return width, 76.0
     return width, 98.0 if node.formula else 78.0

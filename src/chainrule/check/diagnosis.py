@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from chainrule.check.candidate import Candidate
+from chainrule.check.fits import Trial
 from chainrule.check.hints import hint_for
+from chainrule.check.links import edges, stretches
+from chainrule.check.mutants import mutants
+from chainrule.check.paths import paths
 from chainrule.check.point import Claim, Point
 from chainrule.check.relations import relations
 
 __all__ = ["Claim", "Diagnosis", "diagnose"]
+
+
+SECONDS = 0.5  # after which nothing further is tried
+MOST = 5  # explanations that are told
 
 
 @dataclass(frozen=True)
@@ -47,10 +56,14 @@ def diagnose(claim: Claim) -> tuple[Diagnosis, ...]:
     '-dW'
     """
     points = _points(claim)
+    found: list[Candidate] = []
     with np.errstate(all="ignore"):
-        candidates = [candidate for candidate in _search(points) if all(candidate.holds(point) for point in points[1:])]
-    candidates.sort(key=lambda candidate: candidate.cost)
-    return tuple([_told(candidate, candidates) for candidate in candidates[:5]])
+        for cost, stage in _stages(points):
+            if found and min(candidate.cost for candidate in found) < cost:
+                break
+            found += [candidate for candidate in stage() if all(candidate.holds(point) for point in points[1:])]
+    found.sort(key=lambda candidate: candidate.cost)
+    return tuple([_told(candidate, found) for candidate in found[:MOST]])
 
 
 def _points(claim: Claim) -> list[Point]:
@@ -65,8 +78,18 @@ def _points(claim: Claim) -> list[Point]:
     return points
 
 
-def _search(points: Sequence[Point]) -> Iterator[Candidate]:
-    yield from relations(points)
+def _stages(points: Sequence[Point]) -> Iterator[tuple[float, Callable[[], Iterable[Candidate]]]]:
+    """Where to look, with the least that an explanation found there can cost: cheap ones first."""
+    point = points[0]
+    yield 0.0, lambda: relations(points)
+    if point.reach is None or point.claimed.shape != point.true.shape:
+        return
+    trial = Trial(points)
+    yield 3.9, lambda: paths(trial)
+    until = perf_counter() + SECONDS
+    links = edges(point.reach)
+    yield 4.4, lambda: mutants(trial, links, until)
+    yield 5.1, lambda: mutants(trial, list(stretches(point.sure_reach)), until)
 
 
 def _told(candidate: Candidate, among: Sequence[Candidate]) -> Diagnosis:

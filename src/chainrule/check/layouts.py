@@ -12,7 +12,7 @@ from chainrule.check.candidate import Candidate, related
 from chainrule.check.phrases import axes_in_words, called, shape_in_words
 from chainrule.check.point import Point
 
-__all__ = ["jacobian", "orders", "shapes", "subsets", "sums"]
+__all__ = ["jacobian", "orders", "shapes", "subsets", "sums", "variable"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_AXES = 5
@@ -51,6 +51,7 @@ def orders(found: Array, true: Array) -> Iterator[tuple[int, ...]]:
 
 
 def variable(point: Point) -> str:
+    """The variable that the gradient is by."""
     return called(point.claim.target) if point.claim.target is not None else point.name
 
 
@@ -107,7 +108,12 @@ def _too_far(point: Point) -> Iterator[Candidate]:
             ("sum", true.sum(axis=axes, keepdims=True)),
             ("mean", true.mean(axis=axes, keepdims=True)),
         ):
-            stretched = found.shape == true.shape and point.near(found, np.broadcast_to(reduced, true.shape), parts)
+            even = point.near(true, np.broadcast_to(true.mean(axis=axes, keepdims=True), true.shape))
+            stretched = (
+                not even
+                and found.shape == true.shape
+                and point.near(found, np.broadcast_to(reduced, true.shape), parts)
+            )
             fewer = found.size == reduced.size and point.near(found.reshape(reduced.shape), reduced, parts)
             if stretched or fewer:
                 word = "summed" if how == "sum" else "averaged"
@@ -116,7 +122,8 @@ def _too_far(point: Point) -> Iterator[Candidate]:
                     f"each place along it, and so has its gradient."
                 )
                 fix = f"leave {where} out of the {how}"
-                yield related(point, sums, f"extra-{how} {axes}", "extra-sum", 2.2, message, fix, axes=list(axes))
+                cost = 3.4 if stretched else 2.2
+                yield related(point, sums, f"extra-{how} {axes}", "extra-sum", cost, message, fix, axes=list(axes))
                 break
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.candidate import Candidate, related
+from chainrule.check.layouts import variable
 from chainrule.check.phrases import called
 from chainrule.check.point import Point
 from chainrule.check.ratios import ratio_of
@@ -20,6 +21,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def likenesses(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
     """The claim is something else that is at hand: another gradient, a value, what is left of another step."""
     found, true, name = point.claimed, point.true, point.subject
+    yield from _single_precision(point)
     if np.iscomplexobj(found) and point.near(found, np.conj(true)):
         message = f"{name} is the complex conjugate of the gradient."
         yield related(point, likenesses, "conjugate", "conjugate", 1.0, message, f"np.conj({name})")
@@ -30,22 +32,7 @@ def likenesses(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
         )
     if not np.any(found) or not np.any(true):
         return
-    for known in point.adjoints:
-        target = point.reach.target if point.reach is not None else -1
-        if known.number == target or not point.near(found, known.array):
-            continue
-        step = point.reach.steps[known.number] if point.reach is not None else None
-        if step is not None and step.is_input:
-            message = f"{name} is the gradient of {called(step)}: the two are exchanged."
-            yield related(
-                point,
-                likenesses,
-                f"swapped {known.number}",
-                "swapped",
-                2.1,
-                message,
-                f"give {known.name} to {called(step)}",
-            )
+    yield from _exchanged(point)
     for known in point.at_hand(("value", "pool")):
         if found.shape != known.array.shape or found.size < 2:
             continue
@@ -57,6 +44,43 @@ def likenesses(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
         stale = known.kind == "pool"
         mistake, cost = ("stale", 2.6) if stale and not times else ("wrong-tensor", 5.5 + 0.5 * bool(times))
         yield related(point, likenesses, f"is {known.name}", mistake, cost, message, f"do not use {known.name} here")
+
+
+def _single_precision(point: Point) -> Iterator[Candidate]:
+    """Right, but computed with fewer digits than it is kept in."""
+    found, true, name = point.claimed, point.true, point.subject
+    if found.shape != true.shape or np.iscomplexobj(found) or not np.any(found):
+        return
+    off = float(np.max(np.abs(found - true))) / float(np.max(np.abs(true), initial=1e-300))
+    narrow = bool(np.all(found.astype(np.float32) == found))
+    if off < (1e-4 if narrow else 2e-6) and (narrow or off > 1e-9):
+        message = (
+            f"{name} is right to {max(1, int(-np.log10(off)))} digits: it was computed in single precision (float32)."
+        )
+        yield related(
+            point, likenesses, "rounding", "rounding", 0.0, message, "compute in float64, or allow for rounding"
+        )
+
+
+def _exchanged(point: Point) -> Iterator[Candidate]:
+    """The claim is the gradient by another argument, and the other way round unless that one is known to be right."""
+    reach, found, name = point.reach, point.claimed, point.subject
+    if reach is None:
+        return
+    for known in point.adjoints:
+        step = reach.steps[known.number]
+        if known.number == reach.target or not step.is_input or not point.near(found, known.array):
+            continue
+        claims = point.claim.others
+        other = None if claims is None else claims.get(step.name)
+        if claims is None or (other is not None and point.near(np.asarray(other), point.true)):
+            message = f"{name} is the gradient of {called(step)}: the two are exchanged."
+            fix = f"exchange {name} and {known.name}"
+            yield related(point, likenesses, f"swapped {known.number}", "swapped", 2.1, message, fix)
+        else:
+            message = f"{name} is the gradient of {called(step)}."
+            fix = f"do for {variable(point)} what was done for {called(step)}"
+            yield related(point, likenesses, f"gradient {known.number}", "wrong-tensor", 2.3, message, fix)
 
 
 def ratio_of_any(point: Point, found: Array, array: Array) -> float | None:

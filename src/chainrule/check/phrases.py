@@ -32,7 +32,8 @@ def expression(step: Step, depth: int = 3) -> str:
     if depth == 0:
         return "…"
     inside = [expression(argument, depth - 1) for argument in step.arguments]
-    template = step.operation.notation.python or step.operation.notation.text
+    notation = step.operation.notation
+    template = next((text for text in (notation.python, notation.text) if text and isinstance(text, str)), "")
     try:
         written = template.format(*inside) if template else ""
     except (IndexError, KeyError):

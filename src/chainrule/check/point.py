@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.check.constants import Quantity
 from chainrule.check.phrases import called, expression
+from chainrule.check.places import Places
 from chainrule.check.reach import Reach
 from chainrule.explain.computation import Computation, Step
 
@@ -35,6 +36,7 @@ class Claim:
         pool: further arrays that the user had at hand, by name: variables, earlier gradients, later values.
         again: the same claim at another random point; None if it cannot be made again. Each call gives another one.
         given: cotangents of steps that are taken as they are said to be, in place of what arrives there.
+        others: what was claimed for other arguments, by their names; None if it is not known.
         eps: the spacing at 1 of the less precise of the two dtypes.
         allowed: the largest difference that rounding explains.
     """
@@ -49,6 +51,7 @@ class Claim:
     pool: Mapping[str, Array] = field(default_factory=dict)
     again: Callable[[], Claim | None] | None = None
     given: Mapping[Step, Array] = field(default_factory=dict)
+    others: Mapping[str, Array] | None = None
     eps: float = 2.0**-52
     allowed: float = 0.0
 
@@ -117,6 +120,26 @@ class Point:
             return None
         found = Reach(claim.computation, claim.target, seeds)
         return found if self.near(found.true, self.true, 1e-6 * float(np.max(np.abs(self.true), initial=0.0))) else None
+
+    @property
+    def sure_reach(self) -> Reach:
+        """The way back, where the caller has made sure that it is known."""
+        assert self.reach is not None
+        return self.reach
+
+    @cached_property
+    def places(self) -> Places:
+        """Which steps are the same place of the code."""
+        return Places(self.sure_reach.steps)
+
+    @cached_property
+    def by_shape(self) -> dict[tuple[int, ...], list[int]]:
+        """The numbers of the steps of each shape that hold real numbers or truth values."""
+        found: dict[tuple[int, ...], list[int]] = {}
+        for number, step in enumerate(self.sure_reach.steps):
+            if step.value.dtype.kind in "fb":
+                found.setdefault(step.shape, []).append(number)
+        return found
 
     # -- what is at hand ----------------------------------------------------------------------------------------------
 

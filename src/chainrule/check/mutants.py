@@ -1,0 +1,108 @@
+"""The derivation mutated: one wrong rule on one link, the rest of the chain right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from chainrule.check.candidate import Candidate
+from chainrule.check.fits import Trial
+from chainrule.check.links import Link
+from chainrule.check.phrases import place
+from chainrule.check.point import Point
+from chainrule.check.variation import Variation
+from chainrule.check.variations import variations
+from chainrule.check.wordings import told
+from chainrule.errors import ChainruleError
+
+__all__ = ["mutants"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+# What a rule or a function may raise on values that it was not made for.
+ILLEGAL = (ValueError, TypeError, IndexError, ArithmeticError, AssertionError, np.linalg.LinAlgError, ChainruleError)
+
+
+def mutants(trial: Trial, links: Sequence[Link], until: float) -> Iterator[Candidate]:
+    """The wrong rules that explain the claim; ``until`` is when to give up."""
+    point = trial.points[0]
+    for link in links:
+        if perf_counter() > until:
+            return
+        part = trial.seen(link.tail, partial(_right, link))
+        if part is None or not np.any(part):
+            continue
+        wanted = trial.target + part  # what the link must have sent, as far as it shows
+        for variation in variations(point, link):
+            found = _tried(trial, link, variation, wanted, part)
+            if found is not None:
+                yield found
+
+
+def _right(link: Link, point: Point) -> Array:
+    return link.part(point.sure_reach)
+
+
+def _made(point: Point, link: Link, variation: Variation) -> Any:
+    try:
+        made = variation.part(point, link, point.sure_reach.adjoints[link.head])
+        whole = None if made is None else np.broadcast_to(made, point.sure_reach.shape(link.tail))
+    except ILLEGAL:
+        return None
+    return whole if whole is not None and whole.dtype.kind in "fiub" and np.isfinite(whole).all() else None
+
+
+def _tried(trial: Trial, link: Link, variation: Variation, wanted: Array, part: Array) -> Candidate | None:
+    seen = trial.seen(link.tail, lambda point: _made(point, link, variation))
+    if seen is None:
+        return None
+    factor = trial.multiple(wanted, seen, float(np.linalg.norm(part)))
+    if factor is None or _parallel(seen, part):
+        return None
+
+    def again(point: Point) -> float | None:
+        reach = point.sure_reach
+        made = _made(point, link, variation)
+        if made is None:
+            return None
+        other = reach.seen(link.tail, made)
+        goal = trial.wanted[trial.points.index(point)] + reach.seen(link.tail, link.part(reach))
+        size = float(other @ other)
+        return float(other @ goal) / size if size > 0 else None
+
+    values = trial.coefficients(factor, again)
+    coefficient = None if values is None else trial.named(values)
+    if values is None or coefficient is None:
+        return None
+
+    def holds(point: Point) -> bool:
+        if point not in trial.points:
+            return False
+        value = values[trial.points.index(point)]
+
+        def changes(point: Point) -> dict[int, Any] | None:
+            made = _made(point, link, variation)
+            return None if made is None else {link.tail: value * made - link.part(point.sure_reach)}
+
+        return trial.holds(changes, point)
+
+    if not holds(trial.points[0]):
+        return None
+    wording = told(trial.points[0], link, variation, coefficient)
+    reach = trial.points[0].sure_reach
+    step = place(reach.steps[link.head], reach.computation)
+    cost = variation.cost + wording.extra + coefficient.cost
+    details: dict[str, Any] = {"wrong": f"{variation.where} {variation.how}"} | (
+        {} if coefficient.value == 1.0 else {"factor": coefficient.value}
+    )
+    key = f"{variation.where} {variation.how} {variation.about} {variation.array} {link}"
+    return Candidate(key, wording.mistake, cost, wording.message, wording.fix, holds, step, details)
+
+
+def _parallel(one: Array, other: Array) -> bool:
+    """Whether a wrong rule gives a multiple of what the right one gives, which is the business of paths."""
+    product = abs(float(one @ other))
+    return product >= (1 - 1e-12) * float(np.linalg.norm(one)) * float(np.linalg.norm(other))

@@ -32,6 +32,7 @@ from chainrule.explain.typeset import (
     joined,
     layout_of,
     matmul,
+    numeric,
     on_paper,
     outer,
     placed,
@@ -178,7 +179,8 @@ class Arranger:
             vector = vectors[0]
             for other in vectors[1:]:
                 vector = hadamard(vector, other)
-            pieces = [column_scaled(matrices[0], vector, label), matrices[1]]
+            first, second = _order(*matrices, label, _beside(*matrices, label, pending) or free)
+            pieces = [column_scaled(first, vector, label, self._diagonal(vector)), second]
         if len(pieces) == 1:
             (piece,) = pieces
             if piece.rank > 2:
@@ -192,6 +194,17 @@ class Arranger:
         if left.rank <= 2 and right.rank <= 2:
             return sum_over(hadamard(left, right), label, keep=self._keep)
         return _batched(left, right, label)
+
+    def _diagonal(self, vector: Piece) -> tuple[str, str]:
+        """How diag(d) is written: by a name, which is noted, unless d is a name itself."""
+        told = f"diag({vector.text})", rf"\operatorname{{diag}}\left({vector.latex}\right)"
+        if vector.binding == Binding.ATOM:
+            return told
+        name = next((name for name, text in self.diagonals.items() if text == told[0]), None)
+        if name is None:
+            name = self.naming.free_letter("DCEG", taken=self.diagonals)
+            self.diagonals[name] = told[0]
+        return name, name
 
     # -- factors ------------------------------------------------------------------------------------------------------
 
@@ -263,11 +276,13 @@ class Arranger:
             axes = tuple(None if l is None else names[l] for l in layout if l is None or l in present)
         else:
             arguments = [replace(p) for p in arguments]
-        return call(atom.operation, arguments, atom.params, axes)
+        found = call(atom.operation, arguments, atom.params, axes)
+        return replace(found, is_truth=atom.step.value.dtype == bool)
 
 
 def negated(piece: Piece) -> Piece:
     """Minus a piece."""
+    piece = numeric(piece)
     text, latex = on_paper(piece, Binding.QUOTIENT)
     return Piece(
         f"−{text}",

@@ -20,8 +20,8 @@ class Derivation(Account):
 
     ``explained`` are the steps in the order of the computation, inputs included; ``gradients`` the simplified formula
     of each argument's derivative, ``jacobians`` that of its Jacobian where the function returns an array and a matrix
-    says it; ``notes`` what letters stand for and what was used; ``source`` a NumPy function that computes the
-    gradients.
+    says it, ``hessians`` the second derivatives if these were asked for; ``notes`` what letters stand for; ``source`` a
+    NumPy function that computes the gradients, and ``arguments`` the values of its parameters.
     """
 
     @property
@@ -36,20 +36,22 @@ class Derivation(Account):
             lines.append(f"  {explained.adjoint}    {_shape(explained.step.shape)}")
             lines += [f"    · {reason}" for reason in explained.reasons]
         lines += ["", "Altogether"]
-        lines += [f"  {formula}" for formula in [*self.gradients.values(), *self.jacobians.values()]]
+        lines += [
+            f"  {formula}" for formula in [*self.gradients.values(), *self.jacobians.values(), *self.hessians.values()]
+        ]
         lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines)
 
     @property
     def latex(self) -> str:
         """The gradients as one block of LaTeX."""
-        formulas = [*self.gradients.values(), *self.jacobians.values()]
+        formulas = [*self.gradients.values(), *self.jacobians.values(), *self.hessians.values()]
         rows = [formula.latex.replace(" = ", " &= ", 1) for formula in formulas]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def function(self) -> Callable[..., Any]:
         """The function that ``source`` defines."""
-        namespace: dict[str, Any] = {}
+        namespace: dict[str, Any] = {"__name__": "derivation"}
         exec(compile(self.source, f"<gradient of {self.title}>", "exec"), namespace)
         made: Callable[..., Any] = namespace["gradient"]
         return made

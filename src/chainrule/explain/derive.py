@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DtypeError, GradientError, NotScalarError
-from chainrule.explain.arrange import Arranger
-from chainrule.explain.atoms import Point
 from chainrule.explain.computation import Computation, Step
-from chainrule.explain.cotangents import Sweep
 from chainrule.explain.derivation import Derivation
-from chainrule.explain.form import ONE, Form, Monomial, fresh_axes
+from chainrule.explain.deriver import Deriver
 from chainrule.explain.formula import Formula
-from chainrule.explain.naming import Naming
-from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
 from chainrule.explain.record import argument_names, record
-from chainrule.explain.simplify import Simplifier, cost
-from chainrule.explain.source import gradient_source
-from chainrule.explain.story import Story
 
 __all__ = ["derivation_of", "derive"]
 
-_WHOLE = 16.0  # length up to which the gradient is written in terms of values alone
-_DISTANCES = (0.2, 1.0, 1.0)  # of further points at which numbers are looked at, in terms of the arguments' size
 
-
-def derive(function: Callable[..., Any], argnums: int | Sequence[int] | None = None) -> Callable[..., Derivation]:
+def derive(
+    function: Callable[..., Any], argnums: int | Sequence[int] | None = None, order: int = 1
+) -> Callable[..., Derivation]:
     """A function that returns the derivation of the gradient at its arguments.
 
     ``argnums`` says which arguments to differentiate by (all real ones by default). If the function returns an array,
-    the gradient is that of ⟨v, f⟩, where v = ∂L/∂f is what arrives from further on, and the Jacobian is given as well
-    where a matrix says it. Raises :class:`~chainrule.errors.GradientError` if the result does not depend on the
-    arguments and :class:`~chainrule.errors.NotScalarError` if there are several results.
+    the gradient is that of ⟨v, f⟩, where v = ∂L/∂f is what arrives from further on, and the Jacobian is given as well.
+    With ``order=2``, or for the function that ``cr.grad`` returns, so is the Hessian: in ``hessians``, a formula for
+    each pair of arguments. Raises :class:`~chainrule.errors.GradientError` if the result does not depend on the
+    arguments, and :class:`~chainrule.errors.NotScalarError` if there are several results, or if a Hessian is wanted of
+    what is not one number.
 
     >>> def mse(X, W, Y):
     ...     r = X @ W - Y
@@ -56,10 +51,25 @@ def derive(function: Callable[..., Any], argnums: int | Sequence[int] | None = N
     <BLANKLINE>
     """
 
+    inner, wanted, levels = function, argnums, order
+    marked = getattr(function, "gradient_of", None)
+    if marked is not None:
+        inner, wanted = marked[0], marked[1] if argnums is None else argnums
+        levels += 1
+    if levels not in (1, 2):
+        raise GradientError(f"derive: first and second derivatives are derived, not those of order {levels}.")
+
     @wraps(function)
     def derived(*arguments: Any, **options: Any) -> Derivation:
-        call = _Call(function, arguments, options, argnums)
-        return _Deriver(call.computation, call.wanted, call.title, call.name, call.moved).derivation()
+        call = _Call(inner, arguments, options, wanted)
+        deriver = Deriver(call.computation, call.wanted, call.title, call.name)
+        if levels == 2 and deriver.output.value.size != 1:
+            raise NotScalarError(
+                f"derive: a Hessian is of one number, and the function returned an array of shape "
+                f"{deriver.output.shape}. Reduce it (np.sum, np.mean)."
+            )
+        found = deriver.derivation()
+        return replace(found, hessians=_hessians(deriver, found)) if levels == 2 else found
 
     return derived
 
@@ -69,21 +79,37 @@ def derivation_of(computation: Computation, wanted: Sequence[Step], title: str) 
 
     Raises what `derive` raises.
     """
-    return _Deriver(
-        computation, wanted, title, "", lambda random, distance: _replayed(computation, wanted, random, distance)
-    ).derivation()
+    return Deriver(computation, wanted, title).derivation()
 
 
-def _replayed(computation: Computation, wanted: Sequence[Step], random: Any, distance: float) -> Point:
-    """The steps computed again where the wanted inputs are others."""
-    values: dict[Step, Any] = {}
-    with np.errstate(all="ignore"):
-        for step in computation.steps:
-            if step.operation is not None:
-                values[step] = step.forward([values[argument] for argument in step.arguments])
-            else:
-                values[step] = _perturbed(step.given, random, distance) if step in wanted else step.given
-    return Point(values)
+def _hessians(first: Deriver, derivation: Derivation) -> dict[str, Formula]:
+    """The second derivatives, derived from the source of the first, which is short already."""
+    gradient = derivation.function()
+    names = [step.name for step in first.wanted]
+    found: dict[str, Formula] = {}
+    for k, row in enumerate(first.wanted):
+        for column in first.wanted[k:]:
+
+            def block(*values: Any, k: int = k) -> Any:
+                result = gradient(*values)
+                return result[k] if len(names) > 1 else result
+
+            block.__signature__ = inspect.signature(gradient)  # type: ignore[attr-defined]
+            key = row.name if row is column else f"{row.name}, {column.name}"
+            left = first.naming.second_derivative(row, column)
+            position = list(first.computation.inputs.values()).index(column)
+            call = _Call(block, derivation.arguments, {}, position)
+            try:
+                integers = first.computation.journal.names.integers
+                second = Deriver(call.computation, call.wanted, call.title, "", integers)
+            except GradientError:  # the gradient does not depend on this argument
+                found[key] = Formula(f"{left[0]} = 0", f"{left[1]} = 0", f"{left[2]} = 0.0")
+                continue
+            second.naming.output = f"({first.naming.derivative_text(row)})"
+            formula = second.jacobian(left)
+            where = "".join([f", {name} = {text}" for name, text in second.arranger.diagonals.items()])
+            found[key] = replace(formula, text=formula.text + where.replace(", ", "   where ", 1))
+    return found
 
 
 class _Call:
@@ -133,150 +159,3 @@ class _Call:
                 )
             found.append(inputs[name])
         return found
-
-    def moved(self, random: Any, distance: float) -> Point | None:
-        """The values where the wanted arguments are others; None if the function does something else there."""
-        wanted = {step.name for step in self.wanted}
-        names = argument_names(self.function, self.arguments, self.options)
-        if not wanted <= set(names):
-            return None
-        values = [*self.arguments, *self.options.values()]
-        moved = [
-            _perturbed(value, random, distance) if name in wanted else value
-            for name, value in zip(names, values, strict=True)
-        ]
-        try:
-            again = record(
-                self.function,
-                moved[: len(self.arguments)],
-                dict(zip(self.options, moved[len(self.arguments) :], strict=True)),
-            )
-        except Exception:  # another point is a favour that the function need not do
-            return None
-        same = len(again.steps) >= len(self.computation.steps) and all(
-            a.operation is b.operation and a.shape == b.shape
-            for a, b in zip(self.computation.steps, again.steps, strict=False)
-        )
-        pairs = zip(self.computation.steps, again.steps, strict=False)
-        return Point({a: b.given for a, b in pairs}) if same else None
-
-
-class _Deriver:
-    """One derivation in the making; ``moved`` gives the values of the steps at another point."""
-
-    def __init__(
-        self,
-        computation: Computation,
-        wanted: Sequence[Step],
-        title: str,
-        function: str,
-        moved: Callable[[Any, float], Point | None],
-    ) -> None:
-        self.computation = computation
-        self.title = title
-        self.output = self._output()
-        self.steps = self.computation.between(list(wanted))
-        if self.output not in self.steps:
-            raise GradientError(
-                f"derive: the result does not depend on {', '.join([step.name for step in wanted])}, so there is "
-                "nothing to derive."
-            )
-        self.wanted = [step for step in wanted if step in self.steps]
-        self.points = self._points(moved)
-        self.naming = Naming(self.computation, self.computation.journal.names.integers, function)
-        self.arranger = Arranger(self.naming)
-
-    def _output(self) -> Step:
-        if len(self.computation.outputs) != 1:
-            raise NotScalarError(
-                f"derive: the function returned {len(self.computation.outputs)} values; derive one at a time: "
-                "derive(lambda *a: f(*a)[0])."
-            )
-        return self.computation.output
-
-    def _points(self, moved: Callable[[Any, float], Point | None]) -> list[Point]:
-        """The recorded point, and further ones where the wanted arguments are others."""
-        random = np.random.default_rng(0)
-        points = [moved(random, distance) for distance in _DISTANCES]
-        recorded = Point({step: step.given for step in self.computation.steps})
-        return [recorded, *[point for point in points if point is not None]]
-
-    # -- the parts ----------------------------------------------------------------------------------------------------
-
-    def derivation(self) -> Derivation:
-        """All of it."""
-        reader = Reader(self.computation)
-        simplifier = Simplifier(reader, self.points)
-        values = self.computation.adjoints(inputs=self.wanted)
-        sweep = Sweep(reader, simplifier, self.steps, self._seed(), values)
-        story = Story(reader, simplifier, self.arranger, sweep, values)
-        gradients = {step.name: story.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
-        upstream = self.output.value.size != 1
-        source = gradient_source(sweep, reader, self.arranger, self.wanted, upstream)
-        explained = self._finer(reader, values) or story
-        told = explained.tell()
-        jacobians = self._jacobians(reader, simplifier, values) if upstream else {}
-        return Derivation(
-            self.title, self.computation, told, gradients, tuple(self._notes(upstream)), source, jacobians
-        )
-
-    def _seed(self) -> Form:
-        if self.output.value.size == 1:
-            return Form(fresh_axes(self.output.shape), (Monomial(ONE, ()),))
-        return adjoint(self.output)
-
-    def _whole(self, sweep: Sweep, step: Step) -> Form:
-        found = sweep.found[step]
-        return found.full if cost(found.full) <= _WHOLE else found.chosen
-
-    def _finer(self, reader: Reader, values: Mapping[Step, Any]) -> Story | None:
-        """Where the user named nothing on the way, every operation is a step of the story."""
-        operations = [step for step in self.steps if step.operation is not None and step is not self.output]
-        if not operations or any(reader.is_name(step) for step in operations):
-            return None
-        fine = Reader(self.computation, operations)
-        simplifier = Simplifier(fine, self.points)
-        sweep = Sweep(fine, simplifier, self.steps, self._seed(), values)
-        return Story(fine, simplifier, self.arranger, sweep, values)
-
-    def _jacobians(self, reader: Reader, simplifier: Simplifier, values: Mapping[Step, Any]) -> dict[str, Formula]:
-        """The Jacobians that are matrices, in matrix notation."""
-        found: dict[str, Formula] = {}
-        rank = sum(size != 1 for size in self.output.shape)
-        for step in self.wanted:
-            if rank + sum(size != 1 for size in step.shape) > 2:
-                continue
-            rows = fresh_axes(self.output.shape)
-            seed = Form((*rows, *rows), (Monomial(ONE, ()),))
-            try:
-                sweep = Sweep(reader, simplifier, self.computation.between([step]), seed, values, rows)
-            except NotExpressibleError:
-                continue
-            form = sweep.found[step].full
-            text, latex, python = self.naming.jacobian(step)
-            piece = self.arranger.exact(form)
-            found[step.name] = Formula(
-                f"{text} = {piece.text}", f"{latex} = {piece.latex}", f"{python} = {piece.python}"
-            )
-        return found
-
-    def _notes(self, upstream: bool) -> list[str]:
-        notes = [f"{letter} = {size}" for size, letter in self.naming.sizes.items() if letter != str(size)]
-        told = ["where " + ", ".join(notes)] if notes else []
-        told += [f"{name} = {text}" for name, text in self.arranger.diagonals.items()]
-        if upstream:
-            text = self.naming.derivative_text(self.output)
-            told.append(
-                f"{text} is what arrives from further on; for a Jacobian, one row after the other of the identity"
-            )
-        return told
-
-
-def _perturbed(value: Any, random: Any, distance: float) -> Any:
-    """Another point near a real argument."""
-    array = np.asarray(getattr(value, "value", value))
-    if array.dtype.kind != "f":
-        return value
-    scale = max(float(np.mean(np.abs(array))) if array.size else 0.0, 0.1)
-    moved = array + distance * scale * random.normal(size=array.shape)
-    return np.asarray(moved, dtype=array.dtype)

@@ -64,8 +64,8 @@ class Account:
 
     ``explained`` are the steps in the order of the computation, inputs included; ``gradients`` the simplified formula
     of each argument's derivative, ``jacobians`` that of its Jacobian where the function returns an array and a matrix
-    says it; ``notes`` what letters stand for and what was used; ``source`` a NumPy function that computes the
-    gradients.
+    says it, ``hessians`` the second derivatives if these were asked for; ``notes`` what letters stand for; ``source`` a
+    NumPy function that computes the gradients, and ``arguments`` the values of its parameters.
     """
 
     title: str
@@ -75,3 +75,5 @@ class Account:
     notes: tuple[str, ...]
     source: str
     jacobians: Mapping[str, Formula] = field(default_factory=dict)
+    arguments: tuple[Any, ...] = ()
+    hessians: Mapping[str, Formula] = field(default_factory=dict)

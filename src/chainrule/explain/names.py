@@ -158,7 +158,12 @@ def _is_users(frame: FrameType) -> bool:
     if file.startswith("<doctest"):  # it runs under the name of the module that it documents
         return True
     package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    return package not in _OTHERS and bool(package) and not package.startswith("namedtuple_") and "site-packages" not in file
+    return (
+        package not in _OTHERS
+        and bool(package)
+        and not package.startswith("namedtuple_")
+        and "site-packages" not in file
+    )
 
 
 def _depth(frame: FrameType | None) -> int:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from fractions import Fraction
 from math import isqrt
 
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.form import Coefficient
+from chainrule.explain.symbols import helper_names
 from chainrule.linear.notation import small
 
-__all__ = ["Naming", "latex_name"]
+__all__ = ["Naming", "latex_name", "plain_in_latex"]
 
 _GREEK = frozenset(
     """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi
@@ -38,6 +39,11 @@ def latex_name(name: str) -> str:
         return f"{letters}{below}" if len(letters) == 1 else f"\\mathit{{{letters}}}{below}"
     escaped = _ESCAPED.sub(r"\\\1", name)
     return f"\\mathit{{{escaped}}}"
+
+
+def plain_in_latex(text: str) -> str:
+    """Text as LaTeX shows it as it is."""
+    return _ESCAPED.sub(r"\\\1", text)
 
 
 Told = tuple[str, str, str]  # in text, LaTeX and Python
@@ -74,7 +80,7 @@ class Naming:
                     self._order.setdefault(size, len(self._order))
         self._users = {value: name for name, value in (integers or {}).items() if value > 1}
         self._taken = {step.name for step in computation.steps if step.name} | set(integers or {}) | {self.output}
-        self._used: set[str] = {"np", "scipy"}
+        self._used: set[str] = {"np", "scipy", *helper_names()}
 
     # -- values -------------------------------------------------------------------------------------------------------
 
@@ -134,6 +140,15 @@ class Naming:
         latex = rf"\frac{{\partial {self.output_latex}}}{{\partial {self.latex(step)}}}"
         return f"∂{self.output}/∂{self.text(step)}", latex, "J"
 
+    def second_derivative(self, row: Step, column: Step) -> tuple[str, str, str]:
+        """The second derivative with respect to two steps in text, LaTeX and Python."""
+        if row is column:
+            below, below_latex = f"∂{self.text(row)}²", rf"\partial {{{self.latex(row)}}}^2"
+        else:
+            below = f"∂{self.text(row)}∂{self.text(column)}"
+            below_latex = rf"\partial {self.latex(row)}\, \partial {self.latex(column)}"
+        return f"∂²{self.output}/{below}", rf"\frac{{\partial^2 {self.output_latex}}}{{{below_latex}}}", "H"
+
     def derivative_text(self, step: Step) -> str:
         """∂L/∂h."""
         return f"∂{self._upstream(step)[0]}/∂{self.text(step)}"
@@ -163,6 +178,11 @@ class Naming:
                 found = free[place] if place < len(free) else f"n{small(value)}"
             self.sizes[value] = found
         return found
+
+    def free_letter(self, letters: str, taken: Container[str]) -> str:
+        """The first of some letters that nothing else is called."""
+        used = self._taken | set(self.sizes.values())
+        return next((letter for letter in letters if letter not in used and letter not in taken), f"{letters[0]}_")
 
     def size_in_python(self, value: int) -> str:
         """A size in Python: by its letter, if formulas use one."""

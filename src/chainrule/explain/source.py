@@ -21,8 +21,14 @@ __all__ = ["gradient_source"]
 _INLINE = 12  # numbers of a captured array that are written out
 
 
-def gradient_source(sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[Step], upstream: bool) -> str:
-    """The source of ``gradient(…)``: the arguments of the function, and what is captured, in; the gradients out."""
+def gradient_source(
+    sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[Step], upstream: bool
+) -> tuple[str, list[Step]]:
+    """The source of ``gradient(…)``, and the steps that its parameters are.
+
+    In go the arguments of the function, large arrays that it captured, and the upstream derivative if its result is an
+    array; out come the gradients.
+    """
     naming = arranger.naming
     output = sweep.steps[-1]
     backward = _needed_cotangents(sweep, wanted)
@@ -35,7 +41,8 @@ def gradient_source(sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Se
     for step in dict.fromkeys([*backward, *wanted]):
         back.append(f"{naming.derivative_python(step)} = {arranger.exact(forms[step]).python}")
     body = [*lines, *back]
-    names = _parameters(reader, body, naming_of=naming.python)
+    parameters = _parameters(reader, body, naming.python)
+    names = [naming.python(step) for step in parameters]
     given = [naming.derivative_python(output)] if upstream else []
     constants = list(_constants(reader, body, naming.python))
     sizes = list(_sizes(arranger, body, names))
@@ -45,7 +52,8 @@ def gradient_source(sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Se
     helpers = helpers_in(text)
     head = "\n".join(imports) + "\n\n\n" + (helpers + "\n\n\n" if helpers else "")
     inside = "\n".join([f"    {line}" for line in [*constants, *sizes, *body]])
-    return f"{head}def gradient({', '.join([*names, *given])}):\n{inside}\n    return {result}\n"
+    signature = ", ".join([*names, *given])
+    return f"{head}def gradient({signature}):\n{inside}\n    return {result}\n", parameters
 
 
 def _needed_cotangents(sweep: Sweep, wanted: Sequence[Step]) -> list[Step]:
@@ -89,13 +97,10 @@ def _mentions(body: Sequence[str], name: str) -> bool:
     return any(re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", line) for line in body)
 
 
-def _parameters(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> list[str]:
+def _parameters(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> list[Step]:
     """The inputs, and the large arrays that the function captured and the source mentions."""
-    names = [naming_of(step) for step in reader.computation.inputs.values()]
-    for step in reader.computation.steps:
-        if _is_captured(step) and _mentions(body, naming_of(step)):
-            names.append(naming_of(step))
-    return list(dict.fromkeys(names))
+    captured = [step for step in reader.computation.steps if _is_captured(step) and _mentions(body, naming_of(step))]
+    return [*reader.computation.inputs.values(), *captured]
 
 
 def _is_captured(step: Step) -> bool:

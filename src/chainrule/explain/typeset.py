@@ -47,8 +47,8 @@ class Piece:
     """A part of a formula: ``text``, ``latex`` and ``python`` say the same.
 
     ``binding`` is that of the notation on paper, ``precedence`` that of Python (there, ``*`` and ``@`` bind alike).
-    ``reduced`` is (array, axis) if Python sums over one axis, so that keeping it is an option. ``is_sum`` says that
-    the piece begins with no sign and may be negated by its coefficient alone.
+    ``reduced`` is (call, axis) if Python sums over one axis, so that keeping it is an option. ``is_truth`` says that
+    the entries are truth values in Python, whose sums are none.
     """
 
     text: str
@@ -58,6 +58,7 @@ class Piece:
     binding: Binding = Binding.ATOM
     precedence: Binding = Binding.ATOM
     reduced: tuple[str, int] | None = None
+    is_truth: bool = False
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -80,6 +81,14 @@ def on_paper(piece: Piece, least: Binding) -> tuple[str, str]:
 def in_python(piece: Piece, least: Binding) -> str:
     """The Python source, in parentheses where the piece binds less tightly than ``least``."""
     return piece.python if piece.precedence >= least else f"({piece.python})"
+
+
+def numeric(piece: Piece) -> Piece:
+    """The piece with numbers for truth values."""
+    if not piece.is_truth:
+        return piece
+    source = f"1.0 * {in_python(piece, Binding.SIGN)}"
+    return replace(piece, python=source, precedence=Binding.CHAIN, reduced=None, is_truth=False)
 
 
 def squeezed(piece: Piece) -> Piece:
@@ -112,18 +121,18 @@ def transposed(piece: Piece) -> Piece:
         if len(piece.axes) == 2 and piece.python.endswith(".T"):
             return replace(undone, python=piece.python[:-2], axes=piece.axes[::-1], binding=Binding.ATOM)
     if piece.text.endswith("⁻¹"):
-        text, latex = piece.text.removesuffix("⁻¹") + "⁻", piece.latex.removesuffix("^{-1}")
-        told = f"{text}ᵀ", f"{latex}^{{-\\top}}"
+        told = piece.text.removesuffix("⁻¹") + "⁻ᵀ", piece.latex.removesuffix("^{-1}") + r"^{-\top}"
     else:
-        told = f"{text}ᵀ", f"{latex}^{{\\top}}"
+        told = f"{text}ᵀ", (f"{{{latex}}}" if "^" in latex else latex) + r"^{\top}"
     axes = piece.axes[::-1] if len(piece.axes) == 2 else piece.axes
     python = f"{in_python(piece, Binding.ATOM)}.T" if len(piece.axes) == 2 else piece.python
-    return Piece(*told, python, axes, Binding.POWER, Binding.ATOM if len(piece.axes) == 2 else piece.precedence)
+    precedence = Binding.ATOM if len(piece.axes) == 2 else piece.precedence
+    return Piece(*told, python, axes, Binding.POWER, precedence, is_truth=piece.is_truth)
 
 
 def matmul(left: Piece, right: Piece, label: Label) -> Piece:
     """The product of two matrices or vectors, summed over a label that both have."""
-    left, right = squeezed(left), squeezed(right)
+    left, right = numeric(squeezed(left)), numeric(squeezed(right))
     vector_first = left.rank == 1 and right.rank == 2
     if vector_first:
         left, right = right, left  # A x rather than xᵀ Aᵀ
@@ -230,7 +239,9 @@ def hadamard(left: Piece, right: Piece) -> Piece:
     left, right = placed(left, axes), placed(right, axes)
     python = f"{in_python(left, Binding.CHAIN)} * {in_python(right, Binding.SIGN)}"
     (text, latex), (other, other_latex) = [on_paper(_in_hadamard(p), Binding.POWER) for p in (left, right)]
-    return Piece(f"{text} ⊙ {other}", rf"{latex} \odot {other_latex}", python, axes, Binding.HADAMARD, Binding.CHAIN)
+    paper = f"{text} ⊙ {other}", rf"{latex} \odot {other_latex}"
+    truth = left.is_truth and right.is_truth
+    return Piece(*paper, python, axes, Binding.HADAMARD, Binding.CHAIN, is_truth=truth)
 
 
 def _in_hadamard(piece: Piece) -> Piece:
@@ -310,22 +321,17 @@ def exponent_text(exponent: str) -> str:
     return exponent.translate(_RAISED)
 
 
-def column_scaled(matrix: Piece, vector: Piece, label: Label) -> Piece:
-    """A diag(d), the matrix with ``label`` as its last axis."""
+def column_scaled(matrix: Piece, vector: Piece, label: Label, diagonal: tuple[str, str]) -> Piece:
+    """A D, the matrix with ``label`` as its last axis, where ``diagonal`` is how D = diag(d) is written."""
     matrix = squeezed(matrix)
     if matrix.axes[1] is not label:
         matrix = transposed(matrix)
     vector = squeezed(vector)
+    matrix, vector = numeric(matrix), numeric(vector)
     text, latex = on_paper(matrix, Binding.CHAIN)
     python = f"{in_python(matrix, Binding.CHAIN)} * {in_python(vector, Binding.SIGN)}"
-    return Piece(
-        f"{text} diag({vector.text})",
-        rf"{latex} \operatorname{{diag}}\left({vector.latex}\right)",
-        python,
-        matrix.axes,
-        Binding.CHAIN,
-        Binding.CHAIN,
-    )
+    paper = f"{text} {diagonal[0]}", f"{latex} {diagonal[1]}"
+    return Piece(*paper, python, matrix.axes, Binding.CHAIN, Binding.CHAIN)
 
 
 def joined(told: Sequence[tuple[int, Piece]], labels: Axes) -> Piece:
@@ -333,7 +339,7 @@ def joined(told: Sequence[tuple[int, Piece]], labels: Axes) -> Piece:
     axes = layout_of([piece for _, piece in told], [label for label in labels if label is not None])
     text = latex = python = ""
     for place, (sign, alone) in enumerate(told):
-        piece = placed(alone, axes)
+        piece = numeric(placed(alone, axes))
         a, a_latex = on_paper(piece, Binding.QUOTIENT)
         source = in_python(piece, Binding.HADAMARD)
         if place:
@@ -373,6 +379,7 @@ def with_number(piece: Piece | None, number: tuple[str, str, str]) -> Piece:
 
 def reshaped(piece: Piece, axes: Axes) -> Piece:
     """The piece with exactly these axes in Python: transposed, with axes of size 1, constant axes written out."""
+    piece = numeric(piece)
     if piece.axes == axes:
         return piece
     wanted = [label for label in axes if label is not None]

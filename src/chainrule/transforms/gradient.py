@@ -76,4 +76,5 @@ def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux
         value, result = both(*arguments, **options)
         return (result, value[1]) if has_aux else result
 
+    gradient.gradient_of = (function, argnums)  # type: ignore[attr-defined]
     return gradient

@@ -1,0 +1,170 @@
+"""Works out the derivation of a recorded computation: its parts, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import GradientError, NotScalarError
+from chainrule.explain.arrange import Arranger
+from chainrule.explain.atoms import Point
+from chainrule.explain.computation import Computation, Step
+from chainrule.explain.cotangents import Sweep
+from chainrule.explain.derivation import Derivation
+from chainrule.explain.form import ONE, Form, Monomial, fresh_axes
+from chainrule.explain.formula import Formula
+from chainrule.explain.indexed import jacobian_entry
+from chainrule.explain.naming import Naming, plain_in_latex
+from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
+from chainrule.explain.simplify import Simplifier, cost
+from chainrule.explain.source import gradient_source
+from chainrule.explain.story import Story
+
+__all__ = ["Deriver"]
+
+_WHOLE = 16.0  # length up to which the gradient is written in terms of values alone
+_DISTANCES = (0.2, 1.0, 1.0)  # of further points at which numbers are looked at, in terms of the arguments' size
+
+
+class Deriver:
+    """One derivation in the making: of the output of a computation, by the ``wanted`` inputs.
+
+    ``function`` is what the output is called if it has no name, ``integers`` the user's names for whole numbers.
+    """
+
+    def __init__(
+        self,
+        computation: Computation,
+        wanted: Sequence[Step],
+        title: str,
+        function: str = "",
+        integers: Mapping[str, int] | None = None,
+    ) -> None:
+        self.computation = computation
+        self.title = title
+        self.output = self._output()
+        self.steps = computation.between(list(wanted))
+        if self.output not in self.steps:
+            raise GradientError(
+                f"derive: the result does not depend on {', '.join([step.name for step in wanted])}, so there is "
+                "nothing to derive."
+            )
+        self.wanted = [step for step in wanted if step in self.steps]
+        random = np.random.default_rng(0)
+        self.points = [Point({step: step.given for step in computation.steps})]
+        self.points += [self._moved(random, distance) for distance in _DISTANCES]
+        names = computation.journal.names.integers if integers is None else integers
+        self.naming = Naming(computation, names, function)
+        self.arranger = Arranger(self.naming)
+
+    def _output(self) -> Step:
+        if len(self.computation.outputs) != 1:
+            raise NotScalarError(
+                f"derive: the function returned {len(self.computation.outputs)} values; derive one at a time: "
+                "derive(lambda *a: f(*a)[0])."
+            )
+        return self.computation.output
+
+    def _moved(self, random: Any, distance: float) -> Point:
+        """The steps computed again where the wanted inputs are others."""
+        values: dict[Step, Any] = {}
+        with np.errstate(all="ignore"):
+            for step in self.computation.steps:
+                if step.operation is None:
+                    values[step] = _perturbed(step.given, random, distance) if step in self.wanted else step.given
+                    continue
+                try:
+                    values[step] = step.forward([values[argument] for argument in step.arguments])
+                except (ValueError, ArithmeticError):  # out of its domain there
+                    values[step] = np.full(step.shape, np.nan)
+        return Point(values)
+
+    # -- the parts ----------------------------------------------------------------------------------------------------
+
+    def derivation(self) -> Derivation:
+        """All of it."""
+        reader = Reader(self.computation)
+        simplifier = Simplifier(reader, self.points)
+        values = self.computation.adjoints(inputs=self.wanted)
+        sweep = Sweep(reader, simplifier, self.steps, self._seed(), values)
+        story = Story(reader, simplifier, self.arranger, sweep, values)
+        gradients = {step.name: story.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
+        upstream = self.output.value.size != 1
+        source, parameters = gradient_source(sweep, reader, self.arranger, self.wanted, upstream)
+        explained = self._finer(reader, values) or story
+        told = explained.tell()
+        jacobians = {s.name: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
+        given = tuple([step.given for step in parameters])
+        return Derivation(
+            self.title,
+            self.computation,
+            told,
+            gradients,
+            tuple(self._notes(upstream)),
+            source,
+            {name: formula for name, formula in jacobians.items() if formula.text},
+            (*given, np.ones(self.output.shape)) if upstream else given,
+        )
+
+    def _seed(self) -> Form:
+        if self.output.value.size == 1:
+            return Form(fresh_axes(self.output.shape), (Monomial(ONE, ()),))
+        return adjoint(self.output)
+
+    def _whole(self, sweep: Sweep, step: Step) -> Form:
+        found = sweep.found[step]
+        return found.full if cost(found.full) <= _WHOLE else found.chosen
+
+    def _finer(self, reader: Reader, values: Mapping[Step, Any]) -> Story | None:
+        """Where the user named nothing on the way, every operation is a step of the story."""
+        operations = [step for step in self.steps if step.operation is not None and step is not self.output]
+        if not operations or any(reader.is_name(step) for step in operations):
+            return None
+        fine = Reader(self.computation, operations)
+        simplifier = Simplifier(fine, self.points)
+        sweep = Sweep(fine, simplifier, self.steps, self._seed(), values)
+        return Story(fine, simplifier, self.arranger, sweep, values)
+
+    def jacobian(self, left: tuple[str, str, str], step: Step | None = None) -> Formula:
+        """∂output/∂step (the only wanted one by default) in matrix notation, or with indices if it is no matrix.
+
+        ``left`` is the left-hand side in text, LaTeX and Python. The formula is empty where labels cannot say it.
+        """
+        step = self.wanted[0] if step is None else step
+        reader = Reader(self.computation)
+        rows = fresh_axes(self.output.shape)
+        seed = Form((*rows, *rows), (Monomial(ONE, ()),))
+        try:
+            steps = self.computation.between([step])
+            sweep = Sweep(reader, Simplifier(reader, self.points), steps, seed, {}, rows)
+        except NotExpressibleError:
+            return Formula("", "", "")
+        form = sweep.found[step].full
+        if sum(label is not None for label in form.axes) > 2:
+            text = jacobian_entry(form, len(rows), self.naming.output, self.naming.text(step), self.arranger)
+            return Formula(text, rf"\text{{{plain_in_latex(text)}}}", "")
+        piece = self.arranger.exact(form)
+        return Formula(f"{left[0]} = {piece.text}", f"{left[1]} = {piece.latex}", f"{left[2]} = {piece.python}")
+
+    def _notes(self, upstream: bool) -> list[str]:
+        notes = [f"{letter} = {size}" for size, letter in self.naming.sizes.items() if letter != str(size)]
+        told = ["where " + ", ".join(notes)] if notes else []
+        told += [f"{name} = {text}" for name, text in self.arranger.diagonals.items()]
+        if upstream:
+            text = self.naming.derivative_text(self.output)
+            told.append(
+                f"{text} is what arrives from further on; for a Jacobian, one row after the other of the identity"
+            )
+        return told
+
+
+def _perturbed(value: Any, random: Any, distance: float) -> Any:
+    """Another point near a real argument."""
+    array = np.asarray(getattr(value, "value", value))
+    if array.dtype.kind != "f":
+        return value
+    scale = max(float(np.mean(np.abs(array))) if array.size else 0.0, 0.1)
+    moved = array + distance * scale * random.normal(size=array.shape)
+    return np.asarray(moved, dtype=array.dtype)

@@ -1,6 +1,7 @@
 """Automatic differentiation for NumPy in which every Jacobian is kept in the form a person would write."""
 
 from chainrule import errors, sparsity
+from chainrule.check.extension import load_ipython_extension, unload_ipython_extension
 from chainrule.explain.derive import derive
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.probe import ProbedWarning
@@ -30,12 +31,14 @@ __all__ = [
     "jacobian",
     "jvp",
     "linearize",
+    "load_ipython_extension",
     "no_grad",
     "ones",
     "set_grad_enabled",
     "sparsity",
     "tape_jacobian",
     "tensor",
+    "unload_ipython_extension",
     "value_and_grad",
     "vjp",
     "zeros",

@@ -42,13 +42,17 @@ class Watcher:
 
     def __init__(self, backends: Sequence[Backend]) -> None:
         self.scene = Scene(backends)
-        self.backends = self.scene.backends
         self.problems: list[str] = []
         self._comparisons = Comparisons(self.scene)
         self._names = Names(self.scene)
         self._causes = Causes(self.scene)
         self._parts: dict[int, list[tuple[int, Any]]] = {}
         self._busy = False
+
+    @property
+    def backends(self) -> tuple[Backend, ...]:
+        """The libraries whose tensors are watched."""
+        return self.scene.backends
 
     @property
     def sites(self) -> list[Site]:
@@ -70,6 +74,13 @@ class Watcher:
         with ExitStack() as stack:
             for backend in self.backends:
                 stack.enter_context(backend.watch(functools.partial(self._observe, backend)))
+            yield
+
+    @contextmanager
+    def watching_also(self, backend: Backend) -> Iterator[None]:
+        """Observe one more library while inside."""
+        self.scene.add(backend)
+        with backend.watch(functools.partial(self._observe, backend)):
             yield
 
     def enter(self, cell: int) -> None:

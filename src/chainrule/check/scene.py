@@ -38,6 +38,11 @@ class Scene:
         self.keeps_all = False  # also the evidence of what is right, for a report
         self._alive: list[Any] = []  # so that an identity is never used again
 
+    def add(self, backend: Backend) -> None:
+        """One more library is watched."""
+        self.backends = (*self.backends, backend)
+        self.known.backends = self.backends
+
     def value(self, value: Any, literal: str | None = None) -> Value | None:
         """The numbers of a value of the notebook; None if it is not numeric."""
         return as_value(value, self.backends, literal)

@@ -19,7 +19,7 @@ from chainrule.explain.derive import derivation_of
 from chainrule.explain.report.cards import ClaimCard
 from chainrule.explain.report.page import Section, report_page
 
-__all__ = ["page_of"]
+__all__ = ["cards_of", "page_of"]
 
 LONGEST = 20.0  # seconds in which derivations are begun
 MOST_STEPS = 150  # of a computation that is derived
@@ -28,10 +28,14 @@ MOST_NUMBERS = 100_000  # of an array that is shown
 
 def page_of(watcher: Watcher, title: str, remarks: Sequence[str] = ()) -> str:
     """The report of a notebook as one HTML file; ``remarks`` are said below the claims."""
-    book = _Derivations()
-    cards = [_card(finding, watcher.evidence_of(finding), book) for finding in watcher.findings]
     sections = [Section("Remarks", list(remarks))] if remarks else []
-    return report_page(None, cards, title, sections)
+    return report_page(None, cards_of(watcher, watcher.findings), title, sections)
+
+
+def cards_of(watcher: Watcher, findings: Sequence[Finding]) -> list[ClaimCard]:
+    """A card for each finding, with the derivation behind it where there is one."""
+    book = _Derivations()
+    return [_card(finding, watcher.evidence_of(finding), book) for finding in findings]
 
 
 def _card(finding: Finding, evidence: Evidence | None, book: _Derivations) -> ClaimCard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from chainrule.explain.formula import Formula
 from chainrule.explain.report.markup import Markup, element
@@ -38,7 +39,7 @@ def formula(given: Formula, *, display: bool = False) -> Markup:
     >>> print(formula(Formula("y", "y")))
     <span class="formula"><span class="drawn" hidden aria-hidden="true"><math>...<code class="written">y</code></span>
     """
-    drawn = _drawn(given)
+    drawn = _drawn(_with_limits(given) if display else given)
     written = element("code", given.text, class_="written")
     kind = "formula display" if display else "formula"
     if display and len(given.text) > _FOLDED:
@@ -49,6 +50,11 @@ def formula(given: Formula, *, display: bool = False) -> Markup:
     return element(
         "span", element("span", drawn, class_="drawn", hidden=True, aria_hidden="true"), written, class_=kind
     )
+
+
+def _with_limits(given: Formula) -> Formula:
+    """The formula with the limits of sums below and above them, where there is room."""
+    return replace(given, latex=given.latex.replace(r"\sum_", r"\sum\limits_"))
 
 
 def _drawn(given: Formula) -> Markup | None:

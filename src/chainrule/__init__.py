@@ -1,8 +1,12 @@
 """Automatic differentiation for NumPy in which every Jacobian is kept in the form a person would write."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from chainrule import errors, sparsity
 from chainrule.check.extension import load_ipython_extension, unload_ipython_extension
-from chainrule.explain.derive import derive
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.probe import ProbedWarning
 from chainrule.ops.custom import define
@@ -13,7 +17,13 @@ from chainrule.transforms.gradient import grad, value_and_grad
 from chainrule.transforms.jacobian import jacobian, tape_jacobian
 from chainrule.transforms.products import hvp, jvp, linearize, vjp
 
+if TYPE_CHECKING:
+    from chainrule.explain.derive import derive
+
 __version__ = "0.1.0"
+
+# What explains and checks is loaded at its first use: most programs only differentiate.
+_LATER = {"derive": "chainrule.explain.derive"}
 
 __all__ = [
     "Jacobian",
@@ -43,3 +53,10 @@ __all__ = [
     "vjp",
     "zeros",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return found

@@ -179,7 +179,8 @@ class Arranger:
             vector = vectors[0]
             for other in vectors[1:]:
                 vector = hadamard(vector, other)
-            first, second = _order(*matrices, label, _beside(*matrices, label, pending) or free)
+            first, second = matrices
+            first, second = _order(first, second, label, _beside(first, second, label, pending) or free)
             pieces = [column_scaled(first, vector, label, self._diagonal(vector)), second]
         if len(pieces) == 1:
             (piece,) = pieces

@@ -10,6 +10,7 @@ from typing import Any
 from chainrule.explain.explained import Account, Explained, Local
 from chainrule.explain.report.fragment import fragment
 from chainrule.explain.report.page import report_page
+from chainrule.explain.series import shortened
 
 __all__ = ["Derivation", "Explained", "Local"]
 
@@ -27,14 +28,14 @@ class Derivation(Account):
     @property
     def text(self) -> str:
         """The whole derivation as text."""
-        lines = [self.title, "=" * len(self.title), "", "Forward"]
-        lines += [f"  {e.forward}    {_shape(e.step.shape)}" for e in self.explained]
-        for explained in self.explained:
-            lines += [f"    {local.index}    {local.structure}" for local in explained.locals]
-        lines += ["", "Backward"]
-        for explained in reversed(self.explained):
-            lines.append(f"  {explained.adjoint}    {_shape(explained.step.shape)}")
-            lines += [f"    · {reason}" for reason in explained.reasons]
+        forward = [f"  {e.forward}    {_shape(e.step.shape)}" for e in self.explained]
+        locals_ = [f"    {local.index}    {local.structure}" for e in self.explained for local in e.locals]
+        backward = [
+            "\n".join([f"  {e.adjoint}    {_shape(e.step.shape)}", *[f"    · {reason}" for reason in e.reasons]])
+            for e in reversed(self.explained)
+        ]
+        lines = [self.title, "=" * len(self.title), "", "Forward", *shortened(forward), *shortened(locals_)]
+        lines += ["", "Backward", *shortened(backward)]
         lines += ["", "Altogether"]
         lines += [
             f"  {formula}" for formula in [*self.gradients.values(), *self.jacobians.values(), *self.hessians.values()]

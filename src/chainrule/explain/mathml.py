@@ -1,10 +1,9 @@
-"""MathML for formulas, by way of latex2mathml."""
+"""MathML for formulas, by way of latex2mathml, which is loaded when a formula is first shown."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-
-from latex2mathml.converter import convert
+from importlib import import_module
 
 __all__ = ["mathml"]
 
@@ -16,5 +15,5 @@ def mathml(latex: str) -> str:
     >>> mathml("x")
     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mrow><mi>x</mi></mrow></math>'
     """
-    found: str = convert(latex)
+    found: str = import_module("latex2mathml.converter").convert(latex)
     return found

@@ -74,7 +74,7 @@ class Naming:
         self.output_latex = self.latex(output) if output.name and not output.is_input else latex_name(fallback)
         self.sizes: dict[int, str] = {}
         self._order: dict[int, int] = {}  # the sizes in the order in which the arguments have them
-        for step in computation.inputs.values():
+        for step in sorted(computation.inputs.values(), key=lambda step: len(step.shape) < 2):  # matrices first
             for size in step.shape:
                 if size > 1:
                     self._order.setdefault(size, len(self._order))

@@ -12,6 +12,7 @@ from chainrule.explain.arrange import Arranger
 from chainrule.explain.computation import Step
 from chainrule.explain.form import Form, as_number
 from chainrule.explain.reader import NotExpressibleError, Reader, is_elementwise
+from chainrule.explain.series import shortened
 from chainrule.linear.term import Pattern
 from chainrule.op import Diagonal
 
@@ -106,7 +107,7 @@ class Reasons:
                 axes = [k for k, axis in enumerate(made.row) if set(axis.labels) & summed & set(labels)]
                 told.append(
                     f"every entry of {name} was used for {_axes_in_words(step.shape, axes)} of {out}, weighted by "
-                    f"{text}; its gradient adds these uses up, which is multiplying by {text} transposed"
+                    f"{text}; its gradient adds these uses up, so {text} is applied the other way round, transposed"
                 )
             elif set(labels) <= spread:
                 told.append(
@@ -146,7 +147,7 @@ def reasons_for(
         told[f"{used}, so the gradients of these uses add up"] = None
     for consumer, position in edges:
         told.update(dict.fromkeys(reasons.edge(consumer, position)))
-    return tuple(told)
+    return tuple(shortened(list(told), 1))
 
 
 def _stretched(wide: tuple[int, ...], narrow: tuple[int, ...]) -> list[int]:

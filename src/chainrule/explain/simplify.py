@@ -131,6 +131,9 @@ class Simplifier:
         """The shortest of the forms that were found."""
         plain = self._finished(self._tidied(form))
         best = plain
+        turned = self._without_inverses(plain)
+        if turned is not None and cost(turned) < cost(best) + 0.6:
+            best = turned
         multiplied = self._multiplied(form)
         if multiplied is not None:
             other = self._finished(self._tidied(multiplied))
@@ -204,6 +207,23 @@ class Simplifier:
                 return None
             number = near
         return number if seen > 1 else None
+
+    def _without_inverses(self, form: Form) -> Form | None:
+        """Without what a name says better: e⁻ᶻ p² as p (1 − p), where p = 1/(1 + e⁻ᶻ)."""
+        if not any(f.atom in self._inverses for m in form.monomials for f in m.factors):
+            return None
+        monomials = []
+        for monomial in form.monomials:
+            factors: list[Factor] = []
+            for factor in monomial.factors:
+                known = self._inverses.get(factor.atom)
+                if known is None:
+                    factors.append(factor)
+                    continue
+                (told,) = (known.with_axes(factor.labels) ** factor.exponent).monomials
+                factors += told.factors
+            monomials.append(Monomial(monomial.coefficient, tuple(factors)).combined())
+        return self._finished(self._tidied(total([Form(form.axes, tuple(monomials))])))
 
     # -- multiplying out ----------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from chainrule.explain.form import Axes, Label
+from chainrule.explain.series import Summand, folded
 from chainrule.linear.notation import label_names
 
 __all__ = [
@@ -337,17 +338,16 @@ def column_scaled(matrix: Piece, vector: Piece, label: Label, diagonal: tuple[st
 def joined(told: Sequence[tuple[int, Piece]], labels: Axes) -> Piece:
     """A sum: pieces with their signs, along the axes that at least one of them has."""
     axes = layout_of([piece for _, piece in told], [label for label in labels if label is not None])
-    text = latex = python = ""
+    python, summands = "", list[Summand]()
     for place, (sign, alone) in enumerate(told):
         piece = numeric(placed(alone, axes))
-        a, a_latex = on_paper(piece, Binding.QUOTIENT)
+        summands.append(Summand(sign, *on_paper(piece, Binding.QUOTIENT)))
         source = in_python(piece, Binding.HADAMARD)
-        if place:
-            text += f" {'+' if sign > 0 else '−'} {a}"
-            latex += f" {'+' if sign > 0 else '-'} {a_latex}"
-            python += f" {'+' if sign > 0 else '-'} {source}"
-        else:
-            text, latex, python = (a, a_latex, source) if sign > 0 else (f"−{a}", f"-{a_latex}", f"-{source}")
+        python += f" {'+' if sign > 0 else '-'} {source}" if place else source if sign > 0 else f"-{source}"
+    text = latex = ""
+    for place, (sign, a, a_latex) in enumerate(folded(summands)):
+        text += f" {'+' if sign > 0 else '−'} {a}" if place else a if sign > 0 else f"−{a}"
+        latex += f" {'+' if sign > 0 else '-'} {a_latex}" if place else a_latex if sign > 0 else f"-{a_latex}"
     return Piece(text, latex, python, axes, Binding.SUM, Binding.SUM)
 
 

@@ -18,22 +18,18 @@ import numpy as np
 from chainrule.explain.atoms import Adjoint, Choice, Result, Value
 from chainrule.explain.form import ONE, Axes, Coefficient, Delta, Factor, Form, Group, Label, Monomial, grouped
 from chainrule.explain.naming import Naming
+from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper
 from chainrule.explain.symbols import call
 from chainrule.explain.typeset import (
-    Binding,
-    Piece,
     column_scaled,
     diagonal_matrix,
     diagonal_of,
     divide,
     einsum,
     hadamard,
-    in_python,
     joined,
     layout_of,
     matmul,
-    numeric,
-    on_paper,
     outer,
     placed,
     power,

@@ -11,8 +11,9 @@ import numpy as np
 from chainrule.explain.atoms import Adjoint, Result
 from chainrule.explain.computation import Step
 from chainrule.explain.form import Axes, Form, Group, fresh_axes, total
+from chainrule.explain.length import cost
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint, term_product
-from chainrule.explain.simplify import Simplifier, cost
+from chainrule.explain.simplify import Simplifier
 from chainrule.linear.apply import pull
 
 __all__ = ["Cotangent", "Sweep"]

@@ -16,9 +16,10 @@ from chainrule.explain.derivation import Derivation
 from chainrule.explain.form import ONE, Form, Monomial, fresh_axes
 from chainrule.explain.formula import Formula
 from chainrule.explain.indexed import jacobian_entry
+from chainrule.explain.length import cost
 from chainrule.explain.naming import Naming, plain_in_latex
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
-from chainrule.explain.simplify import Simplifier, cost
+from chainrule.explain.simplify import Simplifier
 from chainrule.explain.source import gradient_source
 from chainrule.explain.story import Story
 

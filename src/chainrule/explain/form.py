@@ -19,6 +19,8 @@ from math import gcd, lcm
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
+from chainrule.explain.coefficient import ONE, Coefficient, joined_sizes, power_of
+
 __all__ = [
     "ONE",
     "Atom",
@@ -67,41 +69,6 @@ class Atom(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]: ...
-
-
-class Coefficient(NamedTuple):
-    """A rational number times powers of sizes: 2/(N K) is ``(2, ((7, -1), (3, -1)))``."""
-
-    number: Fraction = Fraction(1)
-    sizes: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def value(self) -> float:
-        """The number that it is."""
-        result = float(self.number)
-        for size, power in self.sizes:
-            result *= float(size) ** power
-        return result
-
-    def times(self, other: Coefficient) -> Coefficient:
-        """The product."""
-        if not self.sizes and not other.sizes:
-            return Coefficient(self.number * other.number)
-        powers = dict(self.sizes)
-        for size, power in other.sizes:
-            powers[size] = powers.get(size, 0) + power
-        return Coefficient(self.number * other.number, _sizes(powers))
-
-    def inverse(self) -> Coefficient:
-        """One divided by it."""
-        return Coefficient(1 / self.number, tuple((size, -power) for size, power in self.sizes))
-
-
-def _sizes(powers: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
-    return tuple(sorted((size, power) for size, power in powers.items() if power and size != 1))
-
-
-ONE = Coefficient()
 
 
 class Factor(NamedTuple):
@@ -315,7 +282,7 @@ def _common(monomials: Sequence[Monomial]) -> Coefficient:
     powers = [dict(m.coefficient.sizes) for m in monomials]
     sizes = {size: min(p.get(size, 0) for p in powers) for size in {size for p in powers for size in p}}
     positive = sum(n > 0 for n in numbers) * 2 >= len(numbers) if len(numbers) > 2 else any(n > 0 for n in numbers)
-    return Coefficient(divisor if positive else -divisor, _sizes(sizes))
+    return Coefficient(divisor if positive else -divisor, joined_sizes(sizes))
 
 
 class Delta:
@@ -358,12 +325,6 @@ def _raised(monomial: Monomial, axes: Axes, power: Fraction) -> Monomial | None:
         return replace(monomial, factors=tuple(Factor(a, l, e * power) for a, l, e in monomial.factors))
     factors = tuple(Factor(a, l, e * power) for a, l, e in monomial.factors)
     return Monomial(power_of(monomial.coefficient, int(power)), factors) if power else Monomial(ONE, ())
-
-
-def power_of(coefficient: Coefficient, power: int) -> Coefficient:
-    """A power of a coefficient."""
-    sizes = tuple((size, p * power) for size, p in coefficient.sizes) if power else ()
-    return Coefficient(coefficient.number**power, sizes)
 
 
 def as_number(form: Form) -> Fraction | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.form import Axes, Delta, Form, Label, Monomial
-from chainrule.explain.typeset import Binding, on_paper
+from chainrule.explain.piece import Binding, on_paper
 from chainrule.linear.notation import label_names
 
 __all__ = ["entry", "jacobian_entry"]

@@ -7,14 +7,13 @@ that have nothing to do with each other, is that number (Σ_j softmax = 1, Σ_i 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 
-from chainrule.explain.atoms import Adjoint, Choice, Point, Result, Value, intern
+from chainrule.explain.atoms import Adjoint, Point, Result, Value, intern
 from chainrule.explain.computation import Step
 from chainrule.explain.form import (
     ONE,
@@ -32,34 +31,21 @@ from chainrule.explain.form import (
     single,
     total,
 )
+from chainrule.explain.length import cost, monomial_cost
+from chainrule.explain.parts import (
+    divides,
+    flat,
+    matching,
+    outer_labels,
+    summed_parts,
+    with_single_choices,
+    without_deltas,
+)
 from chainrule.explain.reader import Reader
 
-__all__ = ["Simplifier", "cost"]
+__all__ = ["Simplifier"]
 
 _MANY = 48  # monomials up to which products of sums are multiplied out
-
-
-def cost(form: Form) -> float:
-    """How long a formula is to read."""
-    return sum([_monomial_cost(m, form.axes) for m in form.monomials]) + 0.5 * max(len(form.monomials) - 1, 0)
-
-
-def _monomial_cost(monomial: Monomial, axes: Axes) -> float:
-    number, sizes = monomial.coefficient
-    told = 0.0 if number in (1, -1) else 0.6
-    told += 0.3 * len(sizes)
-    told += 0.4 * len(monomial.labels() - set(axes))
-    for atom, _, exponent in monomial.factors:
-        told += _atom_cost(atom) + (0.0 if exponent == 1 else 0.3 + 0.1 * abs(float(exponent)))
-    return told or 1.0
-
-
-def _atom_cost(atom: Any) -> float:
-    if isinstance(atom, Group):
-        return cost(atom.form) + 0.3
-    if isinstance(atom, Result):
-        return 1.0 + sum([cost(argument) for argument in atom.arguments])
-    return 1.0 if isinstance(atom, Value | Choice) else 1.2
 
 
 class Simplifier:
@@ -152,20 +138,20 @@ class Simplifier:
     def _tidied(self, form: Form) -> Form:
         for _ in range(8):
             before = form
-            form = total([Form(form.axes, tuple(self._tidy(m, form.axes) for m in _flat(form)))])
+            form = total([Form(form.axes, tuple(self._tidy(m, form.axes) for m in flat(form)))])
             if form == before:
                 break
         return form
 
     def _tidy(self, monomial: Monomial, axes: Axes) -> Monomial:
-        monomial = _without_deltas(monomial.combined(), axes)
-        monomial = _with_single_choices(monomial)
+        monomial = without_deltas(monomial.combined(), axes)
+        monomial = with_single_choices(monomial)
         return self._with_known_sums(monomial, axes)
 
     def _with_known_sums(self, monomial: Monomial, axes: Axes) -> Monomial:
         """Parts that are summed over labels of their own: numbers where they are, names where they have one."""
-        for part, rest in _summed_parts(monomial, axes):
-            outer = tuple(sorted(_outer_labels(part, rest, axes), key=lambda l: l.number))
+        for part, rest in summed_parts(monomial, axes):
+            outer = tuple(sorted(outer_labels(part, rest, axes), key=lambda l: l.number))
             inner = Form(outer, (Monomial(ONE, part),))
             number = self._constant(inner)
             if number is not None:
@@ -291,7 +277,7 @@ class Simplifier:
         for step, definition in self._products:
             (known,) = definition.monomials
             for sign in (1, -1):
-                divided = _divides(known, definition.axes, monomial, sign)
+                divided = divides(known, definition.axes, monomial, sign)
                 if divided is None:
                     continue
                 labels, power = divided[0], sign * divided[1]
@@ -300,7 +286,7 @@ class Simplifier:
                 taken = tuple(Factor(f.atom, f.labels, -power * f.exponent) for f in known.renamed(names).factors)
                 scale = power_of(known.coefficient, -power)
                 made = Monomial(monomial.coefficient.times(scale), (*monomial.factors, *taken, named)).combined()
-                if _monomial_cost(made, axes) < _monomial_cost(monomial, axes) - 1e-9:
+                if monomial_cost(made, axes) < monomial_cost(monomial, axes) - 1e-9:
                     yield made
 
     # -- common factors -----------------------------------------------------------------------------------------------
@@ -313,7 +299,7 @@ class Simplifier:
         for factor in sorted(first.factors, key=lambda f: -len([l for l in f.labels if l is not None])):
             matched = [first]
             for other in others:
-                renamed = _matching(other, factor, form.axes)
+                renamed = matching(other, factor, form.axes)
                 if renamed is None:
                     break
                 matched.append(renamed)
@@ -375,132 +361,3 @@ def _without_common(form: Form) -> tuple[Form, Coefficient]:
     (only,) = parenthesised(form).monomials
     group: Group = only.factors[0].atom
     return group.form.with_axes(form.axes), only.coefficient
-
-
-def _flat(form: Form) -> Iterator[Monomial]:
-    """The summands, with those of a summand that is only a sum in parentheses."""
-    for monomial in form.monomials:
-        if len(monomial.factors) == 1 and len(form.monomials) > 1:
-            atom, labels, exponent = monomial.factors[0]
-            if isinstance(atom, Group) and exponent == 1 and set(form.axes) >= set(labels):
-                inner = atom.form.with_axes(labels)
-                yield from _flat(inner.scaled(monomial.coefficient))
-                continue
-        yield monomial
-
-
-def _without_deltas(monomial: Monomial, axes: Axes) -> Monomial:
-    """δ_ij with j summed: i in place of j."""
-    free = set(axes)
-    for factor in monomial.factors:
-        if not isinstance(factor.atom, Delta):
-            continue
-        i, j = factor.labels
-        rest = tuple(f for f in monomial.factors if f is not factor)
-        if i is j:
-            return _without_deltas(Monomial(monomial.coefficient, rest), axes)
-        if i is not None and j is not None and (i not in free or j not in free):
-            gone, stays = (j, i) if j not in free else (i, j)
-            return _without_deltas(Monomial(monomial.coefficient, rest).renamed({gone: stays}).combined(), axes)
-    return monomial
-
-
-def _with_single_choices(monomial: Monomial) -> Monomial:
-    """Zeros and ones are their own squares."""
-    if any(isinstance(f.atom, Choice) and f.exponent > 1 for f in monomial.factors):
-        factors = tuple(replace_exponent(f) if isinstance(f.atom, Choice) else f for f in monomial.factors)
-        return replace(monomial, factors=factors)
-    return monomial
-
-
-def replace_exponent(factor: Factor) -> Factor:
-    """The factor to the first power."""
-    return factor._replace(exponent=Fraction(1))
-
-
-def _summed_parts(monomial: Monomial, axes: Axes) -> Iterator[tuple[tuple[Factor, ...], tuple[Factor, ...]]]:
-    """Factors that are tied together by labels summed over, and the others; smallest parts first."""
-    free = set(axes)
-    bound = sorted({l for l in monomial.labels() if l not in free}, key=lambda l: l.number)
-    seen: set[tuple[int, ...]] = set()
-    parts: list[tuple[int, ...]] = []
-    for label in bound:
-        own = tuple(k for k, f in enumerate(monomial.factors) if label in f.labels)
-        joined = set(own)
-        while True:  # everything that is tied by any summed label
-            labels = {l for k in joined for l in monomial.factors[k].labels if l is not None and l not in free}
-            more = {k for k, f in enumerate(monomial.factors) if labels & set(f.labels)}
-            if more <= joined:
-                break
-            joined |= more
-        parts += [own, tuple(sorted(joined))]
-    for part in sorted(parts, key=len):
-        if part not in seen:
-            seen.add(part)
-            chosen = tuple(monomial.factors[k] for k in part)
-            yield chosen, tuple(f for k, f in enumerate(monomial.factors) if k not in part)
-
-
-def _outer_labels(part: Sequence[Factor], rest: Sequence[Factor], axes: Axes) -> set[Label]:
-    """The labels of a part that occur outside it."""
-    outside = {l for f in rest for l in f.labels} | set(axes)
-    return {l for f in part for l in f.labels if l is not None and l in outside}
-
-
-def _divides(known: Monomial, axes: Axes, monomial: Monomial, sign: int) -> tuple[Axes, int] | None:
-    """The labels with which ``known`` (or its inverse) is a part of a product, and how often; None if it is none."""
-    times: list[int] = []
-
-    def search(k: int, names: dict[Label, Label | None], free: list[Factor]) -> dict[Label, Label | None] | None:
-        if k == len(known.factors):
-            return names
-        atom, labels, exponent = known.factors[k]
-        for place, other in enumerate(free):
-            if other.atom is not atom or other.exponent * sign * exponent <= 0:
-                continue
-            if abs(other.exponent) < abs(exponent):
-                continue
-            trial = dict(names)
-            if all(
-                (a is None) == (b is None) and (a is None or trial.setdefault(a, b) is b)
-                for a, b in zip(labels, other.labels, strict=True)
-            ):
-                found = search(k + 1, trial, free[:place] + free[place + 1 :])
-                if found is not None:
-                    return found
-        return None
-
-    if not known.factors:
-        return None
-    names = search(0, {}, list(monomial.factors))
-    if names is None or any(l is not None and l not in names for l in axes):
-        return None
-    renamed = {(f.atom, f.labels): f.exponent for f in monomial.factors}
-    for f in known.renamed(names).factors:
-        times.append(int(renamed.get((f.atom, f.labels), f.exponent * sign) / (f.exponent * sign)))
-    return tuple(None if l is None else names[l] for l in axes), max(min(times), 1)
-
-
-def _matching(monomial: Monomial, factor: Factor, axes: Axes) -> Monomial | None:
-    """The monomial with its summed labels called as in ``factor``, if it has that factor; else None."""
-    free = set(axes)
-    for other in monomial.factors:
-        if other.atom is not factor.atom or other.exponent != factor.exponent:
-            continue
-        names: dict[Label, Label | None] = {}
-        fits = True
-        for mine, theirs in zip(other.labels, factor.labels, strict=True):
-            if mine is theirs:
-                continue
-            if mine is None or theirs is None or mine in free or theirs in free:
-                fits = False
-                break
-            if names.setdefault(mine, theirs) is not theirs:
-                fits = False
-                break
-        if fits and len(set(names.values())) == len(names):
-            clash = monomial.labels() & set(names.values()) - set(names)
-            if clash:
-                monomial = monomial.renamed({l: Label(l.size) for l in clash})
-            return monomial.renamed(names)
-    return None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explain.form import Axes
-from chainrule.explain.typeset import Binding, Piece, in_python, on_paper
+from chainrule.explain.piece import Binding, Piece, in_python, on_paper
 from chainrule.op import OPERATIONS, Operation
 from chainrule.ops.writing import as_latex, as_python, as_text, options
 

@@ -1,22 +1,16 @@
-"""Pieces of formulas in three notations at once: text, LaTeX, and NumPy; and how pieces are put together.
-
-A piece knows the labels of its axes as NumPy has them (None for an axis of size 1), and how tightly its last operator
-binds, so that parentheses stand where they must and nowhere else.
-"""
+"""How pieces of formulas are put together: products, sums, transposes; in text, LaTeX and NumPy at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 
 from chainrule.explain.form import Axes, Label
+from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper, squeezed
 from chainrule.explain.series import Summand, folded
 from chainrule.linear.notation import label_names
 
 __all__ = [
-    "Binding",
-    "Piece",
     "diagonal_matrix",
     "diagonal_of",
     "divide",
@@ -29,86 +23,6 @@ __all__ = [
     "summed",
     "transposed",
 ]
-
-
-class Binding(IntEnum):
-    """How tightly an operator binds, loosest first."""
-
-    SUM = 1
-    QUOTIENT = 2
-    HADAMARD = 3
-    CHAIN = 4
-    SIGN = 5
-    POWER = 6
-    ATOM = 7
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a formula: ``text``, ``latex`` and ``python`` say the same.
-
-    ``binding`` is that of the notation on paper, ``precedence`` that of Python (there, ``*`` and ``@`` bind alike).
-    ``reduced`` is (call, axis) if Python sums over one axis, so that keeping it is an option. ``is_truth`` says that
-    the entries are truth values in Python, whose sums are none.
-    """
-
-    text: str
-    latex: str
-    python: str
-    axes: Axes
-    binding: Binding = Binding.ATOM
-    precedence: Binding = Binding.ATOM
-    reduced: tuple[str, int] | None = None
-    is_truth: bool = False
-
-    @property
-    def labels(self) -> tuple[Label, ...]:
-        """The labels of the axes that are longer than 1."""
-        return tuple(label for label in self.axes if label is not None)
-
-    @property
-    def rank(self) -> int:
-        """How many axes are longer than 1."""
-        return len(self.labels)
-
-
-def on_paper(piece: Piece, least: Binding) -> tuple[str, str]:
-    """Text and LaTeX, in parentheses where the piece binds less tightly than ``least``."""
-    if piece.binding >= least:
-        return piece.text, piece.latex
-    return f"({piece.text})", rf"\left({piece.latex}\right)"
-
-
-def in_python(piece: Piece, least: Binding) -> str:
-    """The Python source, in parentheses where the piece binds less tightly than ``least``."""
-    return piece.python if piece.precedence >= least else f"({piece.python})"
-
-
-def numeric(piece: Piece) -> Piece:
-    """The piece with numbers for truth values."""
-    if not piece.is_truth:
-        return piece
-    source = f"1.0 * {in_python(piece, Binding.SIGN)}"
-    return replace(piece, python=source, precedence=Binding.CHAIN, reduced=None, is_truth=False)
-
-
-def squeezed(piece: Piece) -> Piece:
-    """Without axes of size 1."""
-    if None not in piece.axes:
-        return piece
-    if piece.rank == len(piece.axes):
-        return piece
-    if piece.reduced is not None and sum(label is None for label in piece.axes) == 1:
-        inner, axis = piece.reduced
-        return replace(piece, python=f"{inner}(axis={axis})", axes=piece.labels, reduced=piece.reduced)
-    index = ", ".join(["0" if label is None else ":" for label in piece.axes])
-    return replace(
-        piece,
-        python=f"{in_python(piece, Binding.ATOM)}[{index}]",
-        axes=piece.labels,
-        reduced=None,
-        precedence=Binding.ATOM,
-    )
 
 
 def transposed(piece: Piece) -> Piece:

@@ -1,0 +1,34 @@
+"""How long a formula is to read: what simplification makes small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.explain.atoms import Choice, Result, Value
+from chainrule.explain.form import Axes, Form, Group, Monomial
+
+__all__ = ["cost", "monomial_cost"]
+
+
+def cost(form: Form) -> float:
+    """How long a formula is to read."""
+    return sum([monomial_cost(m, form.axes) for m in form.monomials]) + 0.5 * max(len(form.monomials) - 1, 0)
+
+
+def monomial_cost(monomial: Monomial, axes: Axes) -> float:
+    """How long a summand is to read."""
+    number, sizes = monomial.coefficient
+    told = 0.0 if number in (1, -1) else 0.6
+    told += 0.3 * len(sizes)
+    told += 0.4 * len(monomial.labels() - set(axes))
+    for atom, _, exponent in monomial.factors:
+        told += _atom_cost(atom) + (0.0 if exponent == 1 else 0.3 + 0.1 * abs(float(exponent)))
+    return told or 1.0
+
+
+def _atom_cost(atom: Any) -> float:
+    if isinstance(atom, Group):
+        return cost(atom.form) + 0.3
+    if isinstance(atom, Result):
+        return 1.0 + sum([cost(argument) for argument in atom.arguments])
+    return 1.0 if isinstance(atom, Value | Choice) else 1.2

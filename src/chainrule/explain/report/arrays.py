@@ -25,7 +25,8 @@ def figure(given: Any, name: str, hue: str, detail: Detail, differs: Array | Non
     ``hue`` says what the numbers are ("value", "adjoint"); ``differs`` marks entries that are not as they should be.
     """
     array = np.asarray(given)
-    told = f"{name}, {sides(array.shape)}" if array.shape else name
+    length = "length " if array.ndim == 1 else ""
+    told = f"{name}, {length}{sides(array.shape)}" if array.shape else name
     if not is_numeric(array):
         return element("p", told, ": ", summary(array), class_="array")
     if array.size == 1:

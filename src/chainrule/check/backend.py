@@ -58,6 +58,9 @@ class Backend(Protocol):
         ``lent`` says that it is the variable of a loop, which is as good as no name.
         """
 
+    def name_of(self, tensor: Any) -> str:
+        """What the notebook's functions called a tensor; empty if that is not known."""
+
     def given(self, output: Any, cotangent: Any, argument: Any, known: Sequence[tuple[Any, Array]]) -> Array | None:
         """The gradient by ``argument`` if those by the tensors in ``known`` were as they are said to be."""
 

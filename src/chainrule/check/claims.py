@@ -24,6 +24,7 @@ from chainrule.check.finding import Finding
 from chainrule.check.named import Names
 from chainrule.check.provenance import DIRECT, Origin, Provenance
 from chainrule.check.scene import Scene
+from chainrule.check.shadow import Shadows, blank, dot, plain, stepped, tracked
 from chainrule.check.site import Site
 
 __all__ = ["Watcher"]
@@ -40,8 +41,8 @@ class Watcher:
     says which cell runs. `problems` are claims that could not be judged.
     """
 
-    def __init__(self, backends: Sequence[Backend]) -> None:
-        self.scene = Scene(backends)
+    def __init__(self, backends: Sequence[Backend], shadows: Shadows | None = None) -> None:
+        self.scene = Scene(backends, shadows)
         self.problems: list[str] = []
         self._comparisons = Comparisons(self.scene)
         self._names = Names(self.scene)
@@ -139,6 +140,8 @@ class Watcher:
         """`numerical_gradient(…)` and its like: the function, whose results are known to be finite differences."""
 
         def called(*args: Any, **kwargs: Any) -> Any:
+            if self.scene.shadows is not None:
+                args = tuple([plain(argument) for argument in args])
             result = function(*args, **kwargs)
             self._comparisons.differences.approximate(result)
             return result
@@ -176,6 +179,29 @@ class Watcher:
     def named(self, index: int, value: Any, owner: Any = None) -> None:
         """A variable, or an attribute of ``owner``, that is named after a derivative has its final value."""
         self._guarded(index, self._names.name, index, value, owner, sys._getframe(1))
+
+    def tracked(self, value: Any) -> Any:
+        """A value for a variable that has a derivative, where plain arrays are differentiated by hand."""
+        return tracked(value)
+
+    def blank(self, value: Any) -> Any:
+        """An array that is about to be filled there."""
+        return blank(value)
+
+    def dot(self, left: Any, right: Any) -> Any:
+        """`left.dot(right)` there."""
+        return dot(left, right)
+
+    def stepped(self, value: Any) -> Any:
+        """The same, after a step of gradient descent."""
+        return stepped(value)
+
+    def plain(self, value: Any) -> Any:
+        """A gradient that was derived by hand there."""
+        array = plain(value)
+        if array is not value:
+            self.scene.known.set(array, Provenance(derived=True))
+        return array
 
     def bound(self, name: str, value: Any) -> None:
         """A local variable, or one in a loop, got a value."""
@@ -223,6 +249,8 @@ class Watcher:
             elif name == "derivative":
                 self._take(result, Origin(object()))
             else:
+                if name in {"float", "item"} and isinstance(result, float):
+                    self.scene.converted.append((result, arguments[0]))
                 self.scene.known.propagate(name, arguments, result)
         finally:
             self._busy = False

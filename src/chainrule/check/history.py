@@ -87,6 +87,11 @@ class History:
         note = self._notes.get(node)
         return None if note is None else note.out
 
+    def name_of(self, node: Node) -> str:
+        """What a result was called; empty if nothing was told."""
+        known = self._names.get(node)
+        return "" if known is None else known.text
+
     def computation(self, output: Tracked, scope: Mapping[str, Any]) -> Computation | None:
         """How ``output`` was computed, as its steps, named after the variables in ``scope`` and those bound before.
 
@@ -101,7 +106,9 @@ class History:
         book = Journal(names)
         inputs: dict[str, Step] = {}
         as_it_was = self._leaf_values(notes)
-        called = {id(value): name for name, value in entries(scope) if isinstance(value, Tracked)}
+        called: dict[int, str] = {}
+        for name, value in entries(scope):
+            called.setdefault(id(value), name)
         for number, leaf in enumerate(leaves):
             name = called.get(id(leaf), "")
             inputs[name or f"input{number}"] = book.input(name, leaf, as_it_was.get(id(leaf)))

@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.check.compact import judge_form
 from chainrule.check.compare import EXACT, Judgement, Truth, Value, judge
-from chainrule.check.evidence import Evidence, Pass
-from chainrule.check.forms import judge_form
-from chainrule.check.names import Reading, readings
+from chainrule.check.containers import entries
+from chainrule.check.evidence import Evidence, Pass, scope_of
+from chainrule.check.names import Reading, derivative_in, readings
 from chainrule.check.provenance import Provenance
 from chainrule.check.scene import Scene, contracted
+from chainrule.check.shadow import Assumed
 
 __all__ = ["Named", "Names"]
 
 ROUNDS = 20  # how often one place in a loop is judged
+ROUNDS_OF_SHADOWS = 3  # the same where nobody asked
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Names:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self._rounds = ROUNDS if scene.shadows is None else ROUNDS_OF_SHADOWS
         self._visits: dict[int, int] = {}
         self._unread: list[Named] = []
         self._pending: list[Named] = []
@@ -63,9 +67,12 @@ class Names:
     def name(self, index: int, value: Any, owner: Any, frame: FrameType) -> None:
         """A variable has its final value; ``owner`` is the object if it is an attribute."""
         found = self.scene.value(value, self.scene.sites[index].literals[0])
-        if found is None or isinstance(value, list | tuple) or self._visits.get(index, 0) >= ROUNDS:
+        if found is None or isinstance(value, list | tuple) or self._visits.get(index, 0) >= self._rounds:
             return
         scope: ChainMap[str, Any] = ChainMap(dict(frame.f_locals), frame.f_globals)
+        if self.scene.shadows is not None:
+            scope = scope_of(frame)  # the loss may be a variable of who called, and a parameter in a dictionary
+            scope = ChainMap(*scope.maps, dict(entries(scope)))
         if owner is not None and self.scene.known.owner(owner) is None and hasattr(owner, "__dict__"):
             scope = scope.new_child(dict(vars(owner)))
         self._visits[index] = self._visits.get(index, 0) + 1
@@ -102,12 +109,13 @@ class Names:
         if named.owner is not None and self.scene.known.owner(named.owner) is not None:
             options = [Reading(None, named.owner, f"∂/∂{site.texts[0].rpartition('.')[0]}", False)]
         else:
-            last = self.scene.roots[-1][0] if self.scene.roots else None
-            options = list(readings(site.texts[0].split(".")[-1], named.scope, self.scene.tracked, last))
+            last = next((assumed.result for assumed in self.scene.passes(named.scope)), None)
+            options = list(readings(derivative_in(site.texts[0]), named.scope, self.scene.tracked, last))
         judged = [found for reading in options for found in self._judge_reading(named, reading)]
         best = next((found for found in judged if found.judgement.ok), judged[0] if judged else None)
         named.options = [reading for reading in options if reading.output is None]
-        if best is not None and (best.judgement.ok or not named.options):
+        final = not named.options or self.scene.shadows is not None
+        if best is not None and (best.judgement.ok or final):
             self._record(named, best)
         elif named.options:
             named.tentative = best
@@ -122,9 +130,11 @@ class Names:
         elif reading.output is not None:
             yield from self._judge_of_result(named, reading)
         else:
-            for root, cotangent in reversed(self.scene.roots):
-                verdict = self._judge(named, root, reading.argument, reading.text, cotangent=cotangent)
-                if verdict is not None:
+            for assumed in self.scene.passes(named.scope):
+                verdict = self._judge(
+                    named, assumed.result, reading.argument, reading.text, cotangent=assumed.cotangent
+                )
+                if verdict is not None and not self._is_convention(verdict, assumed):
                     yield verdict
                     return
 
@@ -147,6 +157,8 @@ class Names:
     ) -> _Verdict | None:
         """Judge a named value against the derivative through the tape; None if it cannot be a claim about it."""
         backend = self.scene.known.owner(argument)
+        if output is argument and cotangent is not None:
+            return None  # any gradient is right, given itself
         if backend is None or not backend.owns(output) or id(argument) in named.provenance.targets:
             return None
         truth = backend.derivative(output, argument)
@@ -170,6 +182,18 @@ class Names:
         judgement = replace(judgement, details=judgement.details | {"derivative": text})
         passes = [Pass(backend, output, cotangent, argument)] if single else []
         return _Verdict(judgement, argument, self._gather(named, judgement, truth, passes))
+
+    def _is_convention(self, verdict: _Verdict, assumed: Assumed) -> bool:
+        """Whether a multiple of a gradient may be meant as it is.
+
+        Where no library tells what is differentiated, people keep the 1/m of a mean, or a sign, for the last step.
+        """
+        if self.scene.shadows is None or verdict.judgement.mistake not in {"factor", "sign"}:
+            return False
+        backend = self.scene.known.owner(verdict.target)
+        return not assumed.strict or (
+            assumed.cotangent is None and backend is not None and not backend.leaf(verdict.target)
+        )
 
     def _gather(self, named: Named, judgement: Judgement, truth: Truth, passes: Sequence[Pass]) -> Evidence | None:
         """What may tell the cause of a verdict, with a loss of shape (1,) or (1, 1) taken for a number."""

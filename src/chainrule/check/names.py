@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Reading", "readings"]
+from chainrule.check.site import is_derivative_name
+
+__all__ = ["Reading", "derivative_in", "derived_variables", "readings"]
 
 WORDS = r"hand|manual|manually|mine|my|our|ours|analytic|analytical|analytically|calc|calculated|computed|derived"
 WORDS += r"|formula|np|numpy|check|expected|by_hand|ref"
@@ -80,6 +82,31 @@ def readings(
         if single is not None:
             yield Reading(tensor[1], None, f"∂{tensor[0]}", False)
         yield Reading(None, tensor[1], f"∂/∂{tensor[0]}", False)
+
+
+def derivative_in(place: str) -> str:
+    """The derivative's name in a place that holds one.
+
+    >>> [derivative_in(place) for place in ("self.dW", "grads['dW']", "grads['W']")]
+    ['dW', 'dW', 'dW']
+    """
+    key = re.search(r"\[['\"](\w+)['\"]\]$", place)
+    if key is None:
+        return place.split(".")[-1]
+    return key[1] if is_derivative_name(key[1]) else f"d{key[1]}"
+
+
+def derived_variables(name: str) -> set[str]:
+    """The words in a derivative's name that may be the variable it is by.
+
+    >>> sorted(derived_variables("dL_dW1")), derived_variables("grad_b"), derived_variables("W")
+    (['L_dW1', 'W1'], {'b'}, set())
+    """
+    plain = BEFORE.sub("", AFTER.sub("", name))
+    single = OF.match(plain) or BACK.match(plain)
+    word = single.group(1) if single else re.sub(r"^d_?", "", plain)
+    found = {lower for _, lower in _pairs(plain)} | ({word} if word != plain else set())
+    return {part.strip("_") for part in found} - {""}
 
 
 def _pairs(name: str) -> Iterator[tuple[str, str]]:

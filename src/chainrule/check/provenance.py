@@ -66,7 +66,7 @@ class Provenance:
     """How a value relates to gradients: its rank, and the origins of the gradients in it.
 
     ``random`` is noise that was drawn, ``zero`` an array of zeros to be filled, ``numerical`` what was computed by
-    finite differences.
+    finite differences, ``derived`` a gradient that was derived by hand from tracked values.
     """
 
     rank: int = NONE
@@ -74,6 +74,7 @@ class Provenance:
     random: bool = False
     zero: bool = False
     numerical: bool = False
+    derived: bool = False
 
     @property
     def targets(self) -> frozenset[int]:

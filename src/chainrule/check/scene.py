@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from chainrule.check.compare import SHAPE, WRONG, Judgement, Truth, Value
 from chainrule.check.evidence import Evidence, Pass, pool_of, scope_of
 from chainrule.check.finding import Finding
 from chainrule.check.provenance import Provenances
+from chainrule.check.shadow import Assumed, Shadows, assumed_passes
 from chainrule.check.site import Site, cell_of_file, is_derivative_name
 from chainrule.check.values import as_value
 
@@ -21,13 +23,17 @@ __all__ = ["PLACE", "Scene", "contracted", "is_named"]
 
 PLACE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 KEPT_ROOTS = 4
+KEPT_NUMBERS = 16
+Array = np.ndarray[Any, np.dtype[Any]]
 Key = tuple[str, int, str, int | None, int | None]  # kind, site, name, identities of the claimed value and the variable
 
 
 class Scene:
     """The state of a check: `sites` are the look-outs of all cells so far, `roots` the latest backward passes."""
 
-    def __init__(self, backends: Sequence[Backend]) -> None:
+    def __init__(self, backends: Sequence[Backend], shadows: Shadows | None = None) -> None:
+        self.shadows = shadows
+        self.converted: deque[tuple[float, Any]] = deque(maxlen=KEPT_NUMBERS)  # tensors that became numbers
         self.backends = tuple(backends)
         self.known = Provenances(backends)
         self.sites: list[Site] = []
@@ -51,6 +57,24 @@ class Scene:
         """Whether a value is a tensor that requires grad."""
         backend = self.known.owner(value)
         return backend is not None and backend.tracked(value)
+
+    def passes(self, scope: Mapping[str, Any]) -> Iterator[Assumed]:
+        """What a gradient may be the gradient of, likely ones first."""
+        for root, cotangent in reversed(self.roots):
+            yield Assumed(root, cotangent)
+        if self.shadows is not None:
+            yield from assumed_passes(scope, self._name_of, self._given, self._is_derived, self.converted)
+
+    def _is_derived(self, value: Any) -> bool:
+        return self.known.of(value).derived
+
+    def _name_of(self, tensor: Any) -> str:
+        backend = self.known.owner(tensor)
+        return "" if backend is None else backend.name_of(tensor)
+
+    def _given(self, value: Any) -> Array | None:
+        found = self.value(value) if value is not None else None
+        return None if found is None else found.array
 
     def ran_backward(self, root: Any, cotangent: Any) -> None:
         """Remember a backward pass; only the latest few are asked for again."""
@@ -96,12 +120,12 @@ class Scene:
         finding = Finding(
             name, cell, line, judgement.verdict, judgement.message, judgement.mistake, None, judgement.details
         )
-        same = self._same(key)
+        same = self._same(key) or self._again(name, cell, line)
         if same is None:
             self._add(key, finding, evidence)
             return
         earlier = self.found[same]
-        if same[1] == index:
+        if same[1] == index or (cell, line) in earlier.also:
             earlier.times += 1
             if finding.severity > earlier.severity:
                 earlier.take(judgement)
@@ -138,6 +162,13 @@ class Scene:
                 return other
             if other[1:3] == (index, name):
                 return other
+        return None
+
+    def _again(self, name: str, cell: int, line: int) -> Key | None:
+        """A claim of that name which was made in this place too, when the place was reached before."""
+        for key, finding in self.found.items():
+            if finding.name == name and (cell, line) in finding.also:
+                return key
         return None
 
     def forget_unfinished(self, index: int) -> None:

@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from chainrule.check.site import Site, hook, is_derivative_name, literal_of
+from chainrule.check.site import GRADIENTS, Site, hook, is_derivative_name, literal_of
 
 __all__ = ["hook_names"]
 
@@ -54,12 +54,9 @@ def _whole_writes(statement: ast.stmt) -> dict[str, bool]:
 def _named(name: str, whole: bool, statement: ast.stmt, sites: list[Site]) -> ast.stmt:
     line = getattr(statement, "lineno", 0)
     sites.append(Site("name", line, [name], [_assigned_literal(statement)], accumulates=not whole))
-    parts = name.split(".")
-    value: ast.expr = ast.Name(parts[0], ast.Load())
-    owner = value
-    for part in parts[1:]:
-        owner, value = value, ast.Attribute(value, part, ast.Load())
-    arguments = [ast.Constant(len(sites) - 1), value, *([owner] if len(parts) > 1 else [])]
+    value = ast.parse(name, mode="eval").body
+    owner = [value.value] if isinstance(value, ast.Attribute) else []
+    arguments = [ast.Constant(len(sites) - 1), value, *owner]
     return ast.copy_location(ast.Expr(hook("named", *arguments)), statement)
 
 
@@ -97,6 +94,9 @@ def _targets(target: ast.expr) -> Iterator[tuple[str, bool]]:
         for item in target.elts:
             yield from _targets(item)
         return
+    if _is_entry(target):
+        yield ast.unparse(target), True
+        return
     full = True
     while isinstance(target, ast.Subscript | ast.Starred):
         target, full = target.value, False
@@ -109,6 +109,15 @@ def _targets(target: ast.expr) -> Iterator[tuple[str, bool]]:
             path = ast.unparse(target)
             if re.fullmatch(r"[A-Za-z_][\w.]*", path):
                 yield path, full
+
+
+def _is_entry(target: ast.expr) -> bool:
+    """Whether a target is a gradient by the name of its variable: `grads["W"]`."""
+    if not isinstance(target, ast.Subscript) or not isinstance(target.slice, ast.Constant):
+        return False
+    base = target.value
+    name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+    return isinstance(target.slice.value, str) and GRADIENTS.match(name) is not None
 
 
 def _settles_inside(statement: ast.stmt, name: str) -> bool:

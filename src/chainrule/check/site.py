@@ -6,12 +6,14 @@ import ast
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["HOOK", "Site", "cell_of_file", "file_of_cell", "hook", "is_derivative_name", "literal_of"]
+__all__ = ["GRADIENTS", "HOOK", "Site", "cell_of_file", "file_of_cell", "hook", "is_derivative_name", "literal_of"]
 
 HOOK = "__chainrule__"
 DERIVATIVE = re.compile(
     r"^d_?[A-Za-z]\w*$|^(grad|gradient|partial|nabla|jac|jacobian)(_\w+|[A-Z]\w*|\d*)$|^\w+_(grad|gradient)$"
 )
+# What people call a dictionary of gradients.
+GRADIENTS = re.compile(r"^(d|grads?|gradients?|d_?grads?)$", re.IGNORECASE)
 
 
 @dataclass

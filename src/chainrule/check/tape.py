@@ -97,6 +97,10 @@ class Tape:
         if isinstance(value, Tensor):
             self._history.bind(name, value, lent)
 
+    def name_of(self, tensor: Any) -> str:
+        """What the notebook's functions called a tensor."""
+        return self._history.name_of(tensor.node) if isinstance(tensor.node, Node) else ""
+
     def _keep_graphs(self, undo: contextlib.ExitStack) -> None:
         """Nodes say that they are released, and keep their values for us."""
         saved = Node.saved

@@ -24,6 +24,7 @@ import numpy as np
 from chainrule import torch as facade
 from chainrule.check.backend import Backend
 from chainrule.check.claims import Watcher
+from chainrule.check.shadow import Shadows, hook_shadows
 from chainrule.check.site import HOOK
 from chainrule.check.source import instrument
 from chainrule.cli.cards import page_of
@@ -47,6 +48,7 @@ class Task:
     timeout: float | None = None
     seed: int = 0
     title: str = ""  # of the report page; no page is made without
+    shadows: Shadows | None = None  # for code that differentiates plain arrays by hand
 
 
 class _Interrupted(KeyboardInterrupt):
@@ -76,7 +78,7 @@ def work(connection: Connection, task: Task) -> None:
 
 
 def _run(connection: Connection, task: Task) -> None:
-    watcher = Watcher(_backends(task))
+    watcher = Watcher(_backends(task), task.shadows)
     watcher.scene.keeps_all = bool(task.title)
     namespace = _namespace()
     clock = _Clock(task.timeout)
@@ -98,7 +100,11 @@ def _run(connection: Connection, task: Task) -> None:
 
 
 def _run_cell(cell: Cell, watcher: Watcher, namespace: dict[str, Any], clock: _Clock) -> Outcome:
+    shadows = watcher.scene.shadows
+
     def prepare(tree: Any) -> Any:
+        if shadows is not None:
+            hook_shadows(tree, shadows)
         instrumented = instrument(tree, watcher.sites)
         watcher.enter(cell.number)
         return instrumented

@@ -372,6 +372,10 @@ class PyTorch:
     def bind(self, name: str, value: Any, lent: bool = False) -> None:
         """Nothing: what PyTorch computed is not retold."""
 
+    def name_of(self, tensor: Any) -> str:
+        """Nothing, likewise."""
+        return ""
+
     def computation(self, output: Any, scope: Mapping[str, Any]) -> None:
         """None: PyTorch's graph does not keep what its operations computed."""
 

@@ -30,6 +30,7 @@ LAZY = (
     "linear/_scipy.py",
     "linear/spy.py",
     "explain/mathml.py",
+    "cli/later.py",
     "__init__.py",
 )  # may call importlib.import_module: the one way to a package used at need
 

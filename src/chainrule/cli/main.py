@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 
 import chainrule
-from chainrule.cli.deriving import derive_in_file, place_of
 from chainrule.cli.hints import Degree
+from chainrule.cli.later import derive_in_file, place_of
 from chainrule.cli.notebook import read_notebook
 from chainrule.cli.progress import ProgressLine
 from chainrule.cli.run import run_notebook

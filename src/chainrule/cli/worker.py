@@ -27,8 +27,8 @@ from chainrule.check.claims import Watcher
 from chainrule.check.shadow import Shadows, hook_shadows
 from chainrule.check.site import HOOK
 from chainrule.check.source import instrument
-from chainrule.cli.cards import page_of
 from chainrule.cli.cells import Outcome, run_cell
+from chainrule.cli.later import page_of
 from chainrule.cli.notebook import Cell
 from chainrule.cli.process import cut_off
 from chainrule.cli.standin import StandIn

@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.compare import SHAPE, WRONG, Judgement, Truth, allowance, judge
+from chainrule.check.compare import EXACT, SHAPE, WRONG, Judgement, Truth, allowance, judge
 from chainrule.check.diagnosis import Claim, diagnose
 from chainrule.check.evidence import Evidence, Pass
 from chainrule.check.finding import Finding
 from chainrule.check.hints import hint_for
+from chainrule.check.kinks import is_a_slope
 from chainrule.check.scene import Scene
 
 __all__ = ["Causes", "origin_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+FEW = 2  # elements from which on it means something that all are off by one factor
 LONGEST = 30.0  # seconds that the search for causes may take in one notebook
 
 
@@ -60,6 +62,11 @@ class Causes:
         wrong = None
         if origin is not None and finding.verdict == WRONG:
             wrong = _Wrong(finding, evidence, origin)
+            if self._is_a_slope(wrong):
+                finding.take(
+                    Judgement(EXACT, "one of the slopes at a kink: max, abs or relu is just at its corner here")
+                )
+                return
             before = [other for other in self._wrong if _same_pass(other.origin, origin)]
             self._wrong.append(wrong)
             if before and self._follows(wrong, before):
@@ -68,6 +75,18 @@ class Causes:
             self._diagnose(finding, evidence, origin, before)
         else:
             self._diagnose(finding, evidence, origin, [])
+
+    @staticmethod
+    def _is_a_slope(wrong: _Wrong) -> bool:
+        """Whether there is a kink, at which another slope than the library's was taken."""
+        origin, evidence = wrong.origin, wrong.evidence
+        computation = origin.backend.computation(origin.root, evidence.scope)
+        if computation is None:
+            return False
+        upstream = None if origin.cotangent is None else origin.backend.array(origin.cotangent)[0]
+        slack = float(np.max(allowance(evidence.claimed, evidence.truth), initial=0.0))
+        target = computation.journal.find(origin.target)
+        return is_a_slope(evidence.claimed.array, computation, target, upstream, slack)
 
     def _diagnose(self, finding: Finding, evidence: Evidence, origin: Pass | None, before: Sequence[_Wrong]) -> None:
         """Say which mistake it is, judged with the user's own gradients in place of those on the way."""
@@ -118,14 +137,26 @@ class Causes:
         for chosen in (*[[culprit] for culprit in culprits], before):
             judgement = self._judge_given(wrong, chosen)
             if judgement is not None and (judgement.ok or judgement.verdict == SHAPE):
-                names = _unique([other.finding.name for other in chosen if other in self._culprits])
+                causes = [other for other in chosen if other in self._culprits]
+                names = _unique([other.finding.name for other in causes])
                 given = f"given your {' and '.join(names)}, which {'is' if len(names) == 1 else 'are'} wrong"
-                finding = wrong.finding
-                finding.message = f"right, {given}" if judgement.ok else f"{given}: {judgement.message}"
-                finding.mistake = judgement.mistake if judgement.verdict == SHAPE else None
-                finding.details = finding.details | {"follows": ", ".join(names)}
+                self._tell(wrong, causes, f"right, {given}" if judgement.ok else f"{given}: {judgement.message}")
+                wrong.finding.mistake = judgement.mistake if judgement.verdict == SHAPE else None
+                return True
+        factor = None if self.scene.shadows is None else _factor(wrong)
+        for other in culprits:
+            if factor is not None and _factor(other) == factor:  # the loss has it otherwise, not each gradient
+                self._tell(wrong, [other], f"off by the same factor as {other.finding.name}")
                 return True
         return False
+
+    @staticmethod
+    def _tell(wrong: _Wrong, causes: Sequence[_Wrong], message: str) -> None:
+        """Say of a claim that it follows from others."""
+        wrong.finding.message = message
+        wrong.finding.mistake = None
+        names = _unique([other.finding.name for other in causes])
+        wrong.finding.details = wrong.finding.details | {"follows": ", ".join(names)}
 
     @staticmethod
     def _judge_given(wrong: _Wrong, others: Sequence[_Wrong]) -> Judgement | None:
@@ -134,6 +165,18 @@ class Causes:
         if expected is None or expected.shape != truth.value.shape:
             return None
         return judge(wrong.evidence.claimed, replace(truth, value=replace(truth.value, array=expected)))
+
+
+def _factor(wrong: _Wrong) -> float | None:
+    """The number that a claim is off by, if it is off by just that: six digits of it."""
+    true, found = wrong.evidence.truth.value.array, wrong.evidence.claimed.array
+    size = float(np.vdot(true, true).real)
+    if found.shape != true.shape or found.size < FEW or size == 0.0:
+        return None
+    factor = complex(np.vdot(true, found)) / size
+    if not np.allclose(found, factor * true, rtol=1e-5, atol=1e-5 * float(np.max(np.abs(true)))):
+        return None
+    return float(f"{factor.real:.4g}")
 
 
 def origin_of(evidence: Evidence) -> Pass | None:

@@ -24,8 +24,7 @@ import numpy as np
 from chainrule.check.containers import entries
 from chainrule.check.names import derived_variables
 from chainrule.check.site import GRADIENTS, hook, is_derivative_name
-from chainrule.tape import set_enabled
-from chainrule.tensor import Tensor
+from chainrule.tensor import Tensor, no_grad
 
 __all__ = [
     "Assumed",
@@ -47,30 +46,42 @@ LOSS = re.compile(r"loss|cost|^(mse|ce|bce|nll|obj|objective|[lje])$", re.IGNORE
 
 
 class Shadow(Tensor):
-    """A tensor that code written for arrays may step in place: that is no part of what is differentiated."""
+    """A tensor that code written for arrays may change in place, which arrays on a tape may not.
 
-    def _in_place(self, name: str, *arguments: Any) -> Any:
-        """What `Tensor` does in place; unrecorded if this is a parameter."""
-        before = set_enabled(self.node is not None)
-        try:
-            return getattr(super(), name)(*arguments)
-        finally:
-            set_enabled(before)
+    A parameter is stepped unrecorded: that is no part of what is differentiated. Any other value is replaced by a new
+    one, so that the old one is there when a derivative needs it.
+    """
+
+    @property
+    def _is_parameter(self) -> bool:
+        return self.tracked and self.node is None
+
+    def _change(self, in_place: str, anew: str, other: Any) -> Any:
+        if not self._is_parameter:
+            return getattr(self, anew)(other)
+        with no_grad():
+            return getattr(super(), in_place)(other)
 
     def __iadd__(self, other: Any) -> Any:
-        return self._in_place("__iadd__", other)
+        return self._change("__iadd__", "__add__", other)
 
     def __isub__(self, other: Any) -> Any:
-        return self._in_place("__isub__", other)
+        return self._change("__isub__", "__sub__", other)
 
     def __imul__(self, other: Any) -> Any:
-        return self._in_place("__imul__", other)
+        return self._change("__imul__", "__mul__", other)
 
     def __itruediv__(self, other: Any) -> Any:
-        return self._in_place("__itruediv__", other)
+        return self._change("__itruediv__", "__truediv__", other)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._in_place("__setitem__", index, value)
+        if self._is_parameter:
+            with no_grad():
+                super().__setitem__(index, value)
+            return
+        if self.root is None:
+            self.value = np.array(self.value)
+        super().__setitem__(index, value)
 
     def copy(self, order: str = "C") -> Any:
         """A copy, recorded."""

@@ -99,6 +99,8 @@ class Causes:
         if not found:
             return
         best = found[0]
+        if origin is None:  # then no variable is known, and the claim's own name is the gradient's
+            best = replace(best, message=_named(best.message, finding.name), fix=_named(best.fix, finding.name))
         finding.step, finding.fix, finding.hint = best.step, best.fix, best.hint
         if finding.verdict == WRONG:
             finding.mistake = best.mistake
@@ -165,6 +167,10 @@ class Causes:
         if expected is None or expected.shape != truth.value.shape:
             return None
         return judge(wrong.evidence.claimed, replace(truth, value=replace(truth.value, array=expected)))
+
+
+def _named(text: str, name: str) -> str:
+    return text if name.startswith("d") else text.replace(f"d{name}", name)
 
 
 def _factor(wrong: _Wrong) -> float | None:

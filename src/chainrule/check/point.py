@@ -257,7 +257,8 @@ class Point:
             yield Quantity(value, called(step), "" if step.is_constant and not step.name else called(step), kind)
         for known in self.values:
             kept = float(np.mean(known.array != 0))
-            if 0 < kept < 1 and self.claim.computation.steps[known.number].is_constant:
+            is_mask = 0 < kept < 1 and len(np.unique(known.array)) == 2  # not an index, not a target
+            if is_mask and self.claim.computation.steps[known.number].is_constant:
                 yield Quantity(kept, f"mean({known.name} != 0)", f"the share of {known.name} that is not 0", "number")
 
 

@@ -128,6 +128,14 @@ def test_a_kink_is_no_mistake() -> None:
     assert "a kink between the two" in judgement.message
 
 
+def test_differences_of_a_random_function_are_noise() -> None:
+    claimed, numbers = values(20)
+    noise = np.random.default_rng(2).normal(size=20) / 1e-5
+    judgement, _ = judge_difference(claimed, replace(claimed, array=numbers + noise))
+    assert judgement.verdict == "undecidable"
+    assert "the function may be random" in judgement.message
+
+
 def test_many_spoilt_entries_are_a_mistake() -> None:
     claimed, numbers = values(100)
     numerical = numbers * (1 + 1e-8)

@@ -92,7 +92,8 @@ class Causes:
         """Say which mistake it is, judged with the user's own gradients in place of those on the way."""
         finding.hint = hint_for(finding.mistake or "unknown")
         start = time.monotonic()
-        if self._spent > LONGEST or finding.mistake == "stale":  # which the notebook's own passes tell for certain
+        known = finding.mistake == "stale"  # the notebook's own passes tell that for certain
+        if known or self._spent > LONGEST or not np.isfinite(evidence.claimed.array).all():
             return
         found = diagnose(self._claim(finding, evidence, origin, before))
         self._spent += time.monotonic() - start

@@ -33,6 +33,7 @@ GRADIENT = re.compile(r"grad|deriv|jac|hess|analytic|backprop|nabla|slope", re.I
 SLACK_OF_DIFFERENCES = 2e-3  # relative: what a gradient by finite differences may be off
 SLACK_OF_SINGLE = 2e-2  # the same in single precision
 SMALLEST = 1e-8  # absolute: what rounding leaves of a difference of losses about 1
+HUGE = 1e3  # how much larger than any claim they are when they are only noise
 FEW = 0.02  # the share of entries that kinks may spoil
 CLOSE = 1e-5  # relative: how near the others are then
 ROUNDS = 200
@@ -145,6 +146,10 @@ def judge_difference(claimed: Value, approximate: Value) -> tuple[Judgement, Tru
         off = float(np.max(np.abs(claimed.array.reshape(approximate.shape) - approximate.array)))
         told = f"agrees with the finite differences up to {off:.2g}"
         return Judgement(ROUNDED, told, None, {"difference": off}), truth
+    if judgement.verdict == WRONG and largest > HUGE * float(np.max(np.abs(claimed.array), initial=0.0)) > 0:
+        told = f"the finite differences are huge, up to {largest:.2g}: the function may be random, as with dropout, or"
+        told += " the step too small for its precision; draw the same random numbers at both points"
+        return Judgement(UNDECIDABLE, told, None, judgement.details), truth
     if judgement.verdict == WRONG and claimed.shape == approximate.shape:
         few = _few_differ(np.abs(claimed.array - approximate.array), slack, largest)
         if few:

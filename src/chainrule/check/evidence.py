@@ -61,6 +61,15 @@ def scope_of(frame: FrameType | None) -> ChainMap[str, Any]:
     return ChainMap(*maps, namespace)
 
 
+def _count(value: Any) -> float:
+    """How many numbers a value says that it has; infinitely many if it cannot say."""
+    try:
+        shape = getattr(value, "shape", ())
+        return math.prod(shape) if isinstance(shape, tuple) else math.inf
+    except Exception:  # an object of the notebook's may raise anything
+        return math.inf
+
+
 def pool_of(
     scope: Mapping[str, Any], value_of: Callable[[Any], Value | None], without: Iterable[Any] = ()
 ) -> dict[str, Array]:
@@ -78,8 +87,7 @@ def pool_of(
             break
         if name in found or id(value) in left_out or isinstance(value, list | tuple):
             continue
-        shape = getattr(value, "shape", ())
-        if isinstance(value, type | ModuleType) or not isinstance(shape, tuple) or math.prod(shape) > MOST_NUMBERS:
+        if isinstance(value, type | ModuleType) or _count(value) > MOST_NUMBERS:
             continue
         numbers = value_of(value)
         if numbers is not None:

@@ -21,6 +21,7 @@ from chainrule.cli.run import run_notebook
 from chainrule.cli.sources import notebooks_in
 from chainrule.cli.summary import Checked, show_summary, status_of, summary_as_json
 from chainrule.cli.table import as_json, show
+from chainrule.cli.visible import visible
 from chainrule.errors import ChainruleError, LibraryMissingError, NotebookError, ReportError
 
 __all__ = ["app"]
@@ -207,7 +208,7 @@ def _refuse(file: str, message: str, as_json_: bool) -> None:
         typer.echo(json.dumps({"file": file, "findings": [], "errors": [], "failure": message, "status": 2}, indent=2))
     else:
         Console(stderr=True, width=None if sys.stderr.isatty() else PLAIN_WIDTH).print(
-            f"chainrule: {message}", style="red", markup=False, highlight=False, soft_wrap=True
+            f"chainrule: {visible(message)}", style="red", markup=False, highlight=False, soft_wrap=True
         )
 
 

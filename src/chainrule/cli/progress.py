@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from chainrule.cli.notebook import Cell, Notebook
+from chainrule.cli.visible import visible
 
 __all__ = ["ProgressLine"]
 
@@ -49,7 +50,7 @@ class ProgressLine:
         place = f"cell {cell.number} of {len(notebook.cells)}"
         if self._total > 1:
             place += f", notebook {self._done + 1} of {self._total}"
-        name = escape(notebook.path.name)
+        name = escape(visible(notebook.path.name))
         self._progress.update(self._task, completed=self._done + share, description=name, place=place)
         self._progress.refresh()
 

@@ -18,6 +18,7 @@ from chainrule.check.compare import EXACT, ROUNDED, SHAPE, UNDECIDABLE, WRONG
 from chainrule.cli.hints import Degree
 from chainrule.cli.run import Report
 from chainrule.cli.table import as_content
+from chainrule.cli.visible import visible
 
 __all__ = ["Checked", "show_summary", "status_of", "summary_as_json"]
 
@@ -82,7 +83,7 @@ def show_summary(checked: Sequence[Checked], console: Console) -> None:
     for one in checked:
         if one.report is None:
             told = f"{names[one.file]} could not be checked: {one.refusal}"
-            console.print(Text(told, style="yellow"), highlight=False)
+            console.print(Text(visible(told), style="yellow"), highlight=False)
     ranked = mistakes(checked)
     if not ranked:
         return
@@ -94,7 +95,7 @@ def show_summary(checked: Sequence[Checked], console: Console) -> None:
     for kind, files in ranked:
         named = ", ".join(names[file] for file in files[:SHOWN])
         named += f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-        table.add_row(Text(kind), str(len(files)), Text(named))
+        table.add_row(Text(visible(kind)), str(len(files)), Text(visible(named)))
     console.print(table)
 
 
@@ -113,7 +114,7 @@ def _table(checked: Sequence[Checked], names: Mapping[str, str]) -> Table:
     for heading in ("right", "wrong shape", "wrong", "follow", "undecidable", "stale", "raised"):
         table.add_column(heading, justify="right")
     for one in checked:
-        table.add_row(Text(names[one.file]), *_counts(one))
+        table.add_row(Text(visible(names[one.file])), *_counts(one))
     return table
 
 

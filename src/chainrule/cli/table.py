@@ -18,6 +18,7 @@ from chainrule.check.compare import EXACT, ROUNDED, SHAPE, UNDECIDABLE, WRONG
 from chainrule.check.finding import Finding
 from chainrule.cli.hints import Degree, told
 from chainrule.cli.run import Report
+from chainrule.cli.visible import visible
 
 __all__ = ["as_content", "as_json", "show"]
 
@@ -56,19 +57,19 @@ def show(report: Report, console: Console, *, quiet: bool = False, degree: Degre
     if not quiet:
         for number, line, message in _errors(report):
             console.print(
-                f"[yellow]cell {number}, line {_line(report, number, line)}[/] raised {escape(message)}",
+                f"[yellow]cell {number}, line {_line(report, number, line)}[/] raised {escape(visible(message))}",
                 highlight=False,
             )
         for note in _notes(report):
-            console.print(escape(note), style="dim", highlight=False)
+            console.print(escape(visible(note)), style="dim", highlight=False)
         for stale in report.stale:
             console.print(
                 f"[yellow]cell {stale.cell}[/] stores an output that its code does not give:"
-                f" {escape(stale.stored)} [dim]is now[/] {escape(stale.now)}",
+                f" {escape(visible(stale.stored))} [dim]is now[/] {escape(visible(stale.now))}",
                 highlight=False,
             )
     if report.failure is not None:
-        console.print(f"[bold red]not finished:[/] {escape(report.failure)}", highlight=False)
+        console.print(f"[bold red]not finished:[/] {escape(visible(report.failure))}", highlight=False)
     if not quiet or findings:
         console.print(_summary(report), highlight=False)
 
@@ -84,7 +85,7 @@ def _table(findings: list[Finding], report: Report, degree: Degree) -> Table:
         table.add_row(
             str(finding.cell),
             str(_line(report, finding.cell, finding.line)),
-            Text(finding.name),
+            Text(visible(finding.name)),
             Text(finding.verdict, style=STYLES[finding.verdict]),
             _detail(finding, degree),
         )
@@ -92,10 +93,10 @@ def _table(findings: list[Finding], report: Report, degree: Degree) -> Table:
 
 
 def _detail(finding: Finding, degree: Degree) -> Text:
-    message, _, fix = told(finding, degree).partition("\n")
+    message, _, fix = visible(told(finding, degree)).partition("\n")
     detail = Text(message)
     if degree is Degree.ALL and not finding.follows:
-        detail.append(_beside(finding), style="dim")
+        detail.append(visible(_beside(finding)), style="dim")
     if finding.also:
         cells = sorted({cell for cell, _ in finding.also})
         detail.append(f"  (also in cell {', '.join(map(str, cells))})" if cells != [finding.cell] else "")

@@ -58,6 +58,9 @@ class Backend(Protocol):
         ``lent`` says that it is the variable of a loop, which is as good as no name.
         """
 
+    def guard(self, output: Any) -> float:
+        """The largest of the tiny constants on the way to ``output``, like the 1e-12 in `log(p + 1e-12)`; 0 if none."""
+
     def name_of(self, tensor: Any) -> str:
         """What the notebook's functions called a tensor; empty if that is not known."""
 

@@ -46,6 +46,7 @@ class Causes:
         self._explained: dict[int, Evidence] = {}  # by the identity of a finding: what it was explained from
         self._culprits: list[_Wrong] = []
         self._wrong: list[_Wrong] = []
+        self._told: dict[int, str] = {}  # by the identity of a finding: a mistake that is at a step
         self._spent = 0.0
 
     def look(self) -> None:
@@ -71,8 +72,9 @@ class Causes:
             self._wrong.append(wrong)
             if before and self._follows(wrong, before):
                 return
-            self._culprits.append(wrong)
             self._diagnose(finding, evidence, origin, before)
+            if not self._repeats(wrong, before):
+                self._culprits.append(wrong)
         else:
             self._diagnose(finding, evidence, origin, [])
 
@@ -106,6 +108,8 @@ class Causes:
         if finding.verdict == WRONG:
             finding.mistake = best.mistake
             finding.message = f"{best.message} ({finding.message})" if best.mistake != "unknown" else finding.message
+            if best.step is not None and finding.name not in best.message:
+                self._told[id(finding)] = best.message
         finding.details = best.details | finding.details
 
     def _claim(self, finding: Finding, evidence: Evidence, origin: Pass | None, before: Sequence[_Wrong]) -> Claim:
@@ -133,6 +137,16 @@ class Causes:
             upstream=None if origin.cotangent is None else origin.backend.array(origin.cotangent)[0],
             given={book.find(tensor): array for tensor, array in known if tensor is not origin.target},
         )
+
+    def _repeats(self, wrong: _Wrong, before: Sequence[_Wrong]) -> bool:
+        """Whether it is the very mistake, at the same step, that was found in another gradient of the pass."""
+        told = self._told.get(id(wrong.finding), "")
+        for other in before:
+            if told and other in self._culprits and self._told.get(id(other.finding)) == told:
+                wrong.finding.details = wrong.finding.details | {"follows": other.finding.name}
+                wrong.finding.message = f"the same mistake as in {other.finding.name}: {told}"
+                return True
+        return False
 
     def _follows(self, wrong: _Wrong, before: Sequence[_Wrong]) -> bool:
         """Whether a claim is right given earlier ones that are wrong; if so, says which."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.check.backend import Backend
 from chainrule.check.beside import Item, Pair, pairs
-from chainrule.check.compare import EXACT, WRONG, Judgement, Truth, Value, judge
+from chainrule.check.compare import EXACT, WRONG, Judgement, Truth, Value, judge, unguarded
 from chainrule.check.differences import SLACK_OF_DIFFERENCES, Differences, is_numerical
 from chainrule.check.evidence import Pass
 from chainrule.check.provenance import DIRECT, NONE, REARRANGED, SCALED, Provenance
@@ -129,11 +129,14 @@ class Comparisons:
             loss = self._loss(provenance, true.shape)
             if loss is not None:
                 judgement = judge(value, replace(truth, loss=loss))
+        guard = self._guard(provenance) if judgement.verdict == WRONG and provenance.rank == DIRECT else 0.0
+        if guard:
+            judgement = judge(unguarded(value, truth, guard), truth)
         if not judgement.ok and not require:
             return False
         if judgement.verdict == WRONG and provenance.rank == DIRECT:
             judgement = self._explain_accumulation(value, provenance) or judgement
-        name = self._name(claim.hand, claim.text, gradient.text)
+        name = self._name(claim.hand, claim.text, self._gradient_text(gradient))
         details = judgement.details | {"claim": claim.text, "gradient": gradient.text}
         targets = list(provenance.targets)
         target = targets[0] if len(targets) == 1 else None
@@ -151,6 +154,14 @@ class Comparisons:
         if origin.backend is None:
             return []
         return [Pass(origin.backend, root, cotangent, origin.target) for root, cotangent in reversed(origin.roots)]
+
+    @staticmethod
+    def _guard(provenance: Provenance) -> float:
+        """The largest of the tiny constants in what the gradient is of."""
+        return max(
+            (origin.backend.guard(root) for origin in provenance.origins if origin.backend for root, _ in origin.roots),
+            default=0.0,
+        )
 
     def _loss(self, provenance: Provenance, shape: tuple[int, ...]) -> Any:
         """What computing the gradient can lose, over all backward passes that may be in it."""
@@ -183,9 +194,20 @@ class Comparisons:
                 return Judgement(WRONG, told, "stale")
         return None
 
+    @staticmethod
+    def _gradient_text(gradient: _Gradient) -> str:
+        """The gradient's source; where that is only what a function calls its argument, by the variable's name."""
+        origins = gradient.provenance.origins
+        if gradient.text.isidentifier() and gradient.provenance.rank == DIRECT and len(origins) == 1:
+            target = next(iter(origins)).target
+            for name, value in list(_namespace().items()):
+                if value is target and not name.startswith("_"):
+                    return f"{name}.grad"
+        return gradient.text
+
     def _name(self, hand: Any, text: str, gradient_text: str) -> str:
         """What to call a claim: a derivative's name if one side has it, else the gradient's."""
-        namespace: dict[str, Any] = getattr(sys.modules.get("__main__"), "__dict__", {})
+        namespace = _namespace()
         if is_named(text) and (namespace.get(text) is hand or "." in text):
             return text
         if not isinstance(hand, int | float):
@@ -280,3 +302,8 @@ class Comparisons:
         whole = Value(np.broadcast_to(stacked, true.shape), eps, first.dtype)
         text = ", ".join(claim.text for claim in claims)
         return self._judge(index, gradient, _Claim(None, text, whole), require=False)
+
+
+def _namespace() -> dict[str, Any]:
+    """The variables of the notebook."""
+    return getattr(sys.modules.get("__main__"), "__dict__", {})

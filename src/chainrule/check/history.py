@@ -23,6 +23,7 @@ __all__ = ["History"]
 
 CELL = "<cell "  # how the file of a cell's code begins
 LARGEST_GRAPH = 5_000  # nodes of a computation that is retold
+TINY = 1e-5  # what is added to keep something from being 0
 LENT = 1000  # as deep as no call is: any other name is better than that of a loop's variable
 DEEP = 12  # frames between an operation and the line of the notebook that asked for it
 
@@ -86,6 +87,17 @@ class History:
         """What a node computed; None if that was not noted."""
         note = self._notes.get(node)
         return None if note is None else note.out
+
+    def guard(self, output: Tracked) -> float:
+        """The largest tiny constant on the way to ``output``, which keeps something from 0; 0 if there is none."""
+        nodes, _ = schedule([output.vertex]) if output.vertex is not None else ([], [])
+        largest = 0.0
+        for note in (self._notes.get(node) for node in nodes[:LARGEST_GRAPH]):
+            for value in (*note.values, *note.params.values()) if note is not None else ():
+                if isinstance(value, float | np.floating | np.ndarray) and np.size(value) == 1:
+                    number = abs(np.asarray(value).item())
+                    largest = max(largest, number if number <= TINY else 0.0)
+        return largest
 
     def name_of(self, node: Node) -> str:
         """What a result was called; empty if nothing was told."""

@@ -65,7 +65,7 @@ def _gradient_beside(computation: Computation, target: Step, upstream: Array | N
             if step.operation is not None:
                 values[step] = step.forward([values[argument] for argument in step.arguments])
             else:
-                values[step] = _moved(step.given, random) if step.is_input else step.given
+                values[step] = _moved(step.given, random if step.is_input else None)
         arrived: dict[Step, Any] = {step: np.zeros(step.shape) for step in steps}
         output = computation.output
         arrived[output] = np.ones(output.shape) if upstream is None else np.asarray(upstream, dtype=float)
@@ -83,9 +83,12 @@ def _gradient_beside(computation: Computation, target: Step, upstream: Array | N
 
 
 def _moved(value: Any, random: Any) -> Any:
+    """A value in double precision, so that rounding is no jump, and a little beside itself if ``random`` is given."""
     array = np.asarray(value)
     if array.dtype.kind != "f":
         return value
-    scale = max(float(np.mean(np.abs(array))) if array.size else 0.0, 0.1)
-    distance = DISTANCE if array.dtype == np.float64 else 1e3 * DISTANCE
-    return (array + distance * scale * random.normal(size=array.shape)).astype(array.dtype)
+    wide = array.astype(np.float64)
+    if random is None:
+        return wide
+    scale = max(float(np.mean(np.abs(wide))) if wide.size else 0.0, 0.1)
+    return wide + DISTANCE * scale * random.normal(size=wide.shape)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.compact import judge_form
-from chainrule.check.compare import EXACT, Judgement, Truth, Value, judge
+from chainrule.check.compare import EXACT, WRONG, Judgement, Truth, Value, judge, unguarded
 from chainrule.check.containers import entries
 from chainrule.check.evidence import Evidence, Pass, scope_of
 from chainrule.check.names import Reading, derivative_in, readings
@@ -23,7 +23,7 @@ from chainrule.check.shadow import Assumed
 __all__ = ["Named", "Names"]
 
 ROUNDS = 20  # how often one place in a loop is judged
-ROUNDS_OF_SHADOWS = 3  # the same where nobody asked
+ROUNDS_OF_SHADOWS = 6  # the same where nobody asked
 
 
 @dataclass(frozen=True)
@@ -169,16 +169,21 @@ class Names:
             return None
         if not explicit:
             truth = contracted(backend, truth, cotangent)
-            if not _plausible(named.found, truth) or named.provenance.random:
+            literal = self.scene.sites[named.index].literals[0] is not None
+            number = self.scene.shadows is not None and not literal and truth.columns == ()
+            if not (number or _plausible(named.found, truth)) or named.provenance.random:
                 return None
-        weigh = functools.partial(judge_form if explicit else judge, named.found)
-        judgement = weigh(truth)
+        weigh = judge_form if explicit else judge
+        judgement = weigh(named.found, truth)
         single = int(np.prod(truth.rows, dtype=np.int64)) == 1
         if judgement.verdict != EXACT and single:
             loss = backend.loss(output, cotangent, argument)
             if loss is not None:
                 truth = replace(truth, loss=loss.reshape(truth.value.shape))
-                judgement = weigh(truth)
+                judgement = weigh(named.found, truth)
+        guard = backend.guard(output) if judgement.verdict == WRONG and single else 0.0
+        if guard:
+            judgement = weigh(unguarded(named.found, truth, guard), truth)
         judgement = replace(judgement, details=judgement.details | {"derivative": text})
         passes = [Pass(backend, output, cotangent, argument)] if single else []
         return _Verdict(judgement, argument, self._gather(named, judgement, truth, passes))

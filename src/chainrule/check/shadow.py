@@ -279,7 +279,7 @@ def _is_step(target: ast.expr, value: ast.expr, shadows: Shadows) -> bool:
         and ast.unparse(value.left) == ast.unparse(target)
     ):
         return True
-    names = {name for node in ast.walk(value) for name in _mentioned(node)}
+    names = {name for node in ast.walk(value) for name in _mentioned(node)} - shadows.variables
     return bool(names & shadows.gradients) or any(GRADIENTS.match(name) for name in names)
 
 

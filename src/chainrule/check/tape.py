@@ -97,6 +97,10 @@ class Tape:
         if isinstance(value, Tensor):
             self._history.bind(name, value, lent)
 
+    def guard(self, output: Any) -> float:
+        """The largest of the tiny constants on the way to ``output``."""
+        return self._history.guard(output)
+
     def name_of(self, tensor: Any) -> str:
         """What the notebook's functions called a tensor."""
         return self._history.name_of(tensor.node) if isinstance(tensor.node, Node) else ""

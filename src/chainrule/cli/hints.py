@@ -26,7 +26,9 @@ def told(finding: Finding, degree: Degree) -> str:
     >>> [told(finding, degree) for degree in Degree]
     ['', 'factor. Look at the mean.', 'every element is 2 times the true one']
     """
-    if finding.ok or finding.follows or degree is Degree.ALL:
+    if finding.follows and degree is not Degree.ALL:
+        return f"follows from {finding.details['follows']}"
+    if finding.ok or degree is Degree.ALL:
         return f"{finding.message}\n{finding.fix}" if finding.fix else finding.message
     if degree is Degree.WHICH:
         return ""

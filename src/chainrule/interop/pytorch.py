@@ -372,6 +372,10 @@ class PyTorch:
     def bind(self, name: str, value: Any, lent: bool = False) -> None:
         """Nothing: what PyTorch computed is not retold."""
 
+    def guard(self, output: Any) -> float:
+        """Nothing is known of constants."""
+        return 0.0
+
     def name_of(self, tensor: Any) -> str:
         """Nothing, likewise."""
         return ""

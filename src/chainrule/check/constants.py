@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import NamedTuple
 
 __all__ = ["Expression", "Quantity", "named"]
@@ -86,8 +85,8 @@ def _expressions(known: Sequence[Quantity], wanted: float) -> Iterator[Expressio
     for value, text in FAMOUS:
         yield Expression(value, text, "", 0.3, "famous")
         yield Expression(1 / value, f"1/{text}", "", 0.3, "famous")
-    near = Fraction(wanted).limit_denominator(1000) if math.isfinite(wanted) else Fraction(0)
-    yield Expression(float(near), _decimal(near), "", 0.8, "decimal")
+    near = float(f"{wanted:.2g}")
+    yield Expression(near, f"{near:.6g}", "", 0.8, "decimal")
 
 
 def _powers(quantity: Quantity) -> Iterator[Expression]:
@@ -127,9 +126,3 @@ def _of_two(one: Quantity, other: Quantity) -> Iterator[Expression]:
     yield Expression(b / a, f"{other.text}/{one.text}", what, 0.5, "size")
     yield Expression(2 * a * b, f"2*{product}", what, 0.6, "size")
     yield Expression(2 / (a * b), f"2/{product}", what, 0.6, "size")
-
-
-def _decimal(number: Fraction) -> str:
-    """A fraction as it would be typed: 0.01, 3/7."""
-    text = f"{float(number):.6g}"
-    return text if Fraction(text) == number else f"{number.numerator}/{number.denominator}"

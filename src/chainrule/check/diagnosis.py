@@ -9,19 +9,26 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.check.blocks import blocks
 from chainrule.check.candidate import Candidate
+from chainrule.check.everywhere import everywhere
 from chainrule.check.fits import Trial
 from chainrule.check.hints import hint_for
-from chainrule.check.links import edges, stretches
+from chainrule.check.links import Link, edges, grouped, nodes, stretches
 from chainrule.check.mutants import mutants
 from chainrule.check.paths import paths
 from chainrule.check.point import Claim, Point
+from chainrule.check.products import products
+from chainrule.check.reductions import reductions
 from chainrule.check.relations import relations
+from chainrule.check.reruns import reruns
+from chainrule.check.routes import routes
+from chainrule.check.standins import standins
 
 __all__ = ["Claim", "Diagnosis", "diagnose"]
 
 
-SECONDS = 0.5  # after which nothing further is tried
+SECONDS = 2.0  # after which nothing further is tried
 MOST = 5  # explanations that are told
 
 
@@ -85,11 +92,27 @@ def _stages(points: Sequence[Point]) -> Iterator[tuple[float, Callable[[], Itera
     if point.reach is None or point.claimed.shape != point.true.shape:
         return
     trial = Trial(points)
-    yield 3.9, lambda: paths(trial)
     until = perf_counter() + SECONDS
-    links = edges(point.reach)
-    yield 4.4, lambda: mutants(trial, links, until)
-    yield 5.1, lambda: mutants(trial, list(stretches(point.sure_reach)), until)
+    reach = point.reach
+    repeated, once = _split(point, edges(reach))
+    repeated_stretches, once_stretches = _split(point, list(stretches(reach)))
+    yield 3.9, lambda: paths(trial)
+    yield 4.0, lambda: everywhere(trial, until)
+    yield 4.4, lambda: mutants(trial, [*once, *nodes(reach)], until)
+    yield 4.6, lambda: reruns(trial, until)
+    yield 4.6, lambda: mutants(trial, list(blocks(reach, lambda number: not point.places.is_repeated(number))), until)
+    yield 4.7, lambda: routes(trial)
+    yield 4.9, lambda: products(trial)
+    yield 5.1, lambda: mutants(trial, once_stretches, until)
+    yield 5.3, lambda: reductions(trial)
+    yield 5.5, lambda: standins(trial)
+    yield 5.6, lambda: mutants(trial, [*repeated, *repeated_stretches], until)
+
+
+def _split(point: Point, links: Sequence[Link]) -> tuple[list[Link], list[Link]]:
+    """The links that are repeated, in a loop or a function called again, and the others."""
+    repeated = {link for group in grouped(point.places, links) for link in group}
+    return [link for link in links if link in repeated], [link for link in links if link not in repeated]
 
 
 def _told(candidate: Candidate, among: Sequence[Candidate]) -> Diagnosis:

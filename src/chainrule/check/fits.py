@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.check.constants import Expression, named
+from chainrule.check.links import Link
 from chainrule.check.point import Point
 
 __all__ = ["Coefficient", "Trial"]
@@ -81,6 +82,27 @@ class Trial:
         if off > slack or off > 1e-3 * goal or abs(ratio) * float(np.sqrt(size)) < 1e-9 * goal:
             return None
         return ratio
+
+    def which(self, link: Link, wanted: Array, make: Callable[[Point], Any]) -> list[bool]:
+        """Of many changes of a link's head, laid out along the tail, those of which ``wanted`` is a multiple."""
+        columns = []
+        for point in self.points[: self.fronts]:
+            stack = make(point)
+            if stack is None:
+                return [False] * 0
+            reach = point.sure_reach
+            moved = reach.tangents[link.tail]
+            head, tail = reach.shape(link.head), reach.shape(link.tail)
+            laid = moved.reshape(len(moved), *(1,) * (len(head) - len(tail)), *tail)
+            laid = np.broadcast_to(laid, (len(moved), *head)).reshape(len(moved), -1)
+            columns.append(stack.reshape(len(stack), -1) @ laid.T)
+        seen = np.concatenate(columns, axis=1)
+        size = np.einsum("km,km->k", seen, seen)
+        ratio = seen @ wanted / size
+        off = np.linalg.norm(wanted - ratio[:, None] * seen, axis=1)
+        goal = float(np.linalg.norm(wanted))
+        slack = 10 * self.points[0].tolerance * max(self.size[0], goal)
+        return [bool(fit) for fit in np.isfinite(off) & (size > 0) & (off <= slack)]
 
     def holds(self, changes: Changes, point: Point) -> bool:
         """Whether the changes give the claim at a point, in full."""

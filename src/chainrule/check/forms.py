@@ -1,237 +1,272 @@
-"""The forms in which people keep a Jacobian: entries on its deltas, a diagonal, a transposed layout, sums of rows.
-
-A Jacobian ∂h/∂W has the shape of h followed by the shape of W, mostly zeros and repetitions. By hand one keeps less:
-for ``h = x @ W``, where ∂h_i/∂W_jk = x_j δ_ik, the matrix of the entries with i = k, or ``x`` alone. `judge_form` finds
-the form that a claim is in, judges the claim in that form, and says which form it is.
-
-A *delta pattern* pairs axes of the rows with axes of the columns; the Jacobian is zero wherever two paired indices
-differ. Each pair becomes one label, and every axis without a partner is a label of its own. A claim is in compact form
-when its axes are some of the labels and the Jacobian, on the pattern, does not depend on the others. Entries on the
-pattern that happen to be zero are compared like all others, so a forgotten mask is not overlooked.
-"""
+"""Elementwise derivatives in other forms: y (1 − y) where it should be 1 − y², or another function altogether."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.check.compare import SHAPE, WRONG, Judgement, Truth, Value, judge
+from chainrule.check.links import Link, is_diagonal
+from chainrule.check.phrases import called
+from chainrule.check.point import Point
+from chainrule.check.references import references
+from chainrule.check.sweeps import ILLEGAL
+from chainrule.check.variation import Variation
+from chainrule.linear.apply import pull
+from chainrule.linear.term import diagonal
+from chainrule.op import OPERATIONS, Diagonal
 
-__all__ = ["judge_form"]
+__all__ = ["Form", "forms", "functions", "simple_forms"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-LARGEST_RANK = 6  # of the Jacobian; beyond it only its own layouts are tried
 
 
-@dataclass(frozen=True)
-class Pattern:
-    """A delta pattern: ``labels[axis]`` numbers the label of each axis of the Jacobian, rows first."""
+class Form(NamedTuple):
+    """A function of one number: how it is written, with {0} for the number, and how far-fetched it is."""
 
-    labels: tuple[int, ...]
-    lengths: tuple[int, ...]  # of each label
-
-    @property
-    def entries(self) -> int:
-        """How many entries lie on the pattern."""
-        return int(np.prod(self.lengths, dtype=np.int64))
+    text: str
+    function: Callable[[Any], Any]
+    cost: float
 
 
-def judge_form(claimed: Value, truth: Truth) -> Judgement:
-    """Judge a claim against a Jacobian, or a gradient, in whichever of the usual forms it is written.
+PLAIN = (
+    Form("1", np.ones_like, 0.0),
+    Form("{0}", lambda t: t, 0.1),
+    Form("(1 - {0})", lambda t: 1 - t, 0.1),
+    Form("{0} * (1 - {0})", lambda t: t * (1 - t), 0.1),
+    Form("(1 - {0}**2)", lambda t: 1 - t**2, 0.1),
+    Form("{0}**2", lambda t: t**2, 0.2),
+    Form("(1 + {0})", lambda t: 1 + t, 0.2),
+    Form("{0} * (1 + {0})", lambda t: t * (1 + t), 0.2),
+    Form("(1 + {0}**2)", lambda t: 1 + t**2, 0.2),
+    Form("(1 - {0})**2", lambda t: (1 - t) ** 2, 0.3),
+    Form("(1 - {0}**2)**2", lambda t: (1 - t**2) ** 2, 0.3),
+    Form("({0} * (1 - {0}))**2", lambda t: (t * (1 - t)) ** 2, 0.3),
+    Form("{0}**2 * (1 - {0})", lambda t: t**2 * (1 - t), 0.3),
+    Form("{0} * (1 - {0})**2", lambda t: t * (1 - t) ** 2, 0.3),
+    Form("{0}**3", lambda t: t**3, 0.3),
+    Form("1 / {0}", lambda t: 1 / t, 0.2),
+    Form("1 / {0}**2", lambda t: 1 / t**2, 0.2),
+    Form("1 / {0}**3", lambda t: 1 / t**3, 0.3),
+    Form("1 / (1 - {0})", lambda t: 1 / (1 - t), 0.3),
+    Form("1 / (1 + {0})", lambda t: 1 / (1 + t), 0.3),
+    Form("1 / (1 + {0}**2)", lambda t: 1 / (1 + t**2), 0.3),
+    Form("1 / (1 - {0}**2)", lambda t: 1 / (1 - t**2), 0.3),
+    Form("sqrt({0})", np.sqrt, 0.3),
+    Form("1 / sqrt({0})", lambda t: 1 / np.sqrt(t), 0.3),
+    Form("({0} > 0)", lambda t: (t > 0) * 1.0, 0.2),
+    Form("({0} < 0)", lambda t: (t < 0) * 1.0, 0.2),
+    Form("abs({0})", np.abs, 0.4),
+    Form("sign({0})", np.sign, 0.4),
+)
 
-    The transposed layout of a gradient that is not square is one of them: some people write derivatives as rows. Axes
-    of length 1 in the rows are dropped: a loss of shape (1,) is a number.
 
-    >>> x = np.array([1.0, 2.0])
-    >>> jacobian = np.einsum("j,ik->ijk", x, np.eye(3))
-    >>> truth = Truth(Value(jacobian, 2.0**-52, "float64"), rows=(3,), columns=(2, 3))
-    >>> kept = Value(np.array([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]), 2.0**-52, "float64")
-    >>> judge_form(kept, truth).message
-    'the entries on the delta, 6 of 18: equal to the last bit'
-    >>> judge_form(replace(kept, array=x), truth).message
-    'the 2 different entries on the delta, 6 of 18: equal to the last bit'
+@cache
+def functions() -> tuple[Form, ...]:
+    """Every elementwise function of one argument that there is an operation for, and its derivative, each once."""
+    found: list[Form] = []
+    seen = [_sampled(form) for form in PLAIN]
+    for operation in list(OPERATIONS.values()):
+        if operation.arguments is None or len(operation.arguments) != 1:
+            continue
+        rule = operation.rule(0)
+        if not isinstance(rule, Diagonal) or operation.samples:
+            continue
+        derivative = Form(f"{operation.name}'({{0}})", partial(_derivative, operation, rule), 0.6)
+        for form in (Form(f"{operation.name}({{0}})", operation.forward, 0.5), derivative):
+            values = _sampled(form)
+            # Multiples of one another say the same: a coefficient is solved for.
+            if values is not None and not any(other is not None and _proportional(values, other) for other in seen):
+                seen.append(values)
+                found.append(form)
+    return tuple(found)
+
+
+def _sampled(form: Form) -> Array | None:
+    with np.errstate(all="ignore"):
+        values = np.asarray(form.function(np.array([-1.3, -0.4, 0.3, 0.8, 1.7])), dtype=float)
+    return values if np.isfinite(values).sum() > 2 else None
+
+
+def _proportional(one: Array, other: Array) -> bool:
+    if not np.array_equal(np.isfinite(one), np.isfinite(other)):
+        return False
+    one, other = one[np.isfinite(one)], other[np.isfinite(other)]
+    return bool(abs(one @ other) >= (1 - 1e-12) * np.linalg.norm(one) * np.linalg.norm(other))
+
+
+def _derivative(operation: Any, rule: Diagonal, value: Any) -> Any:
+    return rule.value(operation.forward(value), (value,)) * np.ones_like(value)
+
+
+def simple_forms(point: Point, link: Link) -> Iterator[Variation]:
+    """The simplest forms of the values at both ends of a stretch, as wrong rules for it."""
+    yield Variation("rule", "skipped", 5.0, partial(_of_value, "tail", PLAIN[0]))
+    for end in ("head", "tail"):
+        for form in PLAIN[1:15]:
+            part = partial(_of_value, end, form)
+            number = link.head if end == "head" else link.tail
+            about = form.text.format(called(point.sure_reach.steps[number]))
+            yield Variation("form", end, 5.1 + form.cost, part, about)
+
+
+def _of_value(end: str, form: Form, point: Point, link: Link, cotangent: Any) -> Any:
+    reach = point.sure_reach
+    value = reach.value(link.head if end == "head" else link.tail)
+    return _laid(point, link, cotangent * form.function(value))
+
+
+def _laid(point: Point, link: Link, product: Any) -> Any:
+    """A product of the head's shape, summed where the tail was stretched."""
+    reach = point.sure_reach
+    head, tail = reach.shape(link.head), reach.shape(link.tail)
+    if head == tail:
+        return product
+    made, _ = diagonal(head, tail, ())
+    return pull(made, np.asarray(np.broadcast_to(product, head)), (1.0,), ())
+
+
+# -- all forms of all values at once -----------------------------------------------------------------------------------
+
+
+class _Value(NamedTuple):
+    """An array that a derivative may be made of: how it is written, how to get it, and what it costs to think of it."""
+
+    text: str
+    get: Callable[[Point, Link], Any]
+    cost: float
+    own: bool  # whether it is a value at the link's own ends
+    forms: Sequence[Form] = PLAIN
+
+
+def forms(point: Point, link: Link, fits: Callable[[Callable[[Point], Any]], Sequence[bool]]) -> Iterator[Variation]:
+    """Wrong rules for an elementwise link in which the derivative is another function of some value.
+
+    ``fits`` is given a function that makes, at a point, many parts one after the other, and says which of them may
+    explain the claim: so that all forms of a value are tried in one go.
     """
-    whole = judge(claimed, truth)
-    if whole.ok or truth.value.array.size == 0 or np.isnan(truth.value.array).any():
-        return whole
-    if not claimed.shaped and truth.value.array.size == 1:
-        return whole
-    found: list[Judgement] = []
-    for form, candidate, expected in _forms(claimed, truth):
-        judgement = judge(candidate, expected)
-        if judgement.ok:
-            return _name(judgement, form)
-        if judgement.verdict == WRONG and candidate.shape == expected.value.shape and candidate.shaped:
-            found.append(_name(judgement, form))
-    if int(np.prod(truth.rows, dtype=np.int64)) == 1:
-        return judge(claimed, _reshape(truth, truth.columns, (), truth.columns))
-    if whole.verdict == SHAPE:
-        return _accept_layout(whole)
-    return _diagonal_only(claimed, truth) or (found[0] if found else whole)
-
-
-def _diagonal_only(claimed: Value, truth: Truth) -> Judgement | None:
-    """Recognise the diagonal of a Jacobian that has more than a diagonal."""
-    count = int(np.prod(truth.rows, dtype=np.int64))
-    if truth.rows != truth.columns or claimed.shape != truth.rows:
-        return None
-    square = _reshape(truth, (count, count), (count,), (count,))
-    diagonal = replace(square.value, array=np.diagonal(square.value.array))
-    if not judge(replace(claimed, array=claimed.array.reshape(-1)), Truth(diagonal)).ok:
-        return None
-    others = int(np.count_nonzero(square.value.array)) - int(np.count_nonzero(diagonal.array))
-    told = f"only the diagonal of the Jacobian; {others} entries off it are not zero"
-    return Judgement(WRONG, told, "diagonal-for-full", {"form": "the diagonal"})
-
-
-def _name(judgement: Judgement, form: str) -> Judgement:
-    if not form:
-        return judgement
-    told = f"{form}: {judgement.message}"
-    return replace(judgement, message=told, details=judgement.details | {"form": form})
-
-
-def _accept_layout(judgement: Judgement) -> Judgement:
-    return replace(judgement, message=f"as a Jacobian, {judgement.message}")
-
-
-def _forms(claimed: Value, truth: Truth) -> Iterator[tuple[str, Value, Truth]]:
-    """Each form, as its name, the claim brought into it, and what it should then be; likely forms first."""
-    rows, columns = truth.rows, truth.columns
-    count_rows, count_columns = (int(np.prod(shape, dtype=np.int64)) for shape in (rows, columns))
-    if count_rows == 1:
-        gradient = _reshape(truth, columns, (), columns)
-        yield "", claimed, gradient
-        if len(columns) == 2 and columns[0] != columns[1] and claimed.shape == columns[::-1]:
-            yield "in the transposed layout", replace(claimed, array=claimed.array.T), gradient
-        if len(columns) == 1 and claimed.shape == (1, *columns):
-            yield "as a row", replace(claimed, array=claimed.array[0]), gradient
-        return
-    flat = _reshape(truth, (count_rows, count_columns), (count_rows,), (count_columns,))
-    if claimed.shaped and claimed.shape == flat.value.shape:
-        yield "the Jacobian as a matrix", claimed, flat
-    if claimed.shaped and claimed.shape == (*columns, *rows):
-        order = (*range(len(columns), len(columns) + len(rows)), *range(len(columns)))
-        yield "in the transposed layout", replace(claimed, array=claimed.array.transpose(order)), truth
-    yield from _compact(claimed, truth)
-    yield from _sums(claimed, truth)
-
-
-def _reshape(truth: Truth, shape: tuple[int, ...], rows: tuple[int, ...], columns: tuple[int, ...]) -> Truth:
-    loss = None
-    if truth.loss is not None:
-        loss = np.broadcast_to(truth.loss, truth.value.shape).reshape(shape)
-    value = replace(truth.value, array=truth.value.array.reshape(shape))
-    return Truth(value, rows, columns, loss, truth.structure)
-
-
-def _compact(claimed: Value, truth: Truth) -> Iterator[tuple[str, Value, Truth]]:
-    """Compact forms on the finest delta patterns of the Jacobian."""
-    total = truth.value.array.size
-    for pattern in _patterns(truth):
-        kept = _on_pattern(truth, pattern)
-        own = tuple(pattern.labels[len(truth.rows) :])
-        where = "on the delta" if pattern.entries < total else "of the full Jacobian"
-        diagonal = len(pattern.lengths) == len(truth.rows) == len(truth.columns)
-        for order in itertools.permutations(range(len(pattern.lengths)), claimed.array.ndim):
-            if tuple(pattern.lengths[label] for label in order) != claimed.shape and claimed.shape != ():
+    is_node = not link.inside
+    for value in _values(point, link):
+        for times in (False, True):
+            if times and (is_node or not _has_derivative(point, link)):
                 continue
-            shape = [1] * len(pattern.lengths)
-            for label in order:
-                shape[label] = pattern.lengths[label]
-            sorted_axes = sorted(range(len(order)), key=order.__getitem__)
-            laid = claimed.array.transpose(sorted_axes).reshape(shape)
-            stretched = np.broadcast_to(laid, pattern.lengths)
-            numbers = f"{pattern.entries} of {total}"
-            if len(order) < len(pattern.lengths):
-                plural = "the one number that all entries" if claimed.array.size == 1 else ""
-                form = f"the {claimed.array.size} different entries {where}, {numbers}"
-                if plural:
-                    form = f"{plural} {where} have, {numbers}"
-            elif diagonal and pattern.entries < total:
-                form = f"the diagonal, {numbers}"
-            else:
-                form = f"the entries {where}, {numbers}"
-                form += "" if order == own or len(own) != len(order) else ", transposed"
-            yield form, Value(stretched, claimed.eps, claimed.dtype, slack=claimed.slack), kept
+            chosen = value.forms
+            stack = partial(_stack, chosen, value, times or is_node, link)
+            for form, fit in zip(chosen, fits(stack), strict=False):
+                if not fit or (form.text == "1" and (times or is_node)):
+                    continue
+                about = form.text.format(value.text)
+                cost = 5.15 + form.cost + value.cost + 0.1 * times
+                how = "multiplied" if times or is_node else "own" if value.own else "other"
+                part = partial(_one, form, value, times)
+                yield Variation("form", how, cost, part, about)
 
 
-def _patterns(truth: Truth) -> Iterator[Pattern]:
-    """The delta patterns that the Jacobian has, those with most deltas first."""
-    rows, columns = truth.rows, truth.columns
-    if len(rows) + len(columns) > LARGEST_RANK:
-        return
-    matchings: list[tuple[tuple[int, int], ...]] = [()]
-    for row, length in enumerate(rows):
-        if length > 1:
-            matchings += [
-                (*matching, (row, column))
-                for matching in list(matchings)
-                for column, other in enumerate(columns)
-                if other == length and all(column != taken for _, taken in matching)
-            ]
-    matchings.sort(key=len, reverse=True)
-    for matching in matchings:
-        partner = {len(rows) + column: row for row, column in matching}
-        labels: list[int] = []
-        lengths: list[int] = []
-        for axis, length in enumerate((*rows, *columns)):
-            if axis in partner:
-                labels.append(labels[partner[axis]])
-            else:
-                labels.append(len(lengths))
-                lengths.append(length)
-        pattern = Pattern(tuple(labels), tuple(lengths))
-        if _is_zero_off(truth.value.array, pattern):
-            yield pattern
+def _has_derivative(point: Point, link: Link) -> bool:
+    """Whether the link is elementwise and multiplies by something."""
+    if link.is_edge and not is_diagonal(point.sure_reach, link.edge, False):
+        return False
+    return any(np.ndim(factor) > 0 for term in link.terms(point.sure_reach) for factor in term.factors)
 
 
-def _is_zero_off(array: Array, pattern: Pattern) -> bool:
-    indices = np.ogrid[tuple(slice(length) for length in array.shape)]
-    off = np.zeros(array.shape, dtype=bool)
-    first: dict[int, int] = {}
-    for axis, label in enumerate(pattern.labels):
-        if label in first:
-            off |= indices[first[label]] != indices[axis]
-        else:
-            first[label] = axis
-    return not np.any(array[off])
+def _one(form: Form, value: _Value, times: bool, point: Point, link: Link, cotangent: Any) -> Any:
+    array = value.get(point, link)
+    if array is None:
+        return None
+    before = link.derivative_of(point.sure_reach) if times else 1.0
+    return _laid(point, link, cotangent * before * form.function(array))
 
 
-def _on_pattern(truth: Truth, pattern: Pattern) -> Truth:
-    """The entries on the pattern, one axis for each label."""
-    letters = "".join("abcdefgh"[label] for label in pattern.labels)
-    subscripts = f"{letters}->{''.join('abcdefgh'[label] for label in range(len(pattern.lengths)))}"
-    value = replace(truth.value, array=np.einsum(subscripts, truth.value.array))
-    loss = None
-    if truth.loss is not None:
-        loss = np.einsum(subscripts, np.broadcast_to(truth.loss, truth.value.shape))
-    return Truth(value, truth.rows, truth.columns, loss, truth.structure)
+def _stack(chosen: Sequence[Form], value: _Value, times: bool, link: Link, point: Point) -> Any:
+    """The parts for all forms of a value, along a new first axis, of the head's shape."""
+    reach = point.sure_reach
+    array = value.get(point, link)
+    if array is None:
+        return None
+    cotangent = reach.adjoints[link.head]
+    if times and link.inside:
+        cotangent = cotangent * link.derivative_of(reach)
+    made = np.empty((len(chosen), *reach.shape(link.head)))
+    for place, form in enumerate(chosen):
+        try:
+            made[place] = cotangent * form.function(array)
+        except ILLEGAL:
+            made[place] = np.nan
+    return made
 
 
-def _sums(claimed: Value, truth: Truth) -> Iterator[tuple[str, Value, Truth]]:
-    """The rows summed, which is what `backward(ones)` gives, and a row of entries where each row has only one."""
-    axes = tuple(range(len(truth.rows)))
-    array = truth.value.array
-    if claimed.shape == truth.columns:
-        single = bool(np.all(np.sum(array != 0, axis=axes) <= 1))
-        entries = int(np.count_nonzero(array))
-        form = "the rows summed (v = 1)"
-        if single:
-            form = f"the non-zero entries, {entries} of {array.size}, each where its column is"
-        yield form, claimed, _summed(truth, axes)
-    rest = tuple(range(len(truth.rows), array.ndim))
-    if claimed.shape == truth.rows and bool(np.all(np.sum(array != 0, axis=rest) <= 1)):
-        entries = int(np.count_nonzero(array))
-        form = f"the non-zero entries, {entries} of {array.size}, each where its row is"
-        yield form, claimed, _summed(truth, rest)
+def _values(point: Point, link: Link) -> Iterator[_Value]:
+    """What a derivative may be made of: the ends, the function elsewhere, what is inside, and what is near."""
+    reach = point.sure_reach
+    head, tail = called(reach.steps[link.head]), called(reach.steps[link.tail])
+    seen = {link.head, link.tail}
+    many = (*PLAIN, *functions())
+    yield _Value(tail, partial(_end, link.tail - link.head), 0.0, True, many)
+    if link.inside:
+        yield _Value(head, partial(_end, 0), 0.0, True, many)
+        if reach.shape(link.head) == reach.shape(link.tail):
+            for text, change in (("1 - {0}", _less), ("-{0}", np.negative)):
+                where = text.format(tail)
+                yield _Value(f"({where})", partial(_moved_end, change), 0.2, True, functions())
+                yield _Value(f"{head} at {where}", partial(_replayed, change), 0.2, True, PLAIN[1:4])
+                yield _Value(f"{head} at {where} * {head}", partial(_replayed_times, change), 0.2, True, PLAIN[1:2])
+            yield _Value(f"{head} at {head}", partial(_replayed, None), 0.2, True, PLAIN[1:8])
+    for number in sorted(_operands(point, link), reverse=True):
+        if number not in seen and _fits(reach.shape(number), reach.shape(link.head)):
+            seen.add(number)
+            name = called(reach.steps[number])
+            yield _Value(
+                name,
+                partial(_end, number - link.head),
+                0.2,
+                False,
+                (*PLAIN, *functions()) if not link.inside else PLAIN,
+            )
+    for reference in references(point, link, reach.shape(link.head)):
+        if reference.kind != "adjoint" and reference.number not in seen:
+            yield _Value(reference.name, reference.get, 0.3 + reference.cost, False)
 
 
-def _summed(truth: Truth, axes: tuple[int, ...]) -> Truth:
-    value = replace(truth.value, array=truth.value.array.sum(axis=axes))
-    parts = np.abs(truth.value.array) if truth.loss is None else np.broadcast_to(truth.loss, truth.value.shape)
-    return Truth(value, loss=np.sum(parts, axis=axes))
+def _less(value: Any) -> Any:
+    return 1 - value
+
+
+def _fits(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    return (
+        bool(shape)
+        and len(shape) <= len(whole)
+        and all(one in (1, size) for one, size in zip(reversed(shape), reversed(whole), strict=False))
+    )
+
+
+def _operands(point: Point, link: Link) -> set[int]:
+    """The steps inside a link and their arguments; around a step, those of its neighbours."""
+    reach = point.sure_reach
+    around = {edge.step for edge in link.inside} or {
+        edge.step for edge in reach.edges if reach.argument(edge) == link.tail
+    } | {link.tail}
+    found = set(around)
+    for number in around:
+        found.update(reach.number_of[argument] for argument in reach.steps[number].arguments)
+    return {number for number in found if reach.steps[number].value.dtype.kind in "fb"}
+
+
+def _end(offset: int, point: Point, link: Link) -> Any:
+    return point.sure_reach.value(link.head + offset)
+
+
+def _moved_end(change: Callable[[Any], Any], point: Point, link: Link) -> Any:
+    return change(point.sure_reach.value(link.tail))
+
+
+def _replayed(change: Callable[[Any], Any] | None, point: Point, link: Link) -> Any:
+    """The head computed again from another tail: from one that is changed, or from the head itself."""
+    reach = point.sure_reach
+    start = reach.value(link.head) if change is None else change(reach.value(link.tail))
+    return link.replayed(reach, start)
+
+
+def _replayed_times(change: Callable[[Any], Any], point: Point, link: Link) -> Any:
+    return _replayed(change, point, link) * point.sure_reach.value(link.head)

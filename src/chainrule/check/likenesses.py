@@ -42,7 +42,14 @@ def likenesses(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
         times = "" if abs(ratio - 1) < 1e-9 else f"{ratio:.6g} times "
         message = f"{name} is {times}{known.name} itself, not a gradient."
         stale = known.kind == "pool"
-        mistake, cost = ("stale", 2.6) if stale and not times else ("wrong-tensor", 5.5 + 0.5 * bool(times))
+        mistake, cost = (
+            ("stale", 2.6)
+            if stale and not times
+            else (
+                "wrong-tensor",
+                5.4 + (0.0 if not times else 0.05 if round(abs(ratio), 9) in (0.5, 1.0, 2.0) else 0.5),
+            )
+        )
         yield related(point, likenesses, f"is {known.name}", mistake, cost, message, f"do not use {known.name} here")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +11,9 @@ import numpy as np
 
 from chainrule.check.places import Places
 from chainrule.check.reach import Edge, Reach, pulled
-from chainrule.linear.term import Term, diagonal
+from chainrule.linear.term import Term, diagonal, identity
 
-__all__ = ["Link", "edges", "grouped", "stretches"]
+__all__ = ["Link", "edges", "grouped", "is_diagonal", "nodes", "stretches"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DEEPEST = 12  # steps in a stretch
@@ -24,8 +24,8 @@ MOST = 400  # stretches
 class Link:
     """What leads back from the cotangent of step ``head`` to that of step ``tail``.
 
-    ``inside`` are its edges, latest first: one, or those of a stretch of elementwise steps, along which each entry of
-    the head depends on one entry of the tail.
+    ``inside`` are its edges, latest first: one; or those of a stretch of elementwise steps, along which each entry of
+    the head depends on one entry of the tail; or none, where head and tail are the same step.
     """
 
     head: int
@@ -62,11 +62,26 @@ class Link:
             arrived[source] = part if source not in arrived else arrived[source] + part
         return np.asarray(arrived[self.tail])
 
+    def derivative_of(self, reach: Reach) -> Array:
+        """The elementwise derivative of a stretch or of an elementwise edge, of the head's shape."""
+        return self.derivative(reach)
+
+    def replayed(self, reach: Reach, value: Array) -> Array:
+        """The head computed again from another value of the tail; what is outside stays."""
+        values = {self.tail: value}
+        for number in sorted({edge.step for edge in self.inside}):
+            step = reach.steps[number]
+            given = [values.get(reach.number_of[argument], argument.given) for argument in step.arguments]
+            values[number] = np.asarray(step.forward(given))
+        return values[self.head]
+
     def terms(self, reach: Reach) -> Sequence[Term]:
         """The local Jacobian of the link."""
         if self.is_edge:
             return reach.terms(self.edge)
         shape = reach.shape(self.head)
+        if not self.inside:
+            return (Term(identity(shape)),)
         made, _ = diagonal(shape, reach.shape(self.tail), shape)
         return (Term(made, (self.derivative(reach),)),)
 
@@ -76,6 +91,8 @@ class Link:
 
     def part(self, reach: Reach) -> Array:
         """What the link contributes to the cotangent of its tail."""
+        if not self.inside:
+            return reach.adjoints[self.tail]
         return reach.part(self.edge) if self.is_edge else self.pulled(reach, reach.adjoints[self.head])
 
 
@@ -117,6 +134,13 @@ def edges(reach: Reach) -> list[Link]:
     return [Link(edge.step, reach.argument(edge), (edge,)) for edge in reach.edges]
 
 
+def nodes(reach: Reach) -> list[Link]:
+    """The steps at which several ways back meet, as links from themselves to themselves; the target first."""
+    uses = Counter(reach.argument(edge) for edge in reach.edges)
+    met = [number for number in reach.path if uses[number] > 1 or number == reach.target]
+    return [Link(number, number, ()) for number in met]
+
+
 def stretches(reach: Reach) -> Iterator[Link]:
     """Stretches of two and more elementwise steps, short ones first."""
     whole = {edge: is_diagonal(reach, edge, True) for edge in reach.edges}
@@ -139,10 +163,16 @@ def stretches(reach: Reach) -> Iterator[Link]:
                     depth[source] = min(depth.get(source, DEEPEST), depth[number] + 1)
         for tail in _tails(reach, depth, back, head):
             inside = _inside(reach, depth, back, head, tail)
-            if len(inside) > 1 and tail not in reach.seeds:
+            if len(inside) > 1 and tail not in reach.seeds and not _pads(reach, head, tail, inside):
                 found.append((len(inside), Link(head, tail, inside)))
     found.sort(key=lambda pair: pair[0])
     yield from [link for _, link in found[:MOST]]
+
+
+def _pads(reach: Reach, head: int, tail: int, inside: Sequence[Edge]) -> bool:
+    """Whether the stretch begins with a single edge along which nothing is multiplied: a shorter one says the same."""
+    first = [edge for edge in inside if edge.step == head]
+    return len(first) == 1 and not any(term.factors for term in reach.terms(first[0]))
 
 
 def _tails(reach: Reach, depth: dict[int, int], back: dict[int, list[Edge]], head: int) -> list[int]:
@@ -177,9 +207,18 @@ def _inside(reach: Reach, depth: dict[int, int], back: dict[int, list[Edge]], he
 
 
 def grouped(places: Places, links: Sequence[Link]) -> list[list[Link]]:
-    """Links that are the same places of the code, run several times: in a loop, or in a function called again."""
+    """Links that are the same places of the code, run several times: in a loop, or in a function called again.
+
+    The calls of one function make one group, and a group for each name that the results go into.
+    """
     groups: dict[Any, list[Link]] = defaultdict(list)
     for link in links:
-        key = tuple([(places.of[edge.step], edge.position) for edge in link.inside])
-        groups[(places.of[link.tail], *key)].append(link)
-    return [members for members in groups.values() if len(members) > 1]
+        groups[tuple([(places.of[edge.step], edge.position) for edge in link.inside])].append(link)
+    found = []
+    for members in groups.values():
+        by_name: dict[str, list[Link]] = defaultdict(list)
+        for link in members:
+            by_name[places.into(link.head)].append(link)
+        found += [members] if len(members) > 1 else []
+        found += [some for some in by_name.values() if 1 < len(some) < len(members)]
+    return found

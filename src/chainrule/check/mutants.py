@@ -9,26 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.check.blocks import Block, block_variations
 from chainrule.check.candidate import Candidate
 from chainrule.check.fits import Trial
-from chainrule.check.links import Link
+from chainrule.check.forms import forms
+from chainrule.check.links import Link, is_diagonal
 from chainrule.check.phrases import place
 from chainrule.check.point import Point
+from chainrule.check.sweeps import ILLEGAL
 from chainrule.check.variation import Variation
 from chainrule.check.variations import variations
 from chainrule.check.wordings import told
-from chainrule.errors import ChainruleError
 
 __all__ = ["mutants"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-# What a rule or a function may raise on values that it was not made for.
-ILLEGAL = (ValueError, TypeError, IndexError, ArithmeticError, AssertionError, np.linalg.LinAlgError, ChainruleError)
 
 
 def mutants(trial: Trial, links: Sequence[Link], until: float) -> Iterator[Candidate]:
     """The wrong rules that explain the claim; ``until`` is when to give up."""
-    point = trial.points[0]
     for link in links:
         if perf_counter() > until:
             return
@@ -36,10 +35,23 @@ def mutants(trial: Trial, links: Sequence[Link], until: float) -> Iterator[Candi
         if part is None or not np.any(part):
             continue
         wanted = trial.target + part  # what the link must have sent, as far as it shows
-        for variation in variations(point, link):
+        for variation in _ideas(trial, link, wanted):
             found = _tried(trial, link, variation, wanted, part)
             if found is not None:
                 yield found
+
+
+def _ideas(trial: Trial, link: Link, wanted: Array) -> Iterator[Variation]:
+    point = trial.points[0]
+    if isinstance(link, Block):
+        yield from block_variations(link)
+        return
+    if link.inside:
+        yield from variations(point, link)
+    reach = point.sure_reach
+    same = reach.shape(link.head) == reach.shape(link.tail)
+    if not link.is_edge or same or is_diagonal(reach, link.edge, False):
+        yield from forms(point, link, partial(trial.which, link, wanted))
 
 
 def _right(link: Link, point: Point) -> Array:

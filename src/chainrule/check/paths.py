@@ -15,7 +15,7 @@ from chainrule.check.phrases import called, place
 from chainrule.check.point import Point
 from chainrule.check.reach import Edge
 
-__all__ = ["paths"]
+__all__ = ["coefficient_of", "paths"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_BRANCHES = 8
@@ -83,7 +83,7 @@ def _candidate(trial: Trial, edges: Sequence[Edge], tail: int, over: float) -> C
     values = trial.coefficients(over, again)
     if values is None:
         return None
-    coefficient = _coefficient(trial, [value + 1 for value in values])
+    coefficient = coefficient_of(trial, [value + 1 for value in values])
     if coefficient is None:
         return None
 
@@ -109,7 +109,7 @@ def _over(trial: Trial, point: Point, seen: Array) -> float | None:
     return float(seen @ wanted) / size if size > 0 else None
 
 
-def _coefficient(trial: Trial, values: Sequence[float]) -> Coefficient | None:
+def coefficient_of(trial: Trial, values: Sequence[float]) -> Coefficient | None:
     """0, -1 and 2 for what they are, other numbers by name."""
     slack = max(100 * trial.points[0].tolerance, 1e-7)
     for whole in (0.0, -1.0, 2.0):

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.check.candidate import Candidate, related
 from chainrule.check.point import Point
 
-__all__ = ["placements", "zeros"]
+__all__ = ["other_entries", "placements", "zeros"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGE = 20_000  # elements above which permutations are not looked for
@@ -101,3 +101,34 @@ def zeros(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
     elif np.any(~absent) and np.array_equal(absent, ~zero):
         message = f"{name} is 0 exactly where the gradient is not: the mask is upside down."
         yield related(point, zeros, "upside down", "wrong-mask", 3.3, message, "turn the mask around")
+
+
+def other_entries(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
+    """The claim and the gradient take, times a number, entries of one array; but not the same ones."""
+    found, true, name = point.claimed, point.true, point.subject
+    if found.shape != true.shape or true.size < 3:
+        return
+    for known in point.at_hand(("value", "upstream")):
+        if known.array.shape != true.shape or not np.all(known.array):
+            continue
+        one, other = found / known.array, true / known.array
+        if _two_valued(point, one) and _two_valued(point, other) and not point.near(one, other):
+            message = f"{name} takes other entries of {known.name} than the gradient does."
+            yield related(
+                point,
+                other_entries,
+                f"entries of {known.name}",
+                "wrong-mask",
+                3.6,
+                message,
+                "use the mask of the forward pass",
+            )
+            return
+
+
+def _two_valued(point: Point, array: Array) -> bool:
+    """Whether all entries are 0 or one other number, and both occur."""
+    largest = float(np.max(np.abs(array)))
+    zero = np.abs(array) <= point.tolerance * largest
+    rest = array[~zero]
+    return bool(np.any(zero)) and float(np.ptp(rest)) <= point.tolerance * largest

@@ -43,8 +43,6 @@ class Reference:
 
 def references(point: Point, link: Link, shape: tuple[int, ...], adjoints: bool = False) -> Iterator[Reference]:
     """Arrays of a shape that are near a link: named ones anywhere, others among its neighbours."""
-    if not shape:
-        return
     reach, found = point.sure_reach, 0
     near = _neighbours(point, link)
     listed = point.by_shape.get(shape, [])
@@ -57,7 +55,7 @@ def references(point: Point, link: Link, shape: tuple[int, ...], adjoints: bool 
         yield Reference("value", number, expression(step), link.head, far + (0.0 if step.name else 0.3))
         if number in reach.adjoints and (adjoints or step.is_input) and number not in reach.seeds:
             yield Reference("adjoint", number, f"d{called(step)}", link.head, far + 0.4 + (0.0 if step.name else 0.3))
-        if number in reach.seeds and reach.seeds[number].size > 1:
+        if number in reach.seeds and reach.seeds[number].shape == shape and reach.seeds[number].size > 1:
             yield Reference("adjoint", number, "the upstream", link.head, 0.3)
     for known in point.pool:
         if known.array.shape == shape and not np.iscomplexobj(known.array):
@@ -65,12 +63,14 @@ def references(point: Point, link: Link, shape: tuple[int, ...], adjoints: bool 
 
 
 def _neighbours(point: Point, link: Link) -> set[int]:
-    """The steps of a link, their arguments, and what uses the tail."""
+    """The steps of a link, their arguments, and the arguments of those."""
     reach = point.sure_reach
     near = {link.head, link.tail}
     for edge in link.inside:
-        near.update(reach.number_of[argument] for argument in reach.steps[edge.step].arguments)
         near.add(edge.step)
+        for argument in reach.steps[edge.step].arguments:
+            near.add(reach.number_of[argument])
+            near.update(reach.number_of[further] for further in argument.arguments)
     return near
 
 

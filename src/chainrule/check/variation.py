@@ -92,10 +92,12 @@ def with_terms(change: Callable[[Point, Link, list[Term]], Sequence[Term] | None
     return part
 
 
-def with_term(place: int, change: Callable[[Point, Link, Term], Term | None]) -> Part:
-    """The rule with one other term."""
+def with_term(place: int, change: Callable[[Point, Link, Term], Term | None], template: Term | None = None) -> Part:
+    """The rule with one other term; where the rule has none, because a factor is 0, the template is changed."""
 
     def changed(point: Point, link: Link, terms: list[Term]) -> Sequence[Term] | None:
+        if not terms and template is not None and place == 0:
+            terms = [template]
         if place >= len(terms):
             return None
         other = change(point, link, terms[place])

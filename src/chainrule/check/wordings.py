@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.check.fits import Coefficient
 from chainrule.check.links import Link
+from chainrule.check.masks import masking
 from chainrule.check.phrases import axes_in_words, called
 from chainrule.check.point import Point
 from chainrule.check.variation import Variation
-from chainrule.linear.term import Opaque, Term
+from chainrule.linear.term import Opaque
 
-__all__ = ["Wording", "masking", "told"]
+__all__ = ["Wording", "told"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -67,8 +68,13 @@ def _about_rule(point: Point, link: Link, variation: Variation) -> Wording:
         mistake = "wrong-mask" if masking(terms) else "local-factor"
         message = f"The function that gives {head} is applied to d{head} {back}, in place of its derivative."
         return Wording(mistake, 0.0, message, f"multiply d{head} by the derivative")
-    if how == "last wins":
-        message = f"Where a place of {tail} is used several times, d{tail} keeps the last use only {back}."
+    if how in ("largest", "smallest"):
+        message = (
+            f"d{head} goes to the {how} entries of {tail} along {axes_in_words(variation.about)}; others were chosen."
+        )
+        return Wording("wrong-mask", 0.0, message, "use the entries that were chosen in the forward pass")
+    if how in ("last wins", "first wins"):
+        message = f"Where a place of {tail} is used several times, d{tail} keeps the {how[:-5]} use only {back}."
         return Wording("path-missing", 0.0, message, f"add into d{tail} (np.add.at), do not assign")
     return _about_axes(point, link, variation)
 
@@ -149,11 +155,16 @@ def _other_array(point: Point, link: Link, variation: Variation, mask: bool) -> 
     right = at_hand(point, link, variation.place)
     name = f"the derivative of {head} by {tail}" if right is None else called(point.sure_reach.steps[right])
     mistake = "stale" if reference.kind == "pool" else "wrong-tensor"
-    if mistake == "wrong-tensor" and right is None and reference.number in (link.head, link.tail):
+    if mistake == "wrong-tensor" and right is None and reference.number in _own(link):
         mistake = "local-factor"
     return Wording(
         mistake, 0.0, f"{reference.name} stands in place of {name} {back}.", f"use {name}, not {reference.name}"
     )
+
+
+def _own(link: Link) -> set[int]:
+    """The steps that a link is made of."""
+    return {link.head, link.tail, *(edge.step for edge in link.inside)}
 
 
 def _about_values(point: Point, link: Link, variation: Variation) -> Wording:
@@ -182,7 +193,9 @@ def _about_cotangent(point: Point, link: Link, variation: Variation) -> Wording:
         name = "the upstream" if link.head in point.sure_reach.seeds else f"d{head}"
         return Wording("upstream-missing", 0.0, f"{name} is not multiplied {back}.", f"multiply by {name}")
     if how == "turned":
-        return Wording("operand-not-transposed", 0.0, f"d{head} is to be transposed {back}.", f"transpose d{head}")
+        factors = [factor for term in link.terms(point.sure_reach) for factor in term.factors if np.ndim(factor)]
+        mistake = "operand-not-transposed" if factors else "transposed"
+        return Wording(mistake, 0.0, f"d{head} is to be transposed {back}.", f"transpose d{head}")
     if how in _REARRANGED:
         return _rearranged(f"d{head}", variation, back)
     if reference is not None:
@@ -192,6 +205,10 @@ def _about_cotangent(point: Point, link: Link, variation: Variation) -> Wording:
             )
             return Wording("local-factor", 0.0, message, "multiply by the links between them")
         mistake = "stale" if reference.kind == "pool" else "wrong-tensor"
+        if np.ptp(point.sure_reach.adjoints[link.head]) == 0 and mistake == "wrong-tensor":
+            return Wording(
+                "local-factor", 0.0, f"d{head} is multiplied by {reference.name} {back}.", f"use d{head} as it is"
+            )
         return Wording(mistake, 0.0, f"{reference.name} stands in place of d{head} {back}.", f"use d{head}")
     if how == "masked by itself":
         return Wording("wrong-mask", 0.0, f"d{head} is masked by its own sign {back}.", f"mask by {tail}")
@@ -233,6 +250,50 @@ def _about_table(point: Point, link: Link, variation: Variation) -> Wording:
     return Wording("shifted", 0.0, f"Places of d{tail} are off by {variation.about} {back}.", "use the index as it is")
 
 
+def _about_form(point: Point, link: Link, variation: Variation) -> Wording:
+    """Another formula for an elementwise derivative."""
+    head, tail, back = _names(point, link)
+    if variation.how == "multiplied" and not link.inside:
+        message = f"d{tail} is multiplied by {variation.about}, which belongs not there, or twice."
+        return Wording("local-factor", 0.0, message, f"leave {variation.about} out of d{tail}")
+    if variation.how == "multiplied":
+        message = f"The derivative of {head} by {tail} is multiplied by {variation.about} {back}."
+        return Wording("local-factor", 0.0, message, f"leave {variation.about} out")
+    mask = masking(link.terms(point.sure_reach))
+    own = variation.how in ("own", "head", "tail") and not (
+        link.is_edge and _is_array_for_array(point, link, variation)
+    )
+    mistake = "wrong-mask" if mask else "local-factor" if own else "wrong-tensor"
+    message = f"{variation.about} stands for the derivative of {head} by {tail} {back}."
+    return Wording(mistake, 0.0, message, f"use the derivative of {head} by {tail}")
+
+
+def _is_array_for_array(point: Point, link: Link, variation: Variation) -> bool:
+    """Whether a recorded array stands in place of another one, with nothing done to it."""
+    terms = link.terms(point.sure_reach)
+    ends = {called(point.sure_reach.steps[number]) for number in (link.head, link.tail)}
+    simple = len(terms) == 1 and len(terms[0].factors) == 1 and np.ndim(terms[0].factors[0]) > 0
+    return simple and variation.about in ends and at_hand(point, link, (0, 0)) is not None
+
+
+def _about_block(point: Point, link: Link, variation: Variation) -> Wording:
+    """Several steps whose Jacobian is full."""
+    head, tail, back = _names(point, link)
+    if variation.how == "diagonal":
+        message = (
+            f"Only the diagonal of the Jacobian of {head} by {tail} is used: each entry of {head} depends on several."
+        )
+        return Wording("diagonal-for-full", 0.0, message, f"use the whole Jacobian of {head} by {tail}")
+    if variation.how == "twice":
+        return Wording("local-factor", 0.0, f"The derivative of {head} by {tail} is applied twice.", "apply it once")
+    return Wording(
+        "local-factor",
+        0.0,
+        f"The steps from {tail} to {head} are left out {back}.",
+        f"multiply by the derivative of {head}",
+    )
+
+
 _SAID: dict[str, Callable[[Point, Link, Variation], Wording]] = {
     "rule": _about_rule,
     "factor": _about_factor,
@@ -240,6 +301,8 @@ _SAID: dict[str, Callable[[Point, Link, Variation], Wording]] = {
     "cotangent": _about_cotangent,
     "result": _about_result,
     "table": _about_table,
+    "form": _about_form,
+    "block": _about_block,
 }
 _REARRANGED = {"flipped": "permuted", "rolled": "shifted", "summed": "extra-sum"}
 
@@ -251,15 +314,6 @@ def _rearranged(name: str, variation: Variation, back: str) -> Wording:
     said = {"flipped": "reversed", "rolled": "shifted", "summed": "summed"}[how]
     fix = {"flipped": "reverse it", "rolled": "shift it back", "summed": "multiply first, sum then"}[how]
     return Wording(_REARRANGED[how], 0.0, f"{name[0].upper()}{name[1:]} is {said} {where} {back}.", fix)
-
-
-def masking(terms: Sequence[Term]) -> bool:
-    """Whether the local derivative only lets through or stops: its entries are 0 and one other number."""
-    factors = [factor for term in terms for factor in term.factors if isinstance(factor, np.ndarray) and factor.ndim]
-    if len(factors) != 1:
-        return False
-    values = np.unique(factors[0])
-    return len(values) == 2 and 0 in values
 
 
 def later(point: Point, number: int) -> set[int]:

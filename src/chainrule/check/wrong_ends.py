@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.links import Link
+from chainrule.check.masks import masking
 from chainrule.check.point import Point
 from chainrule.check.reach import pushed
 from chainrule.check.references import Reference, references
@@ -75,20 +76,25 @@ def wrong_results(point: Point, link: Link) -> Iterator[Variation]:
         yield Variation("rule", "twice", 5.1, _twice)
         yield Variation("result", "multiplied", 5.2, partial(_times, "head"), "head")
         yield Variation("result", "divided", 5.4, partial(_over, "head"), "head")
-        if link.is_edge:
+        if _is_function(point, link):
             yield Variation("rule", "applied", 5.0, _applied)
     elif _stretches(tail, head):
         yield Variation("rule", "skipped", 5.0, _narrowed)
     yield Variation("result", "multiplied", 5.2, partial(_times, "tail"), "tail")
     yield Variation("result", "divided", 5.4, partial(_over, "tail"), "tail")
-    yield Variation("result", "masked", 5.4, partial(_masked, np.greater), ">")
-    yield Variation("result", "masked", 5.4, partial(_masked, np.less), "<")
+    far = 0.0 if masking(link.terms(reach)) else 0.4
+    yield Variation("result", "masked", 5.4 + far, partial(_masked, np.greater), ">")
+    yield Variation("result", "masked", 5.4 + far, partial(_masked, np.less), "<")
     for other in rearrangements(tail):
         yield Variation("result", other.how, other.cost + 0.1, partial(_after, other.change), other.about)
     yield Variation("result", "sign", 5.8, partial(_after, np.sign))
-    yield Variation("rule", "last wins", 4.4, _last_wins)
+    yield Variation("rule", "last wins", 4.4, partial(_one_wins, -1))
+    yield Variation("rule", "first wins", 4.6, partial(_one_wins, 1))
     for kept in _embeddings(head, tail):
         yield Variation("rule", "to all", 5.0, partial(_to_all, kept), kept)
+        for which, extreme in (("largest", np.max), ("smallest", np.min)):
+            for axes in _sets(len(tail)):
+                yield Variation("rule", which, 5.2, partial(_to_extreme, kept, extreme, axes), axes)
     for kept in _embeddings(tail, head):
         axes = tuple([axis for axis in range(len(head)) if axis not in kept or head[axis] != tail[kept.index(axis)]])
         for how, cost in (("sum", 5.0), ("mean", 5.0), ("first", 5.4), ("last", 5.4), ("max", 5.8)):
@@ -109,12 +115,20 @@ def _twice(point: Point, link: Link, cotangent: Any) -> Any:
     return link.pulled(point.sure_reach, link.pulled(point.sure_reach, cotangent))
 
 
+def _is_function(point: Point, link: Link) -> bool:
+    """Whether the head is a function of the tail and of nothing else that is differentiated."""
+    reach = point.sure_reach
+    own = {edge.step for edge in link.inside} | {link.tail}
+    return all(
+        reach.number_of[argument] in own or not argument.is_tracked
+        for edge in link.inside
+        for argument in reach.steps[edge.step].arguments
+    )
+
+
 def _applied(point: Point, link: Link, cotangent: Any) -> Any:
-    """The operation applied to the cotangent, as if it were its own derivative."""
-    step = point.sure_reach.steps[link.head]
-    given = [argument.given for argument in step.arguments]
-    position = link.edge.position
-    return step.forward([*given[:position], cotangent, *given[position + 1 :]])
+    """The function applied to the cotangent, as if it were its own derivative."""
+    return link.replayed(point.sure_reach, cotangent)
 
 
 def _end(which: str, point: Point, link: Link) -> Array:
@@ -137,7 +151,7 @@ def _after(change: Callable[[Any], Any], point: Point, link: Link, cotangent: An
     return change(link.pulled(point.sure_reach, cotangent))
 
 
-def _last_wins(point: Point, link: Link, cotangent: Any) -> Any:
+def _one_wins(order: int, point: Point, link: Link, cotangent: Any) -> Any:
     """Entries written instead of added where several belong at one place; None where none do."""
     reach = point.sure_reach
     tail, head = reach.shape(link.tail), reach.shape(link.head)
@@ -153,7 +167,8 @@ def _last_wins(point: Point, link: Link, cotangent: Any) -> Any:
             return None
         places = np.rint(pushed([bare], numbers, head)).astype(np.intp)
         scale = float(np.prod([float(factor) for factor in factors]))
-        result.reshape(-1)[places.reshape(-1)] = scale * np.broadcast_to(cotangent, head).reshape(-1)
+        written = scale * np.broadcast_to(cotangent, head).reshape(-1)
+        result.reshape(-1)[places.reshape(-1)[::-order]] = written[::-order]
     return result if crowded else None
 
 
@@ -189,6 +204,20 @@ def _to_all(kept: tuple[int, ...], point: Point, link: Link, cotangent: Any) -> 
     head, tail = reach.shape(link.head), reach.shape(link.tail)
     sizes = [head[kept.index(axis)] if axis in kept else 1 for axis in range(len(tail))]
     whole: Array = np.broadcast_to(np.reshape(np.broadcast_to(cotangent, head), sizes), tail)
+    return whole
+
+
+def _sets(rank: int) -> Iterator[tuple[int, ...]]:
+    for count in range(1, rank + 1):
+        yield from itertools.combinations(range(rank), count)
+
+
+def _to_extreme(
+    kept: tuple[int, ...], extreme: Callable[..., Any], axes: tuple[int, ...], point: Point, link: Link, cotangent: Any
+) -> Array:
+    """The cotangent to those entries that are the largest, or smallest, along some axes."""
+    value = _end("tail", point, link)
+    whole: Array = _to_all(kept, point, link, cotangent) * (value == extreme(value, axis=axes, keepdims=True))
     return whole
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.check.links import Link
 from chainrule.check.point import Point
 from chainrule.check.references import Reference, references
-from chainrule.check.variation import Variation, rearrangements, with_term, with_terms
+from chainrule.check.variation import Part, Variation, rearrangements, with_term, with_terms
 from chainrule.linear.term import Opaque, Pattern, Term
 
 __all__ = ["wrong_factors"]
@@ -29,6 +29,8 @@ def wrong_factors(point: Point, link: Link) -> Iterator[Variation]:
                 yield from _of_map(place, which, factor)
             elif np.ndim(factor) > 0:
                 yield from _of_array(point, link, (place, which), np.asarray(factor))
+            elif not isinstance(factor, int):
+                yield from _other_arrays(point, link, (place, which), np.asarray(factor))
         yield from _all_turned(place, term)
         for which, table in enumerate(term.tables):
             yield from _of_table(point, place, which, np.asarray(table))
@@ -44,7 +46,7 @@ def _without(place: int, point: Point, link: Link, terms: list[Term]) -> list[Te
 # -- arrays ------------------------------------------------------------------------------------------------------------
 
 
-def _replacing(place: tuple[int, int], change: Change) -> Callable[[Point, Link, Any], Any]:
+def _replacing(place: tuple[int, int], change: Change, template: Term | None = None) -> Part:
     """The rule with one factor of one term replaced."""
     which = place[1]
 
@@ -55,7 +57,7 @@ def _replacing(place: tuple[int, int], change: Change) -> Callable[[Point, Link,
             return None
         return Term(made, (*factors[:which], other, *factors[which + 1 :]), tables)
 
-    return with_term(place[0], changed)
+    return with_term(place[0], changed, template)
 
 
 def _of_array(point: Point, link: Link, place: tuple[int, int], factor: Array) -> Iterator[Variation]:
@@ -70,8 +72,13 @@ def _of_array(point: Point, link: Link, place: tuple[int, int], factor: Array) -
     yield varied("squared", 5.5, np.square)
     yield varied("inverted", 5.5, np.reciprocal)
     yield varied("rooted", 5.9, _root)
+    yield from _other_arrays(point, link, place, factor)
+
+
+def _other_arrays(point: Point, link: Link, place: tuple[int, int], factor: Array) -> Iterator[Variation]:
+    template = link.terms(point.sure_reach)[place[0]]
     for reference in references(point, link, factor.shape):
-        part = _replacing(place, partial(_referred, reference))
+        part = _replacing(place, partial(_referred, reference), template)
         yield Variation("factor", "other", 5.1 + reference.cost, part, None, reference, place)
     if factor.ndim == 2 and factor.shape[0] != factor.shape[1]:
         for reference in references(point, link, factor.shape[::-1]):

@@ -63,6 +63,7 @@ class Sweep:
         self.prefix = prefix
         self.found: dict[Step, Cotangent] = {}
         self._inputs: dict[Step, set[Step]] = {}
+        self._stories: dict[Step, float] = {}
         self._consumers = reader.computation.consumers(self.steps)
         for step in reversed(self.steps):
             self.found[step] = self._cotangent(step)
@@ -107,7 +108,9 @@ class Sweep:
         told = cost(form)
         for step in referred(form) - {self.steps[-1]}:
             uses = len({argument for argument in step.arguments if argument in self._consumers})
-            told += self._story(self.found[step].chosen) / max(min(uses, len(self._below(step))), 1)
+            if step not in self._stories:  # a step's formula is settled when it is referred to
+                self._stories[step] = self._story(self.found[step].chosen)
+            told += self._stories[step] / max(min(uses, len(self._below(step))), 1)
         return told
 
     def _below(self, step: Step) -> set[Step]:

@@ -100,14 +100,25 @@ class Monomial:
         )
         return Monomial(self.coefficient, factors)
 
-    def combined(self) -> Monomial:
-        """Equal factors joined: their exponents are added."""
+    def combined(self, axes: Sequence[Label | None]) -> Monomial:
+        """Equal factors joined: their exponents are added. ``axes`` are the free labels."""
         powers: dict[tuple[Any, Axes], Fraction] = {}
         for atom, labels, exponent in self.factors:
             powers[atom, labels] = powers.get((atom, labels), Fraction(0)) + exponent
         if len(powers) == len(self.factors):
             return self
-        return replace(self, factors=tuple(Factor(*key, exponent) for key, exponent in powers.items() if exponent))
+        left = replace(self, factors=tuple(Factor(*key, exponent) for key, exponent in powers.items() if exponent))
+        return left.counting(self.labels() - set(axes))
+
+    def counting(self, summed: Iterable[Label]) -> Monomial:
+        """The monomial times the sizes of labels that are summed over and occur no more: Σ_i 1 is N."""
+        lost = [label for label in summed if label not in self.labels()]
+        if not lost:
+            return self
+        number = self.coefficient
+        for label in lost:
+            number = number.times(Coefficient(Fraction(1), ((label.size, 1),)))
+        return replace(self, coefficient=number)
 
     def key(self, axes: Sequence[Label | None]) -> Any:
         """What is the same for monomials that differ in the names of their labels and in the order of factors only.
@@ -378,12 +389,12 @@ def total(forms: Sequence[Form]) -> Form:
     """The sum of forms with the same axes; monomials that are equal up to their coefficient become one."""
     axes = forms[0].axes
     if sum([len(form.monomials) for form in forms]) == 1:
-        (only,) = [m.combined() for form in forms for m in form.monomials]
+        (only,) = [m.combined(axes) for form in forms for m in form.monomials]
         return Form(axes, (only,) if only.coefficient.number else ())
     found: dict[Any, Monomial] = {}
     for form in forms:
         for monomial in form.monomials:
-            combined = monomial.combined()
+            combined = monomial.combined(axes)
             key = (combined.key(axes), combined.coefficient.sizes)
             before = found.get(key)
             if before is None:
@@ -414,15 +425,4 @@ def product(axes: Axes, forms: Sequence[Form]) -> Form:
             for m in monomials
             for n in fresh.monomials
         ]
-    return total([Form(axes, tuple(_counted(m, summed) for m in monomials))])
-
-
-def _counted(monomial: Monomial, summed: set[Label]) -> Monomial:
-    """With the sizes of the labels that are summed over nothing."""
-    unused = summed - monomial.labels()
-    if not unused:
-        return monomial
-    sizes = Coefficient(Fraction(1), ())
-    for label in unused:
-        sizes = sizes.times(Coefficient(Fraction(1), ((label.size, 1),) if label.size != 1 else ()))
-    return replace(monomial, coefficient=monomial.coefficient.times(sizes))
+    return total([Form(axes, tuple(m.counting(summed) for m in monomials))])

@@ -70,6 +70,7 @@ class Naming:
         output = computation.outputs[0]
         fallback = function if function.isidentifier() else "f"
         self._python: dict[Step, str] = {}
+        self._derivatives: dict[Step, str] = {}
         self.output = self.text(output) if output.name and not output.is_input else fallback
         self.output_latex = self.latex(output) if output.name and not output.is_input else latex_name(fallback)
         self.sizes: dict[int, str] = {}
@@ -158,8 +159,15 @@ class Naming:
         return rf"\frac{{\partial {self._upstream(step)[1]}}}{{\partial {self.latex(step)}}}"
 
     def derivative_python(self, step: Step) -> str:
-        """``dh``."""
-        return f"d{self.python(step)}"
+        """``dh``: a name that no value has."""
+        found = self._derivatives.get(step)
+        if found is None:
+            name = f"d{self.python(step)}"
+            while name in self._taken or name in self._used:
+                name += "_"
+            self._used.add(name)
+            found = self._derivatives[step] = name
+        return found
 
     def derivative(self, step: Step) -> tuple[str, str, str]:
         """The derivative with respect to a step in text, LaTeX and Python."""

@@ -7,9 +7,18 @@ from dataclasses import replace
 from fractions import Fraction
 
 from chainrule.explain.atoms import Choice
-from chainrule.explain.form import Axes, Delta, Factor, Form, Group, Label, Monomial
+from chainrule.explain.form import ONE, Axes, Delta, Factor, Form, Group, Label, Monomial
 
-__all__ = ["divides", "flat", "matching", "outer_labels", "summed_parts", "with_single_choices", "without_deltas"]
+__all__ = [
+    "divides",
+    "flat",
+    "matching",
+    "outer_labels",
+    "picked",
+    "summed_parts",
+    "with_single_choices",
+    "without_deltas",
+]
 
 
 def flat(form: Form) -> Iterator[Monomial]:
@@ -33,10 +42,11 @@ def without_deltas(monomial: Monomial, axes: Axes) -> Monomial:
         i, j = factor.labels
         rest = tuple(f for f in monomial.factors if f is not factor)
         if i is j:
-            return without_deltas(Monomial(monomial.coefficient, rest), axes)
+            alone = {i} - free if i is not None else set()
+            return without_deltas(Monomial(monomial.coefficient, rest).counting(alone), axes)
         if i is not None and j is not None and (i not in free or j not in free):
             gone, stays = (j, i) if j not in free else (i, j)
-            return without_deltas(Monomial(monomial.coefficient, rest).renamed({gone: stays}).combined(), axes)
+            return without_deltas(Monomial(monomial.coefficient, rest).renamed({gone: stays}).combined(axes), axes)
     return monomial
 
 
@@ -139,3 +149,23 @@ def matching(monomial: Monomial, factor: Factor, axes: Axes) -> Monomial | None:
                 monomial = monomial.renamed({l: Label(l.size) for l in clash})
             return monomial.renamed(names)
     return None
+
+
+def picked(monomial: Monomial, axes: Axes) -> Monomial:
+    """E[i,j] (Σ_k E[i,k] f[i,k]) is E[i,j] f[i,j], where E is one-hot, and so for powers of the sum."""
+    choices = [factor for factor in monomial.factors if isinstance(factor.atom, Choice) and factor.exponent == 1]
+    for choice in choices:
+        for place, factor in enumerate(monomial.factors):
+            if not isinstance(factor.atom, Group) or len(factor.atom.form.monomials) != 1:
+                continue
+            (inner,) = factor.atom.form.with_axes(factor.labels).monomials
+            same = [f for f in inner.factors if f.atom is choice.atom and f.labels[:-1] == choice.labels[:-1]]
+            bound = inner.labels() - set(factor.labels)
+            if len(same) != 1 or same[0].labels[-1] not in bound or len(bound) != 1 or inner.coefficient != ONE:
+                continue
+            rest = tuple(f for f in inner.factors if f is not same[0])
+            opened = Monomial(ONE, rest).renamed({same[0].labels[-1]: choice.labels[-1]})
+            raised = tuple(f._replace(exponent=f.exponent * factor.exponent) for f in opened.factors)
+            others = monomial.factors[:place] + monomial.factors[place + 1 :]
+            return picked(Monomial(monomial.coefficient, others + raised).combined(axes), axes)
+    return monomial

@@ -37,6 +37,7 @@ from chainrule.explain.parts import (
     flat,
     matching,
     outer_labels,
+    picked,
     summed_parts,
     with_single_choices,
     without_deltas,
@@ -144,8 +145,8 @@ class Simplifier:
         return form
 
     def _tidy(self, monomial: Monomial, axes: Axes) -> Monomial:
-        monomial = without_deltas(monomial.combined(), axes)
-        monomial = with_single_choices(monomial)
+        monomial = without_deltas(monomial.combined(axes), axes)
+        monomial = picked(with_single_choices(monomial), axes)
         return self._with_known_sums(monomial, axes)
 
     def _with_known_sums(self, monomial: Monomial, axes: Axes) -> Monomial:
@@ -160,7 +161,7 @@ class Simplifier:
             named = self._named(inner)
             if named is not None:
                 scaled = monomial.coefficient.times(named[1].inverse())
-                return Monomial(scaled, (*rest, named[0])).combined()
+                return Monomial(scaled, (*rest, named[0])).combined(axes)
         return monomial
 
     def _constant(self, form: Form) -> Fraction | None:
@@ -208,7 +209,7 @@ class Simplifier:
                     continue
                 (told,) = (known.with_axes(factor.labels) ** factor.exponent).monomials
                 factors += told.factors
-            monomials.append(Monomial(monomial.coefficient, tuple(factors)).combined())
+            monomials.append(Monomial(monomial.coefficient, tuple(factors)).combined(form.axes))
         return self._finished(self._tidied(total([Form(form.axes, tuple(monomials))])))
 
     # -- multiplying out ----------------------------------------------------------------------------------------------
@@ -229,7 +230,8 @@ class Simplifier:
             if inner is None:
                 return None
             for m in inner.monomials:
-                pending.append(Monomial(monomial.coefficient.times(m.coefficient), rest + m.factors).combined())
+                opened = Monomial(monomial.coefficient.times(m.coefficient), rest + m.factors)
+                pending.append(opened.counting(monomial.labels() - set(form.axes)).combined(form.axes))
             if len(pending) + len(done) > _MANY:
                 return None
         return total([Form(form.axes, tuple(done))]) if changed else None
@@ -285,7 +287,7 @@ class Simplifier:
                 names = {old: new for old, new in zip(definition.axes, labels, strict=True) if old is not None}
                 taken = tuple(Factor(f.atom, f.labels, -power * f.exponent) for f in known.renamed(names).factors)
                 scale = power_of(known.coefficient, -power)
-                made = Monomial(monomial.coefficient.times(scale), (*monomial.factors, *taken, named)).combined()
+                made = Monomial(monomial.coefficient.times(scale), (*monomial.factors, *taken, named)).combined(axes)
                 if monomial_cost(made, axes) < monomial_cost(monomial, axes) - 1e-9:
                     yield made
 
@@ -328,7 +330,7 @@ class Simplifier:
         (only,) = outer.monomials
         if len(inner.monomials) == 1:
             (only,) = inner.with_fresh_sums().monomials
-        return Form(form.axes, (Monomial(only.coefficient, (factor, *only.factors)).combined(),))
+        return Form(form.axes, (Monomial(only.coefficient, (factor, *only.factors)).combined(form.axes),))
 
 
 def _is_stepped(atom: Any) -> bool:

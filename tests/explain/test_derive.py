@@ -1,0 +1,158 @@
+"""Derivations: in textbook form where there is one, and right wherever the source is run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.errors import DtypeError, GradientError, NotScalarError
+from chainrule.explain.derive import derive
+from tests.bank.all import ALL, RIGHT
+from tests.explain import textbook
+
+FUNCTIONS = {case.forward: case for case in [*ALL, *RIGHT] if case.identity != "T7"}  # that one is complex
+
+
+def named(case: Any) -> str:
+    return f"{case.identity} {case.forward.__name__}"
+
+
+@pytest.mark.parametrize("case", FUNCTIONS.values(), ids=named)
+def test_the_source_computes_the_gradients(case: Any) -> None:
+    arguments, more = case.draw(0)
+    derivation = derive(case.forward)(*arguments.values())
+    given = list(derivation.arguments)
+    out, pullback = cr.vjp(case.forward, *arguments.values())
+    upstream = more.get("upstream", np.ones_like(out))
+    if np.size(out) != 1:
+        given[-1] = upstream
+    found = derivation.function()(*given)
+    names = list(derivation.gradients)
+    found = dict(zip(names, found if len(names) > 1 else [found], strict=True))
+    expected = dict(zip(arguments, pullback(upstream), strict=True))
+    for name in names:
+        assert np.shape(found[name]) == np.shape(expected[name]), name
+        tolerance = 1e-4 if expected[name].dtype == np.float32 else 1e-6
+        np.testing.assert_allclose(found[name], expected[name], rtol=tolerance, atol=tolerance / 1000, err_msg=name)
+
+
+@pytest.mark.parametrize("function", textbook.GRADIENTS, ids=lambda function: function.__name__)
+def test_a_gradient_is_in_textbook_form(function: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(0)
+    arguments = [textbook.argument(name, rng) for name in inspect.signature(function).parameters]
+    derivation = derive(function)(*arguments)
+    expected = [line.strip() for line in (inspect.getdoc(function) or "").splitlines() if line.strip()]
+    found = [formula.text for formula in derivation.gradients.values()]
+    assert [line for line in expected if line not in found] == [], found
+
+
+@pytest.mark.parametrize("function", textbook.HESSIANS, ids=lambda function: function.__name__)
+def test_a_hessian_is_in_textbook_form_and_right(function: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(0)
+    names = list(inspect.signature(function).parameters)
+    arguments = [textbook.argument(name, rng) for name in names]
+    derivation = derive(function, 0, order=2)(*arguments)
+    (formula,) = derivation.hessians.values()
+    assert formula.text == (inspect.getdoc(function) or "").strip()
+    namespace: dict[str, Any] = {"np": np}
+    exec(derivation.source.replace("return ", "globals().update(locals()); return "), namespace)
+    namespace["gradient"](*derivation.arguments)
+    found = eval(formula.python.removeprefix("H = "), namespace)
+    np.testing.assert_allclose(found, cr.hessian(function)(*arguments).dense(), rtol=1e-9, atol=1e-12)
+
+
+def test_the_function_that_grad_returns_has_a_hessian() -> None:
+    def quadratic(x: Any, A: Any) -> Any:
+        return x @ A @ x
+
+    arguments = np.ones(3), np.arange(9.0).reshape(3, 3)
+    assert str(derive(cr.grad(quadratic))(*arguments).hessians["x"]) == "∂²quadratic/∂x² = A + Aᵀ"
+
+
+def test_the_jacobian_of_a_vector_is_a_matrix() -> None:
+    def softmax(z: Any) -> Any:
+        e = np.exp(z)
+        p = e / e.sum()
+        return p
+
+    derivation = derive(softmax)(np.arange(4.0))
+    assert str(derivation.jacobians["z"]) == "∂p/∂z = diag(p) − p pᵀ"
+
+
+def test_a_layer_says_what_a_person_keeps() -> None:
+    def layer(x: Any, W: Any) -> Any:
+        h = x @ W
+        return h
+
+    derivation = derive(layer, 1)(np.ones(2), np.ones((2, 3)))
+    (local,) = derivation.explained[-1].locals
+    assert local.index == "∂h[i]/∂W[j,k] = x[j] δ_ik"
+    assert str(local.matrix) == "x (∂L/∂h)ᵀ"
+    assert local.jacobian.stored == 2
+
+
+def test_reasons_speak_of_sums_and_transposes() -> None:
+    def net(X: Any, W: Any, b: Any) -> Any:
+        z = X @ W + b
+        h = np.maximum(z, 0)
+        L = h.sum()
+        return L
+
+    derivation = derive(net, (1, 2))(np.ones((7, 5)), np.ones((5, 3)), np.ones(3))
+    reasons = {explained.name: " ".join(explained.reasons) for explained in derivation.explained}
+    assert "stretched over the 7 rows" in reasons["b"]
+    assert "transposed" in reasons["W"]
+    assert "chosen" in reasons["z"]
+    assert "added up" in reasons["h"]
+
+
+def test_steps_without_names_are_told_one_by_one() -> None:
+    derivation = derive(lambda W, x: np.sum(np.tanh(W @ x)))(np.ones((2, 3)), np.ones(3))
+    assert [str(explained.forward) for explained in derivation.explained][2:] == [
+        "v₂ = W x",
+        "v₃ = tanh(v₂)",
+        "f = Σ v₃",
+    ]
+
+
+def test_a_derivation_shows_itself() -> None:
+    derivation = derive(lambda x: np.sum(x**2))(np.ones(3))
+    assert "Backward" in str(derivation)
+    assert "∂f/∂x = 2 x" in repr(derivation)
+    assert derivation.latex == "\\begin{aligned}\n\\frac{\\partial f}{\\partial x} &= 2 x\n\\end{aligned}"
+    assert derivation._repr_latex_().startswith("$$")
+
+
+def test_loops_become_sums_over_time() -> None:
+    def recurrence(W: Any, h: Any, xs: Any) -> Any:
+        for x in xs:
+            a = h @ W + x
+            h = np.tanh(a)
+        return np.sum(h)
+
+    rng = np.random.default_rng(0)
+    derivation = derive(recurrence, 0)(rng.normal(size=(3, 3)), rng.normal(size=3), rng.normal(size=(6, 3)))
+    expected = "∂recurrence/∂W = h (∂recurrence/∂a₁)ᵀ + Σₜ₌₂⁶ hₜ₋₁ (∂recurrence/∂aₜ)ᵀ"
+    assert str(derivation.gradients["W"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda: derive(lambda x: (x, x))(1.0), NotScalarError, "returned 2 values"),
+        (lambda: derive(lambda x, y: x * 1.0, 1)(1.0, 2.0), GradientError, "does not depend on y"),
+        (lambda: derive(lambda x: x * 2, 3)(1.0), GradientError, "argument 3"),
+        (lambda: derive(lambda n: n * 2.0)(3), DtypeError, "no argument is a real number"),
+        (lambda: derive(lambda x, n: x * n, 1)(3.0, 2), DtypeError, "respect to n, which is int"),
+        (lambda: derive(lambda x: x * 2, order=2)(np.ones(3)), NotScalarError, "Hessian is of one number"),
+        (lambda: derive(lambda x: x, order=3), GradientError, "order 3"),
+    ],
+)
+def test_what_cannot_be_derived_is_said(call: Callable[[], Any], kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        call()

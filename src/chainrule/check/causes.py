@@ -229,7 +229,12 @@ def _is_from(truth: Truth, origin: Pass) -> bool:
 
 
 def _same_pass(first: Pass, second: Pass) -> bool:
-    return first.root is second.root and first.cotangent is second.cotangent
+    if first.root is not second.root or first.cotangent is second.cotangent:
+        return first.root is second.root
+    if first.cotangent is None or second.cotangent is None:
+        return False
+    one, other = (origin.backend.array(origin.cotangent)[0] for origin in (first, second))
+    return np.array_equal(one, other)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

@@ -1,94 +1,58 @@
-"""Tells whether a claimed gradient is one of the slopes at a kink, where max, abs or relu is just at its corner.
-
-There is no one derivative at a kink. The computation is run again a little beside the point, in several directions:
-where its gradient jumps from one to the next there is a kink, and whatever lies between the slopes is as good.
-"""
+"""Where the slopes of the two sides differ, every slope between them is right."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from chainrule.explain.computation import Computation, Step
-from chainrule.linear.apply import pull
+from chainrule.check.numeric import sides
+from chainrule.check.subject import Run
 
-__all__ = ["is_a_slope"]
+__all__ = ["Kink", "kink_at"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-DIRECTIONS = 12
-ENOUGH = 4  # directions after which one believes that there is no kink
-DISTANCE = 1e-6  # relative to the size of what is moved
-JUMP = 1e-3  # relative: how far a gradient moves at a kink, and nowhere else for so small a step
-CLOSE = 1e-4  # relative: how far it may move between kinks
+MOST = 12  # entries that are looked at
 
 
-def is_a_slope(claimed: Array, computation: Computation, target: Step, upstream: Array | None, slack: float) -> bool:
-    """Whether a claim lies between the slopes at a kink; False where there is none.
+class Kink:
+    """Entries of an argument at which the function has a kink, with the slopes of one of them."""
 
-    >>> from chainrule.explain.record import record
-    >>> run = record(lambda x: np.sum(np.maximum(x, 0)), (np.array([0.0, 1.0, -2.0]),))
-    >>> x = run.inputs["x"]
-    >>> [is_a_slope(np.array([slope, 1.0, 0.0]), run, x, None, 0.0) for slope in (0.0, 1.0, 0.5, 3.0)]
-    [True, True, True, False]
-    >>> is_a_slope(np.array([0.0, 2.0, 0.0]), run, x, None, 0.0)
-    False
-    """
-    if claimed.shape != target.shape or np.iscomplexobj(claimed) or not np.isfinite(claimed).all():
-        return False
-    random = np.random.default_rng(0)
-    low = high = None
-    for number in range(DIRECTIONS):
-        found = _gradient_beside(computation, target, upstream, random)
-        if found is None:
-            return False
-        low = found if low is None else np.minimum(low, found)
-        high = found if high is None else np.maximum(high, found)
-        if number + 1 == ENOUGH and not _jumps(low, high):
-            return False
-    assert low is not None and high is not None
-    allowed = slack + CLOSE * float(np.max(np.abs([low, high])))
-    return bool(np.all(claimed >= low - allowed) and np.all(claimed <= high + allowed))
+    def __init__(self, places: list[tuple[int, ...]], left: float, right: float) -> None:
+        self.places, self.left, self.right = places, left, right
 
 
-def _jumps(low: Array, high: Array) -> bool:
-    largest = float(np.max(np.abs([low, high]), initial=0.0))
-    return float(np.max(high - low, initial=0.0)) > JUMP * largest
-
-
-def _gradient_beside(computation: Computation, target: Step, upstream: Array | None, random: Any) -> Array | None:
-    """The gradient a little beside the recorded point; None if it cannot be computed."""
-    values: dict[Step, Any] = {}
-    steps = computation.between([target])
-    try:
-        for step in computation.steps:
-            if step.operation is not None:
-                values[step] = step.forward([values[argument] for argument in step.arguments])
-            else:
-                values[step] = _moved(step.given, random if step.is_input else None)
-        arrived: dict[Step, Any] = {step: np.zeros(step.shape) for step in steps}
-        output = computation.output
-        arrived[output] = np.ones(output.shape) if upstream is None else np.asarray(upstream, dtype=float)
-        for step in reversed(steps):
-            given = [values[argument] for argument in step.arguments]
-            for position, argument in enumerate(step.arguments):
-                if argument in arrived and step is not target:
-                    for made, factors, tables in step.local(position, values[step], given):
-                        part = pull(made, arrived[step], factors, tables)
-                        arrived[argument] = arrived[argument] + np.broadcast_to(part, argument.shape)
-    except (ArithmeticError, ValueError, TypeError, IndexError):
+def kink_at(run: Run, name: str, claimed: Array, true: Array) -> Kink | None:
+    """The kinks that explain why a claim differs from the truth; None if they do not, or if there are none."""
+    if claimed.shape != true.shape or np.iscomplexobj(claimed) or np.iscomplexobj(true):
         return None
-    found = np.asarray(arrived[target])
-    return found if np.isfinite(found).all() else None
+    place = run.subject.names.index(name)
+    leaf = run.leaves[place]
+
+    def loss(moved: Array) -> float:
+        leaves = [*run.leaves[:place], moved, *run.leaves[place + 1 :]]
+        return float(np.sum(run.seed * run.subject.call(leaves)))
+
+    return _between_slopes(loss, np.asarray(leaf), claimed, true, run.subject.eps(name))
 
 
-def _moved(value: Any, random: Any) -> Any:
-    """A value in double precision, so that rounding is no jump, and a little beside itself if ``random`` is given."""
-    array = np.asarray(value)
-    if array.dtype.kind != "f":
-        return value
-    wide = array.astype(np.float64)
-    if random is None:
-        return wide
-    scale = max(float(np.mean(np.abs(wide))) if wide.size else 0.0, 0.1)
-    return wide + DISTANCE * scale * random.normal(size=wide.shape)
+def _between_slopes(
+    loss: Callable[[Array], float], point: Array, claimed: Array, true: Array, eps: float
+) -> Kink | None:
+    off = np.abs(claimed - true)
+    order = np.argsort(off, axis=None)[::-1]
+    scale = float(np.max(np.abs(true), initial=0.0))
+    places, slopes = [], (0.0, 0.0)
+    for flat in order[:MOST]:
+        index = tuple([int(k) for k in np.unravel_index(flat, point.shape)])
+        if off[index] <= 1e-6 * max(scale, float(np.max(off))):
+            break
+        left, right, error = sides(loss, point, index, eps)
+        low, high = min(left, right), max(left, right)
+        differ = high - low > 4 * error + 1e-3 * max(abs(low), abs(high), 1e-300)
+        if not differ or not low - error <= claimed[index] <= high + error:
+            return None
+        places.append(index)
+        slopes = (left, right)
+    return Kink(places, *slopes) if places else None

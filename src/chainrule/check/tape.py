@@ -13,6 +13,7 @@ from chainrule.backward import cotangents_of
 from chainrule.check.backend import Observer, replace_while
 from chainrule.check.compare import Truth, Value
 from chainrule.check.history import History
+from chainrule.check.pulling import pulled
 from chainrule.errors import ChainruleError
 from chainrule.explain.computation import Computation
 from chainrule.linear.apply import pull, push
@@ -45,6 +46,7 @@ class Tape:
         self._seeder = seeder
         self._asking = False
         self._history = History()
+        self._told: tuple[Node, Computation | None] | None = None  # the latest, which is asked for again and again
 
     def owns(self, value: object) -> bool:
         """Whether ``value`` is one of chainrule's tensors."""
@@ -236,31 +238,32 @@ class Tape:
     def given(self, output: Any, cotangent: Any, argument: Any, known: Sequence[tuple[Any, Array]]) -> Array | None:
         """The gradient by ``argument`` if those by the tensors in ``known`` were as they are said to be."""
         with self._aside():
-            if output.vertex is None or argument.vertex is None:
+            computation = self._retold(output)
+            if computation is None:
                 return None
-            nodes, _ = schedule([output.vertex])
-            try:
-                with _hooks_aside(nodes):
-                    for tensor, array in known:
-                        if isinstance(tensor.vertex, Node):
-                            Node.hooked = True
-                            tensor.vertex.hooks = [_always(array)]
-                    found = cotangents_of([output], [cotangent], [argument.vertex], True)
-            except ChainruleError:
+            book = computation.journal
+            steps = {step.node or book.tensor(step): step for step in computation.steps if step.is_tracked}
+            target = steps.get(argument.vertex)
+            if target is None:
                 return None
-            arrived = found.get(argument.vertex)
-            if arrived is None:
-                return None
-            return np.array(np.broadcast_to(arrived, argument.value.shape), dtype=np.float64)
+            upstream = None if cotangent is None else getattr(cotangent, "value", cotangent)
+            said = {steps[tensor.vertex]: array for tensor, array in known if tensor.vertex in steps}
+            with np.errstate(all="ignore"):
+                return pulled(computation, target, upstream, said)
+
+    def _retold(self, output: Any) -> Computation | None:
+        """The computation of a result, told once; what was written into its values since does not matter."""
+        vertex = output.vertex
+        if not isinstance(vertex, Node):
+            return None
+        if self._told is None or self._told[0] is not vertex:
+            self._told = (vertex, self._history.computation(output, {}))
+        return self._told[1]
 
     def computation(self, output: Any, scope: Mapping[str, Any]) -> Computation | None:
         """The steps that led to ``output``, under the names that ``scope`` and the notebook's functions give them."""
         with self._aside():
             return self._history.computation(output, scope)
-
-
-def _always(array: Array) -> Callable[[Any], Any]:
-    return lambda cotangent: array
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ from chainrule.explain.typeset import (
     reshaped,
     scaled,
     sum_over,
+    summed,
     with_number,
 )
 
@@ -150,7 +151,7 @@ class Arranger:
 
     def _contracted(self, pieces: Sequence[Piece], free: Sequence[Label]) -> list[Piece] | None:
         """The pieces with all other labels summed; None where that takes more than matrix products."""
-        pending = _merged(pieces)
+        pending = [_alone(piece, pieces, free) for piece in _merged(pieces)]
         while True:
             bound = {label for piece in pending for label in piece.labels} - set(free)
             if not bound:
@@ -313,6 +314,12 @@ def _divided_early(above: Sequence[Piece], below: Sequence[Piece], free: set[Lab
         else:
             factors.append(divide(Piece("1", "1", "1", ()), divisor))
     return factors, late
+
+
+def _alone(piece: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> Piece:
+    """The sum of all entries, if that is all that is asked of a piece of several axes."""
+    others = {l for other in pieces if set(other.labels) != set(piece.labels) for l in other.labels} | set(free)
+    return summed(piece) if piece.rank > 1 and not others & set(piece.labels) else piece
 
 
 def _merged(pieces: Sequence[Piece]) -> list[Piece]:

@@ -112,13 +112,14 @@ class Computation:
     """The steps of one run, earliest first; ``inputs`` by the names of the arguments; ``outputs`` in their order.
 
     ``steps`` holds everything that was computed, also what the outputs do not depend on. ``journal`` is the book that
-    it was noted in, where more can be noted.
+    it was noted in, where more can be noted; ``parameters`` are the names of all arguments, real or not.
     """
 
     steps: tuple[Step, ...]
     inputs: Mapping[str, Step]
     outputs: tuple[Step, ...]
     journal: Any = None
+    parameters: tuple[str, ...] = ()
 
     @property
     def output(self) -> Step:

@@ -11,7 +11,7 @@ from chainrule.errors import GradientError, NotScalarError
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.atoms import Point
 from chainrule.explain.computation import Computation, Step
-from chainrule.explain.cotangents import Sweep
+from chainrule.explain.cotangents import Sweep, referred
 from chainrule.explain.derivation import Derivation
 from chainrule.explain.form import ONE, Form, Monomial, fresh_axes
 from chainrule.explain.formula import Formula
@@ -19,6 +19,7 @@ from chainrule.explain.indexed import jacobian_entry
 from chainrule.explain.length import cost
 from chainrule.explain.naming import Naming, plain_in_latex
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
+from chainrule.explain.series import shortened
 from chainrule.explain.simplify import Simplifier
 from chainrule.explain.source import gradient_source
 from chainrule.explain.story import Story
@@ -98,16 +99,28 @@ class Deriver:
         told = explained.tell()
         jacobians = {s.name: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
         given = tuple([step.given for step in parameters])
+        where = [story.equation_of(s, sweep.found[s].chosen).text for s in self._referred(sweep)]
         return Derivation(
             self.title,
             self.computation,
             told,
             gradients,
-            tuple(self._notes(upstream)),
+            (*shortened([f"with {equation}" for equation in where]), *self._notes(upstream)),
             source,
             {name: formula for name, formula in jacobians.items() if formula.text},
             (*given, np.ones(self.output.shape)) if upstream else given,
         )
+
+    def _referred(self, sweep: Sweep) -> list[Step]:
+        """The steps whose derivatives the formulas refer to, latest first: so that nothing stays unexplained."""
+        found: set[Step] = set()
+        pending = [other for step in self.wanted for other in referred(self._whole(sweep, step))]
+        while pending:
+            step = pending.pop()
+            if step not in found and step is not self.output:
+                found.add(step)
+                pending += list(referred(sweep.found[step].chosen))
+        return sorted(found, key=lambda step: -step.number)
 
     def _seed(self) -> Form:
         if self.output.value.size == 1:
@@ -145,7 +158,7 @@ class Deriver:
         form = sweep.found[step].full
         if sum(label is not None for label in form.axes) > 2:
             text = jacobian_entry(form, len(rows), self.naming.output, self.naming.text(step), self.arranger)
-            return Formula(text, rf"\text{{{plain_in_latex(text)}}}", "")
+            return Formula(text, left[1] + rf" = \text{{{plain_in_latex(text.partition(' = ')[2])}}}", "")
         piece = self.arranger.exact(form)
         return Formula(f"{left[0]} = {piece.text}", f"{left[1]} = {piece.latex}", f"{left[2]} = {piece.python}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Container, Mapping
 from fractions import Fraction
 from math import isqrt
@@ -75,10 +76,13 @@ class Naming:
         self.output_latex = self.latex(output) if output.name and not output.is_input else latex_name(fallback)
         self.sizes: dict[int, str] = {}
         self._order: dict[int, int] = {}  # the sizes in the order in which the arguments have them
-        for step in sorted(computation.inputs.values(), key=lambda step: len(step.shape) < 2):  # matrices first
-            for size in step.shape:
-                if size > 1:
-                    self._order.setdefault(size, len(self._order))
+        rows = Counter(
+            [s.shape[0] for s in computation.steps if s.operation is not None and s.shape and s.shape[0] > 1]
+        )
+        shapes = [step.shape for step in computation.inputs.values()]
+        for size in [*[size for size, _ in rows.most_common(1)], *[size for shape in shapes for size in shape]]:
+            if size > 1:
+                self._order.setdefault(size, len(self._order))
         self._users = {value: name for name, value in (integers or {}).items() if value > 1}
         self._taken = {step.name for step in computation.steps if step.name} | set(integers or {}) | {self.output}
         self._used: set[str] = {"np", "scipy", *helper_names()}

@@ -85,10 +85,12 @@ def record(
     book = Journal(names)
     inputs: dict[str, Step] = {}
     called: list[Any] = []
+    parameters: list[str] = []
     for name, argument in zip(
         argument_names(function, arguments, options), [*arguments, *options.values()], strict=True
     ):
         leaves, structure = flatten(argument)
+        parameters += leaf_names(name, structure)
         entries = [
             _tracked(book, inputs, entry, leaf, entry in integers)
             for entry, leaf in zip(leaf_names(name, structure), leaves, strict=True)
@@ -104,7 +106,7 @@ def record(
         set_enabled(before)
     outputs = [book.find(leaf) for leaf in _numbers(result)]
     book.name_steps()
-    return Computation(tuple(book.steps), inputs, tuple(outputs), book)
+    return Computation(tuple(book.steps), inputs, tuple(outputs), book, tuple(parameters))
 
 
 def _tracked(book: Journal, inputs: dict[str, Step], name: str, leaf: Any, wanted: bool) -> Any:

@@ -99,12 +99,14 @@ def _mentions(body: Sequence[str], name: str) -> bool:
 
 def _parameters(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> list[Step]:
     """The inputs, and the large arrays that the function captured and the source mentions."""
-    captured = [step for step in reader.computation.steps if _is_captured(step) and _mentions(body, naming_of(step))]
-    return [*reader.computation.inputs.values(), *captured]
-
-
-def _is_captured(step: Step) -> bool:
-    return step.is_constant and _literal(step.value) is None
+    computation = reader.computation
+    others = [step for step in computation.steps if step.is_constant and _mentions(body, naming_of(step))]
+    arguments = [step for step in others if step.name in computation.parameters]
+    captured = [step for step in others if step not in arguments and _literal(step.value) is None]
+    order = list(computation.parameters)
+    given = [*computation.inputs.values(), *arguments]
+    given.sort(key=lambda step: order.index(step.name) if step.name in order else len(order))
+    return [*given, *captured]
 
 
 def _literal(array: np.ndarray[Any, np.dtype[Any]]) -> str | None:
@@ -134,6 +136,8 @@ def _length(shape: tuple[int, ...]) -> str:
 def _constants(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> Iterator[str]:
     """Small constant arrays, written out."""
     for step in [*reader.computation.steps, *reader.journal.steps[len(reader.computation.steps) :]]:
+        if step.name in reader.computation.parameters:
+            continue
         literal = _literal(step.value) if step.is_constant else None
         if literal is None and step.is_constant and step.number >= len(reader.computation.steps):
             literal = f"np.array({step.value.tolist()})"
@@ -148,7 +152,7 @@ def _sizes(arranger: Arranger, body: Sequence[str], names: Sequence[str]) -> Ite
         if not _mentions(body, letter):
             continue
         for step in computation.steps:
-            name = arranger.naming.python(step) if step.is_input or _is_captured(step) else ""
+            name = arranger.naming.python(step) if step.is_input or step.is_constant else ""
             if name in names and size in step.shape:
                 yield f"{letter} = {name}.shape[{step.shape.index(size)}]"
                 break

@@ -96,6 +96,8 @@ class Story:
     def equation_of(self, step: Step, form: Form) -> Formula:
         """A formula for the cotangent of a step, with its left-hand side."""
         text, latex, python = self.naming.derivative(step)
+        if form is self.sweep.seed and step.value.size != 1:
+            return Formula(f"{text} arrives from further on", rf"{latex} \text{{ arrives from further on}}", python)
         piece = self.arranger.exact(form)
         return Formula(f"{text} = {piece.text}", f"{latex} = {piece.latex}", f"{python} = {piece.python}")
 

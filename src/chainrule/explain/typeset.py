@@ -160,8 +160,8 @@ def hadamard(left: Piece, right: Piece) -> Piece:
 
 
 def _in_hadamard(piece: Piece) -> Piece:
-    """Products of products need no parentheses."""
-    return replace(piece, binding=Binding.POWER) if piece.binding == Binding.HADAMARD else piece
+    """Products of products, and derivatives, need no parentheses."""
+    return replace(piece, binding=Binding.POWER) if piece.binding in (Binding.HADAMARD, Binding.SIGN) else piece
 
 
 def turned(piece: Piece, axes: Axes) -> Piece:

@@ -53,6 +53,12 @@ def share(a: Any, b: Any, out: Any) -> Any:
     return won - 0.5 * won * indicator(b == out, out)
 
 
+def above(a: Any, b: Any) -> Any:
+    """1 where a > b, ½ where they tie, else 0, in the dtype of the array among them."""
+    like = a if hasattr(a, "dtype") else b
+    return indicator(a > b, like) + 0.5 * indicator(a == b, like)
+
+
 def power_base(a: Any, b: Any) -> Any:
     """∂(aᵇ)/∂a = b·aᵇ⁻¹, and 0 for b = 0 (also at a = 0)."""
     if isinstance(b, (int, float)):
@@ -211,15 +217,15 @@ absolute = elementwise(np.absolute, lambda x: np.sign(x), domain=POSITIVE, label
 fabs = elementwise(np.fabs, lambda x: np.sign(x), domain=POSITIVE, notation=BARS)
 maximum = elementwise(
     np.maximum,
-    lambda out, a, b: share(a, b, out),
-    lambda out, a, b: share(b, a, out),
+    lambda a, b: above(a, b),
+    lambda a, b: above(b, a),
     choice=True,
     notation=LARGER,
 )
 minimum = elementwise(
     np.minimum,
-    lambda out, a, b: share(a, b, out),
-    lambda out, a, b: share(b, a, out),
+    lambda a, b: above(b, a),
+    lambda a, b: above(a, b),
     choice=True,
     notation=SMALLER,
 )

@@ -19,8 +19,8 @@ from chainrule.check.diagnosis import Claim, diagnose
 from chainrule.check.evidence import Evidence, Pass
 from chainrule.check.finding import Finding
 from chainrule.check.hints import hint_for
-from chainrule.check.kinks import is_a_slope
 from chainrule.check.scene import Scene
+from chainrule.check.slopes import is_a_slope
 
 __all__ = ["Causes", "origin_of"]
 

@@ -22,7 +22,7 @@ PACKAGES = {"numpy", "opt_einsum"}
 LAYER_PACKAGES = {
     "cli": {"typer", "rich", "nbformat", "jupytext"},
     "interop": {"scipy", "torch", "jax", "cyipopt"},
-    "explain": {"latex2mathml", "igraph"},
+    "explain": {"latex2mathml"},
 }
 HIDDEN_IMPORTS = ("interop/", "explain/picture.py")  # extras that may be absent
 LAZY = (

@@ -40,7 +40,7 @@ from chainrule.explain.typeset import (
     with_number,
 )
 
-__all__ = ["Arranger"]
+__all__ = ["Arranger", "scaled_identity"]
 
 
 class Arranger:
@@ -225,6 +225,10 @@ class Arranger:
             if step.operation is None and not step.shape and not step.name:
                 number = repr(step.value.item())
                 return Piece(number, number, number, labels)
+            scale = scaled_identity(step.value) if step.operation is None and not step.name else None
+            if scale is not None:
+                told = "I" if scale == 1 else f"{scale:.4g} I"
+                return Piece(told, told, naming.python(step), labels, Binding.CHAIN if scale != 1 else Binding.ATOM)
             return Piece(naming.text(step), naming.latex(step), naming.python(step), labels)
         if isinstance(atom, Adjoint):
             return Piece(*naming.derivative(atom.step), labels, Binding.SIGN)
@@ -276,6 +280,14 @@ class Arranger:
             arguments = [replace(p) for p in arguments]
         found = call(atom.operation, arguments, atom.params, axes)
         return replace(found, is_truth=atom.step.value.dtype == bool)
+
+
+def scaled_identity(array: np.ndarray[Any, np.dtype[Any]]) -> float | None:
+    """c, if an array is c times the identity matrix."""
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.shape[0] < 2 or array.dtype.kind != "f":
+        return None
+    scale = float(array[0, 0])
+    return scale if scale and np.array_equal(array, scale * np.eye(array.shape[0])) else None
 
 
 def negated(piece: Piece) -> Piece:

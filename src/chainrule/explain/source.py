@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.arrange import Arranger
+from chainrule.explain.arrange import Arranger, scaled_identity
 from chainrule.explain.atoms import Result, Value
 from chainrule.explain.computation import Step
 from chainrule.explain.cotangents import Sweep, referred
@@ -117,8 +117,9 @@ def _literal(array: np.ndarray[Any, np.dtype[Any]]) -> str | None:
         if number in (0, 1):
             return f"np.{'ones' if number else 'zeros'}({_length(shape)})"
         return f"np.full({_length(shape)}, {number!r})" if shape else repr(number)
-    if len(shape) == 2 and shape[0] == shape[1] and np.array_equal(array, np.eye(shape[0])):
-        return f"np.eye({shape[0]})"
+    scale = scaled_identity(array)
+    if scale is not None:
+        return f"np.eye({shape[0]})" if scale == 1 else f"{scale!r} * np.eye({shape[0]})"
     if len(shape) == 1 and array.dtype.kind in "iu" and np.array_equal(array, np.arange(shape[0])):
         return f"np.arange({shape[0]})"
     if len(shape) == 2 and array.dtype.kind == "f":

@@ -15,5 +15,7 @@ def mathml(latex: str) -> str:
     >>> mathml("x")
     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mrow><mi>x</mi></mrow></math>'
     """
-    found: str = import_module("latex2mathml.converter").convert(latex)
+    # what stands in a \\text is not escaped on the way, and names may be hostile
+    safe = latex.replace("<", r"\lt ").replace(">", r"\gt ")
+    found: str = import_module("latex2mathml.converter").convert(safe)
     return found

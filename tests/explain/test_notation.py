@@ -12,8 +12,8 @@ import scipy.special
 
 from chainrule.explain.form import fresh_axes
 from chainrule.explain.mathml import mathml
-from chainrule.explain.symbols import call, helper_names, helpers_in, written
 from chainrule.explain.piece import Binding, Piece
+from chainrule.explain.symbols import call, helper_names, helpers_in, written
 from chainrule.op import OPERATIONS, Notation, Operation, Sample
 from tests.operations import SHAPES, draw, samples_of
 

@@ -321,8 +321,8 @@ def _diagonal(axes: Axes) -> tuple[int, ...]:
 
 
 def _fresh_sums(monomial: Monomial, axes: Axes) -> Monomial:
-    free = set(axes)
-    return monomial.renamed({label: Label(label.size) for label in monomial.labels() if label not in free})
+    bound = sorted(monomial.labels() - set(axes), key=lambda l: l.number)  # a set has another order in another run
+    return monomial.renamed({label: Label(label.size) for label in bound})
 
 
 def _raised(monomial: Monomial, axes: Axes, power: Fraction) -> Monomial | None:

@@ -146,7 +146,7 @@ def matching(monomial: Monomial, factor: Factor, axes: Axes) -> Monomial | None:
         if fits and len(set(names.values())) == len(names):
             clash = monomial.labels() & set(names.values()) - set(names)
             if clash:
-                monomial = monomial.renamed({l: Label(l.size) for l in clash})
+                monomial = monomial.renamed({l: Label(l.size) for l in sorted(clash, key=lambda l: l.number)})
             return monomial.renamed(names)
     return None
 

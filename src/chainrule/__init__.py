@@ -18,17 +18,27 @@ from chainrule.transforms.jacobian import jacobian, tape_jacobian
 from chainrule.transforms.products import hvp, jvp, linearize, vjp
 
 if TYPE_CHECKING:
+    from chainrule.check.checking import check
+    from chainrule.check.report import Report
     from chainrule.explain.derive import derive
 
 __version__ = "0.1.0"
 
+globals().pop("check", None)  # the package of that name, which imports find all the same: here it is the function
+
 # What explains and checks is loaded at its first use: most programs only differentiate.
-_LATER = {"derive": "chainrule.explain.derive"}
+_LATER = {
+    "Report": "chainrule.check.report",
+    "check": "chainrule.check.checking",
+    "derive": "chainrule.explain.derive",
+}
 
 __all__ = [
     "Jacobian",
     "ProbedWarning",
+    "Report",
     "Tensor",
+    "check",
     "define",
     "derive",
     "enable_grad",

@@ -42,6 +42,9 @@ ChainruleError
 ├── LibraryMissingError (ImportError)    a library that was asked for is not installed
 ├── StartError (ValueError)              a starting point from which a solver cannot go on
 ├── ReportError (OSError)                a report that cannot be written
+├── ClaimError (ValueError)              a claimed gradient that belongs to nothing, or is no array of numbers
+├── WrongGradientError (AssertionError)  a claimed gradient that is wrong
+├── WeakTestError (AssertionError)       a test of a gradient that would not notice a mistake
 ├── DeriveError (ValueError)             a function that `chainrule derive` does not find, or cannot derive
 └── DegreeError (ValueError)             a function that is not linear or not quadratic, as a solver needs it
 """
@@ -51,14 +54,15 @@ from __future__ import annotations
 import numpy as np
 
 __all__ = [
-    "AlreadyImportedError", "AssignmentError", "CellTimeoutError", "ChainruleError", "ConvergenceError",
+    "AlreadyImportedError", "AssignmentError", "CellTimeoutError", "ChainruleError", "ClaimError", "ConvergenceError",
     "DegreeError", "DeriveError", "DrawDtypeError", "DrawError", "DtypeError", "FreedGraphError", "GradientError",
     "InitialisationError", "LibraryMissingError", "MatrixError", "MissingModuleError", "MissingNameError",
     "ModifiedError", "NoDerivativeError", "NoDeviceError", "NoRuleError", "NotProvidedError", "NotScalarError",
     "NotTrackedError", "NotebookError", "NotebookFormatError", "NotebookMissingError", "OptionError",
     "PromotionError", "ReportError", "RuleError", "SeedError", "ShapeError", "SingularMatrixError",
     "SparsityError", "StandInError", "StandInIndexError", "StandInNotImplementedError", "StandInRuntimeError",
-    "StandInTypeError", "StandInValueError", "StartError", "StructureError", "TooLargeError",
+    "StandInTypeError", "StandInValueError", "StartError", "StructureError", "TooLargeError", "WeakTestError",
+    "WrongGradientError",
 ]  # fmt: skip
 
 
@@ -418,18 +422,29 @@ SingularMatrixError.__module__ = "torch._C"
 class ReportError(ChainruleError, OSError):
     """A report that cannot be written where it was asked for.
 
-    Wrong: ``chainrule check NOTEBOOK --report no/such/folder/out.html``.
     Right: a file in a folder that is there, and that you may write to.
     """
-
-    def __str__(self) -> str:
-        return Exception.__str__(self)
 
 
 class DeriveError(ChainruleError, ValueError):
     """A function that `chainrule derive` does not find, whose arguments have no values, or whose file fails.
 
     Wrong: ``chainrule derive losses.py:mse``, where ``mse(prediction, target)`` has no defaults.
-    Right: ``… --at "prediction=np.zeros((3, 2))" --at "target=np.ones((3, 2))"``, or in ``losses.py``:
-    ``example = dict(prediction=np.zeros((3, 2)), target=np.ones((3, 2)))``.
+    Right: ``… --at "prediction=np.zeros(3)" --at "target=np.ones(3)"``, or a variable ``example`` in the file.
     """
+
+
+class ClaimError(ChainruleError, ValueError):
+    """A claimed gradient that belongs to no argument, too many or too few of them, or no array of numbers.
+
+    Wrong: ``check(loss, {"w1": dW1}, X, W1)``, where the argument is called ``W1``.
+    Right: ``check(loss, {"W1": dW1}, X, W1)``; ``dW1`` and ``dL_dW1`` stand for it too.
+    """
+
+
+class WrongGradientError(ChainruleError, AssertionError):
+    """A claimed gradient is wrong; the message is the report of the check. Wrong: ``x`` for ∂x²/∂x. Right: ``2 * x``."""
+
+
+class WeakTestError(ChainruleError, AssertionError):
+    """A gradient passed a test that would not notice many mistakes. Right: random numbers, at sizes that differ."""

@@ -43,7 +43,8 @@ class Block(Link):
 
     def pulled(self, reach: Reach, cotangent: Any) -> Array:
         """What comes back to the tail if ``cotangent`` is that of the head."""
-        return self.batch(reach, np.broadcast_to(cotangent, reach.shape(self.head))[None])[0]
+        found: Array = self.batch(reach, np.broadcast_to(cotangent, reach.shape(self.head))[None])[0]
+        return found
 
     def part(self, reach: Reach) -> Array:
         """What the block contributes to the cotangent of its tail."""
@@ -54,8 +55,7 @@ class Block(Link):
         shape = reach.shape(self.head)
         size = int(np.prod(shape))
         whole = self.batch(reach, np.eye(size).reshape(size, *shape)).reshape(size, size)
-        found: Array = np.diagonal(whole).reshape(shape)
-        return found
+        return np.array(np.diagonal(whole)).reshape(shape)
 
 
 def blocks(reach: Reach, within: Callable[[int], bool]) -> Iterator[Block]:

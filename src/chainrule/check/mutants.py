@@ -24,10 +24,12 @@ from chainrule.check.wordings import told
 __all__ = ["mutants"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+MARGIN = 0.6  # by how much a name can make a wrong rule simpler than it looks
 
 
 def mutants(trial: Trial, links: Sequence[Link], until: float) -> Iterator[Candidate]:
     """The wrong rules that explain the claim; ``until`` is when to give up."""
+    best = np.inf
     for link in links:
         if perf_counter() > until:
             return
@@ -36,8 +38,11 @@ def mutants(trial: Trial, links: Sequence[Link], until: float) -> Iterator[Candi
             continue
         wanted = trial.target + part  # what the link must have sent, as far as it shows
         for variation in _ideas(trial, link, wanted):
+            if variation.cost - MARGIN > best:
+                continue
             found = _tried(trial, link, variation, wanted, part)
-            if found is not None:
+            if found is not None and all(found.holds(other) for other in trial.points[1:]):
+                best = min(best, found.cost)
                 yield found
 
 

@@ -9,6 +9,7 @@ hypothesis then costs one inner product for each direction, however long the way
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,10 +66,20 @@ class Reach:
         self.computation = computation
         self.steps = computation.steps
         self.number_of = {step: number for number, step in enumerate(self.steps)}
-        self.target = self.number_of[target]
         self.seeds = {self.number_of[step]: np.asarray(value, dtype=float) for step, value in seeds.items()}
         self._terms: dict[Edge, Sequence[Term]] = {}
         self._parts: dict[Edge, Array] = {}
+        self.adjoints = self._adjoints()
+        self._aim(self.number_of[target])
+
+    def towards(self, target: Step) -> Reach:
+        """The same way back, looked at from another target."""
+        other = copy(self)
+        other._aim(self.number_of[target])
+        return other
+
+    def _aim(self, target: int) -> None:
+        self.target = target
         self._tangents: dict[int, Array] | None = None
         self.path = self._between()
         self.on_path = set(self.path)
@@ -77,9 +88,8 @@ class Reach:
             for number in self.path
             if number != self.target
             for position, argument in enumerate(self.steps[number].arguments)
-            if self.number_of[argument] in self.on_path
+            if self.number_of[argument] in self.on_path and self.number_of[argument] not in self.seeds
         ]
-        self.adjoints = self._adjoints()
 
     def _between(self) -> list[int]:
         """The steps from the target to the seeds, not beyond those."""
@@ -110,8 +120,7 @@ class Reach:
                     if not argument.is_tracked or source in self.seeds:
                         continue
                     part = pulled(self.terms(Edge(number, position)), cotangent, argument.shape)
-                    if source in self.on_path and number in self.on_path:
-                        self._parts[Edge(number, position)] = part
+                    self._parts[Edge(number, position)] = part
                     before = arrived.get(source)
                     arrived[source] = part if before is None else before + part
         return arrived

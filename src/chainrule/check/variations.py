@@ -13,10 +13,13 @@ from chainrule.check.links import Link
 from chainrule.check.point import Point
 from chainrule.check.variation import Variation
 from chainrule.check.wrong_ends import wrong_cotangents, wrong_results
-from chainrule.check.wrong_factors import wrong_factors
+from chainrule.check.wrong_factors import own_factors, wrong_factors
 from chainrule.check.wrong_values import wrong_values
 
-__all__ = ["variations"]
+__all__ = ["plain_variations", "variations"]
+
+# What everybody does sooner or later.
+_PLAIN = {("factor", "dropped"), ("factor", "turned"), ("rule", "to all"), ("rule", "last wins")}
 
 
 def variations(point: Point, link: Link) -> Iterator[Variation]:
@@ -25,3 +28,13 @@ def variations(point: Point, link: Link) -> Iterator[Variation]:
     yield from wrong_values(point, link)
     yield from wrong_cotangents(point, link)
     yield from wrong_results(point, link)
+
+
+def plain_variations(point: Point, link: Link) -> Iterator[Variation]:
+    """The commonest wrong rules for a link: something left out, not transposed, not multiplied."""
+    reach = point.sure_reach
+    if link.head in reach.seeds and reach.value(link.head).size > 1:
+        yield next(wrong_cotangents(point, link))  # ones for the upstream
+    for variation in (*own_factors(point, link), *wrong_results(point, link)):
+        if (variation.where, variation.how) in _PLAIN:
+            yield variation

@@ -14,7 +14,7 @@ from chainrule.check.references import Reference, references
 from chainrule.check.variation import Part, Variation, rearrangements, with_term, with_terms
 from chainrule.linear.term import Opaque, Pattern, Term
 
-__all__ = ["wrong_factors"]
+__all__ = ["own_factors", "wrong_factors"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Change = Callable[[Point, Link, Any], Any]
@@ -23,20 +23,27 @@ Change = Callable[[Point, Link, Any], Any]
 def wrong_factors(point: Point, link: Link) -> Iterator[Variation]:
     """One variation for each thing that can happen to an array of the local Jacobian."""
     terms = link.terms(point.sure_reach)
+    yield from own_factors(point, link)
     for place, term in enumerate(terms):
         for which, factor in enumerate(term.factors):
-            if isinstance(factor, Opaque):
-                yield from _of_map(place, which, factor)
-            elif np.ndim(factor) > 0:
-                yield from _of_array(point, link, (place, which), np.asarray(factor))
-            elif not isinstance(factor, int):
+            if not isinstance(factor, Opaque | int):
                 yield from _other_arrays(point, link, (place, which), np.asarray(factor))
-        yield from _all_turned(place, term)
         for which, table in enumerate(term.tables):
             yield from _of_table(point, place, which, np.asarray(table))
     if len(terms) > 1:
         for place in range(len(terms)):
             yield Variation("rule", "term lost", 4.2, with_terms(partial(_without, place)), place)
+
+
+def own_factors(point: Point, link: Link) -> Iterator[Variation]:
+    """Variations in which the arrays of the local Jacobian are left out or changed, and no other array is used."""
+    for place, term in enumerate(link.terms(point.sure_reach)):
+        for which, factor in enumerate(term.factors):
+            if isinstance(factor, Opaque):
+                yield from _of_map(place, which, factor)
+            elif np.ndim(factor) > 0:
+                yield from _of_array((place, which), np.asarray(factor))
+        yield from _all_turned(place, term)
 
 
 def _without(place: int, point: Point, link: Link, terms: list[Term]) -> list[Term]:
@@ -60,7 +67,7 @@ def _replacing(place: tuple[int, int], change: Change, template: Term | None = N
     return with_term(place[0], changed, template)
 
 
-def _of_array(point: Point, link: Link, place: tuple[int, int], factor: Array) -> Iterator[Variation]:
+def _of_array(place: tuple[int, int], factor: Array) -> Iterator[Variation]:
     def varied(how: str, cost: float, change: Callable[[Any], Any], about: Any = None) -> Variation:
         part = _replacing(place, lambda point, link, factor: change(factor))
         return Variation("factor", how, cost, part, about, place=place)
@@ -72,7 +79,6 @@ def _of_array(point: Point, link: Link, place: tuple[int, int], factor: Array) -
     yield varied("squared", 5.5, np.square)
     yield varied("inverted", 5.5, np.reciprocal)
     yield varied("rooted", 5.9, _root)
-    yield from _other_arrays(point, link, place, factor)
 
 
 def _other_arrays(point: Point, link: Link, place: tuple[int, int], factor: Array) -> Iterator[Variation]:

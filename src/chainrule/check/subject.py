@@ -1,0 +1,172 @@
+"""The function under test, and one run of it: its arguments as plain arrays, its result, and its true gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chainrule.backward import cotangents_of
+from chainrule.check.foreign import is_foreign, like, plain
+from chainrule.check.numeric import by_differences
+from chainrule.errors import ChainruleError, ClaimError
+from chainrule.explain.computation import Computation, Step
+from chainrule.explain.record import argument_names, leaf_names, record
+from chainrule.transforms.trees import flatten, unflatten
+
+__all__ = ["Run", "Subject"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+# What a function may raise on tensors that it was not made for; on plain arrays it has been run before.
+_NOT_RECORDED = (ChainruleError, TypeError, AttributeError, ValueError, IndexError, NotImplementedError, RuntimeError)
+
+
+class Subject:
+    """A function with the arguments that it was given: how to call it with other numbers in their places.
+
+    ``names`` are those of the leaves of the arguments; ``real`` of those that a gradient can be by.
+    """
+
+    def __init__(self, function: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+        self.function = function
+        self.count = len(arguments)
+        self.given = [*arguments, *options.values()]
+        self.options = list(options)
+        self.arguments = argument_names(function, arguments, options)
+        self.templates, self._structure = flatten(self.given)
+        named = [
+            leaf
+            for name, tree in zip(self.arguments, self.given, strict=True)
+            for leaf in leaf_names(name, flatten(tree)[1])
+        ]
+        self.names = _unique(named)
+        self.leaves = [np.array(plain(leaf)) if _is_numeric(leaf) else leaf for leaf in self.templates]
+        self.real = [name for name, leaf in zip(self.names, self.leaves, strict=True) if _kind(leaf) in "fc"]
+        self.is_foreign = any(is_foreign(leaf) for leaf in self.templates)
+        self.is_complex = any(_kind(leaf) == "c" for leaf in self.leaves)
+        self.unrecorded = ""  # why the function cannot be recorded, once that is known
+
+    def put(self, leaves: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments, by place and by name, with these leaves in the types that were given."""
+        made = [
+            like(template, leaf) if _is_numeric(template) else template
+            for template, leaf in zip(self.templates, leaves, strict=True)
+        ]
+        values = unflatten(self._structure, made)
+        return values[: self.count], dict(zip(self.options, values[self.count :], strict=True))
+
+    def call(self, leaves: Sequence[Any]) -> Array:
+        """The result as a plain array."""
+        positional, named = self.put(leaves)
+        return self.result(self.function(*positional, **named))
+
+    def result(self, made: Any) -> Array:
+        """What the function returned, as one plain array."""
+        found, _ = flatten(made)
+        if len(found) != 1:
+            raise ClaimError(
+                f"the function returns {len(found)} arrays; check one of them: wrap the function so that it returns "
+                "only that one, or add up what belongs to one loss"
+            )
+        array = np.asarray(plain(found[0]))
+        if array.dtype.kind not in "fciub":
+            raise ClaimError(
+                f"the function returns {type(found[0]).__name__} {found[0]!r:.60}; expected an array or a number"
+            )
+        return array
+
+    def run(self, leaves: Sequence[Any], upstream: Array | None) -> Run:
+        """The function run on these leaves; recorded, unless that has failed before."""
+        computation = None
+        if not (self.is_foreign or self.is_complex or self.unrecorded):
+            computation = self._recorded(leaves)
+        out = self.call(leaves) if computation is None else computation.output.value
+        return Run(self, leaves, np.asarray(out), upstream, computation)
+
+    def _recorded(self, leaves: Sequence[Any]) -> Computation | None:
+        """The run in double precision, whatever the precision of the arguments."""
+        wide = [leaf.astype(np.float64) if _kind(leaf) == "f" else leaf for leaf in leaves]
+        values = unflatten(self._structure, wide)
+        options = dict(zip(self.options, values[self.count :], strict=True))
+        try:
+            found = record(self.function, values[: self.count], options)
+        except _NOT_RECORDED as problem:
+            self.unrecorded = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+            return None
+        return found if len(found.outputs) == 1 else None
+
+    def eps(self, name: str) -> float:
+        """The spacing at 1 of the numbers of an argument."""
+        template = self.leaves[self.names.index(name)]
+        return float(np.finfo(template.dtype).eps) if _kind(template) in "fc" else 2.0**-52
+
+
+def _kind(leaf: Any) -> str:
+    return leaf.dtype.kind if isinstance(leaf, np.ndarray) else "O"
+
+
+def _is_numeric(leaf: Any) -> bool:
+    if isinstance(leaf, bool | str | bytes) or leaf is None:
+        return False
+    return isinstance(leaf, int | float | complex | np.ndarray | np.generic) or hasattr(leaf, "shape")
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        while name in found:
+            name += "'"
+        found.append(name)
+    return found
+
+
+@dataclass(eq=False)
+class Run:
+    """One run of the function. ``upstream`` is the cotangent of the result; None where the result is one number."""
+
+    subject: Subject
+    leaves: Sequence[Any]
+    out: Array
+    upstream: Array | None
+    computation: Computation | None
+
+    @property
+    def seed(self) -> Array:
+        """The cotangent of the result."""
+        return np.ones(self.out.shape) if self.upstream is None else np.asarray(self.upstream)
+
+    def step(self, name: str) -> Step:
+        """The input of an argument."""
+        assert self.computation is not None
+        return self.computation.inputs[name]
+
+    @cached_property
+    def gradients(self) -> dict[str, Array]:
+        """The true gradients by all real arguments, where the run was recorded."""
+        assert self.computation is not None
+        output, book = self.computation.output, self.computation.journal
+        zeros = {name: np.zeros(step.shape) for name, step in self.computation.inputs.items()}
+        if not output.is_tracked:
+            return zeros
+        root = book.tensor(output)
+        vertices = {name: book.tensor(step).vertex for name, step in self.computation.inputs.items()}
+        found = cotangents_of([root], [self.seed.astype(output.value.dtype)], list(vertices.values()), True)
+        return {
+            name: np.array(np.broadcast_to(found[vertex], zeros[name].shape)) if vertex in found else zeros[name]
+            for name, vertex in vertices.items()
+        }
+
+    def gradient(self, name: str) -> tuple[Array, float]:
+        """The true gradient by an argument, and how far off it may be beyond rounding."""
+        if self.computation is not None:
+            return self.gradients[name], 0.0
+        place = self.subject.names.index(name)
+
+        def loss(leaf: Array) -> float:
+            leaves = [*self.leaves[:place], leaf, *self.leaves[place + 1 :]]
+            return float(np.real(np.sum(np.conj(self.seed) * self.subject.call(leaves))))
+
+        return by_differences(loss, self.leaves[place], self.subject.eps(name))

@@ -73,11 +73,13 @@ def shown(name: str, language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_a_script_runs_and_prints_its_derivation(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_script_prints_its_derivation_and_that_it_is_right(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     module = load(path)
     module.main()
-    printed = capsys.readouterr().out
-    assert str(derivation_of(module)) in printed
+    derived, checked = capsys.readouterr().out.split("\n✓", 1)
+    assert derived == str(derivation_of(module))
+    assert "✗" not in checked
+    assert [name for name in claims(module) if not re.search(rf"\b{name}\b +right", checked)] == []
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ from typing import Any
 from chainrule.check.finding import Finding
 from chainrule.check.shadow import shadows_of
 from chainrule.cli.cells import Outcome
+from chainrule.cli.merging import add_claims, add_explanations
 from chainrule.cli.notebook import Cell, Notebook
 from chainrule.cli.process import GRACE, running
 from chainrule.cli.stale import Stale, find_stale
@@ -70,40 +71,30 @@ def run_notebook(
         return _run_once(notebook, replace(task, seed=seed + 1, title=""), lambda cell: None).outcomes
 
     took = sum(outcome.seconds for outcome in report.outcomes.values())
-    if not any(finding.details.get("truth") is None for finding in report.findings):
-        _add_shadowed(report, task, took)
+    if took <= LONGEST_TWICE:
+        _ask_again(report, task, took)
     report.stale = find_stale(notebook.cells, report.outcomes, run_again if took <= LONGEST_TWICE else None)
     return report
 
 
-def _add_shadowed(report: Report, task: Task, took: float) -> None:
-    """Where nothing is compared with a true gradient, run the notebook once more with its parameters tracked.
+def _ask_again(report: Report, task: Task, took: float) -> None:
+    """Run the notebook in another way, where that can tell more.
 
-    Only what is found counts: the code was not written for tensors, and may fail on them.
+    Where nothing is compared with a true gradient, with its parameters tracked: the code was not written for tensors,
+    and may fail on them, so only what is found counts. Where PyTorch itself finds wrong gradients, with chainrule
+    standing in for it, which knows what every step computed.
     """
-    shadows = shadows_of([cell.source for cell in task.cells])
-    if shadows is None or took > LONGEST_TWICE:
-        return
     longest = max(5.0, 20.0 * took)
-    timeout = longest if task.timeout is None else min(task.timeout, longest)
-    second = _run_once(report.notebook, replace(task, shadows=shadows, timeout=timeout), lambda cell: None)
-    known = {finding.name: finding for finding in report.findings}
-    for finding in second.findings:
-        before = known.get(finding.name)
-        if "truth" in finding.details:
-            continue
-        if before is None:
-            report.findings.append(finding)
-        elif before.verdict == finding.verdict and not before.ok:
-            before.mistake, before.step, before.fix, before.hint = (
-                finding.mistake,
-                finding.step,
-                finding.fix,
-                finding.hint,
-            )
-            before.message = finding.message
-    report.findings.sort(key=lambda finding: (finding.cell, finding.line))
-    report.page = second.page or report.page
+    other = replace(task, timeout=longest if task.timeout is None else min(task.timeout, longest))
+    if all("truth" in finding.details for finding in report.findings):
+        shadows = shadows_of([cell.source for cell in task.cells])
+        if shadows is not None:
+            second = _run_once(report.notebook, replace(other, shadows=shadows), lambda cell: None)
+            add_claims(report.findings, second.findings)
+            report.page = second.page or report.page
+    elif task.torch == "torch" and not all(finding.ok for finding in report.findings):
+        second = _run_once(report.notebook, replace(other, torch="chainrule", title=""), lambda cell: None)
+        add_explanations(report.findings, second.findings)
 
 
 def _run_once(notebook: Notebook, task: Task, progress: Callable[[Cell], None]) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -372,7 +373,8 @@ def test_a_claim_that_cannot_be_judged_is_reported_and_disturbs_nothing(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("chainrule.check.comparisons.judge", broken)
+    # by its module, not by its dotted name: chainrule.check is the function
+    monkeypatch.setattr(import_module("chainrule.check.comparisons"), "judge", broken)
     result = audit(LAYER, "print(W.grad == X.T @ upstream)")
     assert result.outcomes[1].errors == []
     assert result.problems == ["cell 2, line 1: not judged (ZeroDivisionError: planted)"]

@@ -55,8 +55,10 @@ class Derived:
 def place_of(target: str, at: Sequence[str], by: Sequence[str] = (), *, paged: bool = False) -> Place:
     """The place that ``FILE.py:FUNCTION`` and ``name=expression`` name.
 
-    >>> place_of("losses.py:mse", ["X=np.ones((3, 2))"]).at
-    {'X': 'np.ones((3, 2))'}
+    >>> place_of("losses:mse", ["X=np.ones((3, 2))"])
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.DeriveError: losses is no Python file here; expected FILE.py:FUNCTION (in ...)
 
     Raises :class:`~chainrule.errors.DeriveError` if there is no such file, or if a text is of another form.
     """

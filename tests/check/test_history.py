@@ -104,3 +104,23 @@ def test_names_in_functions_and_loops(audit: Any) -> None:
     assert [name for name in names if name.startswith("h")] == ["h[1]", "h[2]", "h[3]"]
     assert {"last", "loss"} <= set(names)
     assert not {"result", "value", "v"} & {name.partition("[")[0] for name in names}
+
+
+TRAINING = """
+X, W = torch.randn(7, 5), torch.randn(5, 3, requires_grad=True)
+for step in range({steps}):
+    h = torch.tanh(X @ W)
+    loss = (h ** 2).mean()
+    W.grad = None
+    loss.backward()
+    with torch.no_grad():
+        W -= 0.1 * W.grad
+"""
+
+
+def test_a_training_loop_holds_on_to_the_latest_graphs_only(audit: Any) -> None:
+    result = audit(TRAINING.format(steps=100))
+    if result.backends[0].name != "chainrule":
+        pytest.skip("what PyTorch computed is not remembered")
+    gc.collect()
+    assert len(result.backends[0]._history._notes) <= 8 * 4  # of four operations each

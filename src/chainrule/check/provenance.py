@@ -11,7 +11,9 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from chainrule.check.backend import Backend
 __all__ = ["DIRECT", "MIXED", "NONE", "NOTHING", "REARRANGED", "SCALED", "Origin", "Provenance", "Provenances"]
 
 HELD = 1000
+LATEST = 8  # gradients that a value computed from many still knows of
 NONE, MIXED, SCALED, REARRANGED, DIRECT = range(5)
 
 COPYING = frozenset(
@@ -59,6 +62,12 @@ class Origin:
     roots: tuple[tuple[Any, Any], ...] = ()
     backend: Backend | None = None
     returned: bool = False
+    number: int = field(default_factory=count().__next__)
+
+    @cached_property
+    def light(self) -> Origin:
+        """The same without what was differentiated, for values that are no gradients themselves."""
+        return self if not self.roots else Origin(self.target)
 
 
 @dataclass(frozen=True)
@@ -155,7 +164,7 @@ class Provenances:
             return
         others = [part for part in parts if self.of(part).rank == NONE and self._is_array(part)]
         rank = self._rank(word, gradients, others, arguments)
-        origins = frozenset().union(*(provenance.origins for provenance in gradients))
+        origins = self._joined(rank, gradients)
         targets = [arguments[0]] if word == "setitem" else list(_flatten((result,)))
         for target in targets:
             if isinstance(target, float | complex | np.ndarray | np.generic) or self.owner(target) is not None:
@@ -164,6 +173,19 @@ class Provenances:
                 self.set(target, Provenance(rank, origins))
                 if isinstance(target, np.ndarray) and isinstance(target.base, np.ndarray):
                     self.set(_owner(target), Provenance(rank, origins))  # which is all that further views refer to
+
+    @staticmethod
+    def _joined(rank: int, gradients: list[Provenance]) -> frozenset[Origin]:
+        """The origins of what is computed from several values.
+
+        A parameter is stepped by gradient after gradient, and must not hold on to the graphs of them all.
+        """
+        origins: frozenset[Origin] = frozenset().union(*(provenance.origins for provenance in gradients))
+        if rank == MIXED:
+            origins = frozenset(origin.light for origin in origins)
+        if len(origins) > LATEST:
+            origins = frozenset(sorted(origins, key=lambda origin: origin.number)[-LATEST:])
+        return origins
 
     def _overwrite(self, target: Any, value: Any) -> None:
         provenance = self.of(value)

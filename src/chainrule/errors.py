@@ -443,7 +443,7 @@ class ClaimError(ChainruleError, ValueError):
 
 
 class WrongGradientError(ChainruleError, AssertionError):
-    """A claimed gradient is wrong; the message is the report of the check. Wrong: ``x`` for ∂x²/∂x. Right: ``2 * x``."""
+    """A claimed gradient is wrong; the message is the report. Wrong: ``x`` for ∂x²/∂x. Right: ``2 * x``."""
 
 
 class WeakTestError(ChainruleError, AssertionError):

@@ -73,6 +73,8 @@ class Reasons:
                 told.append(f"{name} is subtracted, so its gradient changes sign")
             elif number is not None:
                 told.append(f"{name} has the factor {written}, which its gradient keeps")
+            elif not step.shape:
+                told.append(f"the derivative of {self.called(step)} with respect to {name} is {written}")
             elif len(step.arguments) == 1:
                 told.append(
                     f"each element of {self.called(step)} depends on the same element of {name} alone: the Jacobian is "
@@ -109,6 +111,8 @@ class Reasons:
                     f"every entry of {name} was used for {_axes_in_words(step.shape, axes)} of {out}, weighted by "
                     f"{text}; its gradient adds these uses up, so {text} is applied the other way round, transposed"
                 )
+            elif set(labels) <= spread and not row:
+                told.append(f"the derivative of {out} with respect to the entries of {name} is {text}")
             elif set(labels) <= spread:
                 told.append(
                     f"an entry of {name} meets one entry of {text} and goes to one entry of {out}: the gradient is "

@@ -227,6 +227,18 @@ def test_one_factor_is_one_cause(verdicts: Callable[..., Watcher]) -> None:
     assert found.findings[1].message == "off by the same factor as dW"
 
 
+def test_gradients_in_a_dictionary_of_the_same_keys(verdicts: Callable[..., Watcher]) -> None:
+    cell = """
+    params = {"W": rng.normal(size=(3, 2))}
+    X, y, grads = rng.normal(size=(7, 3)), np.ones((7, 2)), {}
+    for step in range(3):
+        loss = np.mean((X @ params["W"] - y) ** 2)
+        grads["W"] = X.T @ (X @ params["W"] - y) / 7
+        params["W"] -= 0.1 * grads["W"]
+    """
+    assert told(verdicts(cell)) == {"grads['W']": "right"}
+
+
 def test_without_a_loss_nothing_is_claimed(verdicts: Callable[..., Watcher]) -> None:
     cell = """
     W, X, y = rng.normal(size=(3, 1)), rng.normal(size=(7, 3)), np.ones((7, 1))

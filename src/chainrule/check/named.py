@@ -72,13 +72,21 @@ class Names:
         scope: ChainMap[str, Any] = ChainMap(dict(frame.f_locals), frame.f_globals)
         if self.scene.shadows is not None:
             scope = scope_of(frame)  # the loss may be a variable of who called, and a parameter in a dictionary
-            scope = ChainMap(*scope.maps, dict(entries(scope)))
+            scope = ChainMap(*scope.maps, self._inside(scope))
         if owner is not None and self.scene.known.owner(owner) is None and hasattr(owner, "__dict__"):
             scope = scope.new_child(dict(vars(owner)))
         self._visits[index] = self._visits.get(index, 0) + 1
         named = Named(index, value, found, owner, scope, self.scene.known.of(value))
         if not self._read(named):
             self._unread.append(named)
+
+    def _inside(self, scope: Mapping[str, Any]) -> dict[str, Any]:
+        """What is in dictionaries and objects, by name; of several that which is tracked: `W1` is no gradient."""
+        found: dict[str, Any] = {}
+        for name, value in entries(scope):
+            if name not in found or (self.scene.tracked(value) and not self.scene.tracked(found[name])):
+                found[name] = value
+        return found
 
     def leave(self, namespace: Mapping[str, Any]) -> Iterator[tuple[int, functools.partial[bool]]]:
         """A cell has ended: names whose tensors were computed after them can be read now, one call for each."""

@@ -11,10 +11,11 @@ import ast
 import re
 from collections.abc import Iterator
 
-from chainrule.check.site import GRADIENTS, Site, hook, is_derivative_name, literal_of
+from chainrule.check.site import GRADIENTS, HOOK, Site, hook, is_derivative_name, literal_of
 
 __all__ = ["hook_names"]
 
+BLANK = frozenset("zeros zeros_like empty empty_like new_zeros new_empty".split())
 ATTRIBUTE = re.compile(r"^(g|gradient|my_?grad|grad_?(hand|manual|mine)|(hand|manual)_?grad|dgrad)$")
 
 
@@ -28,7 +29,7 @@ def hook_names(block: list[ast.stmt], sites: list[Site], *, inner: bool = False)
     last: dict[str, tuple[int, bool]] = {}  # where a name was written last, and whether its whole value was
     for position, statement in enumerate(block):
         for name, full in _whole_writes(statement).items():
-            if full and name in last:
+            if full and name in last and not _is_blank(block[last[name][0]]):
                 settled.setdefault(last[name][0], []).append((name, last[name][1]))
             if full or name in last or not inner:
                 last[name] = (position, full or last.get(name, (0, False))[1])
@@ -41,6 +42,23 @@ def hook_names(block: list[ast.stmt], sites: list[Site], *, inner: bool = False)
     for position in sorted(settled, reverse=True):
         outside = [(name, whole) for name, whole in settled[position] if not _settles_inside(block[position], name)]
         block[position + 1 : position + 1] = [_named(name, whole, block[position], sites) for name, whole in outside]
+
+
+def _is_blank(statement: ast.stmt) -> bool:
+    """Whether a statement only makes room for a value that is computed later: `dW = np.zeros(W.shape)`."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and _is_hook(value.func.value):
+        value = value.args[0]
+    if isinstance(value, ast.Constant):
+        return value.value in {0, None} and not isinstance(value.value, bool)
+    if not isinstance(value, ast.Call):
+        return False
+    name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
+    return name in BLANK
+
+
+def _is_hook(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == HOOK
 
 
 def _whole_writes(statement: ast.stmt) -> dict[str, bool]:

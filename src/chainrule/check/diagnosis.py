@@ -15,7 +15,7 @@ from chainrule.check.everywhere import everywhere
 from chainrule.check.fits import Trial
 from chainrule.check.hints import hint_for
 from chainrule.check.links import Link, edges, grouped, nodes, stretches
-from chainrule.check.mutants import mutants
+from chainrule.check.mutants import formulas, mutants, rules
 from chainrule.check.paths import paths
 from chainrule.check.point import Claim, Point
 from chainrule.check.products import products
@@ -23,12 +23,16 @@ from chainrule.check.reductions import reductions
 from chainrule.check.relations import relations
 from chainrule.check.reruns import reruns
 from chainrule.check.routes import routes
+from chainrule.check.shares import shares
 from chainrule.check.standins import standins
 
 __all__ = ["Claim", "Diagnosis", "diagnose"]
 
 
 SECONDS = 2.0  # after which nothing further is tried
+FARTHEST = 6.8  # cost above which an explanation is a coincidence
+LONG = 60  # steps above which the first explanation that fits will do
+HASTE = 1.0
 MOST = 5  # explanations that are told
 
 
@@ -64,11 +68,16 @@ def diagnose(claim: Claim) -> tuple[Diagnosis, ...]:
     """
     points = _points(claim)
     found: list[Candidate] = []
+    is_long = claim.computation is not None and len(claim.computation.steps) > LONG
     with np.errstate(all="ignore"):
         for cost, stage in _stages(points):
-            if found and min(candidate.cost for candidate in found) < cost:
+            if found and min(candidate.cost for candidate in found) < cost + (HASTE if is_long else 0.0):
                 break
-            found += [candidate for candidate in stage() if all(candidate.holds(point) for point in points[1:])]
+            found += [
+                candidate
+                for candidate in stage()
+                if candidate.cost <= FARTHEST and all(candidate.holds(point) for point in points[1:])
+            ]
     found.sort(key=lambda candidate: candidate.cost)
     return tuple([_told(candidate, found) for candidate in found[:MOST]])
 
@@ -96,17 +105,21 @@ def _stages(points: Sequence[Point]) -> Iterator[tuple[float, Callable[[], Itera
     reach = point.reach
     repeated, once = _split(point, edges(reach))
     repeated_stretches, once_stretches = _split(point, list(stretches(reach)))
+    meeting = nodes(reach)
     yield 3.9, lambda: paths(trial)
     yield 4.0, lambda: everywhere(trial, until)
-    yield 4.4, lambda: mutants(trial, [*once, *nodes(reach)], until)
+    yield 4.4, lambda: mutants(trial, once, rules, until)
+    yield 4.5, lambda: shares(trial)
     yield 4.6, lambda: reruns(trial, until)
-    yield 4.6, lambda: mutants(trial, list(blocks(reach, lambda number: not point.places.is_repeated(number))), until)
+    yield 4.6, lambda: mutants(trial, list(blocks(reach, lambda n: not point.places.is_repeated(n))), rules, until)
     yield 4.7, lambda: routes(trial)
     yield 4.9, lambda: products(trial)
-    yield 5.1, lambda: mutants(trial, once_stretches, until)
+    yield 4.9, lambda: mutants(trial, once_stretches, rules, until)
+    yield 5.15, lambda: mutants(trial, [*once, *meeting, *once_stretches], formulas, until)
     yield 5.3, lambda: reductions(trial)
     yield 5.5, lambda: standins(trial)
-    yield 5.6, lambda: mutants(trial, [*repeated, *repeated_stretches], until)
+    yield 5.6, lambda: mutants(trial, [*repeated, *repeated_stretches], rules, until)
+    yield 5.7, lambda: mutants(trial, [*repeated, *repeated_stretches], formulas, until)
 
 
 def _split(point: Point, links: Sequence[Link]) -> tuple[list[Link], list[Link]]:

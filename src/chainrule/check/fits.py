@@ -136,7 +136,7 @@ class Trial:
         if expression is not None:
             return Coefficient(first, expression, 0.3 + expression.cost)
         if same and self.equations >= 4:
-            return Coefficient(first, None, 1.5)
+            return Coefficient(first, None, 1.5 if len(self.points) > 1 else 2.5)
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ class Form(NamedTuple):
     cost: float
 
 
+FEW = 8  # arrays from elsewhere that a derivative may be made of
 PLAIN = (
     Form("1", np.ones_like, 0.0),
     Form("{0}", lambda t: t, 0.1),
@@ -224,7 +226,7 @@ def _values(point: Point, link: Link) -> Iterator[_Value]:
                 False,
                 (*PLAIN, *functions()) if not link.inside else PLAIN,
             )
-    for reference in references(point, link, reach.shape(link.head)):
+    for reference in itertools.islice(references(point, link, reach.shape(link.head)), FEW):
         if reference.kind != "adjoint" and reference.number not in seen:
             yield _Value(reference.name, reference.get, 0.3 + reference.cost, False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -13,6 +13,7 @@ from chainrule.check.blocks import Block, block_variations
 from chainrule.check.candidate import Candidate
 from chainrule.check.fits import Trial
 from chainrule.check.forms import forms
+from chainrule.check.leaks import leaks
 from chainrule.check.links import Link, is_diagonal
 from chainrule.check.phrases import place
 from chainrule.check.point import Point
@@ -21,14 +22,15 @@ from chainrule.check.variation import Variation
 from chainrule.check.variations import variations
 from chainrule.check.wordings import told
 
-__all__ = ["mutants"]
+__all__ = ["formulas", "mutants", "rules"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Ideas = Callable[[Trial, Link, Array], Iterable[Variation]]
 MARGIN = 0.6  # by how much a name can make a wrong rule simpler than it looks
 
 
-def mutants(trial: Trial, links: Sequence[Link], until: float) -> Iterator[Candidate]:
-    """The wrong rules that explain the claim; ``until`` is when to give up."""
+def mutants(trial: Trial, links: Sequence[Link], ideas: Ideas, until: float) -> Iterator[Candidate]:
+    """The wrong rules, of those that ``ideas`` gives for each link, that explain the claim; tried ``until`` a time."""
     best = np.inf
     for link in links:
         if perf_counter() > until:
@@ -37,7 +39,7 @@ def mutants(trial: Trial, links: Sequence[Link], until: float) -> Iterator[Candi
         if part is None or not np.any(part):
             continue
         wanted = trial.target + part  # what the link must have sent, as far as it shows
-        for variation in _ideas(trial, link, wanted):
+        for variation in ideas(trial, link, wanted):
             if variation.cost - MARGIN > best:
                 continue
             found = _tried(trial, link, variation, wanted, part)
@@ -46,13 +48,18 @@ def mutants(trial: Trial, links: Sequence[Link], until: float) -> Iterator[Candi
                 yield found
 
 
-def _ideas(trial: Trial, link: Link, wanted: Array) -> Iterator[Variation]:
-    point = trial.points[0]
+def rules(trial: Trial, link: Link, wanted: Array) -> Iterator[Variation]:
+    """Wrong rules made from the right one."""
     if isinstance(link, Block):
         yield from block_variations(link)
-        return
-    if link.inside:
-        yield from variations(point, link)
+    elif link.inside:
+        yield from variations(trial.points[0], link)
+        yield from leaks(trial, link, wanted)
+
+
+def formulas(trial: Trial, link: Link, wanted: Array) -> Iterator[Variation]:
+    """Other formulas for an elementwise derivative."""
+    point = trial.points[0]
     reach = point.sure_reach
     same = reach.shape(link.head) == reach.shape(link.tail)
     if not link.is_edge or same or is_diagonal(reach, link.edge, False):
@@ -77,7 +84,7 @@ def _tried(trial: Trial, link: Link, variation: Variation, wanted: Array, part: 
     if seen is None:
         return None
     factor = trial.multiple(wanted, seen, float(np.linalg.norm(part)))
-    if factor is None or _parallel(seen, part):
+    if factor is None or not _tells(trial, seen, part, factor):
         return None
 
     def again(point: Point) -> float | None:
@@ -119,7 +126,16 @@ def _tried(trial: Trial, link: Link, variation: Variation, wanted: Array, part: 
     return Candidate(key, wording.mistake, cost, wording.message, wording.fix, holds, step, details)
 
 
+def _tells(trial: Trial, seen: Array, part: Array, factor: float) -> bool:
+    """Whether a wrong rule says more than a coefficient: it is not a multiple of the right one, which is for paths.
+
+    One number is a multiple of any other: there the rule must fit as it is.
+    """
+    if len(seen) == 1:
+        return abs(factor - 1) < trial.points[0].tolerance
+    return not _parallel(seen, part)
+
+
 def _parallel(one: Array, other: Array) -> bool:
-    """Whether a wrong rule gives a multiple of what the right one gives, which is the business of paths."""
     product = abs(float(one @ other))
     return product >= (1 - 1e-12) * float(np.linalg.norm(one)) * float(np.linalg.norm(other))

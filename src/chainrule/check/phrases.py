@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explain.computation import Computation, Step
+from chainrule.explain.symbols import written
 
 __all__ = ["axes_in_words", "called", "expression", "place", "shape_in_words"]
 
@@ -24,7 +25,7 @@ def called(step: Step) -> str:
 
 
 def expression(step: Step, depth: int = 3) -> str:
-    """A step as a call of its operation on names."""
+    """A step as the code on names that computes it, shortened where it is long."""
     if step.name:
         return step.called
     if step.operation is None:
@@ -32,14 +33,8 @@ def expression(step: Step, depth: int = 3) -> str:
     if depth == 0:
         return "…"
     inside = [expression(argument, depth - 1) for argument in step.arguments]
-    notation = step.operation.notation
-    template = next((text for text in (notation.python, notation.text) if text and isinstance(text, str)), "")
-    try:
-        written = template.format(*inside) if template else ""
-    except (IndexError, KeyError):
-        written = ""
-    written = written or f"{step.operation.name}({', '.join(inside)})"
-    return written if len(written) <= LONG or depth == 1 else expression(step, depth - 1)
+    told = written(step.operation, inside, step.params)
+    return told if len(told) <= LONG or depth == 1 else expression(step, depth - 1)
 
 
 def _number(value: Any) -> str:

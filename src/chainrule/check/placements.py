@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.check.candidate import Candidate, related
 from chainrule.check.point import Point
 
-__all__ = ["other_entries", "placements", "zeros"]
+__all__ = ["misplaced", "other_entries", "placements", "zeros"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGE = 20_000  # elements above which permutations are not looked for
@@ -101,6 +101,17 @@ def zeros(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
     elif np.any(~absent) and np.array_equal(absent, ~zero):
         message = f"{name} is 0 exactly where the gradient is not: the mask is upside down."
         yield related(point, zeros, "upside down", "wrong-mask", 3.3, message, "turn the mask around")
+
+
+def misplaced(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
+    """All that is left of it is the total: contributions are there, but land elsewhere."""
+    found, true, name = point.claimed, point.true, point.subject
+    if found.shape != true.shape or true.size < 6 or np.iscomplexobj(true):
+        return
+    total, size = float(true.sum()), float(np.abs(true).sum())
+    if abs(total) > 0.05 * size and abs(float(found.sum()) - total) <= point.tolerance * size and np.any(found):
+        message = f"The entries of {name} add up to what they should; what they are made of lands in the wrong places."
+        yield related(point, misplaced, "total", "shifted", 6.4, message, "look at where each contribution is added")
 
 
 def other_entries(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:

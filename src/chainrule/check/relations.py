@@ -10,7 +10,7 @@ from chainrule.check.candidate import Candidate
 from chainrule.check.contractions import contractions
 from chainrule.check.layouts import jacobian, shapes, sums
 from chainrule.check.likenesses import leftovers, likenesses
-from chainrule.check.placements import other_entries, placements, zeros
+from chainrule.check.placements import misplaced, other_entries, placements, zeros
 from chainrule.check.point import Point
 from chainrule.check.ratios import ratios
 
@@ -23,7 +23,19 @@ def relations(points: Sequence[Point]) -> Iterator[Candidate]:
     if not np.isfinite(point.claimed).all() or point.claimed.size == 0:
         return
     found: dict[str, Candidate] = {}
-    for make in (shapes, sums, contractions, jacobian, ratios, likenesses, placements, zeros, other_entries, leftovers):
+    for make in (
+        shapes,
+        sums,
+        contractions,
+        jacobian,
+        ratios,
+        likenesses,
+        placements,
+        zeros,
+        other_entries,
+        misplaced,
+        leftovers,
+    ):
         for candidate in make(point, points):
             found.setdefault(candidate.key, candidate)
     yield from sorted(found.values(), key=lambda candidate: candidate.cost)

@@ -15,7 +15,7 @@ from chainrule.check.phrases import called, place
 from chainrule.check.point import Point
 from chainrule.check.reach import Edge, Reach, pulled
 
-__all__ = ["routes"]
+__all__ = ["after", "branching", "routes"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST = 40  # first places
@@ -30,15 +30,9 @@ def routes(trial: Trial) -> Iterator[Candidate]:
     """Explanations in which a way through two places has another coefficient than 1."""
     point = trial.points[0]
     reach = point.sure_reach
-    uses: dict[int, list[Edge]] = defaultdict(list)
-    for edge in reach.edges:
-        uses[reach.argument(edge)].append(edge)
-    firsts = [
-        edge for edges in uses.values() if len(edges) > 1 for edge in edges if reach.argument(edge) != reach.target
-    ]
     seen: list[Array] = [trial.target]
-    for first in firsts[:MOST]:
-        parts = _after(reach, first)
+    for first in branching(reach)[:MOST]:
+        parts = after(reach, first)
         for second, part in parts.items():
             tail = reach.argument(second)
             shown = reach.seen(tail, part)
@@ -51,11 +45,19 @@ def routes(trial: Trial) -> Iterator[Candidate]:
                 yield found
 
 
+def branching(reach: Reach) -> list[Edge]:
+    """The edges that lead back to a step inside that other edges lead back to as well."""
+    uses: dict[int, list[Edge]] = defaultdict(list)
+    for edge in reach.edges:
+        uses[reach.argument(edge)].append(edge)
+    return [edge for edges in uses.values() if len(edges) > 1 for edge in edges if reach.argument(edge) != reach.target]
+
+
 def _same(one: Array, other: Array) -> bool:
     return bool(np.allclose(one, other, rtol=1e-9, atol=0))
 
 
-def _after(reach: Reach, first: Edge) -> dict[Edge, Array]:
+def after(reach: Reach, first: Edge) -> dict[Edge, Array]:
     """What each later edge contributes, of what came along the first one."""
     moving: dict[int, Any] = {reach.argument(first): reach.part(first)}
     parts: dict[Edge, Array] = {}
@@ -80,7 +82,7 @@ def _candidate(trial: Trial, first: Edge, second: Edge, over: float) -> Candidat
     tail = reach.argument(second)
 
     def change(point: Point) -> Array:
-        return _after(point.sure_reach, first)[second]
+        return after(point.sure_reach, first)[second]
 
     def again(point: Point) -> float | None:
         seen = point.sure_reach.seen(tail, change(point))

@@ -221,6 +221,9 @@ def _about_result(point: Point, link: Link, variation: Variation) -> Wording:
     how = variation.how
     if how == "turned":
         return Wording("transposed", 0.0, f"What comes back to {tail} from {head} is transposed.", "transpose it")
+    if how == "reordered":
+        message = f"d{head} is put back into the shape of {tail} in another order."
+        return Wording("permuted", 0.0, message, f"undo what made {head} of {tail}, axis by axis")
     if how in _REARRANGED:
         return _rearranged("what comes back", variation, back)
     if how == "masked":
@@ -294,6 +297,12 @@ def _about_block(point: Point, link: Link, variation: Variation) -> Wording:
     )
 
 
+def _about_mask(point: Point, link: Link, variation: Variation) -> Wording:
+    head, _, back = _names(point, link)
+    message = f"{variation.about} of what the mask of {head} stops is let through {back}."
+    return Wording("wrong-mask", 0.0, message, f"use the mask of {head}: 1 or 0")
+
+
 _SAID: dict[str, Callable[[Point, Link, Variation], Wording]] = {
     "rule": _about_rule,
     "factor": _about_factor,
@@ -303,6 +312,7 @@ _SAID: dict[str, Callable[[Point, Link, Variation], Wording]] = {
     "table": _about_table,
     "form": _about_form,
     "block": _about_block,
+    "mask": _about_mask,
 }
 _REARRANGED = {"flipped": "permuted", "rolled": "shifted", "summed": "extra-sum"}
 

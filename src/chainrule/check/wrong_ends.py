@@ -87,6 +87,10 @@ def wrong_results(point: Point, link: Link) -> Iterator[Variation]:
     yield Variation("result", "masked", 5.4 + far, partial(_masked, np.less), "<")
     for other in rearrangements(tail):
         yield Variation("result", other.how, other.cost + 0.1, partial(_after, other.change), other.about)
+    if int(np.prod(head)) == int(np.prod(tail)) and head != tail:
+        for order in itertools.permutations(range(len(tail))):
+            if order != tuple(range(len(tail))):
+                yield Variation("result", "reordered", 5.2, partial(_reordered, order), order)
     yield Variation("result", "sign", 5.8, partial(_after, np.sign))
     yield Variation("rule", "last wins", 4.4, partial(_one_wins, -1))
     yield Variation("rule", "first wins", 4.6, partial(_one_wins, 1))
@@ -149,6 +153,14 @@ def _masked(compare: Callable[[Any, Any], Any], point: Point, link: Link, cotang
 
 def _after(change: Callable[[Any], Any], point: Point, link: Link, cotangent: Any) -> Any:
     return change(link.pulled(point.sure_reach, cotangent))
+
+
+def _reordered(order: tuple[int, ...], point: Point, link: Link, cotangent: Any) -> Any:
+    """The numbers of the cotangent laid out in the right shape, with the axes running in another order."""
+    reach = point.sure_reach
+    tail = reach.shape(link.tail)
+    flat = np.broadcast_to(cotangent, reach.shape(link.head)).reshape([tail[axis] for axis in order])
+    return flat.transpose(np.argsort(order))
 
 
 def _one_wins(order: int, point: Point, link: Link, cotangent: Any) -> Any:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from chainrule.check.claims import Watcher
-from chainrule.check.shadow import Shadow, Shadows, blank, dot, hook_shadows, plain, shadows_of, stepped, tracked
+from chainrule.check.shadow import Shadow, blank, dot, plain, stepped, tracked
+from chainrule.check.shadowing import Shadows, hook_shadows, shadows_of
 from chainrule.check.site import HOOK
 from chainrule.check.source import instrument
 from chainrule.cli.cells import run_cell
@@ -282,6 +283,13 @@ def test_which_notebooks_and_variables(sources: list[str], expected: Shadows | N
         ("dW[i] += f()", "dW[i] += hook.plain(f())"),
         ("grads['W'] = f()", "grads['W'] = hook.plain(f())"),
         ("q = np.zeros(3)", "q = hook.blank(np.zeros(3))"),
+        ("W = np.zeros(3)", "W = hook.tracked(hook.blank(np.zeros(3)))"),
+        ("W = np.zeros(3)\nW[0] = f()", "W = hook.blank(np.zeros(3))\nW[0] = f()"),
+        ("def g():\n    W = np.zeros(3)\n    W[0] = 1", "def g():\n    W = hook.blank(np.zeros(3))\n    W[0] = 1"),
+        (
+            "W = np.zeros(3)\ndef g():\n    W[0] = 1",
+            "W = hook.tracked(hook.blank(np.zeros(3)))\n\ndef g():\n    W[0] = 1",
+        ),
         ("q = X.dot(W)", "q = hook.dot(X, W)"),
         ("p = {'W': f(), 'z': g()}", "p = {'W': hook.tracked(f()), 'z': g()}"),
         ("grads = {'W': f()}", "grads = {'W': f()}"),

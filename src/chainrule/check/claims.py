@@ -24,7 +24,8 @@ from chainrule.check.finding import Finding
 from chainrule.check.named import Names
 from chainrule.check.provenance import DIRECT, Origin, Provenance
 from chainrule.check.scene import Scene
-from chainrule.check.shadow import Shadows, blank, dot, plain, stepped, tracked
+from chainrule.check.shadow import blank, dot, plain, stepped, tracked
+from chainrule.check.shadowing import Shadows
 from chainrule.check.site import Site
 
 __all__ = ["Watcher"]

@@ -15,7 +15,8 @@ from chainrule.check.compare import SHAPE, WRONG, Judgement, Truth, Value
 from chainrule.check.evidence import Evidence, Pass, pool_of, scope_of
 from chainrule.check.finding import Finding
 from chainrule.check.provenance import Provenances
-from chainrule.check.shadow import Assumed, Shadows, assumed_passes
+from chainrule.check.shadow import Assumed, assumed_passes
+from chainrule.check.shadowing import Shadows
 from chainrule.check.site import Site, cell_of_file, is_derivative_name
 from chainrule.check.values import as_value
 

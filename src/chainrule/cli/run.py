@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from chainrule.check.finding import Finding
-from chainrule.check.shadow import shadows_of
+from chainrule.check.shadowing import shadows_of
 from chainrule.cli.cells import Outcome
 from chainrule.cli.merging import add_claims, add_explanations
 from chainrule.cli.notebook import Cell, Notebook

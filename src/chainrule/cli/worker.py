@@ -24,7 +24,7 @@ import numpy as np
 from chainrule import torch as facade
 from chainrule.check.backend import Backend
 from chainrule.check.claims import Watcher
-from chainrule.check.shadow import Shadows, hook_shadows
+from chainrule.check.shadowing import Shadows, hook_shadows
 from chainrule.check.site import HOOK
 from chainrule.check.source import instrument
 from chainrule.cli.cells import Outcome, run_cell

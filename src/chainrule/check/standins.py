@@ -89,8 +89,8 @@ def _constants(trial: Trial) -> Iterator[Candidate]:
             continue
         head, tail = called(reach.steps[edge.step]), called(reach.steps[reach.argument(edge)])
         message = (
-            f"What comes back to {tail} from {head} is another array, which is the same whatever the arguments are: other "
-            "labels, or another constant."
+            f"What comes back to {tail} from {head} is another array, which is the same whatever the arguments are: "
+            "other labels, or another constant."
         )
         where = place(reach.steps[edge.step], reach.computation)
         fix = f"use the constant that {head} is computed with"

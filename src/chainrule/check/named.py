@@ -184,7 +184,8 @@ class Names:
         weigh = judge_form if explicit else judge
         judgement = weigh(named.found, truth)
         single = int(np.prod(truth.rows, dtype=np.int64)) == 1
-        if judgement.verdict != EXACT and single:
+        sure = judgement.ok and self.scene.shadows is not None  # nobody asked, and it takes long
+        if judgement.verdict != EXACT and single and not sure:
             loss = backend.loss(output, cotangent, argument)
             if loss is not None:
                 truth = replace(truth, loss=loss.reshape(truth.value.shape))

@@ -91,6 +91,7 @@ def _run(connection: Connection, task: Task) -> None:
         for cell in task.cells:
             connection.send(("begin", cell.number))
             connection.send(("end", cell.number, _run_cell(cell, watcher, namespace, clock)))
+            watcher.leave(namespace)  # which is not the cell's time
             connection.send(("findings", watcher.findings))
         watcher.finish()
         if task.title:
@@ -116,7 +117,6 @@ def _run_cell(cell: Cell, watcher: Watcher, namespace: dict[str, Any], clock: _C
     except _Interrupted:
         told = CellTimeoutError(f"the cell did not end within {clock.seconds:g} seconds; --timeout allows more")
         outcome = Outcome(errors=[(1, str(told))], stopped=True, seconds=time.perf_counter() - start)
-    watcher.leave(namespace)
     return outcome
 
 

@@ -57,7 +57,7 @@ def run_notebook(
     paged: bool = False,
     progress: Callable[[Cell], None] = lambda cell: None,
 ) -> Report:
-    """Run a notebook in a process of its own and collect what it finds; ``progress`` hears of each cell that begins.
+    """Run a notebook in a process of its own and collect what it finds; ``progress`` hears of each cell that runs.
 
     A cell that takes longer than ``timeout`` seconds is interrupted, and the rest still runs. If it does not heed the
     interrupt, the process is ended and the rest is not run. Where the outputs that the notebook stores are others than
@@ -68,16 +68,16 @@ def run_notebook(
     report = _run_once(notebook, task, progress)
 
     def run_again() -> dict[int, Outcome]:
-        return _run_once(notebook, replace(task, seed=seed + 1, title=""), lambda cell: None).outcomes
+        return _run_once(notebook, replace(task, seed=seed + 1, title=""), progress).outcomes
 
     took = sum(outcome.seconds for outcome in report.outcomes.values())
     if took <= LONGEST_TWICE:
-        _ask_again(report, task, took)
+        _ask_again(report, task, took, progress)
     report.stale = find_stale(notebook.cells, report.outcomes, run_again if took <= LONGEST_TWICE else None)
     return report
 
 
-def _ask_again(report: Report, task: Task, took: float) -> None:
+def _ask_again(report: Report, task: Task, took: float, progress: Callable[[Cell], None]) -> None:
     """Run the notebook in another way, where that can tell more.
 
     Where nothing is compared with a true gradient, with its parameters tracked: the code was not written for tensors,
@@ -89,11 +89,11 @@ def _ask_again(report: Report, task: Task, took: float) -> None:
     if all("truth" in finding.details for finding in report.findings):
         shadows = shadows_of([cell.source for cell in task.cells])
         if shadows is not None:
-            second = _run_once(report.notebook, replace(other, shadows=shadows), lambda cell: None)
+            second = _run_once(report.notebook, replace(other, shadows=shadows), progress)
             add_claims(report.findings, second.findings)
             report.page = second.page or report.page
     elif task.torch == "torch" and not all(finding.ok for finding in report.findings):
-        second = _run_once(report.notebook, replace(other, torch="chainrule", title=""), lambda cell: None)
+        second = _run_once(report.notebook, replace(other, torch="chainrule", title=""), progress)
         add_explanations(report.findings, second.findings)
 
 
@@ -119,6 +119,8 @@ def _listen(
                 if deadline is not None and time.monotonic() > deadline and running is not None and timeout is not None:
                     _give_up(report, running, timeout)
                     return
+                if running is not None:
+                    progress(running)
                 continue
             message = connection.recv()
         except (EOFError, OSError):

@@ -136,6 +136,20 @@ def test_hints_by_degree(folder: Path, degree: str, present: list[str], absent: 
     assert chainrule(*arguments).exit_code == 1
 
 
+def test_a_report_tells_no_more_than_it_may(folder: Path) -> None:
+    page = folder / "out.html"
+    for degree, told in (("1", False), ("2", False), ("3", True)):
+        chainrule(folder / "ben" / "b.py", f"--hint={degree}", "--report", page)
+        assert ("times the true one" in page.read_text(encoding="utf-8")) is told
+
+
+def test_a_report_is_about_one_notebook(folder: Path) -> None:
+    done = chainrule(folder, "--report", folder / "out.html")
+    assert done.exit_code == 2
+    assert "--report writes about one notebook, and 4 were given" in " ".join(done.stderr.split())
+    assert chainrule(folder / "c.py", "--report", folder / "no" / "out.html").exit_code == 2
+
+
 def test_what_is_right_is_told_at_every_degree() -> None:
     right = Finding("dW", 1, 1, "right", "equal to the last bit")
     follows = Finding("dW", 1, 1, "wrong", "right, given your dz, which is wrong", details={"follows": "dz"})

@@ -12,12 +12,13 @@ from chainrule.check.causes import origin_of
 from chainrule.check.claims import Watcher
 from chainrule.check.evidence import Evidence, Pass
 from chainrule.check.finding import Finding
+from chainrule.cli.hints import Degree, told
 from chainrule.errors import ChainruleError
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.derivation import Derivation
 from chainrule.explain.derive import derivation_of
 from chainrule.explain.report.cards import ClaimCard
-from chainrule.explain.report.page import Section, report_page
+from chainrule.explain.report.page import report_page
 
 __all__ = ["cards_of", "page_of"]
 
@@ -26,10 +27,11 @@ MOST_STEPS = 150  # of a computation that is derived
 MOST_NUMBERS = 100_000  # of an array that is shown
 
 
-def page_of(watcher: Watcher, title: str, remarks: Sequence[str] = ()) -> str:
-    """The report of a notebook as one HTML file; ``remarks`` are said below the claims."""
-    sections = [Section("Remarks", list(remarks))] if remarks else []
-    return report_page(None, cards_of(watcher, watcher.findings), title, sections)
+def page_of(watcher: Watcher, title: str, degree: Degree = Degree.ALL) -> str:
+    """The report of a notebook as one HTML file, which tells no more than it may."""
+    if degree is Degree.ALL:
+        return report_page(None, cards_of(watcher, watcher.findings), title)
+    return report_page(None, [_hint(finding, degree) for finding in watcher.findings], title)
 
 
 def cards_of(watcher: Watcher, findings: Sequence[Finding]) -> list[ClaimCard]:
@@ -60,6 +62,12 @@ def _card(finding: Finding, evidence: Evidence | None, book: _Derivations) -> Cl
         derivation=derivation,
         subject=subject,
     )
+
+
+def _hint(finding: Finding, degree: Degree) -> ClaimCard:
+    """A card without the true gradient and its derivation, which would give the answer away."""
+    place = f"cell {finding.cell}, line {finding.line}"
+    return ClaimCard(finding.name, finding.verdict, message=told(finding, degree), place=place)
 
 
 def _shown(array: Any) -> Any:

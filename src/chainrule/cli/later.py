@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from chainrule.check.claims import Watcher
+from chainrule.cli.hints import Degree
 
 if TYPE_CHECKING:
     from chainrule.cli.deriving import Derived, Place
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["derive_in_file", "page_of", "place_of"]
 
 
-def page_of(watcher: Watcher, title: str) -> str:
+def page_of(watcher: Watcher, title: str, degree: Degree) -> str:
     """The report of a notebook as one HTML file: see `chainrule.cli.cards`."""
-    return cast(str, _module("cards").page_of(watcher, title))
+    return cast(str, _module("cards").page_of(watcher, title, degree))
 
 
 def place_of(target: str, at: list[str], by: list[str], *, paged: bool) -> Place:

@@ -93,7 +93,12 @@ def check(
         library = _library(torch)
         found = notebooks_in(files)
         wanted = not (as_json_ or quiet)
-        options = {"torch": library, "timeout": timeout or None, "seed": seed, "paged": report is not None}
+        options = {
+            "torch": library,
+            "timeout": timeout or None,
+            "seed": seed,
+            "paged": None if report is None else degree,
+        }
         if report is not None and len(found) > 1:
             raise ReportError(f"--report writes about one notebook, and {len(found)} were given; check them one by one")
         with ProgressLine(Console(stderr=True), len(found), wanted=wanted) as line:

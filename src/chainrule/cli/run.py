@@ -12,6 +12,7 @@ from typing import Any
 from chainrule.check.finding import Finding
 from chainrule.check.shadowing import shadows_of
 from chainrule.cli.cells import Outcome
+from chainrule.cli.hints import Degree
 from chainrule.cli.merging import add_claims, add_explanations
 from chainrule.cli.notebook import Cell, Notebook
 from chainrule.cli.process import GRACE, running
@@ -54,17 +55,21 @@ def run_notebook(
     torch: str = "chainrule",
     timeout: float | None = None,
     seed: int = 0,
-    paged: bool = False,
+    paged: Degree | None = None,
     progress: Callable[[Cell], None] = lambda cell: None,
 ) -> Report:
     """Run a notebook in a process of its own and collect what it finds; ``progress`` hears of each cell that runs.
+
+    ``paged`` asks for the report page as well, and says how much it may tell.
 
     A cell that takes longer than ``timeout`` seconds is interrupted, and the rest still runs. If it does not heed the
     interrupt, the process is ended and the rest is not run. Where the outputs that the notebook stores are others than
     those of the run, it is run once more with other random numbers, if that does not take long.
     """
     folder = notebook.path.absolute().parent
-    task = Task(notebook.cells, folder, torch, timeout, seed, notebook.path.name if paged else "")
+    task = Task(notebook.cells, folder, torch, timeout, seed)
+    if paged is not None:
+        task = replace(task, title=notebook.path.name, degree=paged)
     report = _run_once(notebook, task, progress)
 
     def run_again() -> dict[int, Outcome]:

@@ -28,6 +28,7 @@ from chainrule.check.shadowing import Shadows, hook_shadows
 from chainrule.check.site import HOOK
 from chainrule.check.source import instrument
 from chainrule.cli.cells import Outcome, run_cell
+from chainrule.cli.hints import Degree
 from chainrule.cli.later import page_of
 from chainrule.cli.notebook import Cell
 from chainrule.cli.process import cut_off
@@ -48,6 +49,7 @@ class Task:
     timeout: float | None = None
     seed: int = 0
     title: str = ""  # of the report page; no page is made without
+    degree: Degree = Degree.ALL  # how much the page tells
     shadows: Shadows | None = None  # for code that differentiates plain arrays by hand
 
 
@@ -95,7 +97,7 @@ def _run(connection: Connection, task: Task) -> None:
             connection.send(("findings", watcher.findings))
         watcher.finish()
         if task.title:
-            connection.send(("page", page_of(watcher, task.title)))
+            connection.send(("page", page_of(watcher, task.title, task.degree)))
     connection.send(("findings", watcher.findings))
     connection.send(("problems", watcher.problems))
 

@@ -138,9 +138,9 @@ def test_hints_by_degree(folder: Path, degree: str, present: list[str], absent: 
 
 def test_a_report_tells_no_more_than_it_may(folder: Path) -> None:
     page = folder / "out.html"
-    for degree, told in (("1", False), ("2", False), ("3", True)):
+    for degree, everything in (("1", False), ("2", False), ("3", True)):
         chainrule(folder / "ben" / "b.py", f"--hint={degree}", "--report", page)
-        assert ("times the true one" in page.read_text(encoding="utf-8")) is told
+        assert ("times the true one" in page.read_text(encoding="utf-8")) is everything
 
 
 def test_a_report_is_about_one_notebook(folder: Path) -> None:

@@ -21,9 +21,10 @@ TRIES = 3  # draws for one point
 def called_with(claimed: Callable[..., Any], subject: Subject, run: Run) -> Any:
     """What a function claims at a run: it is given the arguments, and the upstream if it takes one."""
     positional, named = subject.put(run.leaves)
+    upstream = run.upstream
+    if upstream is not None and is_foreign(subject.out_template):
+        upstream = like(subject.out_template, upstream)
     how = reads_upstream(claimed, subject.count + len(named)) if run.upstream is not None else ""
-    foreign = next((value for value in [*positional, *named.values()] if is_foreign(value)), None)
-    upstream = run.upstream if foreign is None else like(foreign, run.upstream)
     if how == "keyword":
         named = named | {"upstream": upstream}
     elif how == "last":

@@ -16,6 +16,7 @@ from chainrule.check.finding import Finding
 from chainrule.check.hints import hint_for
 from chainrule.check.judging import claim_at, explained, judged, spacing
 from chainrule.check.kinks import kink_at
+from chainrule.check.numeric import along
 from chainrule.check.point import Point
 from chainrule.check.power import power
 from chainrule.check.reading import arrays_read_by, as_array, claims_by_name
@@ -28,6 +29,8 @@ __all__ = ["check"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_ARGUMENTS_FOR_POWER = 6
+MOST_ENTRIES = 2000  # of an argument of a function that is only called, above which only some directions are tried
+DIRECTIONS = 8
 
 
 def check(
@@ -233,6 +236,8 @@ class _Check:
             return self._with_nan(name, claimed)
         if self._is_jacobian(claimed, argument):
             return self._jacobian(name, claimed)
+        if self.run.computation is None and argument.size > MOST_ENTRIES and claimed.shape == argument.shape:
+            return self._along(name, claimed)
         judgement, truth, given = judged(self.run, name, value)
         return self._told(name, judgement, truth, given, kinks=True)
 
@@ -267,6 +272,33 @@ class _Check:
             return finding
         found = diagnose(Claim(f"d{name}", claimed, true, pool=self.pool, eps=eps))
         return explained(finding, found)
+
+    def _along(self, name: str, claimed: Array) -> Finding:
+        """A large gradient of a function that is only called: its slopes along some random directions."""
+        random, run = np.random.default_rng(self.seed), self.run
+        point = run.leaf(name).astype(float)
+        eps = max(self.subject.eps(name), spacing(claimed))
+        slopes, dots, slack = [], [], 0.0
+
+        def loss(moved: Array) -> Array:
+            return np.asarray(np.sum(run.seed * run.with_leaf(name, moved)))
+
+        for _ in range(DIRECTIONS):
+            direction = np.asarray(random.normal(size=point.shape))
+            slope, error = along(loss, point, direction, eps)
+            slopes.append(float(slope))
+            dots.append(float(np.sum(claimed * direction)))
+            slack = max(slack, error)
+        given = Value(np.array(dots), eps, "", True, slack, "within the error of differences")
+        judgement = judge(given, Truth(Value(np.array(slopes), 2.0**-52, "")))
+        finding = Finding(
+            name, 0, 0, judgement.verdict, judgement.message, judgement.mistake, details=judgement.details
+        )
+        if not judgement.ok:
+            seen = Claim(f"d{name}", np.array(dots), np.array(slopes), allowed=slack, eps=eps)
+            finding = explained(finding, diagnose(seen))
+        finding.message += f" (along {DIRECTIONS} random directions, as its {point.size} entries are many)"
+        return finding
 
     def _told(self, name: str, judgement: Judgement, truth: Truth, given: Value, kinks: bool) -> Finding:
         finding = Finding(

@@ -46,7 +46,7 @@ def like(template: Any, array: Any) -> Any:
         return type(template)(np.asarray(array, template.value.dtype), None, False)
     library = sys.modules.get(type(template).__module__.partition(".")[0])
     if hasattr(library, "from_numpy"):
-        made = library.from_numpy(np.ascontiguousarray(array))  # type: ignore[union-attr]
+        made = library.from_numpy(np.array(array))  # type: ignore[union-attr]
         return made.to(template)
     jax = sys.modules.get("jax")
     if jax is not None and hasattr(template, "at"):

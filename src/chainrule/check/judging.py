@@ -65,13 +65,13 @@ def claim_at(
     eps: float,
 ) -> Claim:
     """A claim about an argument at a run."""
-    computation = run.computation
+    computation = run.computation or run.measured
     return Claim(
         name,
         claimed,
         true,
         computation,
-        None if computation is None else run.step(name),
+        None if computation is None else computation.inputs.get(name),
         None,
         run.upstream,
         pool,

@@ -27,14 +27,11 @@ def kink_at(run: Run, name: str, claimed: Array, true: Array) -> Kink | None:
     """The kinks that explain why a claim differs from the truth; None if they do not, or if there are none."""
     if claimed.shape != true.shape or np.iscomplexobj(claimed) or np.iscomplexobj(true):
         return None
-    place = run.subject.names.index(name)
-    leaf = run.leaves[place]
 
     def loss(moved: Array) -> float:
-        leaves = [*run.leaves[:place], moved, *run.leaves[place + 1 :]]
-        return float(np.sum(run.seed * run.subject.call(leaves)))
+        return float(np.sum(run.seed * run.with_leaf(name, moved)))
 
-    return _between_slopes(loss, np.asarray(leaf), claimed, true, run.subject.eps(name))
+    return _between_slopes(loss, run.leaf(name), claimed, true, run.subject.eps(name))
 
 
 def _between_slopes(

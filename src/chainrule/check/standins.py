@@ -54,9 +54,8 @@ def standins(trial: Trial) -> Iterator[Candidate]:
     yield from _constants(trial)
     point = trial.points[0]
     reach = point.sure_reach
-    bases = [
-        _Base(link.tail, link.head, partial(_part, link), bool(link.inside)) for link in [*nodes(reach), *edges(reach)]
-    ]
+    links = [*nodes(reach), *edges(reach)]
+    bases = [_Base(link.tail, link.head, partial(_part, link), bool(link.inside)) for link in links]
     for base in [*bases, *_of_routes(reach)]:
         shape = reach.shape(base.tail)
         if not shape or int(np.prod(shape)) < 2:
@@ -82,9 +81,8 @@ def _constants(trial: Trial) -> Iterator[Candidate]:
     for edge in reach.edges:
         found = [_instead(point, edge) for point in trial.points]
         right, wrong = found[0]
-        same = all(
-            point.near(r, right) and point.near(w, wrong) for point, (r, w) in zip(trial.points, found, strict=True)
-        )
+        pairs = zip(trial.points, found, strict=True)
+        same = all(point.near(one, right) and point.near(other, wrong) for point, (one, other) in pairs)
         if not same or not np.any(right) or not np.any(wrong) or trial.points[0].near(right, wrong):
             continue
         head, tail = called(reach.steps[edge.step]), called(reach.steps[reach.argument(edge)])

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from chainrule.backward import cotangents_of
 from chainrule.check.foreign import is_foreign, like, plain
-from chainrule.check.numeric import by_differences
+from chainrule.check.measured import measured
+from chainrule.check.numeric import jacobian_by_differences
 from chainrule.errors import ChainruleError, ClaimError
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.record import argument_names, leaf_names, record
@@ -47,6 +48,7 @@ class Subject:
         self.real = [name for name, leaf in zip(self.names, self.leaves, strict=True) if _kind(leaf) in "fc"]
         self.is_foreign = any(is_foreign(leaf) for leaf in self.templates)
         self.is_complex = any(_kind(leaf) == "c" for leaf in self.leaves)
+        self.out_template: Any = None  # what the function returns, as it returns it
         self.unrecorded = ""  # why the function cannot be recorded, once that is known
 
     def put(self, leaves: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -66,6 +68,7 @@ class Subject:
     def result(self, made: Any) -> Array:
         """What the function returned, as one plain array."""
         found, _ = flatten(made)
+        self.out_template = found[0] if found else None
         if len(found) != 1:
             raise ClaimError(
                 f"the function returns {len(found)} arrays; check one of them: wrap the function so that it returns "
@@ -133,6 +136,9 @@ class Run:
     upstream: Array | None
     computation: Computation | None
 
+    def __post_init__(self) -> None:
+        self._jacobians: dict[str, tuple[Array, float]] = {}
+
     @property
     def seed(self) -> Array:
         """The cotangent of the result."""
@@ -163,10 +169,41 @@ class Run:
         """The true gradient by an argument, and how far off it may be beyond rounding."""
         if self.computation is not None:
             return self.gradients[name], 0.0
+        jacobian, error = self.jacobian(name)
+        weights = np.conj(self.seed)
+        axes = self.out.ndim
+        found = np.real(np.tensordot(weights, jacobian, axes=(range(axes), range(axes))))
+        slack = error * float(np.sum(np.abs(weights)))
+        if self.leaf(name).dtype.kind == "c":
+            return found[..., 0] + 1j * found[..., 1], slack
+        return np.asarray(found), slack
+
+    def leaf(self, name: str) -> Array:
+        """The value of an argument."""
+        return np.asarray(self.leaves[self.subject.names.index(name)])
+
+    def with_leaf(self, name: str, value: Any) -> Array:
+        """The result with another value of an argument."""
         place = self.subject.names.index(name)
+        return self.subject.call([*self.leaves[:place], value, *self.leaves[place + 1 :]])
 
-        def loss(leaf: Array) -> float:
-            leaves = [*self.leaves[:place], leaf, *self.leaves[place + 1 :]]
-            return float(np.real(np.sum(np.conj(self.seed) * self.subject.call(leaves))))
+    def jacobian(self, name: str) -> tuple[Array, float]:
+        """∂result/∂argument by differences, and how far off an entry may be."""
+        found = self._jacobians.get(name)
+        if found is None:
+            function = partial(self.with_leaf, name)
+            found = self._jacobians[name] = jacobian_by_differences(function, self.leaf(name), self.subject.eps(name))
+        return found
 
-        return by_differences(loss, self.leaves[place], self.subject.eps(name))
+    @cached_property
+    def measured(self) -> Computation | None:
+        """The function as one step, with the Jacobians that have been measured; None where it is not real."""
+        known = {name: self._jacobians[name] for name in self._jacobians if self.leaf(name).dtype.kind == "f"}
+        if not known or self.out.dtype.kind == "c":
+            return None
+
+        def call(values: Mapping[str, Array]) -> Array:
+            leaves = [values.get(name, leaf) for name, leaf in zip(self.subject.names, self.leaves, strict=True)]
+            return self.subject.call(leaves)
+
+        return measured(call, {name: self.leaf(name) for name in known}, self.out, known)

@@ -24,11 +24,10 @@ def share(title: str, cases: list[Case], again: bool) -> None:
         return
     where = "at two points" if again else "at one point"
     middle = sorted(times)[len(times) // 2]
-    share_named = 100 * (1 - len(missed) / len(cases))
-    print(
-        f"{title} {where}: {len(cases) - len(missed)} of {len(cases)} named ({share_named:.1f} %), {middle * 1e3:.0f} ms"
-    )
-    print("\n".join(missed)) if missed else None
+    named = len(cases) - len(missed)
+    print(f"{title} {where}: {named} of {len(cases)} named, {100 * named / len(cases):.1f} %; {middle * 1e3:.0f} ms")
+    for line in missed:
+        print(line)
 
 
 def alarms() -> None:
@@ -41,7 +40,8 @@ def alarms() -> None:
             reports.append(steps_of(right, again=False))
         false += [f"  {right.identity} {finding.name}: {finding.message}" for r in reports for finding in r.wrong]
     print(f"Right derivations: {len(RIGHT)}, false alarms: {len(false)}")
-    print("\n".join(false)) if false else None
+    for line in false:
+        print(line)
     for again in (True, False):
         found = 0
         for entry in STEPWISE:

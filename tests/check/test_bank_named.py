@@ -1,4 +1,4 @@
-"""That mistakes in gradients are called by their names, that right ones are called right, and that a culprit is found."""
+"""That mistakes in gradients get their names, right gradients are called right, and the one to blame is blamed."""
 
 from __future__ import annotations
 

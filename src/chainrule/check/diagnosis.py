@@ -108,7 +108,7 @@ def _stages(points: Sequence[Point]) -> Iterator[tuple[float, Callable[[], Itera
     meeting = nodes(reach)
     yield 3.9, lambda: paths(trial)
     yield 4.0, lambda: everywhere(trial, until)
-    yield 4.4, lambda: mutants(trial, once, rules, until)
+    yield 4.4, lambda: mutants(trial, [*once, *meeting], rules, until)
     yield 4.5, lambda: shares(trial)
     yield 4.6, lambda: reruns(trial, until)
     yield 4.6, lambda: mutants(trial, list(blocks(reach, lambda n: not point.places.is_repeated(n))), rules, until)

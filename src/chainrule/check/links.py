@@ -135,9 +135,9 @@ def edges(reach: Reach) -> list[Link]:
 
 
 def nodes(reach: Reach) -> list[Link]:
-    """The steps at which several ways back meet, as links from themselves to themselves; the target first."""
+    """The steps at which ways back begin, meet and end, as links from themselves to themselves; the target first."""
     uses = Counter(reach.argument(edge) for edge in reach.edges)
-    met = [number for number in reach.path if uses[number] > 1 or number == reach.target]
+    met = [number for number in reach.path if uses[number] > 1 or number == reach.target or number in reach.seeds]
     return [Link(number, number, ()) for number in met]
 
 

@@ -21,6 +21,7 @@ from chainrule.check.sweeps import ILLEGAL
 from chainrule.check.variation import Variation
 from chainrule.check.variations import variations
 from chainrule.check.wordings import told
+from chainrule.check.wrong_ends import wrong_cotangents
 
 __all__ = ["formulas", "mutants", "rules"]
 
@@ -52,7 +53,9 @@ def rules(trial: Trial, link: Link, wanted: Array) -> Iterator[Variation]:
     """Wrong rules made from the right one."""
     if isinstance(link, Block):
         yield from block_variations(link)
-    elif link.inside:
+    elif not link.inside:
+        yield from wrong_cotangents(trial.points[0], link)
+    else:
         yield from variations(trial.points[0], link)
         yield from leaks(trial, link, wanted)
 

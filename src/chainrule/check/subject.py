@@ -48,6 +48,7 @@ class Subject:
         self.real = [name for name, leaf in zip(self.names, self.leaves, strict=True) if _kind(leaf) in "fc"]
         self.is_foreign = any(is_foreign(leaf) for leaf in self.templates)
         self.is_complex = any(_kind(leaf) == "c" for leaf in self.leaves)
+        self.changed: list[str] = []  # arguments that the last call has written into
         self.out_template: Any = None  # what the function returns, as it returns it
         self.unrecorded = ""  # why the function cannot be recorded, once that is known
 
@@ -63,7 +64,15 @@ class Subject:
     def call(self, leaves: Sequence[Any]) -> Array:
         """The result as a plain array."""
         positional, named = self.put(leaves)
-        return self.result(self.function(*positional, **named))
+        given, _ = flatten([*positional, *named.values()])
+        before = [value.copy() if isinstance(value, np.ndarray) else None for value in given]
+        out = self.result(self.function(*positional, **named))
+        self.changed = [
+            name
+            for name, old, new in zip(self.names, before, given, strict=True)
+            if old is not None and not np.array_equal(old, new, equal_nan=old.dtype.kind in "fc")
+        ]
+        return out
 
     def result(self, made: Any) -> Array:
         """What the function returned, as one plain array."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from chainrule.check.links import Link
 from chainrule.check.point import Point
 from chainrule.check.variation import Variation
@@ -33,8 +35,9 @@ def variations(point: Point, link: Link) -> Iterator[Variation]:
 def plain_variations(point: Point, link: Link) -> Iterator[Variation]:
     """The commonest wrong rules for a link: something left out, not transposed, not multiplied."""
     reach = point.sure_reach
+    chooses = any(term.tables or any(map(np.ndim, term.factors)) for term in link.terms(reach))
     if link.head in reach.seeds and reach.value(link.head).size > 1:
         yield next(wrong_cotangents(point, link))  # ones for the upstream
     for variation in (*own_factors(point, link), *wrong_results(point, link)):
-        if (variation.where, variation.how) in _PLAIN:
+        if (variation.where, variation.how) in _PLAIN and (variation.how != "to all" or chooses):
             yield variation

@@ -26,11 +26,9 @@ def contractions(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
     reach = point.reach
     if reach is None or point.claimed.ndim > MOST_LABELS:
         return
-    last = [edge for edge in reach.edges if reach.argument(edge) == reach.target]
-    if len(last) != 1:
-        return
-    product = _product(reach, last[0])
-    if product is None:
+    last = _last(reach)
+    product = None if last is None else _product(reach, last)
+    if last is None or product is None:
         return
     whole, kept = product
     parts = 1e-3 * float(np.max(np.abs(whole), initial=0.0))
@@ -39,8 +37,23 @@ def contractions(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
             continue
         for how, reduced in (("sum", whole.sum(axis=axes)), ("mean", whole.mean(axis=axes))):
             if _equal(point, reduced, parts):
-                yield _told(point, last[0], reach, set(range(whole.ndim)) - set(axes), kept, how)
+                yield _told(point, last, reach, set(range(whole.ndim)) - set(axes), kept, how)
                 break
+
+
+def _last(reach: Reach) -> Edge | None:
+    """The only edge back to the target; or, where that only gives the same numbers another shape, the one before it."""
+    target = reach.target
+    while True:
+        edges = [edge for edge in reach.edges if reach.argument(edge) == target]
+        if len(edges) != 1:
+            return None
+        (edge,) = edges
+        head, tail = reach.shape(edge.step), reach.shape(target)
+        same = np.prod(head) == np.prod(tail) and not any(term.factors or term.tables for term in reach.terms(edge))
+        if not same or head == tail or edge.step in reach.seeds:
+            return edge
+        target = edge.step
 
 
 def _sets(rank: int) -> Iterator[tuple[int, ...]]:

@@ -21,7 +21,8 @@ from chainrule.check.reach import Edge, Reach, pulled
 __all__ = ["reductions"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-MOST = 24  # waists
+MOST = 40  # waists
+FURTHER = 2  # elementwise steps after a waist
 MOST_WEIGHTS = 6
 
 
@@ -30,13 +31,19 @@ class _Waist:
     """Where the way back is narrow: summed on leaving step ``wide``, spread again on reaching step ``low``.
 
     ``out`` is the edge along which it is summed over ``axes``, ``back`` the one along which it is spread; between them
-    lie elementwise steps of the small shape, ``link`` (None if there are none).
+    lie elementwise steps of the small shape, ``link`` (None if there are none); ``below`` are elementwise steps further
+    on, taken as part of the formula.
     """
 
     out: Edge
     back: Edge
     link: Link | None
     axes: tuple[int, ...]
+    below: Link | None = None
+
+    def low(self, reach: Reach) -> int:
+        """The step at which the spread sum arrives."""
+        return reach.argument(self.back) if self.below is None else self.below.tail
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def reductions(trial: Trial) -> Iterator[Candidate]:
     reach = point.sure_reach
     tried: list[tuple[_Waist, _Way, Array, Array]] = []
     for waist in itertools.islice(_waists(reach), MOST):
-        low = reach.argument(waist.back)
+        low = waist.low(reach)
         right = trial.seen(low, partial(_right, waist))
         if right is None:
             continue
@@ -83,12 +90,27 @@ def _waists(reach: Reach) -> Iterator[_Waist]:
         top, bottom = reach.argument(out), back.step
         if reach.shape(out.step) != reach.shape(reach.argument(back)):
             continue
-        if top == bottom:
-            yield _Waist(out, back, None, axes)
-        elif bottom < top and reach.shape(top) == reach.shape(bottom):
-            inside = _between(reach, top, bottom)
-            if inside:
-                yield _Waist(out, back, Link(top, bottom, inside), axes)
+        inside = _between(reach, top, bottom) if bottom < top and reach.shape(top) == reach.shape(bottom) else ()
+        if top != bottom and not inside:
+            continue
+        link = Link(top, bottom, inside) if inside else None
+        yield _Waist(out, back, link, axes)
+        for below in _further(reach, reach.argument(back)):
+            yield _Waist(out, back, link, axes, below)
+
+
+def _further(reach: Reach, low: int) -> Iterator[Link]:
+    """Elementwise ways on from where the sum was spread."""
+    frontier: list[tuple[int, tuple[Edge, ...]]] = [(low, ())]
+    for _ in range(FURTHER):
+        ahead = []
+        for number, way in frontier:
+            for position, argument in enumerate(reach.steps[number].arguments):
+                source, edge = reach.number_of[argument], Edge(number, position)
+                if source in reach.on_path and is_diagonal(reach, edge, True) and source not in reach.seeds:
+                    ahead.append((source, (*way, edge)))
+                    yield Link(low, source, (*way, edge))
+        frontier = ahead
 
 
 def _between(reach: Reach, top: int, bottom: int) -> tuple[Edge, ...]:
@@ -133,6 +155,8 @@ def _pieces(waist: _Waist, point: Point) -> tuple[Array, Any, Array]:
     between: Any = 1.0 if waist.link is None else waist.link.derivative_of(reach)
     low = reach.shape(reach.argument(waist.back))
     after = pulled(reach.terms(waist.back), np.ones(reach.shape(waist.back.step)), low)
+    if waist.below is not None:
+        after = after * waist.below.derivative_of(reach)
     return summand, between, after
 
 
@@ -183,7 +207,7 @@ def _candidate(trial: Trial, chosen: Sequence[tuple[_Waist, _Way]]) -> Iterator[
         def changes(point: Point) -> dict[int, Any]:
             made: dict[int, Any] = {}
             for value, (waist, way) in zip(solution, chosen, strict=True):
-                low = point.sure_reach.argument(waist.back)
+                low = waist.low(point.sure_reach)
                 change = value * _wrong(waist, way, point) - _right(waist, point)
                 made[low] = change if low not in made else made[low] + change
             return made
@@ -199,7 +223,7 @@ def _solved(trial: Trial, chosen: Sequence[tuple[_Waist, _Way]], point: Point) -
     goal = trial.wanted[trial.points.index(point)].copy()
     columns = []
     for waist, way in chosen:
-        low = reach.argument(waist.back)
+        low = waist.low(reach)
         goal += reach.seen(low, _right(waist, point))
         columns.append(reach.seen(low, _wrong(waist, way, point)))
     solution, _, rank, _ = np.linalg.lstsq(np.stack(columns, axis=1), goal, rcond=1e-10)

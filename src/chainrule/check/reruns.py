@@ -41,6 +41,7 @@ def rerun(computation: Computation, changes: Mapping[int, Change]) -> tuple[Comp
     """
     became: dict[Step, Step] = {}
     steps: list[Step] = []
+    known: set[Step] = set()
     for number, step in enumerate(computation.steps):
         arguments = tuple([became[argument] for argument in step.arguments])
         fresh = step
@@ -48,7 +49,8 @@ def rerun(computation: Computation, changes: Mapping[int, Change]) -> tuple[Comp
             fresh = replace(step, arguments=arguments)
             fresh = replace(fresh, given=np.asarray(fresh.forward([argument.given for argument in arguments])))
         made = changes[number](fresh) if number in changes else [fresh]
-        steps += made
+        steps += [step for step in made if step not in known]
+        known.update(made)
         became[step] = made[-1]
     inputs = {name: became[step] for name, step in computation.inputs.items()}
     run = Computation(tuple(steps), inputs, tuple([became[step] for step in computation.outputs]))
@@ -121,6 +123,8 @@ def _ideas(point: Point) -> Iterator[_Idea]:
             if argument.shape == step.shape:
                 say = partial(_said_left_out, steps[0], position)
                 yield _Idea(f"left out {steps} {position}", 5.3, steps, partial(_left_out, position), say)
+                say = partial(_said_gone, steps[0], position)
+                yield _Idea(f"gone {steps} {position}", 5.4, steps, partial(_gone, position), say)
             say = partial(_said_negated, steps[0], position)
             yield _Idea(f"negated {steps} {position}", 5.5, steps, partial(_negated, position), say)
         axis = step.params.get("axis")
@@ -150,6 +154,11 @@ def _other_axes(shape: Sequence[int], axis: Any) -> Iterator[Any]:
 def _left_out(position: int, point: Point, step: Step) -> list[Step]:
     """The argument for the result; the rule of the step stays."""
     return [replace(step, given=step.arguments[position].given)]
+
+
+def _gone(position: int, point: Point, step: Step) -> list[Step]:
+    """The argument for the result, in its derivative too."""
+    return [step.arguments[position]]
 
 
 def _negated(position: int, point: Point, step: Step) -> list[Step]:
@@ -192,6 +201,14 @@ def _said_left_out(number: int, position: int, point: Point) -> Wording:
     message = f"{point.subject} is what it would be if {whole} were {kept}: {kept} stands in its place."
     mistake = "mask-missing" if mask else "wrong-tensor"
     return Wording(mistake, -0.2 * mask, message, f"use {whole} where {kept} is used")
+
+
+def _said_gone(number: int, position: int, point: Point) -> Wording:
+    step = point.sure_reach.steps[number]
+    kept, whole = called(step.arguments[position]), called(step)
+    message = f"{point.subject} is the gradient of something else: as if {whole} were {kept}."
+    added = all(not term.factors for term in step.local(position))  # what is left out was only added
+    return Wording("path-missing" if added else "local-factor", 0.0, message, f"take {whole} into account")
 
 
 def _said_negated(number: int, position: int, point: Point) -> Wording:

@@ -20,6 +20,7 @@ from chainrule.check.numeric import along
 from chainrule.check.point import Point
 from chainrule.check.power import power
 from chainrule.check.reading import arrays_read_by, as_array, claims_by_name
+from chainrule.check.remedies import Remedies
 from chainrule.check.report import Report
 from chainrule.check.steps import judge_steps
 from chainrule.check.subject import Run, Subject
@@ -110,6 +111,7 @@ class _Check:
         self.run = self._first_run(upstream)
         self.claims = self._claims()
         self.pool = {name: np.asarray(array) for name, array in pool.items()}
+        self.remedies = Remedies(self.run)
         self.again: Again | None = None
         if callable(claimed):
             self.pool = {**arrays_read_by(claimed), **self.pool}
@@ -312,7 +314,17 @@ class _Check:
                 return finding
         allowed = float(np.max(allowance(given, truth))) if given.shape == truth.value.shape else 0.0
         found = diagnose(self._claim(name, given.array, truth.value.array, allowed, given.eps))
-        return explained(finding, found)
+        return self._with_formula(explained(finding, found))
+
+    def _with_formula(self, finding: Finding) -> Finding:
+        """What is right, as Python, beside what is to be done: at the step that is wrong, or of the whole."""
+        tail = finding.details.get("tail") or finding.name
+        about = finding.verdict == WRONG or finding.mistake == "transposed"
+        formula = self.remedies.formula(tail) if about else ""
+        if formula:
+            finding.details = finding.details | {"formula": formula}
+            finding.fix = f"{finding.fix}: {formula}" if finding.fix else formula
+        return finding
 
     def _claim(self, name: str, claimed: Array, true: Array, allowed: float, eps: float = 2.0**-52) -> Claim:
         run = self.run

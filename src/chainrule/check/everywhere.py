@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from time import perf_counter
@@ -130,19 +131,14 @@ def _times(weight: float, chosen: Sequence[Edge], point: Point) -> Mutation:
 
 def _weighted(link: Link, mistake: str, verb: str, fix: str, point: Point) -> Wording:
     steps = point.sure_reach.steps
-    head, tail = _general(called(steps[link.head])), _general(called(steps[link.tail]))
+    head, tail = _without_numbers(called(steps[link.head])), _without_numbers(called(steps[link.tail]))
     message = f"{point.subject} {verb} what comes back to {tail} from {head}, at every step."
-    return Wording(mistake, 0.0, message, fix)
+    return Wording(mistake, 0.0, message, f"{fix}: what comes back to {tail} from {head}, at every step")
 
 
 def _weighted_step(link: Link, mistake: str, verb: str, fix: str, point: Point) -> Wording:
-    head = _general(called(point.sure_reach.steps[link.head]))
+    head = _without_numbers(called(point.sure_reach.steps[link.head]))
     return Wording(mistake, 0.0, f"{point.subject} {verb} what comes back through {head}, at every step.", fix)
-
-
-def _general(name: str) -> str:
-    """A name without the number of the pass."""
-    return name.partition("[")[0] if name.endswith("]") else name
 
 
 def _some_uses(point: Point, groups: Sequence[Sequence[Link]]) -> Iterator[_Idea]:
@@ -183,6 +179,11 @@ def _rules(point: Point, group: Sequence[Link]) -> Iterator[_Idea]:
             )
 
 
+def _without_numbers(text: str) -> str:
+    """Names without the numbers of one pass: h for h[3]."""
+    return re.sub(r"(?<=\w)\[\d+\]", "", text)
+
+
 def _is_plausible(variation: Variation) -> bool:
     """Whether it is worth trying at every pass: there are many, and each is a whole way back."""
     if variation.where not in PLAUSIBLE:
@@ -210,7 +211,8 @@ def _nothing(point: Point, edge: Edge, cotangent: Any) -> Array:
 
 def _said(variation: Variation, link: Link, point: Point) -> Wording:
     wording = told(point, link, variation, ONE)
-    return wording._replace(message=f"{wording.message.rstrip('.')}, at every step.")
+    message = f"{_without_numbers(wording.message).rstrip('.')}, at every step."
+    return wording._replace(message=message, fix=_without_numbers(wording.fix))
 
 
 def _is_closed(point: Point, link: Link) -> bool:
@@ -263,6 +265,6 @@ def _with_exchange(pairs: Sequence[tuple[Link, Link]], point: Point) -> Mutation
 def _said_exchanged(one: Link, other: Link, point: Point) -> Wording:
     steps = point.sure_reach.steps
     first, second = (place(steps[link.head], point.claim.computation) for link in (one, other))
-    tail = _general(called(steps[one.tail]))
+    tail = _without_numbers(called(steps[one.tail]))
     message = f"The parts of d{tail} that belong to {first} and to {second} are exchanged."
     return Wording("swapped", 0.0, message, "put each where its part was cut out")

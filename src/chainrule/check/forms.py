@@ -49,8 +49,8 @@ PLAIN = (
     Form("{0}**2 * (1 - {0})", lambda t: t**2 * (1 - t), 0.3),
     Form("{0} * (1 - {0})**2", lambda t: t * (1 - t) ** 2, 0.3),
     Form("{0}**3", lambda t: t**3, 0.3),
-    Form("1 / {0}", lambda t: 1 / t, 0.2),
-    Form("1 / {0}**2", lambda t: 1 / t**2, 0.2),
+    Form("1 / {0}", lambda t: 1 / t, 0.35),
+    Form("1 / {0}**2", lambda t: 1 / t**2, 0.35),
     Form("1 / {0}**3", lambda t: 1 / t**3, 0.3),
     Form("1 / (1 - {0})", lambda t: 1 / (1 - t), 0.3),
     Form("1 / (1 + {0})", lambda t: 1 / (1 + t), 0.3),
@@ -212,20 +212,15 @@ def _values(point: Point, link: Link) -> Iterator[_Value]:
             for text, change in (("1 - {0}", _less), ("-{0}", np.negative)):
                 where = text.format(tail)
                 yield _Value(f"({where})", partial(_moved_end, change), 0.2, True, functions())
-                yield _Value(f"{head} at {where}", partial(_replayed, change), 0.2, True, PLAIN[1:4])
-                yield _Value(f"{head} at {where} * {head}", partial(_replayed_times, change), 0.2, True, PLAIN[1:2])
-            yield _Value(f"{head} at {head}", partial(_replayed, None), 0.2, True, PLAIN[1:8])
+                yield _Value(f"({head} at {where})", partial(_replayed, change), 0.2, True, PLAIN[1:4])
+                yield _Value(f"({head} at {where}) * {head}", partial(_replayed_times, change), 0.2, True, PLAIN[1:2])
+            yield _Value(f"({head} at {head})", partial(_replayed, None), 0.2, True, PLAIN[1:8])
+    made_of = {edge.step for edge in link.inside}
     for number in sorted(_operands(point, link), reverse=True):
         if number not in seen and _fits(reach.shape(number), reach.shape(link.head)):
             seen.add(number)
-            name = called(reach.steps[number])
-            yield _Value(
-                name,
-                partial(_end, number - link.head),
-                0.2,
-                False,
-                (*PLAIN, *functions()) if not link.inside else PLAIN,
-            )
+            name, get = called(reach.steps[number]), partial(_end, number - link.head)
+            yield _Value(name, get, 0.2, number in made_of, PLAIN if link.inside else many)
     for reference in itertools.islice(references(point, link, reach.shape(link.head)), FEW):
         if reference.kind != "adjoint" and reference.number not in seen:
             yield _Value(reference.name, reference.get, 0.3 + reference.cost, False)

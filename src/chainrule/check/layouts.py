@@ -30,10 +30,9 @@ def shapes(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
                 if true.ndim == 2
                 else f"the gradient with its axes in the order {order}"
             )
-            message = (
-                f"{name} is {told}: its shape is {shape}. In the layout where it has the shape "
-                f"{expected} of {variable(point)}, the other factor stands first."
-            )
+            message = f"{name} is {told}: its shape is {shape}, that of {variable(point)} is {expected}."
+            if shape == expected:
+                message = f"{name} is {told}; as {variable(point)} is square, the shape does not show it."
             yield related(point, shapes, f"transposed {order}", "transposed", 1.0, message, fix, order=list(order))
     if found.shape != true.shape and found.size == true.size and point.near(found.reshape(true.shape), true):
         fix = f"{name}.reshape({', '.join(map(str, true.shape)) or '()'})"

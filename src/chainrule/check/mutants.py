@@ -15,7 +15,7 @@ from chainrule.check.fits import Trial
 from chainrule.check.forms import forms
 from chainrule.check.leaks import leaks
 from chainrule.check.links import Link, is_diagonal
-from chainrule.check.phrases import place
+from chainrule.check.phrases import named_below, place
 from chainrule.check.point import Point
 from chainrule.check.sweeps import ILLEGAL
 from chainrule.check.variation import Variation
@@ -122,7 +122,7 @@ def _tried(trial: Trial, link: Link, variation: Variation, wanted: Array, part: 
     reach = trial.points[0].sure_reach
     step = place(reach.steps[link.head], reach.computation)
     cost = variation.cost + wording.extra + coefficient.cost
-    details: dict[str, Any] = {"wrong": f"{variation.where} {variation.how}"} | (
+    details: dict[str, Any] = {"wrong": f"{variation.where} {variation.how}", "tail": named_below(link.tail, reach)} | (
         {} if coefficient.value == 1.0 else {"factor": coefficient.value}
     )
     key = f"{variation.where} {variation.how} {variation.about} {variation.array} {link}"

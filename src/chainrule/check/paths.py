@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.check.candidate import Candidate
 from chainrule.check.fits import Coefficient, Trial
-from chainrule.check.phrases import called, place
+from chainrule.check.phrases import called, named_below, place
 from chainrule.check.point import Point
 from chainrule.check.reach import Edge
 
@@ -98,9 +98,8 @@ def _candidate(trial: Trial, edges: Sequence[Edge], tail: int, over: float) -> C
     mistake, cost, message, fix = _told(trial.points[0], edges, tail, coefficient)
     reach = trial.points[0].sure_reach
     step = place(reach.steps[edges[0].step], reach.computation)
-    return Candidate(
-        f"path {edges} {coefficient.text}", mistake, cost, message, fix, holds, step, {"coefficient": coefficient.value}
-    )
+    details = {"coefficient": coefficient.value, "tail": named_below(tail, reach)}
+    return Candidate(f"path {edges} {coefficient.text}", mistake, cost, message, fix, holds, step, details)
 
 
 def _over(trial: Trial, point: Point, seen: Array) -> float | None:

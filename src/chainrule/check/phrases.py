@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.check.reach import Reach
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.symbols import written
 
-__all__ = ["axes_in_words", "called", "expression", "place", "shape_in_words"]
+__all__ = ["axes_in_words", "called", "expression", "gradient", "named_below", "place", "shape_in_words"]
 
 LONG = 48
 
@@ -22,6 +23,15 @@ def called(step: Step) -> str:
     ('h[2]', '0.5')
     """
     return step.called if step.name else expression(step)
+
+
+def gradient(step: Step) -> str:
+    """The cotangent of a step: ``dh``, ``d(x * y)``.
+
+    >>> gradient(Step(3, np.ones(2), name="h"))
+    'dh'
+    """
+    return f"d{step.called}" if step.name else f"d({expression(step)})"
 
 
 def expression(step: Step, depth: int = 3) -> str:
@@ -59,6 +69,17 @@ def place(step: Step, computation: Computation | None = None) -> str:
                     return f"{step.operation.name} → {later.called}"
                 known.add(later)
     return step.operation.name
+
+
+def named_below(number: int, reach: Reach) -> str:
+    """The name of a step, or of the first named one on the way back from it."""
+    while not reach.steps[number].name:
+        further = [reach.number_of[argument] for argument in reach.steps[number].arguments]
+        on_path = [source for source in further if source in reach.on_path]
+        if not on_path:
+            return ""
+        number = on_path[0]
+    return reach.steps[number].called
 
 
 def shape_in_words(shape: Sequence[int]) -> str:

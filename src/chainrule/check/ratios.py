@@ -107,11 +107,10 @@ def _whence(text: str, kind: str, ratio: float) -> str:
 
 def _undo(name: str, text: str) -> str:
     """What makes it right."""
-    if text.startswith("1/"):
+    if text.startswith("1/") and "/" not in text[2:]:
         return f"{name} * {text[2:]}"
-    if text.startswith("-"):
-        return f"{name} / ({text})"
-    return f"{name} / {text}" if text.isidentifier() or text.replace(".", "").isdigit() else f"{name} / ({text})"
+    simple = not any(sign in text for sign in "+-*/ ")
+    return f"{name} / {text}" if simple else f"{name} / ({text})"
 
 
 def _averaged_axis(point: Point, ratio: float) -> str | None:

@@ -124,7 +124,7 @@ def _ideas(point: Point) -> Iterator[_Idea]:
                 say = partial(_said_left_out, steps[0], position)
                 yield _Idea(f"left out {steps} {position}", 5.3, steps, partial(_left_out, position), say)
                 say = partial(_said_gone, steps[0], position)
-                yield _Idea(f"gone {steps} {position}", 5.4, steps, partial(_gone, position), say)
+                yield _Idea(f"gone {steps} {position}", 5.55, steps, partial(_gone, position), say)
             say = partial(_said_negated, steps[0], position)
             yield _Idea(f"negated {steps} {position}", 5.5, steps, partial(_negated, position), say)
         axis = step.params.get("axis")

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.check.fits import Coefficient
 from chainrule.check.links import Link
 from chainrule.check.masks import masking
-from chainrule.check.phrases import axes_in_words, called
+from chainrule.check.phrases import axes_in_words, called, gradient
 from chainrule.check.point import Point
 from chainrule.check.variation import Variation
 from chainrule.linear.term import Opaque
@@ -32,9 +32,12 @@ class Wording(NamedTuple):
 def told(point: Point, link: Link, variation: Variation, coefficient: Coefficient) -> Wording:
     """What is said about a wrong rule that fits."""
     wording = _SAID[variation.where](point, link, variation)
+    message = wording.message
+    if message.startswith("the "):
+        message = f"T{message[1:]}"
     if coefficient.value != 1.0:
-        return wording._replace(message=f"{wording.message.rstrip('.')}, and times {coefficient.text}.")
-    return wording
+        message = f"{message.rstrip('.')}, and times {coefficient.text}."
+    return wording._replace(message=message)
 
 
 def _names(point: Point, link: Link) -> tuple[str, str, str]:
@@ -44,9 +47,16 @@ def _names(point: Point, link: Link) -> tuple[str, str, str]:
     return head, tail, f"on the way back from {head} to {tail}"
 
 
+def _gradients(point: Point, link: Link) -> tuple[str, str]:
+    """What the cotangents of the head and of the tail are called."""
+    steps = point.sure_reach.steps
+    return gradient(steps[link.head]), gradient(steps[link.tail])
+
+
 def _about_rule(point: Point, link: Link, variation: Variation) -> Wording:
     """A wrong rule as a whole."""
     head, tail, back = _names(point, link)
+    dhead, dtail = _gradients(point, link)
     terms, how = link.terms(point.sure_reach), variation.how
     if how == "skipped":
         return _left_out(point, link, masking(terms))
@@ -66,26 +76,27 @@ def _about_rule(point: Point, link: Link, variation: Variation) -> Wording:
         return Wording("local-factor", 0.0, f"The derivative of {head} by {tail} is applied twice.", "apply it once")
     if how == "applied":
         mistake = "wrong-mask" if masking(terms) else "local-factor"
-        message = f"The function that gives {head} is applied to d{head} {back}, in place of its derivative."
-        return Wording(mistake, 0.0, message, f"multiply d{head} by the derivative")
+        message = f"The function that gives {head} is applied to {dhead} {back}, in place of its derivative."
+        return Wording(mistake, 0.0, message, f"multiply {dhead} by the derivative")
     if how in ("largest", "smallest"):
         message = (
-            f"d{head} goes to the {how} entries of {tail} along {axes_in_words(variation.about)}; others were chosen."
+            f"{dhead} goes to the {how} entries of {tail} along {axes_in_words(variation.about)}; others were chosen."
         )
         return Wording("wrong-mask", 0.0, message, "use the entries that were chosen in the forward pass")
     if how in ("last wins", "first wins"):
-        message = f"Where a place of {tail} is used several times, d{tail} keeps the {how[:-5]} use only {back}."
-        return Wording("path-missing", 0.0, message, f"add into d{tail} (np.add.at), do not assign")
+        message = f"Where a place of {tail} is used several times, {dtail} keeps the {how[:-5]} use only {back}."
+        return Wording("path-missing", 0.0, message, f"add into {dtail} (np.add.at), do not assign")
     return _about_axes(point, link, variation)
 
 
 def _left_out(point: Point, link: Link, mask: bool) -> Wording:
     head, tail, back = _names(point, link)
+    dhead, _ = _gradients(point, link)
     if mask:
-        message = f"The mask is missing {back}: all of d{head} is passed on."
-        return Wording("mask-missing", -0.5, message, f"multiply d{head} by the mask of {head}")
+        message = f"The mask is missing {back}: all of {dhead} is passed on."
+        return Wording("mask-missing", -0.5, message, f"multiply {dhead} by the mask of {head}")
     message = f"The derivative of {head} by {tail} is left out {back}."
-    return Wording("local-factor", 0.0, message, f"multiply d{head} by the derivative of {head} by {tail}")
+    return Wording("local-factor", 0.0, message, f"multiply {dhead} by the derivative of {head} by {tail}")
 
 
 def _about_axes(point: Point, link: Link, variation: Variation) -> Wording:
@@ -187,49 +198,51 @@ def _about_values(point: Point, link: Link, variation: Variation) -> Wording:
 
 def _about_cotangent(point: Point, link: Link, variation: Variation) -> Wording:
     """The right rule for something else than the cotangent."""
-    head, tail, back = _names(point, link)
+    _, tail, back = _names(point, link)
+    dhead, _ = _gradients(point, link)
     how, reference = variation.how, variation.array
     if how == "ones":
-        name = "the upstream" if link.head in point.sure_reach.seeds else f"d{head}"
+        name = "the upstream" if link.head in point.sure_reach.seeds else f"{dhead}"
         return Wording("upstream-missing", 0.0, f"{name} is not multiplied {back}.", f"multiply by {name}")
     if how == "turned":
         factors = [factor for term in link.terms(point.sure_reach) for factor in term.factors if np.ndim(factor)]
         mistake = "operand-not-transposed" if factors else "transposed"
-        return Wording(mistake, 0.0, f"d{head} is to be transposed {back}.", f"transpose d{head}")
+        return Wording(mistake, 0.0, f"{dhead} is to be transposed {back}.", f"transpose {dhead}")
     if how in _REARRANGED:
-        return _rearranged(f"d{head}", variation, back)
+        return _rearranged(f"{dhead}", variation, back)
     if reference is not None:
         if reference.kind == "adjoint" and reference.number in later(point, link.head):
             message = (
-                f"The chain between {reference.name} and d{head} is skipped: {reference.name} is used for d{head}."
+                f"The chain between {reference.name} and {dhead} is skipped: {reference.name} is used for {dhead}."
             )
             return Wording("local-factor", 0.0, message, "multiply by the links between them")
         mistake = "stale" if reference.kind == "pool" else "wrong-tensor"
         if np.ptp(point.sure_reach.adjoints[link.head]) == 0 and mistake == "wrong-tensor":
             return Wording(
-                "local-factor", 0.0, f"d{head} is multiplied by {reference.name} {back}.", f"use d{head} as it is"
+                "local-factor", 0.0, f"{dhead} is multiplied by {reference.name} {back}.", f"use {dhead} as it is"
             )
-        return Wording(mistake, 0.0, f"{reference.name} stands in place of d{head} {back}.", f"use d{head}")
+        return Wording(mistake, 0.0, f"{reference.name} stands in place of {dhead} {back}.", f"use {dhead}")
     if how == "masked by itself":
-        return Wording("wrong-mask", 0.0, f"d{head} is masked by its own sign {back}.", f"mask by {tail}")
-    return Wording("local-factor", 0.0, f"d{head} is {how} {back}.", f"use d{head} as it is")
+        return Wording("wrong-mask", 0.0, f"{dhead} is masked by its own sign {back}.", f"mask by {tail}")
+    return Wording("local-factor", 0.0, f"{dhead} is {how} {back}.", f"use {dhead} as it is")
 
 
 def _about_result(point: Point, link: Link, variation: Variation) -> Wording:
     """What comes back, changed once more."""
     head, tail, back = _names(point, link)
+    dhead, dtail = _gradients(point, link)
     how = variation.how
     if how == "turned":
         return Wording("transposed", 0.0, f"What comes back to {tail} from {head} is transposed.", "transpose it")
     if how == "reordered":
-        message = f"d{head} is put back into the shape of {tail} in another order."
+        message = f"{dhead} is put back into the shape of {tail} in another order."
         return Wording("permuted", 0.0, message, f"undo what made {head} of {tail}, axis by axis")
     if how in _REARRANGED:
         return _rearranged("what comes back", variation, back)
     if how == "masked":
         mistake = "wrong-mask" if masking(link.terms(point.sure_reach)) else "local-factor"
         return Wording(
-            mistake, 0.0, f"It is masked by {tail} {variation.about} 0 {back}.", "take the mask of the forward pass"
+            mistake, 0.0, f"{dtail} is masked by {tail} {variation.about} 0.", "take the mask of the forward pass"
         )
     if how in ("multiplied", "divided"):
         name = head if variation.about == "head" else tail
@@ -245,20 +258,22 @@ def _about_result(point: Point, link: Link, variation: Variation) -> Wording:
 
 def _about_table(point: Point, link: Link, variation: Variation) -> Wording:
     """Places that are looked up wrongly."""
-    _, tail, back = _names(point, link)
+    _, _, back = _names(point, link)
+    _, dtail = _gradients(point, link)
     if variation.how == "other":
         name = called(point.sure_reach.steps[variation.about])
-        message = f"{name} says which places of d{tail} are written {back}; that is not the index of the forward pass."
+        message = f"{name} says which places of {dtail} are written {back}; that is not the index of the forward pass."
         return Wording("permuted", 0.0, message, "use the index of the forward pass")
-    return Wording("shifted", 0.0, f"Places of d{tail} are off by {variation.about} {back}.", "use the index as it is")
+    return Wording("shifted", 0.0, f"Places of {dtail} are off by {variation.about} {back}.", "use the index as it is")
 
 
 def _about_form(point: Point, link: Link, variation: Variation) -> Wording:
     """Another formula for an elementwise derivative."""
     head, tail, back = _names(point, link)
+    _, dtail = _gradients(point, link)
     if variation.how == "multiplied" and not link.inside:
-        message = f"d{tail} is multiplied by {variation.about}, which belongs not there, or twice."
-        return Wording("local-factor", 0.0, message, f"leave {variation.about} out of d{tail}")
+        message = f"{dtail} is multiplied by {variation.about}, which belongs not there, or twice."
+        return Wording("local-factor", 0.0, message, f"leave {variation.about} out of {dtail}")
     if variation.how == "multiplied":
         message = f"The derivative of {head} by {tail} is multiplied by {variation.about} {back}."
         return Wording("local-factor", 0.0, message, f"leave {variation.about} out")
@@ -268,7 +283,8 @@ def _about_form(point: Point, link: Link, variation: Variation) -> Wording:
     )
     mistake = "wrong-mask" if mask else "local-factor" if own else "wrong-tensor"
     message = f"{variation.about} stands for the derivative of {head} by {tail} {back}."
-    return Wording(mistake, 0.0, message, f"use the derivative of {head} by {tail}")
+    extra = 0.35 if mistake == "wrong-tensor" and variation.how == "own" else 0.0  # there is a plainer way to say it
+    return Wording(mistake, extra, message, f"use the derivative of {head} by {tail}")
 
 
 def _is_array_for_array(point: Point, link: Link, variation: Variation) -> bool:

@@ -21,6 +21,7 @@ from chainrule.explain.naming import Naming
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper
 from chainrule.explain.symbols import call
 from chainrule.explain.typeset import (
+    beside,
     column_scaled,
     diagonal_matrix,
     diagonal_of,
@@ -276,8 +277,6 @@ class Arranger:
             names = dict(zip(atom.axes, labels, strict=True))
             arguments = [placed(piece, layout) for piece in arguments]
             axes = tuple(None if l is None else names[l] for l in layout if l is None or l in present)
-        else:
-            arguments = [replace(p) for p in arguments]
         found = call(atom.operation, arguments, atom.params, axes)
         return replace(found, is_truth=atom.step.value.dtype == bool)
 
@@ -410,10 +409,7 @@ def matmul_of_batches(left: Piece, right: Piece, label: Label, shared: Sequence[
         left = last_swapped(left)
     if right.labels[-2] is not label:
         right = last_swapped(right)
-    (a, a_latex), (b, b_latex) = on_paper(left, Binding.CHAIN), on_paper(right, Binding.CHAIN)
-    python = f"{in_python(left, Binding.CHAIN)} @ {in_python(right, Binding.SIGN)}"
-    axes = (*shared, left.labels[-2], right.labels[-1])
-    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, axes, Binding.CHAIN, Binding.CHAIN)
+    return beside(left, right, (left, right), (*shared, left.labels[-2], right.labels[-1]))
 
 
 def last_swapped(piece: Piece) -> Piece:

@@ -104,9 +104,8 @@ class Point:
     A step that was recorded later, in working out the derivative, is computed from them.
     """
 
-    def __init__(self, values: Mapping[Step, Any], adjoints: Mapping[Step, Any] | None = None) -> None:
+    def __init__(self, values: Mapping[Step, Any]) -> None:
         self.values = dict(values)
-        self.adjoints = dict(adjoints or {})
         self._atoms: dict[Any, Array] = {}
 
     def step(self, step: Step) -> Any:
@@ -131,8 +130,6 @@ class Point:
     def _of(self, atom: Any) -> Any:
         if isinstance(atom, Value):
             return self.step(atom.step)
-        if isinstance(atom, Adjoint):
-            return self.adjoints[atom.step]
         if isinstance(atom, Group):
             return self.form(atom.form)
         if isinstance(atom, Delta):

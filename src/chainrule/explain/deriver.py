@@ -176,7 +176,7 @@ class Deriver:
 
 def _perturbed(value: Any, random: Any, distance: float) -> Any:
     """Another point near a real argument."""
-    array = np.asarray(getattr(value, "value", value))
+    array = np.asarray(value)
     if array.dtype.kind != "f":
         return value
     scale = max(float(np.mean(np.abs(array))) if array.size else 0.0, 0.1)

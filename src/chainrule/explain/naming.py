@@ -132,7 +132,7 @@ class Naming:
 
     # -- derivatives --------------------------------------------------------------------------------------------------
 
-    def _upstream(self, step: Step) -> tuple[str, str]:
+    def _upstream(self) -> tuple[str, str]:
         """What is differentiated: the output if it is one number, else L, something that depends on it."""
         output = self.computation.outputs[0]
         if output.value.size == 1:
@@ -156,11 +156,11 @@ class Naming:
 
     def derivative_text(self, step: Step) -> str:
         """∂L/∂h."""
-        return f"∂{self._upstream(step)[0]}/∂{self.text(step)}"
+        return f"∂{self._upstream()[0]}/∂{self.text(step)}"
 
     def derivative_latex(self, step: Step) -> str:
         """∂L/∂h as a fraction."""
-        return rf"\frac{{\partial {self._upstream(step)[1]}}}{{\partial {self.latex(step)}}}"
+        return rf"\frac{{\partial {self._upstream()[1]}}}{{\partial {self.latex(step)}}}"
 
     def derivative_python(self, step: Step) -> str:
         """``dh``: a name that no value has."""

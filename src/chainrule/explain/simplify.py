@@ -110,7 +110,7 @@ class Simplifier:
             names = dict(zip(atom.form.axes, labels, strict=True))
             order = tuple(names.get(l) if l is not None else None for l in factor.labels)
             told = (rest * mine**-1).with_axes(definition.axes)
-            self._inverses[factor.atom] = Form(order, told.renamed({}).monomials)
+            self._inverses[factor.atom] = Form(order, told.monomials)
 
     # -- the whole ----------------------------------------------------------------------------------------------------
 

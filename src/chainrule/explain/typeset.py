@@ -11,6 +11,7 @@ from chainrule.explain.series import Summand, folded
 from chainrule.linear.notation import label_names
 
 __all__ = [
+    "beside",
     "diagonal_matrix",
     "diagonal_of",
     "divide",
@@ -48,22 +49,22 @@ def transposed(piece: Piece) -> Piece:
 def matmul(left: Piece, right: Piece, label: Label) -> Piece:
     """The product of two matrices or vectors, summed over a label that both have."""
     left, right = numeric(squeezed(left)), numeric(squeezed(right))
-    vector_first = left.rank == 1 and right.rank == 2
-    if vector_first:
+    if left.rank == 1 and right.rank == 2:
         left, right = right, left  # A x rather than xᵀ Aᵀ
-    if vector_first and left.axes[0] is label:
-        upright = transposed(left)
-        (a, a_latex), (b, b_latex) = on_paper(upright, Binding.CHAIN), on_paper(right, Binding.CHAIN)
-        python = f"{in_python(right, Binding.CHAIN)} @ {in_python(left, Binding.SIGN)}"
-        return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, left.axes[1:], Binding.CHAIN, Binding.CHAIN)
+        if left.axes[0] is label:
+            return beside(transposed(left), right, (right, left), left.axes[1:])
     if left.rank == 2 and left.axes[1] is not label:
         left = transposed(left)
     if right.rank == 2 and right.axes[0] is not label:
         right = transposed(right)
-    row = transposed(left) if left.rank == 1 else left
-    (a, a_latex), (b, b_latex) = on_paper(row, Binding.CHAIN), on_paper(right, Binding.CHAIN)
-    python = f"{in_python(left, Binding.CHAIN)} @ {in_python(right, Binding.SIGN)}"
     axes = tuple(l for l in (*left.axes, *right.axes) if l is not label)
+    return beside(transposed(left) if left.rank == 1 else left, right, (left, right), axes)
+
+
+def beside(left: Piece, right: Piece, factors: tuple[Piece, Piece], axes: Axes) -> Piece:
+    """Two factors of a matrix product beside each other on paper, and ``factors`` with @ between them in Python."""
+    (a, a_latex), (b, b_latex) = on_paper(left, Binding.CHAIN), on_paper(right, Binding.CHAIN)
+    python = f"{in_python(factors[0], Binding.CHAIN)} @ {in_python(factors[1], Binding.SIGN)}"
     return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, axes, Binding.CHAIN, Binding.CHAIN)
 
 
@@ -203,29 +204,14 @@ def outer(left: Piece, right: Piece) -> Piece:
 
 def power(piece: Piece, exponent: str, python_exponent: str, *, root: bool = False) -> Piece:
     """An elementwise power."""
-    if root:
-        text, _ = on_paper(piece, Binding.ATOM)
-        python = f"np.sqrt({piece.python})"
-        return replace(
-            piece,
-            text=f"√{text}",
-            latex=rf"\sqrt{{{piece.latex}}}",
-            python=python,
-            binding=Binding.POWER,
-            precedence=Binding.ATOM,
-            reduced=None,
-        )
     text, latex = on_paper(piece, Binding.ATOM)
-    python = f"{in_python(piece, Binding.ATOM)} ** {python_exponent}"
-    return replace(
-        piece,
-        text=f"{text}{exponent_text(exponent)}",
-        latex=f"{{{latex}}}^{{{exponent}}}",
-        python=python,
-        binding=Binding.POWER,
-        precedence=Binding.POWER,
-        reduced=None,
-    )
+    if root:
+        paper, precedence = (f"√{text}", rf"\sqrt{{{piece.latex}}}"), Binding.ATOM
+        python = f"np.sqrt({piece.python})"
+    else:
+        paper, precedence = (f"{text}{exponent_text(exponent)}", f"{{{latex}}}^{{{exponent}}}"), Binding.POWER
+        python = f"{in_python(piece, Binding.ATOM)} ** {python_exponent}"
+    return Piece(*paper, python, piece.axes, Binding.POWER, precedence)
 
 
 _RAISED = str.maketrans("0123456789-/", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᐟ")

@@ -264,11 +264,12 @@ class Operation:
     ``rules`` has one rule for each argument name, or is a function of the position where the number of arguments
     varies (``arguments`` is then None). ``differentiable`` is False where every rule is :class:`Constant`: the result
     is then never tracked. ``algebra`` is None or what the operation does in terms of + - * / and **, which formulas
-    have too. Calling an operation on tracked tensors records it; on arrays it computes.
+    have too (NotImplemented: nothing that they could say). ``generic`` is None or what every element of the result is
+    unless arguments happen to agree: two real numbers are not equal. Calling an operation on tracked tensors records it; on arrays it computes.
     """
 
     __slots__ = tuple(
-        """_rule_of algebra arguments companion differentiable domain forward indexed keeps label name notation plans
+        """_rule_of algebra arguments companion differentiable domain forward generic indexed keeps label name notation plans
         reuses rules samples""".split()
     )
 
@@ -291,6 +292,7 @@ class Operation:
         self.label = label or "".join(part[:1].upper() + part[1:] for part in name.split("_"))
         self.companion: Any = None
         self.algebra: Callable[..., Any] | None = None
+        self.generic: float | None = None
         self.notation = Notation()
         self._rule_of = rules if callable(rules) else None
         self.rules: dict[int, Rule] = {} if callable(rules) else dict(enumerate(rules))
@@ -361,6 +363,7 @@ def define(
     label: str | None = None,
     listed: bool = True,
     algebra: Callable[..., Any] | None = None,
+    generic: float | None = None,
     notation: Sequence[Any] = (),
 ) -> Operation:
     """Define an operation and register it (under ``numpy``, a NumPy function of the same signature, when given).
@@ -374,7 +377,7 @@ def define(
     made = Operation(
         name, forward, None if variadic else arguments, variadic or rules, samples=samples, domain=domain, label=label
     )
-    made.algebra, made.notation = algebra, Notation(*notation)
+    made.algebra, made.generic, made.notation = algebra, generic, Notation(*notation)
     if listed:
         if name in OPERATIONS:
             raise TypeError(f"there is an operation {name} already")

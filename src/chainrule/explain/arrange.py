@@ -20,6 +20,7 @@ from chainrule.explain.form import ONE, Axes, Coefficient, Delta, Factor, Form, 
 from chainrule.explain.naming import Naming
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper
 from chainrule.explain.symbols import call
+from chainrule.explain.symmetry import Symmetry
 from chainrule.explain.typeset import (
     beside,
     column_scaled,
@@ -47,8 +48,9 @@ __all__ = ["Arranger", "scaled_identity"]
 class Arranger:
     """Writes forms down with the names of one computation."""
 
-    def __init__(self, naming: Naming) -> None:
+    def __init__(self, naming: Naming, symmetry: Symmetry) -> None:
         self.naming = naming
+        self.symmetry = symmetry
         self.diagonals: dict[str, str] = {}
         self._keep = False  # whether sums over an axis keep it
 
@@ -152,7 +154,7 @@ class Arranger:
 
     def _contracted(self, pieces: Sequence[Piece], free: Sequence[Label]) -> list[Piece] | None:
         """The pieces with all other labels summed; None where that takes more than matrix products."""
-        pending = [_alone(piece, pieces, free) for piece in _merged(pieces)]
+        pending = [_alone(piece, pieces, free) for piece in _merged(pieces, free)]
         while True:
             bound = {label for piece in pending for label in piece.labels} - set(free)
             if not bound:
@@ -162,7 +164,7 @@ class Arranger:
             made = self._summed(touching, label, free, pending)
             if made is None:
                 return None
-            pending = _merged([piece for piece in pending if label not in piece.labels] + [made])
+            pending = _merged([piece for piece in pending if label not in piece.labels] + [made], free)
 
     def _summed(
         self, touching: Sequence[Piece], label: Label, free: Sequence[Label], pending: Sequence[Piece]
@@ -186,6 +188,8 @@ class Arranger:
                 return None
             return sum_over(piece, label, keep=self._keep)
         left, right = pieces
+        if left.rank == right.rank == 1:
+            left, right = sorted(pieces, key=lambda piece: piece.binding, reverse=True)  # rᵀ S r, not (S r)ᵀ r
         shared = set(left.labels) & set(right.labels)
         if shared == {label} and left.rank <= 2 and right.rank <= 2:
             first, second = _order(left, right, label, _beside(left, right, label, pending) or free)
@@ -220,6 +224,10 @@ class Arranger:
 
     def atom(self, atom: Any, labels: Axes, *, negative: bool = False) -> Piece:
         """An atom with these labels."""
+        piece = self._atom(atom, labels, negative)
+        return replace(piece, is_symmetric=True) if self.symmetry.holds(atom) else piece
+
+    def _atom(self, atom: Any, labels: Axes, negative: bool) -> Piece:
         naming = self.naming
         if isinstance(atom, Value):
             step = atom.step
@@ -333,19 +341,25 @@ def _alone(piece: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> Piec
     return summed(piece) if piece.rank > 1 and not others & set(piece.labels) else piece
 
 
-def _merged(pieces: Sequence[Piece]) -> list[Piece]:
-    """Factors with the same labels, multiplied elementwise."""
+def _merged(pieces: Sequence[Piece], free: Sequence[Label]) -> list[Piece]:
+    """Factors with the same labels, multiplied elementwise; but two vectors that are summed are an inner product."""
     found: dict[frozenset[Label], Piece] = {}
     others: list[Piece] = []
     for piece in pieces:
         key = frozenset(piece.labels)
-        if not key:
+        if not key or _is_inner(piece, pieces, free):
             others.append(piece)
         elif key in found:
             found[key] = hadamard(found[key], piece)
         else:
             found[key] = piece
     return [*others, *found.values()]
+
+
+def _is_inner(piece: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> bool:
+    """Whether a piece is one of two vectors that nothing but a sum over their label ties to others."""
+    touching = [other for other in pieces if set(piece.labels) & set(other.labels)]
+    return len(touching) == 2 and all([other.rank == 1 for other in touching]) and piece.labels[0] not in free
 
 
 def _beside(left: Piece, right: Piece, label: Label, pending: Sequence[Piece]) -> tuple[Label, ...] | None:

@@ -138,7 +138,7 @@ class Computation:
                 below.add(step)
         wanted = set(self.outputs)
         for step in reversed(self.steps):
-            if step in wanted:
+            if step in wanted and step in below:
                 wanted.update(step.arguments)
         return [step for step in self.steps if step in below and step in wanted]
 

@@ -23,6 +23,7 @@ from chainrule.explain.series import shortened
 from chainrule.explain.simplify import Simplifier
 from chainrule.explain.source import gradient_source
 from chainrule.explain.story import Story
+from chainrule.explain.symmetry import Symmetry
 
 __all__ = ["Deriver"]
 
@@ -59,7 +60,8 @@ class Deriver:
         self.points += [self._moved(random, distance) for distance in _DISTANCES]
         names = computation.journal.names.integers if integers is None else integers
         self.naming = Naming(computation, names, function)
-        self.arranger = Arranger(self.naming)
+        self.symmetry = Symmetry(self.points)
+        self.arranger = Arranger(self.naming, self.symmetry)
 
     def _output(self) -> Step:
         if len(self.computation.outputs) != 1:
@@ -88,7 +90,7 @@ class Deriver:
     def derivation(self) -> Derivation:
         """All of it."""
         reader = Reader(self.computation)
-        simplifier = Simplifier(reader, self.points)
+        simplifier = Simplifier(reader, self.symmetry)
         values = self.computation.adjoints(inputs=self.wanted)
         sweep = Sweep(reader, simplifier, self.steps, self._seed(), values)
         story = Story(reader, simplifier, self.arranger, sweep, values)
@@ -105,7 +107,7 @@ class Deriver:
             self.computation,
             told,
             gradients,
-            (*shortened([f"with {equation}" for equation in where]), *self._notes(upstream)),
+            (*shortened([f"with {equation}" for equation in where]), *self._notes(upstream), *self._assumed(reader)),
             source,
             {name: formula for name, formula in jacobians.items() if formula.text},
             (*given, np.ones(self.output.shape)) if upstream else given,
@@ -137,7 +139,7 @@ class Deriver:
         if not operations or any(reader.is_name(step) for step in operations):
             return None
         fine = Reader(self.computation, operations)
-        simplifier = Simplifier(fine, self.points)
+        simplifier = Simplifier(fine, self.symmetry)
         sweep = Sweep(fine, simplifier, self.steps, self._seed(), values)
         return Story(fine, simplifier, self.arranger, sweep, values)
 
@@ -152,7 +154,7 @@ class Deriver:
         seed = Form((*rows, *rows), (Monomial(ONE, ()),))
         try:
             steps = self.computation.between([step])
-            sweep = Sweep(reader, Simplifier(reader, self.points), steps, seed, {}, rows)
+            sweep = Sweep(reader, Simplifier(reader, self.symmetry), steps, seed, {}, rows)
         except NotExpressibleError:
             return Formula("", "", "")
         form = sweep.found[step].full
@@ -172,6 +174,15 @@ class Deriver:
                 f"{text} is what arrives from further on; for a Jacobian, one row after the other of the identity"
             )
         return told
+
+
+    def _assumed(self, reader: Reader) -> list[str]:
+        """Where the formulas do not hold: comparisons that they take to come out as they do here."""
+        told = []
+        for step in reader.assumed:
+            left, right = [self.arranger.exact(reader.refer(argument)).text for argument in step.arguments]
+            told.append(f"{left} = {right}")
+        return [f"this does not hold where {condition}, which is nowhere here" for condition in dict.fromkeys(told)]
 
 
 def _perturbed(value: Any, random: Any, distance: float) -> Any:

@@ -167,6 +167,11 @@ class Form:
         """Whether there is nothing to add up."""
         return not self.monomials
 
+    @property
+    def is_one(self) -> bool:
+        """Whether every entry is the number 1."""
+        return self.monomials == (Monomial(ONE, ()),)
+
     def key(self) -> Any:
         """What is the same for equal forms, whatever their labels are called."""
         parts = [(m.key(self.axes), m.coefficient) for m in self.monomials]

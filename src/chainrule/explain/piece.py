@@ -32,7 +32,7 @@ class Piece:
 
     ``binding`` is that of the notation on paper, ``precedence`` that of Python (there, ``*`` and ``@`` bind alike).
     ``reduced`` is (call, axis) if Python sums over one axis, so that keeping it is an option. ``is_truth`` says that
-    the entries are truth values in Python, whose sums are none.
+    the entries are truth values in Python, whose sums are none; ``is_symmetric`` that it is its own transpose.
     """
 
     text: str
@@ -43,6 +43,7 @@ class Piece:
     precedence: Binding = Binding.ATOM
     reduced: tuple[str, int] | None = None
     is_truth: bool = False
+    is_symmetric: bool = False
 
     @property
     def labels(self) -> tuple[Label, ...]:

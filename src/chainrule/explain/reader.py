@@ -48,6 +48,7 @@ class Reader:
         self._named = set(named or [])
         self.journal = computation.journal
         self._own = set(computation.steps)
+        self.assumed: list[Step] = []  # comparisons that come out as they do almost everywhere
         self._stand_ins: dict[Step, Step] = {}
         self._defined: dict[Step, Form] = {}
         self._locals: dict[tuple[Step, int], list[tuple[Pattern, list[Form], list[Any]]]] = {}
@@ -87,14 +88,34 @@ class Reader:
     def _read(self, step: Step) -> Form:
         operation = step.operation
         assert operation is not None
+        if operation.generic is not None and self._is_generic(step):
+            self.assumed.append(step)
+            axes = fresh_axes(step.shape)
+            return Form(axes, constant(operation.generic).monomials)
         if operation.algebra is not None:
             try:
-                form: Form = operation.algebra(*[self.refer(argument) for argument in step.arguments], **step.params)
-                if form.shape == step.shape:
-                    return form
+                form: Any = operation.algebra(*[self.refer(argument) for argument in step.arguments], **step.params)
+                if form is not NotImplemented and form.shape == step.shape:
+                    return form  # type: ignore[no-any-return]
             except NotAlgebraicError:
                 pass
         return self._linear(step) or self._result(step)
+
+    def _is_generic(self, step: Step) -> bool:
+        """Whether a comparison of computed real numbers comes out, everywhere here, as it does in general."""
+        assert step.operation is not None
+        return self._varies(step) and bool(np.all(step.value == step.operation.generic))
+
+    def _varies(self, step: Step) -> bool:
+        """Whether a step depends on inputs."""
+        pending, seen = [step], {step}
+        while pending:
+            current = pending.pop()
+            if current.is_input:
+                return True
+            pending += [argument for argument in current.arguments if argument not in seen]
+            seen.update(current.arguments)
+        return False
 
     def _linear(self, step: Step) -> Form | None:
         """The Jacobian times the argument, where that is the step."""

@@ -15,6 +15,8 @@ from chainrule.explain.journal import Journal
 from chainrule.explain.names import Names, key_of
 from chainrule.tape import Tracked, set_enabled
 from chainrule.tensor import Tensor
+from chainrule.transforms.guard import Reads
+from chainrule.transforms.transplant import Transplant
 from chainrule.transforms.trees import flatten, unflatten
 
 __all__ = ["Journal", "argument_names", "record"]
@@ -80,7 +82,22 @@ def record(
     >>> computation.steps[2:]
     (<#2 = matmul(W, x) of shape (2,)>, <#3 = tanh(#2) of shape (2,)>)
     """
-    options = options or {}
+    reads = Reads(function)
+    if not reads.asks_kinds:
+        made = Transplant(reads, Tensor)
+        watched = made.of(function)
+        if made.arrays:
+            try:
+                return _recorded(watched, arguments, options or {}, integers)
+            except Exception:  # perhaps it takes no tensors for its own arrays
+                pass
+    return _recorded(function, arguments, options or {}, integers)
+
+
+def _recorded(
+    function: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any], integers: Sequence[str]
+) -> Computation:
+    """One run, noted."""
     names = Names()
     book = Journal(names)
     inputs: dict[str, Step] = {}

@@ -43,6 +43,7 @@ from chainrule.explain.parts import (
     without_deltas,
 )
 from chainrule.explain.reader import Reader
+from chainrule.explain.symmetry import Symmetry
 
 __all__ = ["Simplifier"]
 
@@ -50,11 +51,12 @@ _MANY = 48  # monomials up to which products of sums are multiplied out
 
 
 class Simplifier:
-    """Shortens formulas of one computation; ``points`` are where their numbers can be looked at."""
+    """Shortens formulas of one computation; ``symmetry`` has the points where their numbers can be looked at."""
 
-    def __init__(self, reader: Reader, points: Sequence[Point]) -> None:
+    def __init__(self, reader: Reader, symmetry: Symmetry) -> None:
         self.reader = reader
-        self.points = list(points)
+        self.symmetry = symmetry
+        self.points: list[Point] = list(symmetry.points)
         self._products: list[tuple[Step, Form]] = []
         self._openable: dict[Step, Form] = {}
         self._sums: dict[Any, tuple[Step, tuple[int, ...], Coefficient]] = {}
@@ -62,7 +64,8 @@ class Simplifier:
         self._constants: dict[Any, Fraction | None] = {}
         for step in reader.computation.steps:
             if step.operation is not None and reader.is_name(step):
-                self._learn(step, reader.define(step))
+                definition = reader.define(step)
+                self._learn(step, Form(definition.axes, tuple([self._ordered(m) for m in definition.monomials])))
 
     def _learn(self, step: Step, definition: Form) -> None:
         """Remember what a named step is, to recognise it."""
@@ -144,8 +147,13 @@ class Simplifier:
                 break
         return form
 
+    def _ordered(self, monomial: Monomial) -> Monomial:
+        """The labels of symmetric matrices in one order, so that K Kᵀ is K K."""
+        factors = tuple([self.symmetry.ordered(factor) for factor in monomial.factors])
+        return monomial if factors == monomial.factors else Monomial(monomial.coefficient, factors)
+
     def _tidy(self, monomial: Monomial, axes: Axes) -> Monomial:
-        monomial = without_deltas(monomial.combined(axes), axes)
+        monomial = without_deltas(self._ordered(monomial).combined(axes), axes)
         monomial = picked(with_single_choices(monomial), axes)
         return self._with_known_sums(monomial, axes)
 

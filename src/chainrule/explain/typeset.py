@@ -28,6 +28,8 @@ __all__ = [
 
 def transposed(piece: Piece) -> Piece:
     """The transpose of a matrix; a vector stays as it is in Python, and becomes a row on paper."""
+    if piece.is_symmetric:
+        return replace(piece, axes=piece.axes[::-1])
     text, latex = on_paper(piece, Binding.ATOM)
     if piece.text.endswith("ᵀ") and piece.binding == Binding.POWER:
         undone = replace(piece, text=piece.text[:-1], latex=piece.latex.removesuffix(r"^{\top}"))

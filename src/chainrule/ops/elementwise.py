@@ -306,6 +306,13 @@ def holds(condition: Any) -> Any:
     return (condition if condition.dtype == bool else condition != 0).astype(np.float32)
 
 
+def decided(condition: Any, a: Any, b: Any) -> Any:
+    """The formula that is chosen, where the condition is known."""
+    if condition.is_zero:
+        return b
+    return a if condition.is_one else NotImplemented
+
+
 # a choice between two arrays: a path that is not taken passes nothing
 where = define(
     "where",
@@ -314,6 +321,7 @@ where = define(
     Diagonal(lambda condition: holds(condition), ("condition", "a", "b"), choice=True),
     Diagonal(lambda condition: 1 - holds(condition), ("condition", "a", "b"), choice=True),
     arguments=("condition", "a", "b"),
+    algebra=decided,
 )
 
 # conversion of the dtype
@@ -329,8 +337,8 @@ astype = define(
 
 
 # true or false, or integers: there is nothing to differentiate
-equal = constant(np.equal, 2, notation=("[{0} = {1}]", "[{0} = {1}]", "{0} == {1}"))
-not_equal = constant(np.not_equal, 2, notation=("[{0} ≠ {1}]", r"[{0} \ne {1}]", "{0} != {1}"))
+equal = constant(np.equal, 2, generic=0.0, notation=("[{0} = {1}]", "[{0} = {1}]", "{0} == {1}"))
+not_equal = constant(np.not_equal, 2, generic=1.0, notation=("[{0} ≠ {1}]", r"[{0} \ne {1}]", "{0} != {1}"))
 less = constant(np.less, 2, notation=("[{0} < {1}]", "[{0} < {1}]", "{0} < {1}"))
 less_equal = constant(np.less_equal, 2, notation=("[{0} ≤ {1}]", r"[{0} \le {1}]", "{0} <= {1}"))
 greater = constant(np.greater, 2, notation=("[{0} > {1}]", "[{0} > {1}]", "{0} > {1}"))
@@ -410,16 +418,16 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 clip_below = elementwise(
     np.maximum,
-    lambda out, a: indicator(a == out, out),
-    lambda out, a: indicator(a != out, out),
+    lambda out, a, b: indicator(a >= b, out),
+    lambda out, a, b: indicator(a < b, out),
     name="clip_below",
     choice=True,
     notation=("max({0}, {1})", r"\max\left({0}, {1}\right)", "np.maximum({0}, {1})"),
 )
 clip_above = elementwise(
     np.minimum,
-    lambda out, a: indicator(a == out, out),
-    lambda out, a: indicator(a != out, out),
+    lambda out, a, b: indicator(a <= b, out),
+    lambda out, a, b: indicator(a > b, out),
     name="clip_above",
     choice=True,
     notation=("min({0}, {1})", r"\min\left({0}, {1}\right)", "np.minimum({0}, {1})"),

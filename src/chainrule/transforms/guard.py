@@ -12,7 +12,7 @@ from __future__ import annotations
 import builtins
 import dis
 import operator
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import _lru_cache_wrapper, partial
 from types import (
     BuiltinFunctionType,
@@ -32,7 +32,7 @@ from chainrule.op import Operation, Rule
 from chainrule.tensor import Tensor
 from chainrule.transforms.contents import Contents
 
-__all__ = ["Reads"]
+__all__ = ["Reads", "is_plain_object"]
 
 _TRUSTED = {"numpy", "scipy", "math", "cmath", "operator", "itertools", "functools", "chainrule", "typing"}
 _UNTRUSTED = ("numpy.random", "numpy.testing", "scipy.stats", "scipy.io", "chainrule.torch", "scipy.sparse")
@@ -92,6 +92,8 @@ class Reads:
     >>> Reads(print).problem
     'it calls print()'
     """
+
+    missing = _MISSING  # what stands for the value of a name that is not there
 
     def __init__(self, function: Any) -> None:
         self.problem: str | None = None
@@ -167,7 +169,7 @@ class Reads:
             self._refuse("it calls a function that keeps its results")
         elif callable(value) and _is_trusted(kind.__module__):
             self._callable(value, name)
-        elif _is_plain_object(value):
+        elif is_plain_object(value):
             self._object(value)
         else:
             self._refuse(f"it reads {name}, a {kind.__name__}")
@@ -314,14 +316,14 @@ class Reads:
 
     # --- comparing ---
 
-    def unchanged(self) -> bool:
-        """Whether everything that was read is what it was."""
+    def unchanged(self, except_for: Container[int] = ()) -> bool:
+        """Whether everything that was read is what it was; of arrays with these ids, the contents may be others."""
         try:
-            return self._unchanged()
+            return self._unchanged(except_for)
         except (ValueError, RuntimeError, TypeError, AttributeError):
             return False  # a name is gone, or something changed while it was looked at
 
-    def _unchanged(self) -> bool:
+    def _unchanged(self, except_for: Container[int]) -> bool:
         for space, name, value in self.names:
             now = space.get(name, _MISSING)
             if now is not value and not _equal(now, value):
@@ -350,10 +352,10 @@ class Reads:
             for a, b in zip(found, entries, strict=True):
                 if a is not b and not _equal(a, b):
                     return False
-        return all([contents.unchanged() for contents in self.arrays.values()])
+        return all([contents.unchanged() for key, contents in self.arrays.items() if key not in except_for])
 
 
-def _is_plain_object(value: Any) -> bool:
+def is_plain_object(value: Any) -> bool:
     """Whether an object is its attributes: an instance of classes in Python that do not meddle with them."""
     kind = type(value)
     if not hasattr(value, "__dict__") or _is_trusted(kind.__module__) or hasattr(kind, "__get__"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,7 @@ class Sweep:
         self.found: dict[Step, Cotangent] = {}
         self._inputs: dict[Step, set[Step]] = {}
         self._stories: dict[Step, float] = {}
+        self._turns = Counter([_place(step) for step in self.steps])
         self._consumers = reader.computation.consumers(self.steps)
         for step in reversed(self.steps):
             self.found[step] = self._cotangent(step)
@@ -100,7 +102,7 @@ class Sweep:
             found.reference = found.chosen
         else:
             found.reference = adjoint(found.step, tuple(1 if l is None else l.size for l in self.prefix))
-        if cost(found.full) > _LONG or (named and found.step.occurrence is not None):  # a loop is not written out
+        if cost(found.full) > _LONG or (named and self._turns[_place(found.step)] > 1):  # a loop is not written out
             found.full = found.reference if named else found.chosen
 
     def _story(self, form: Form) -> float:
@@ -151,6 +153,11 @@ class Sweep:
             return Form(axes, ())
         form = self.reader.refer(journal.find(result))
         return form.with_axes(axes)
+
+
+def _place(step: Step) -> tuple[str, str, int | None]:
+    """The variable, and the line that set it: what is set there several times is set in a loop."""
+    return step.name, step.file, step.line
 
 
 def referred(form: Form) -> set[Step]:

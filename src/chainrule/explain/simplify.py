@@ -61,6 +61,7 @@ class Simplifier:
         self._openable: dict[Step, Form] = {}
         self._sums: dict[Any, tuple[Step, tuple[int, ...], Coefficient]] = {}
         self._inverses: dict[Any, Form] = {}
+        self._groups: dict[Group, Form | None] = {}
         self._constants: dict[Any, Fraction | None] = {}
         for step in reader.computation.steps:
             if step.operation is not None and reader.is_name(step):
@@ -152,7 +153,35 @@ class Simplifier:
         factors = tuple([self.symmetry.ordered(factor) for factor in monomial.factors])
         return monomial if factors == monomial.factors else Monomial(monomial.coefficient, factors)
 
+    def _with_tidy_sums(self, monomial: Monomial) -> Monomial:
+        """The sums in parentheses tidied too."""
+        made = monomial
+        for factor in monomial.factors:
+            if not isinstance(factor.atom, Group) or factor.exponent.denominator != 1:
+                continue
+            told = self._inside(factor.atom)
+            if told is None:
+                continue
+            try:
+                (inner,) = (told.with_axes(factor.labels) ** factor.exponent).monomials
+            except NotAlgebraicError:
+                continue
+            rest = list(made.factors)
+            rest.remove(factor)
+            made = Monomial(made.coefficient.times(inner.coefficient), (*rest, *inner.factors))
+        return made
+
+    def _inside(self, group: Group) -> Form | None:
+        """What a sum in parentheses is after tidying, as one monomial; None if it stays as it is."""
+        if group not in self._groups:
+            self._groups[group] = None  # while it is looked at
+            tidied = self._folded(self._tidied(group.form))
+            if tidied.key() != group.form.key() and tidied.monomials:
+                self._groups[group] = parenthesised(tidied) if len(tidied.monomials) > 1 else tidied
+        return self._groups[group]
+
     def _tidy(self, monomial: Monomial, axes: Axes) -> Monomial:
+        monomial = self._with_tidy_sums(monomial)
         monomial = without_deltas(self._ordered(monomial).combined(axes), axes)
         monomial = picked(with_single_choices(monomial), axes)
         return self._with_known_sums(monomial, axes)

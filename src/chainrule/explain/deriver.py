@@ -57,7 +57,9 @@ class Deriver:
         self.wanted = [step for step in wanted if step in self.steps]
         random = np.random.default_rng(0)
         self.points = [Point({step: step.given for step in computation.steps})]
-        self.points += [self._moved(random, distance) for distance in _DISTANCES]
+        self.points += [self._moved(random, distance, self.wanted) for distance in _DISTANCES]
+        given = [step for step in computation.steps if step.operation is None]
+        self.elsewhere = self._moved(random, 1.0, given)  # the data are others too
         names = computation.journal.names.integers if integers is None else integers
         self.naming = Naming(computation, names, function)
         self.symmetry = Symmetry(self.points)
@@ -71,13 +73,13 @@ class Deriver:
             )
         return self.computation.output
 
-    def _moved(self, random: Any, distance: float) -> Point:
-        """The steps computed again where the wanted inputs are others."""
+    def _moved(self, random: Any, distance: float, moving: Sequence[Step]) -> Point:
+        """The steps computed again where some of what is given is something else."""
         values: dict[Step, Any] = {}
         with np.errstate(all="ignore"):
             for step in self.computation.steps:
                 if step.operation is None:
-                    values[step] = _perturbed(step.given, random, distance) if step in self.wanted else step.given
+                    values[step] = _perturbed(step.given, random, distance) if step in moving else step.given
                     continue
                 try:
                     values[step] = step.forward([values[argument] for argument in step.arguments])
@@ -107,7 +109,7 @@ class Deriver:
             self.computation,
             told,
             gradients,
-            (*shortened([f"with {equation}" for equation in where]), *self._notes(upstream), *self._assumed(reader)),
+            (*shortened([f"with {equation}" for equation in where]), *self._notes(upstream), *self._assumed(reader), *self._read_off(simplifier)),
             source,
             {name: formula for name, formula in jacobians.items() if formula.text},
             (*given, np.ones(self.output.shape)) if upstream else given,
@@ -175,6 +177,14 @@ class Deriver:
             )
         return told
 
+
+    def _read_off(self, simplifier: Simplifier) -> list[str]:
+        """What the formulas owe to the data: sums that are the numbers they are because of them."""
+        told = []
+        for form, number in simplifier.known_constants():
+            if not simplifier.holds_at(self.elsewhere, form, number):
+                told.append(f"this rests on the data: {self.arranger.exact(form).text} = {number}")
+        return list(dict.fromkeys(told))
 
     def _assumed(self, reader: Reader) -> list[str]:
         """Where the formulas do not hold: comparisons that they take to come out as they do here."""

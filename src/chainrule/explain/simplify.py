@@ -62,7 +62,7 @@ class Simplifier:
         self._sums: dict[Any, tuple[Step, tuple[int, ...], Coefficient]] = {}
         self._inverses: dict[Any, Form] = {}
         self._groups: dict[Group, Form | None] = {}
-        self._constants: dict[Any, Fraction | None] = {}
+        self._constants: dict[Any, tuple[Form, Fraction | None]] = {}
         for step in reader.computation.steps:
             if step.operation is not None and reader.is_name(step):
                 definition = reader.define(step)
@@ -207,8 +207,21 @@ class Simplifier:
             return None
         key = form.key()
         if key not in self._constants:
-            self._constants[key] = self._looked_at(form)
-        return self._constants[key]
+            self._constants[key] = form, self._looked_at(form)
+        return self._constants[key][1]
+
+    def known_constants(self) -> list[tuple[Form, Fraction]]:
+        """The sums that were found to be the same number everywhere, and the numbers."""
+        return [(form, number) for form, number in self._constants.values() if number is not None]
+
+    def holds_at(self, point: Point, form: Form, number: Fraction) -> bool:
+        """Whether every entry of a form is a number at a point; True where that cannot be seen."""
+        try:
+            values = point.form(form)
+            size = max(float(np.max(np.abs(values), initial=0.0)), _magnitude(form, point), 1e-30)
+        except (ValueError, KeyError, IndexError, TypeError):
+            return True
+        return not np.isfinite(values).all() or np.allclose(values, float(number), rtol=0, atol=1e-9 * size)
 
     def _looked_at(self, form: Form) -> Fraction | None:
         number: Fraction | None = None

@@ -109,7 +109,12 @@ class Deriver:
             self.computation,
             told,
             gradients,
-            (*shortened([f"with {equation}" for equation in where]), *self._notes(upstream), *self._assumed(reader), *self._read_off(simplifier)),
+            (
+                *shortened([f"with {equation}" for equation in where]),
+                *self._notes(upstream),
+                *self._assumed(reader),
+                *self._read_off(simplifier),
+            ),
             source,
             {name: formula for name, formula in jacobians.items() if formula.text},
             (*given, np.ones(self.output.shape)) if upstream else given,
@@ -176,7 +181,6 @@ class Deriver:
                 f"{text} is what arrives from further on; for a Jacobian, one row after the other of the identity"
             )
         return told
-
 
     def _read_off(self, simplifier: Simplifier) -> list[str]:
         """What the formulas owe to the data: sums that are the numbers they are because of them."""

@@ -264,13 +264,13 @@ class Operation:
     ``rules`` has one rule for each argument name, or is a function of the position where the number of arguments
     varies (``arguments`` is then None). ``differentiable`` is False where every rule is :class:`Constant`: the result
     is then never tracked. ``algebra`` is None or what the operation does in terms of + - * / and **, which formulas
-    have too (NotImplemented: nothing that they could say). ``generic`` is None or what every element of the result is
-    unless arguments happen to agree: two real numbers are not equal. Calling an operation on tracked tensors records it; on arrays it computes.
+    have too (NotImplemented: nothing that they could say); ``generic`` None or what every element of the result is
+    unless arguments happen to agree. Calling an operation on tracked tensors records it; on arrays it computes.
     """
 
     __slots__ = tuple(
-        """_rule_of algebra arguments companion differentiable domain forward generic indexed keeps label name notation plans
-        reuses rules samples""".split()
+        """_rule_of algebra arguments companion differentiable domain forward generic indexed keeps label name notation
+        plans reuses rules samples""".split()
     )
 
     def __init__(

@@ -156,3 +156,48 @@ def test_loops_become_sums_over_time() -> None:
 def test_what_cannot_be_derived_is_said(call: Callable[[], Any], kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_what_holds_almost_everywhere_is_said_not_to_hold_everywhere() -> None:
+    derivation = derive(lambda x: np.sum(np.maximum(x, 0)))(np.array([1.0, -2.0]))
+    assert derivation.gradients["x"].text == "∂f/∂x = [x > 0]"
+    assert "this does not hold where x = 0, which is nowhere here" in derivation.notes
+    at_a_tie = derive(lambda x: np.sum(np.maximum(x, 0)))(np.array([1.0, 0.0]))
+    assert "[x = 0]" in at_a_tie.gradients["x"].text
+    np.testing.assert_array_equal(at_a_tie.function()(*at_a_tie.arguments), [1.0, 0.5])
+
+
+def test_an_equation_that_holds_somewhere_stays_in_the_formula() -> None:
+    labels = np.array([1.0, 0.0, 1.0])
+
+    def loss(p: Any) -> Any:
+        return -np.sum(np.where(labels == 1, np.log(p), np.log(1 - p)))
+
+    derivation = derive(loss)(np.array([0.2, 0.3, 0.6]))
+    found = derivation.function()(*derivation.arguments)
+    np.testing.assert_allclose(found, cr.grad(loss)(np.array([0.2, 0.3, 0.6])))
+    assert not any("does not hold" in note for note in derivation.notes)
+
+
+def test_what_rests_on_the_data_is_said() -> None:
+    target = np.eye(3)[[0, 2]]
+
+    def loss(z: Any) -> Any:
+        e = np.exp(z)
+        p = e / e.sum(axis=1, keepdims=True)
+        return -np.sum(target * np.log(p))
+
+    derivation = derive(loss)(np.arange(6.0).reshape(2, 3))
+    assert derivation.gradients["z"].text == "∂loss/∂z = p − target"
+    assert "this rests on the data: target 1 = 1" in derivation.notes
+
+
+def test_what_is_computed_from_arrays_outside_is_written_out() -> None:
+    A, y = np.arange(6.0).reshape(2, 3), np.array([1.0, 2.0])
+    derivation = derive(lambda x: (A.T @ y) @ x)(np.ones(3))
+    assert derivation.gradients["x"].text == "∂f/∂x = Aᵀ y"
+
+
+def test_a_matrix_that_is_given_is_not_taken_for_symmetric() -> None:
+    derivation = derive(lambda x, A: x @ A @ x, 0)(np.ones(3), np.eye(3))
+    assert derivation.gradients["x"].text == "∂f/∂x = (A + Aᵀ) x"

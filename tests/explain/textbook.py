@@ -8,10 +8,12 @@ import numpy as np
 
 N, D, K = 7, 5, 3
 LABELS = np.array([0, 2, 1, 2, 0, 1, 1])
+ONE_HOT = np.eye(K)[LABELS]
+DISTANCES = np.subtract.outer(np.arange(7.0), np.arange(7.0)) ** 2
 SHAPES: dict[str, tuple[int, ...]] = {
     "X": (N, D), "W": (D, K), "b": (K,), "Y": (N, K), "w": (D,), "y": (N,), "A": (D, D), "x": (D,), "v": (D,),
     "z": (N, K), "gamma": (K,), "beta": (K,), "dy": (N, K), "Q": (N, D), "Kx": (N, D), "V": (N, K), "G": (N, K),
-    "M": (D, D), "B": (D, N), "u": (K,),
+    "M": (D, D), "B": (D, N), "u": (K,), "u7": (N,), "w2": (D,), "scale": (),
 }  # fmt: skip
 
 
@@ -20,6 +22,8 @@ def argument(name: str, rng: np.random.Generator) -> Any:
     value = rng.normal(size=SHAPES[name])
     if name == "M":
         return value @ value.T + np.eye(D)
+    if name in ("w2", "scale"):
+        return abs(value) + 0.5
     return (value > 0) * 1.0 if name == "y" else value
 
 
@@ -175,10 +179,112 @@ def outer_factorisation(u: Any, v: Any) -> Any:
     return L
 
 
+def a_norm(Q: Any, x: Any, u7: Any) -> Any:
+    """
+    ∂L/∂x = Qᵀ (Q x − u7) / L
+    """
+    L = np.linalg.norm(Q @ x - u7)
+    return L
+
+
+def a_norm_squared(Q: Any, x: Any, u7: Any) -> Any:
+    """
+    ∂L/∂x = 2 Qᵀ (Q x − u7)
+    """
+    L = np.linalg.norm(Q @ x - u7) ** 2
+    return L
+
+
+def powers(w2: Any, x: Any) -> Any:
+    """
+    ∂L/∂w2 = x ⊙ w2^(x − 1)
+    ∂L/∂x = w2^x ⊙ log(w2)
+    """
+    L = np.sum(w2**x)
+    return L
+
+
+def relu_layer(X: Any, W: Any, b: Any, G: Any) -> Any:
+    """
+    ∂L/∂W = Xᵀ ([z > 0] ⊙ G)
+    ∂L/∂b = 1ᵀ([z > 0] ⊙ G)
+    """
+    z = X @ W + b
+    L = np.sum(np.maximum(z, 0) * G)
+    return L
+
+
+def huber(Q: Any, x: Any, u7: Any) -> Any:
+    """
+    ∂L/∂x = Qᵀ (r ⊙ [|r| < 1] + sign(r) ⊙ (1 − [|r| < 1]))
+    """
+    r = Q @ x - u7
+    L = np.sum(np.where(np.abs(r) < 1, r**2 / 2, np.abs(r) - 0.5))
+    return L
+
+
+def clipped(x: Any, w: Any) -> Any:
+    """
+    ∂L/∂x = [x ≥ −1] ⊙ w
+    """
+    L = np.clip(x, -1, None) @ w
+    return L
+
+
+def inner_product(Q: Any, x: Any, u7: Any) -> Any:
+    """
+    ∂L/∂x = Qᵀ u7
+    ∂L/∂Q = u7 xᵀ
+    """
+    L = u7 @ (Q @ x)
+    return L
+
+
+def weighted_length(A: Any, x: Any) -> Any:
+    """
+    ∂L/∂x = (A + Aᵀ) x / (2 L)
+    """
+    L = np.sqrt(x @ A @ x)
+    return L
+
+
+def kernel_parameter(u7: Any, scale: Any) -> Any:
+    """
+    ∂L/∂scale = Σ(C ⊙ (K⁻¹ − alpha alphaᵀ)) scale
+    """
+    C = np.exp(-DISTANCES)
+    K = scale**2 * C + 0.1 * np.eye(N)
+    alpha = np.linalg.solve(K, u7)
+    L = u7 @ alpha / 2 + np.linalg.slogdet(K)[1] / 2
+    return L
+
+
+def layer_norm(z: Any, gamma: Any, G: Any) -> Any:
+    """
+    ∂L/∂z = (D G ⊙ gamma − G gamma − zhat ⊙ ((G ⊙ zhat) gamma)) / (D √(var + 1e-05))
+    ∂L/∂gamma = 1ᵀ(zhat ⊙ G)
+    """
+    mean, var = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)
+    zhat = (z - mean) / np.sqrt(var + 1e-5)
+    L = np.sum(gamma * zhat * G)
+    return L
+
+
+def cross_entropy_of_rows_that_are_shifted(z: Any) -> Any:
+    """
+    ∂L/∂z = (p − ONE_HOT)/N
+    """
+    z = z - z.max(axis=1, keepdims=True)
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    L = -np.mean(np.sum(ONE_HOT * np.log(p), axis=1))
+    return L
+
+
 GRADIENTS = [
     linear_least_squares, least_squares, softmax_cross_entropy, logistic_regression, quadratic_form, log_determinant,
     determinant, trace_of_a_product, trace_of_a_square, trace_of_an_inverse, batch_norm, attention, gaussian_process,
-    norm, frobenius, outer_factorisation,
+    norm, frobenius, outer_factorisation, a_norm, a_norm_squared, powers, relu_layer, huber, clipped, inner_product,
+    weighted_length, kernel_parameter, layer_norm, cross_entropy_of_rows_that_are_shifted,
 ]  # fmt: skip
 
 

@@ -38,7 +38,7 @@ class Symmetry:
         return factor._replace(labels=(first, second))
 
     def _looked_at(self, atom: Any) -> bool:
-        shape = getattr(atom, "shape", ())
+        shape: tuple[int, ...] = getattr(atom, "shape", ())
         if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
             return False
         if not isinstance(atom, Result) and not (isinstance(atom, Value) and atom.step.operation is not None):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from types import CellType, FunctionType, MethodType
+from types import CellType, FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,7 @@ class Transplant:
         return made
 
     def _object(self, value: Any) -> Any:
-        made = object.__new__(type(value))
+        made = SimpleNamespace() if type(value) is SimpleNamespace else object.__new__(type(value))
         self._made[id(value)] = made
         entries = {name: self.of(entry) for name, entry in vars(value).items()}
         if all([entries[name] is entry for name, entry in vars(value).items()]):

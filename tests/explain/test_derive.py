@@ -91,7 +91,7 @@ def test_a_layer_says_what_a_person_keeps() -> None:
 
     derivation = derive(layer, 1)(np.ones(2), np.ones((2, 3)))
     (local,) = derivation.explained[-1].locals
-    assert local.index == "∂h[i]/∂W[j,k] = x[j] δ_ik"
+    assert str(local.index) == "∂h[i]/∂W[j,k] = x[j] δ_ik"
     assert str(local.matrix) == "x (∂L/∂h)ᵀ"
     assert local.jacobian.stored == 2
 

@@ -83,7 +83,7 @@ def test_a_page_holds_the_steps_forward_and_backward() -> None:
         for reason in entry.reasons:
             assert reason in text
         for local in entry.locals:
-            assert local.index in text and local.structure in text
+            assert local.index.text in text and local.structure in text
     assert network().source in "".join(page.text)
     assert [a["data-step"] for a in page.of_class("step")] == [str(k) for k in range(9)]
 

@@ -10,19 +10,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from chainrule.explain.atoms import Adjoint, Choice, Result, Value
+from chainrule.explain.blocks import stacks_of
 from chainrule.explain.form import ONE, Axes, Coefficient, Delta, Factor, Form, Group, Label, Monomial, grouped
+from chainrule.explain.indexed import Indexer
 from chainrule.explain.naming import Naming
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper
+from chainrule.explain.placing import read
+from chainrule.explain.products import alone, batched, divided_early, in_order, with_equals_merged, work
+from chainrule.explain.stacking import Stacker
 from chainrule.explain.symbols import call
 from chainrule.explain.symmetry import Symmetry
+from chainrule.explain.ties import Tie, is_window
+from chainrule.explain.tying import Tying
 from chainrule.explain.typeset import (
-    beside,
     column_scaled,
     diagonal_matrix,
     diagonal_of,
@@ -38,7 +43,6 @@ from chainrule.explain.typeset import (
     reshaped,
     scaled,
     sum_over,
-    summed,
     with_number,
 )
 
@@ -66,14 +70,36 @@ class Arranger:
         """The form as a piece; its axes may lack those along which it is constant."""
         if form.is_zero:
             return Piece("0", "0", "0.0", ())
-        form, number = _with_number_apart(form)
-        told = [self._signed(m, form.axes) for m in form.monomials]
+        stacks, rest = stacks_of(form)
+        apart, number = _with_number_apart(form, bool(stacks) and not rest)
+        if number != ONE:
+            stacks, rest = stacks_of(apart)
+        told = [
+            *Stacker(self.form, self.exact, self.naming.number).pieces(stacks, form.axes),
+            *[self._signed(m, form.axes) for m in rest],
+        ]
         told.sort(key=lambda pair: pair[0] < 0)  # what is added comes before what is subtracted
-        if len(told) == 1:
-            sign, piece = told[0]
-            return piece if sign > 0 else negated(piece)
-        whole = joined(told, tuple(label for label in form.axes if label is not None))
-        return whole if number == ONE else with_number(whole, self.naming.number(number))
+        sign, found = told[0]
+        if len(told) > 1:
+            sign, found = 1, joined(told, tuple(label for label in form.axes if label is not None))
+        found = found if number == ONE else with_number(found, self.naming.number(number))
+        found = found if sign > 0 else negated(found)
+        return self._with_indices(found, form) if any(piece.index for _, piece in told) else found
+
+    def indexer(self) -> Indexer:
+        """Writes entries with the names of the computation."""
+
+        def symbol(factor: Factor) -> tuple[str, str]:
+            return on_paper(self.atom(factor.atom, factor.labels), Binding.ATOM)
+
+        return Indexer(symbol, lambda number: self.naming.number(number)[:2], self.naming.names)
+
+    def _with_indices(self, piece: Piece, form: Form) -> Piece:
+        """The same Python; on paper what an entry is."""
+        indexer = self.indexer()
+        indices, deltas = indexer.axes(tuple(label for label in form.axes if label is not None))
+        text, latex = indexer.entry(form, deltas)
+        return replace(piece, text=text, latex=latex, binding=Binding.CHAIN, index=tuple(indices))
 
     def _signed(self, monomial: Monomial, axes: Axes) -> tuple[int, Piece]:
         """A monomial as a sign and the rest; −(a − b) is (b − a)."""
@@ -83,7 +109,7 @@ class Arranger:
                 if isinstance(factor.atom, Group) and factor.exponent == 1:
                     inner = factor.atom.form
                     if any(m.coefficient.number < 0 for m in inner.monomials):
-                        turned = self._factor(factor, negative=True)
+                        turned = self.atom(factor.atom, factor.labels, negative=True)
                         return 1, self._product(monomial, axes, {k: turned})
         return sign, self._product(monomial, axes, {})
 
@@ -91,25 +117,33 @@ class Arranger:
 
     def _product(self, monomial: Monomial, axes: Axes, known: dict[int, Piece]) -> Piece:
         free = [label for label in axes if label is not None]
-        above = [known.get(k) or self._factor(f) for k, f in enumerate(monomial.factors) if f.exponent > 0]
-        below = [self._factor(f._replace(exponent=-f.exponent)) for f in monomial.factors if f.exponent < 0]
+        factors = [(k, f) for k, f in enumerate(monomial.factors) if not isinstance(f.atom, Tie)]
+        ties = [f for f in monomial.factors if isinstance(f.atom, Tie)]
+        bases, ties = read([known.get(k) or self.atom(f.atom, f.labels) for k, f in factors], ties, set(free))
+        pieces = [
+            (f.exponent > 0, raised(piece, abs(f.exponent))) for piece, (_, f) in zip(bases, factors, strict=True)
+        ]
+        above, below = ([piece for is_above, piece in pieces if is_above is side] for side in (True, False))
         above, below = [_without_repeats(piece) for piece in above], [_without_repeats(piece) for piece in below]
         number = Coefficient(abs(monomial.coefficient.number), monomial.coefficient.sizes)
         told = self.naming.number(number)
-        mean = self._mean(above, number, free) if not below else None
+        mean = self._mean(above, number, free) if not below and not ties else None
         if mean is not None:
             return mean
-        above, below = _divided_early(above, below, set(free))
-        pieces = self._contracted(above, free)
-        if pieces is None:
-            pieces = [einsum(above, [l for l in free if any(l in p.labels for p in above)])]
-        whole = self._combined(pieces, free)
+        above, below = divided_early(above, below, set(free))
+        above = Tying(self._contracted, self._combined, free)(above, ties)
+        contracted = self._contracted(above, free)
+        windows = any(is_window(f) for f in monomial.factors)
+        if contracted is None:
+            windows, contracted = True, [einsum(above, [l for l in free if any(l in p.labels for p in above)])]
+        whole = self._combined(contracted, free)
         for divisor in below:
             if told[0].startswith("1/") and whole is not None:  # a / (N b)
                 under = told[0][2:], told[1][len(r"\frac{1}{") : -1], told[2][4:].strip("()")
                 divisor, told = with_number(divisor, under), ("", "", "")
             whole = divide(whole or Piece("1", "1", "1", ()), divisor)
-        return with_number(whole, told)
+        found = with_number(whole, told)
+        return replace(found, index=("",)) if windows else found
 
     def _mean(self, pieces: Sequence[Piece], number: Coefficient, free: Sequence[Label]) -> Piece | None:
         """The mean of everything, or along one axis, if that is what a product is."""
@@ -154,17 +188,17 @@ class Arranger:
 
     def _contracted(self, pieces: Sequence[Piece], free: Sequence[Label]) -> list[Piece] | None:
         """The pieces with all other labels summed; None where that takes more than matrix products."""
-        pending = [_alone(piece, pieces, free) for piece in _merged(pieces, free)]
+        pending = [alone(piece, pieces, free) for piece in with_equals_merged(pieces, free)]
         while True:
             bound = {label for piece in pending for label in piece.labels} - set(free)
             if not bound:
                 return pending
-            label = min(bound, key=lambda l: (_work(l, pending), l.number))
+            label = min(bound, key=lambda l: (work(l, pending), l.number))
             touching = [piece for piece in pending if label in piece.labels]
             made = self._summed(touching, label, free, pending)
             if made is None:
                 return None
-            pending = _merged([piece for piece in pending if label not in piece.labels] + [made], free)
+            pending = with_equals_merged([piece for piece in pending if label not in piece.labels] + [made], free)
 
     def _summed(
         self, touching: Sequence[Piece], label: Label, free: Sequence[Label], pending: Sequence[Piece]
@@ -180,7 +214,7 @@ class Arranger:
             for other in vectors[1:]:
                 vector = hadamard(vector, other)
             first, second = matrices
-            first, second = _order(first, second, label, _beside(first, second, label, pending) or free)
+            first, second = in_order(first, second, label, _beside(first, second, label, pending) or free)
             pieces = [column_scaled(first, vector, label, self._diagonal(vector)), second]
         if len(pieces) == 1:
             (piece,) = pieces
@@ -192,11 +226,11 @@ class Arranger:
             left, right = sorted(pieces, key=lambda piece: piece.binding, reverse=True)  # rᵀ S r, not (S r)ᵀ r
         shared = set(left.labels) & set(right.labels)
         if shared == {label} and left.rank <= 2 and right.rank <= 2:
-            first, second = _order(left, right, label, _beside(left, right, label, pending) or free)
+            first, second = in_order(left, right, label, _beside(left, right, label, pending) or free)
             return matmul(first, second, label)
         if left.rank <= 2 and right.rank <= 2:
             return sum_over(hadamard(left, right), label, keep=self._keep)
-        return _batched(left, right, label)
+        return batched(left, right, label)
 
     def _diagonal(self, vector: Piece) -> tuple[str, str]:
         """How diag(d) is written: by a name, which is noted, unless d is a name itself."""
@@ -210,17 +244,6 @@ class Arranger:
         return name, name
 
     # -- factors ------------------------------------------------------------------------------------------------------
-
-    def _factor(self, factor: Factor, *, negative: bool = False) -> Piece:
-        piece = self.atom(factor.atom, factor.labels, negative=negative)
-        exponent = factor.exponent
-        if exponent == 1:
-            return piece
-        if exponent == Fraction(1, 2):
-            return power(piece, "1/2", "0.5", root=True)
-        told = str(exponent)
-        python = told if exponent.denominator == 1 else repr(float(exponent))
-        return power(piece, told, python)
 
     def atom(self, atom: Any, labels: Axes, *, negative: bool = False) -> Piece:
         """An atom with these labels."""
@@ -289,6 +312,16 @@ class Arranger:
         return replace(found, is_truth=atom.step.value.dtype == bool)
 
 
+def raised(piece: Piece, exponent: Fraction) -> Piece:
+    """A power of a piece."""
+    if exponent == 1:
+        return piece
+    if exponent == Fraction(1, 2):
+        return power(piece, "1/2", "0.5", root=True)
+    told = str(exponent)
+    return power(piece, told, told if exponent.denominator == 1 else repr(float(exponent)))
+
+
 def scaled_identity(array: np.ndarray[Any, np.dtype[Any]]) -> float | None:
     """c, if an array is c times the identity matrix."""
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.shape[0] < 2 or array.dtype.kind != "f":
@@ -318,117 +351,22 @@ def _without_repeats(piece: Piece) -> Piece:
     return piece
 
 
-def _divided_early(above: Sequence[Piece], below: Sequence[Piece], free: set[Label]) -> tuple[list[Piece], list[Piece]]:
-    """Divisors with summed labels divide the factor that has these labels; the others divide the whole."""
-    factors, late = list(above), list[Piece]()
-    for divisor in below:
-        labels = set(divisor.labels)
-        hosts = [k for k, piece in enumerate(factors) if labels <= set(piece.labels)]
-        same = [k for k in hosts if set(factors[k].labels) == labels]
-        if labels <= free and not same:
-            late.append(divisor)
-        elif hosts:
-            k = (same or hosts)[0]
-            factors[k] = divide(factors[k], divisor)
-        else:
-            factors.append(divide(Piece("1", "1", "1", ()), divisor))
-    return factors, late
-
-
-def _alone(piece: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> Piece:
-    """The sum of all entries, if that is all that is asked of a piece of several axes."""
-    others = {l for other in pieces if set(other.labels) != set(piece.labels) for l in other.labels} | set(free)
-    return summed(piece) if piece.rank > 1 and not others & set(piece.labels) else piece
-
-
-def _merged(pieces: Sequence[Piece], free: Sequence[Label]) -> list[Piece]:
-    """Factors with the same labels, multiplied elementwise; but two vectors that are summed are an inner product."""
-    found: dict[frozenset[Label], Piece] = {}
-    others: list[Piece] = []
-    for piece in pieces:
-        key = frozenset(piece.labels)
-        if not key or _is_inner(piece, pieces, free):
-            others.append(piece)
-        elif key in found:
-            found[key] = hadamard(found[key], piece)
-        else:
-            found[key] = piece
-    return [*others, *found.values()]
-
-
-def _is_inner(piece: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> bool:
-    """Whether a piece is one of two vectors that nothing but a sum over their label ties to others."""
-    touching = [other for other in pieces if set(piece.labels) & set(other.labels)]
-    return len(touching) == 2 and all([other.rank == 1 for other in touching]) and piece.labels[0] not in free
-
-
 def _beside(left: Piece, right: Piece, label: Label, pending: Sequence[Piece]) -> tuple[Label, ...] | None:
     """The axes of what a product will be multiplied with elementwise, if there is such a thing."""
     result = {l for piece in (left, right) for l in piece.labels if l is not label}
     return next((piece.labels for piece in pending if set(piece.labels) == result), None)
 
 
-def _order(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> tuple[Piece, Piece]:
-    """Which of two factors comes first: as the axes of the result are, or else so that nothing is transposed."""
-    if left.rank == 2 and right.rank == 2:
-        places = [_place(l, free) for p in (left, right) for l in p.labels if l is not label]
-        if places[0] != places[1]:
-            return (left, right) if places[0] < places[1] else (right, left)
-        straight = (left.labels[1] is label) + (right.labels[0] is label)
-        reversed_ = (right.labels[1] is label) + (left.labels[0] is label)
-        return (left, right) if straight >= reversed_ else (right, left)
-    return left, right
+def _with_number_apart(form: Form, whole: bool) -> tuple[Form, Coefficient]:
+    """A sum, and the number that all its summands have in common: 2/N a − 2/N b is 2/N (a − b).
 
-
-def _place(label: Label, free: Sequence[Label]) -> float:
-    """Where a label is among the axes of the result; one that is still to be summed lies between the two."""
-    return list(free).index(label) if label in free else 0.5
-
-
-def _with_number_apart(form: Form) -> tuple[Form, Coefficient]:
-    """A sum, and the number that all its summands have in common: 2/N a − 2/N b is 2/N (a − b)."""
+    2 a − 2 b stays, unless ``whole`` numbers are to be set apart too.
+    """
     if len(form.monomials) < 2:
         return form, ONE
     number, _ = grouped(form)
     if number.number < 0:
         number = number._replace(number=-number.number)
-    if number == ONE or (not number.sizes and number.number.denominator == 1):
+    if number == ONE or (not whole and not number.sizes and number.number.denominator == 1):
         return form, ONE
     return form.scaled(number.inverse()), number
-
-
-def _work(label: Label, pieces: Sequence[Piece]) -> int:
-    """How many products it takes to sum over a label."""
-    touched = {l for piece in pieces if label in piece.labels for l in piece.labels}
-    return prod(l.size for l in touched)
-
-
-def _batched(left: Piece, right: Piece, label: Label) -> Piece | None:
-    """A product of matrices for each index of leading axes."""
-    if left.labels[-1] is not label and left.labels[-2] is label and right.labels[-1] is label:
-        left, right = right, left
-    shared = [l for l in left.labels if l in right.labels and l is not label]
-    for piece in (left, right):
-        own = [l for l in piece.labels if l in shared]
-        if list(piece.labels[: len(own)]) != shared or piece.rank > len(own) + 2 or None in piece.axes:
-            return None
-    if left.rank != len(shared) + 2 or right.rank != len(shared) + 2 or not shared:
-        return None
-    return matmul_of_batches(left, right, label, shared)
-
-
-def matmul_of_batches(left: Piece, right: Piece, label: Label, shared: Sequence[Label]) -> Piece:
-    """``left @ right`` over the last two axes."""
-    if left.labels[-1] is not label:
-        left = last_swapped(left)
-    if right.labels[-2] is not label:
-        right = last_swapped(right)
-    return beside(left, right, (left, right), (*shared, left.labels[-2], right.labels[-1]))
-
-
-def last_swapped(piece: Piece) -> Piece:
-    """The matrices transposed, for each index of the leading axes."""
-    text, latex = on_paper(piece, Binding.ATOM)
-    axes = (*piece.axes[:-2], piece.axes[-1], piece.axes[-2])
-    python = f"{in_python(piece, Binding.ATOM)}.mT"
-    return Piece(f"{text}ᵀ", f"{latex}^{{\\top}}", python, axes, Binding.POWER, Binding.ATOM)

@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.explain.computation import Step
 from chainrule.explain.form import ONE, Axes, Delta, Form, Group, Label, Monomial
+from chainrule.explain.ties import Tie
 from chainrule.op import Operation
 
 __all__ = ["Adjoint", "Choice", "Point", "Result", "Value", "intern"]
@@ -134,6 +135,8 @@ class Point:
             return self.form(atom.form)
         if isinstance(atom, Delta):
             return np.eye(atom.size)
+        if isinstance(atom, Tie):
+            return atom.dense()
         if isinstance(atom, Choice):
             return np.eye(atom.size)[np.asarray(self.step(atom.table))]
         arguments = [self.form(argument) for argument in atom.arguments]

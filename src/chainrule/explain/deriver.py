@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from chainrule.explain.form import ONE, Form, Monomial, fresh_axes
 from chainrule.explain.formula import Formula
 from chainrule.explain.indexed import jacobian_entry
 from chainrule.explain.length import cost
-from chainrule.explain.naming import Naming, plain_in_latex
+from chainrule.explain.naming import Naming
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
 from chainrule.explain.series import shortened
 from chainrule.explain.simplify import Simplifier
@@ -166,8 +167,9 @@ class Deriver:
             return Formula("", "", "")
         form = sweep.found[step].full
         if sum(label is not None for label in form.axes) > 2:
-            text = jacobian_entry(form, len(rows), self.naming.output, self.naming.text(step), self.arranger)
-            return Formula(text, left[1] + rf" = \text{{{plain_in_latex(text.partition(' = ')[2])}}}", "")
+            symbols = (self.naming.output, self.naming.output_latex), (self.naming.text(step), self.naming.latex(step))
+            told = jacobian_entry(form, len(rows), *symbols, self.arranger.indexer())
+            return replace(told, python=f"{left[2]} = {self.arranger.exact(form).python}")
         piece = self.arranger.exact(form)
         return Formula(f"{left[0]} = {piece.text}", f"{left[1]} = {piece.latex}", f"{left[2]} = {piece.python}")
 

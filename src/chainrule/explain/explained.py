@@ -28,7 +28,7 @@ class Local:
 
     argument: Step
     position: int
-    index: str
+    index: Formula
     matrix: Formula
     structure: str
     jacobian: Jacobian

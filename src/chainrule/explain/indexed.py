@@ -1,81 +1,190 @@
-"""Writes formulas with all their indices: ∂z[i,k]/∂W[j,m] = X[i,j] δ_km."""
+"""Writes formulas with all their indices: ∂z[i,k]/∂W[j,m] = X[i,j] δ_km, y[i] = Σ_k w[k] x[i+k]; in text and LaTeX.
+
+A label that is summed and that a tie says in terms of others is not written: its place is, in the brackets of the
+arrays. Entries outside of an array are 0.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
-from chainrule.explain.arrange import Arranger
-from chainrule.explain.form import Axes, Delta, Form, Label, Monomial
-from chainrule.explain.piece import Binding, on_paper
+from chainrule.explain.form import Axes, Coefficient, Delta, Factor, Form, Label, Monomial
+from chainrule.explain.formula import Formula
+from chainrule.explain.ties import Place, equation, is_tie, place_of
 from chainrule.linear.notation import label_names
 
-__all__ = ["entry", "jacobian_entry"]
+__all__ = ["Indexer", "below", "brackets", "jacobian_entry"]
+
+Told = tuple[str, str]  # in text and LaTeX
 
 
-def jacobian_entry(form: Form, rank: int, out: str, arg: str, arranger: Arranger) -> str:
-    """A Jacobian in index notation; the first ``rank`` axes of the form are those of the output."""
-    letters, axes, deltas = _letters(form.axes)
-    row, column = axes[:rank], axes[rank:]
-    left = f"∂{out}{_brackets(row)}/∂{arg}{_brackets(column)}"
-    return f"{left} = {entry(form, letters, deltas, arranger)}"
-
-
-def _brackets(indices: list[str]) -> str:
+def brackets(indices: Sequence[str]) -> str:
+    """``[i,j]``; nothing for a number."""
     return f"[{','.join(indices)}]" if indices else ""
 
 
-def _letters(axes: Axes) -> tuple[dict[Label, str], list[str], list[str]]:
-    """A letter for each label, an index for each axis, and the deltas between axes of the same label."""
-    fresh = label_names()
-    letters: dict[Label, str] = {}
-    indices: list[str] = []
-    deltas: list[str] = []
-    for label in axes:
-        if label is None:
-            indices.append("0")
+def below(latex: str, indices: Sequence[str]) -> str:
+    r"""A symbol in LaTeX with indices below it.
+
+    >>> print(below("X", ["i", "j"]), below("X", ["i+k", "j"]), below("W_{1}", ["i"]))
+    X_{ij} X_{i+k,\,j} \left[W_{1}\right]_{i}
+    """
+    if not indices:
+        return latex
+    told = [_in_latex(index) for index in indices]
+    joined = "".join(told) if all(len(index) == 1 for index in indices) else r",\,".join(told)
+    bare = latex if "_" not in latex and "^" not in latex else rf"\left[{latex}\right]"
+    return f"{bare}_{{{joined}}}"
+
+
+_LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉−", "0123456789-")
+
+
+def _in_latex(index: str) -> str:
+    return index.translate(_LOW)
+
+
+@dataclass
+class Indexer:
+    """Writes the entries of formulas; ``symbol`` says how a factor without its indices is written, ``number`` the
+    magnitude of a coefficient, both in text and LaTeX; ``taken`` are letters that mean something else.
+    """
+
+    symbol: Callable[[Factor], Told]
+    number: Callable[[Coefficient], Told]
+    taken: Container[str] = ()
+    letters: dict[Label, str] = field(default_factory=dict)
+
+    def _fresh(self) -> Iterator[str]:
+        used = set(self.letters.values())
+        return (letter for letter in label_names() if letter not in self.taken and letter not in used)
+
+    def axes(self, axes: Axes) -> tuple[list[str], list[Told]]:
+        """An index for each axis, and the deltas between axes of the same label."""
+        indices: list[str] = []
+        deltas: list[Told] = []
+        for label in axes:
+            if label is None:
+                indices.append("0")
+                continue
+            (letter,) = islice((l for l in self._fresh() if l not in indices), 1)
+            indices.append(letter)
+            if label in self.letters:
+                deltas.append(_delta([self.letters[label], letter]))
+            self.letters.setdefault(label, letter)
+        return indices, deltas
+
+    def entry(self, form: Form, deltas: Sequence[Told] = ()) -> Told:
+        """The sum of products that one entry is."""
+        text = latex = ""
+        for place, monomial in enumerate(form.monomials):
+            minus = monomial.coefficient.number < 0
+            signs = ("−", "-") if minus else ("+", "+") if place else ("", "")
+            body = self._monomial(monomial, form.axes, deltas) or [("1", "1")]
+            one, other = (" ".join([told[side] for told in body]) for side in (0, 1))
+            text += f" {signs[0]} {one}" if place else f"{signs[0]}{one}"
+            latex += f" {signs[1]} {other}" if place else f"{signs[1]}{other}"
+        return text or "0", latex or "0"
+
+    def _monomial(self, monomial: Monomial, axes: Axes, deltas: Sequence[Told]) -> list[Told]:
+        before = dict(self.letters)
+        arrays = [factor for factor in monomial.factors if not is_tie(factor)]
+        places, ties = _places(monomial, {label for label in axes if label is not None}, arrays)
+        fresh, summed = self._fresh(), list[str]()
+        parts = list[Told]()
+
+        def letter(label: Label) -> str:
+            if label not in self.letters:
+                self.letters[label] = next(fresh)
+                summed.append(self.letters[label])
+            return self.letters[label]
+
+        for factor in arrays:
+            indices = [self._index(label, places, letter) for label in factor.labels if label is not None]
+            text, latex = self.symbol(factor)
+            told = text + brackets(indices), below(latex, indices)
+            power = str(factor.exponent)
+            parts.append(told if power == "1" else (f"{told[0]}^{power}", f"{{{told[1]}}}^{{{power}}}"))
+        parts += [self._tie(tie, letter) for tie in ties]
+        self.letters = before
+        number = self.number(monomial.coefficient)
+        ahead = [number] if number[0] else []
+        sums = [(f"Σ_{''.join(summed)}", rf"\sum_{{{', '.join(map(_in_latex, summed))}}}")] if summed else []
+        return [*ahead, *sums, *parts, *deltas]
+
+    def _index(self, label: Label, places: Mapping[Label, Place], letter: Callable[[Label], str]) -> str:
+        place = places.get(label)
+        return letter(label) if place is None else _expression(place, letter)
+
+    def _tie(self, tie: Factor, letter: Callable[[Label], str]) -> Told:
+        """δ between what the equation says is equal."""
+        strides, offset = equation(tie)
+        if isinstance(tie.atom, Delta) or not strides:
+            return _delta([letter(label) for label in tie.labels if label is not None])
+        chosen = next((l for l in strides if (p := place_of(l, tie)) is not None and p.lies_in(l)), next(iter(strides)))
+        place = place_of(chosen, tie)
+        if place is None:
+            rest = Place(-offset, {l: -s for l, s in strides.items() if l is not chosen})
+            return _delta([f"{strides[chosen]}{letter(chosen)}", _expression(rest, letter)])
+        return _delta([letter(chosen), _expression(place, letter)])
+
+
+def jacobian_entry(form: Form, rank: int, out: Told, arg: Told, indexer: Indexer) -> Formula:
+    """A Jacobian in index notation; the first ``rank`` axes of the form are those of the output."""
+    indices, deltas = indexer.axes(form.axes)
+    row, column = indices[:rank], indices[rank:]
+    text, latex = indexer.entry(form, deltas)
+    left = rf"\frac{{\partial {below(out[1], row)}}}{{\partial {below(arg[1], column)}}}"
+    return Formula(f"∂{out[0]}{brackets(row)}/∂{arg[0]}{brackets(column)} = {text}", f"{left} = {latex}")
+
+
+def _delta(indices: Sequence[str]) -> Told:
+    if all(len(index) == 1 for index in indices):
+        joined = "".join(indices)
+        return f"δ_{joined}", rf"\delta_{{{joined}}}"
+    return f"δ[{','.join(indices)}]", below(r"\delta", indices)
+
+
+def _places(monomial: Monomial, free: set[Label], arrays: Sequence[Factor]) -> tuple[dict[Label, Place], list[Factor]]:
+    """What labels are in terms of others, by the ties; and the ties that say no such thing."""
+    places: dict[Label, Place] = {}
+    left: list[Factor] = []
+    carried = {label for factor in arrays for label in factor.labels}
+    for tie in (factor for factor in monomial.factors if is_tie(factor)):
+        choices = [l for l in tie.labels if l is not None and l not in free and l in carried and l not in places]
+        solved = [(l, p) for l in choices if (p := place_of(l, tie)) is not None]
+        # an index that is always inside, else one of the longest axis: the sum runs over the shorter
+        solved.sort(key=lambda pair: (not pair[1].lies_in(pair[0]), -pair[0].size))
+        solved = [(l, p) for l, p in solved if not any(l in other.strides for other in places.values())]
+        if not solved or isinstance(tie.atom, Delta):
+            left.append(tie)
             continue
-        letter = next(fresh)
-        indices.append(letter)
-        if label in letters:
-            deltas.append(f"δ_{letters[label]}{letter}")
-        letters.setdefault(label, letter)
-    return letters, indices, deltas
+        label, place = solved[0]
+        for other in [o for o in place.strides if o in places]:
+            place = _composed(place, other, places[other])
+        places[label] = place
+    return places, left
 
 
-def entry(form: Form, letters: dict[Label, str], deltas: list[str], arranger: Arranger) -> str:
-    """The sum of products that one entry is."""
-    if form.is_zero:
-        return "0"
+def _composed(place: Place, label: Label, inner: Place) -> Place:
+    """A place with another put in for one of its labels."""
+    strides = dict(place.strides)
+    factor = strides.pop(label)
+    for other, stride in inner.strides.items():
+        strides[other] = strides.get(other, 0) + factor * stride
+    return Place(place.offset + factor * inner.offset, {l: s for l, s in strides.items() if s})
+
+
+def _expression(place: Place, letter: Callable[[Label], str]) -> str:
+    """i+2k−1."""
     told = ""
-    for place, monomial in enumerate(form.monomials):
-        sign = "−" if monomial.coefficient.number < 0 else "" if not place else "+"
-        body = " ".join(_monomial(monomial, dict(letters), deltas, arranger)) or "1"
-        told += f" {sign} {body}" if place else f"{sign}{body}"
+    for label, stride in sorted(place.strides.items(), key=lambda pair: pair[1] < 0):
+        size = "" if abs(stride) == 1 else str(abs(stride))
+        told += ("−" if stride < 0 else "+" if told else "") + size + letter(label)
+    if place.offset and told.startswith("−"):
+        return f"{place.offset}{told}".replace("-", "−")
+    if place.offset or not told:
+        told += ("+" if told and place.offset >= 0 else "") + str(place.offset).replace("-", "−")
     return told
-
-
-def _monomial(monomial: Monomial, letters: dict[Label, str], deltas: list[str], arranger: Arranger) -> Iterator[str]:
-    number = arranger.naming.number(monomial.coefficient)[0]
-    if number:
-        yield number
-    used = set(letters.values())
-    fresh = (letter for letter in label_names() if letter not in used)
-    summed: list[str] = []
-    parts: list[str] = []
-    for factor in monomial.factors:
-        for label in factor.labels:
-            if label is not None and label not in letters:
-                letters[label] = next(fresh)
-                summed.append(letters[label])
-        index = [letters[label] for label in factor.labels if label is not None]
-        if isinstance(factor.atom, Delta):
-            parts.append(f"δ_{''.join(index)}")
-            continue
-        piece = arranger.atom(factor.atom, factor.labels)
-        text = on_paper(piece, Binding.ATOM)[0] + _brackets(index)
-        exponent = str(factor.exponent)
-        parts.append(text if exponent == "1" else f"{text}^{exponent}")
-    if summed:
-        yield f"Σ_{''.join(summed)}"
-    yield from parts
-    yield from deltas

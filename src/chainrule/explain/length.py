@@ -6,6 +6,7 @@ from typing import Any
 
 from chainrule.explain.atoms import Choice, Result, Value
 from chainrule.explain.form import Axes, Form, Group, Monomial
+from chainrule.explain.ties import Tie
 
 __all__ = ["cost", "monomial_cost"]
 
@@ -31,4 +32,6 @@ def _atom_cost(atom: Any) -> float:
         return cost(atom.form) + 0.3
     if isinstance(atom, Result):
         return 1.0 + sum([cost(argument) for argument in atom.arguments])
+    if isinstance(atom, Tie):
+        return 0.5
     return 1.0 if isinstance(atom, Value | Choice) else 1.2

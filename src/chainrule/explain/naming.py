@@ -5,16 +5,17 @@ from __future__ import annotations
 import keyword
 import re
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from fractions import Fraction
 from math import isqrt
 
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.form import Coefficient
+from chainrule.explain.indexed import below, brackets
 from chainrule.explain.symbols import helper_names
 from chainrule.linear.notation import small
 
-__all__ = ["Naming", "latex_name", "plain_in_latex"]
+__all__ = ["Naming", "latex_name"]
 
 _GREEK = frozenset(
     """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi
@@ -40,11 +41,6 @@ def latex_name(name: str) -> str:
         return f"{letters}{below}" if len(letters) == 1 else f"\\mathit{{{letters}}}{below}"
     escaped = _ESCAPED.sub(r"\\\1", name)
     return f"\\mathit{{{escaped}}}"
-
-
-def plain_in_latex(text: str) -> str:
-    """Text as LaTeX shows it as it is."""
-    return _ESCAPED.sub(r"\\\1", text)
 
 
 Told = tuple[str, str, str]  # in text, LaTeX and Python
@@ -85,6 +81,7 @@ class Naming:
                 self._order.setdefault(size, len(self._order))
         self._users = {value: name for name, value in (integers or {}).items() if value > 1}
         self._taken = {step.name for step in computation.steps if step.name} | set(integers or {}) | {self.output}
+        self.names = frozenset(step.name for step in computation.steps if step.name)
         self._used: set[str] = {"np", "scipy", *helper_names()}
 
     # -- values -------------------------------------------------------------------------------------------------------
@@ -161,6 +158,11 @@ class Naming:
     def derivative_latex(self, step: Step) -> str:
         """∂L/∂h as a fraction."""
         return rf"\frac{{\partial {self._upstream()[1]}}}{{\partial {self.latex(step)}}}"
+
+    def derivative_entry(self, step: Step, index: Sequence[str]) -> tuple[str, str]:
+        """∂L/∂h[i] in text and LaTeX."""
+        latex = rf"\frac{{\partial {self._upstream()[1]}}}{{\partial {below(self.latex(step), index)}}}"
+        return self.derivative_text(step) + brackets(index), latex
 
     def derivative_python(self, step: Step) -> str:
         """``dh``: a name that no value has."""

@@ -33,6 +33,7 @@ class Piece:
     ``binding`` is that of the notation on paper, ``precedence`` that of Python (there, ``*`` and ``@`` bind alike).
     ``reduced`` is (call, axis) if Python sums over one axis, so that keeping it is an option. ``is_truth`` says that
     the entries are truth values in Python, whose sums are none; ``is_symmetric`` that it is its own transpose.
+    ``index`` are the indices of the axes in a text that says what one entry is.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Piece:
     reduced: tuple[str, int] | None = None
     is_truth: bool = False
     is_symmetric: bool = False
+    index: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -58,6 +60,9 @@ class Piece:
 
 def on_paper(piece: Piece, least: Binding) -> tuple[str, str]:
     """Text and LaTeX, in parentheses where the piece binds less tightly than ``least``."""
+    if piece.index:
+        told = rf"\left({piece.latex}\right)_{{{''.join(piece.index)}}}"
+        return f"({piece.text})_{''.join(piece.index)}", told
     if piece.binding >= least:
         return piece.text, piece.latex
     return f"({piece.text})", rf"\left({piece.latex}\right)"

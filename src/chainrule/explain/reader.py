@@ -30,6 +30,7 @@ from chainrule.explain.form import (
     single,
     total,
 )
+from chainrule.explain.ties import position
 from chainrule.linear.term import Axis, Opaque, Pattern, Term
 from chainrule.op import OUT, Constant, Diagonal, Operation, Undefined
 
@@ -37,7 +38,7 @@ __all__ = ["NotExpressibleError", "Reader", "adjoint", "is_elementwise", "term_p
 
 
 class NotExpressibleError(Exception):
-    """A local Jacobian whose positions no labels can name: slices, reshapes, tables."""
+    """A local Jacobian that no formula can say: a factor whose axes are not those of a named value."""
 
 
 class Reader:
@@ -131,7 +132,8 @@ class Reader:
         together = [k for k in candidates if not set(candidates) & set(operation.rule(k).needs)]
         for positions in ([together] if together else []) + [[k] for k in candidates]:
             try:
-                parts = [self._applied(step, k) for k in positions]
+                axes = fresh_axes(step.shape)
+                parts = [self._applied(step, k, axes) for k in positions]
                 numbers = sum(_push_value(step, k) for k in positions)
             except (NotExpressibleError, ChainruleError):
                 return None
@@ -139,9 +141,8 @@ class Reader:
                 return total(parts)
         return None
 
-    def _applied(self, step: Step, position: int) -> Form:
+    def _applied(self, step: Step, position: int, axes: Axes) -> Form:
         """∂step/∂argument · argument."""
-        axes = fresh_axes(step.shape)
         argument = self.refer(step.arguments[position])
         parts = [
             term_product(made, factors, tables, axes, argument, forward=True)
@@ -277,7 +278,7 @@ def term_product(
 def _places(
     made: Pattern, side: Sequence[Axis], labels: Sequence[Label | None], tables: Sequence[Any]
 ) -> tuple[list[Label | None], list[Form]]:
-    """A label for each axis of one side, and what ties labels to tables; NotExpressibleError where there is none."""
+    """A label for each axis of one side, and what ties it to the labels of the term where it is none of them."""
     found: list[Label | None] = []
     ties: list[Form] = []
     for axis in side:
@@ -292,7 +293,9 @@ def _places(
             ties.append(single(choice_of(table, axis.size), (*places, label)))
             found.append(label)
         else:
-            raise NotExpressibleError
+            label, tie = position(axis.size, [labels[l] for l in axis.labels], axis.strides, axis.offset)
+            ties.append(tie)
+            found.append(label)
     return found, ties
 
 

@@ -19,7 +19,6 @@ from chainrule.explain.form import (
     ONE,
     Axes,
     Coefficient,
-    Delta,
     Factor,
     Form,
     Group,
@@ -44,9 +43,11 @@ from chainrule.explain.parts import (
 )
 from chainrule.explain.reader import Reader
 from chainrule.explain.symmetry import Symmetry
+from chainrule.explain.ties import Tie, is_tie, opened, without_ties
 
 __all__ = ["Simplifier"]
 
+_LOOKED_AT = 1 << 16  # zeros and ones of a tie
 _MANY = 48  # monomials up to which products of sums are multiplied out
 
 
@@ -181,8 +182,8 @@ class Simplifier:
         return self._groups[group]
 
     def _tidy(self, monomial: Monomial, axes: Axes) -> Monomial:
-        monomial = self._with_tidy_sums(monomial)
-        monomial = without_deltas(self._ordered(monomial).combined(axes), axes)
+        monomial = opened(self._with_tidy_sums(monomial))
+        monomial = without_ties(without_deltas(self._ordered(monomial).combined(axes), axes), axes)
         monomial = picked(with_single_choices(monomial), axes)
         return self._with_known_sums(monomial, axes)
 
@@ -203,7 +204,8 @@ class Simplifier:
 
     def _constant(self, form: Form) -> Fraction | None:
         """The small number that every entry of a form is at all points."""
-        if len(self.points) < 2 or any(_is_stepped(atom) for m in form.monomials for atom, *_ in m.factors):
+        atoms = [atom for m in form.monomials for atom, *_ in m.factors]
+        if len(self.points) < 2 or any(_is_stepped(atom) or _is_vast(atom) for atom in atoms):
             return None
         key = form.key()
         if key not in self._constants:
@@ -370,8 +372,8 @@ class Simplifier:
         # the labels that the rest shares with the factor, and the free ones, are the axes of the parenthesis
         wanted = set(form.axes) | set(factor.labels)
         inside = tuple(sorted({l for m in rest for l in m.labels() if l in wanted}, key=lambda l: l.number))
-        has_delta = any(isinstance(f.atom, Delta) for m in rest for f in m.factors)
-        if len(inside) > max(2, len(form.axes)) or has_delta:
+        has_ties = any(is_tie(f) for m in rest for f in m.factors) and not _is_made_of_ties(factor.atom)
+        if len(inside) > max(2, len(form.axes)) or has_ties:
             return None  # shorter, but nobody would think in it
         inner = self._folded(self._factored(self._tidied(total([Form(inside, tuple(rest))]))))
         if not inner.monomials:
@@ -392,6 +394,20 @@ def _is_stepped(atom: Any) -> bool:
     if isinstance(atom, Result):
         return not atom.operation.differentiable or any(_has_steps(argument) for argument in atom.arguments)
     return isinstance(atom, Group) and _has_steps(atom.form)
+
+
+def _is_made_of_ties(atom: Any) -> bool:
+    """Whether an atom is a matrix of zeros and ones, or a sum of such."""
+    if isinstance(atom, Group):
+        return all(is_tie(f) for monomial in atom.form.monomials for f in monomial.factors)
+    return isinstance(atom, Tie)
+
+
+def _is_vast(atom: Any) -> bool:
+    """Whether an atom's numbers are too many to be looked at, for what there is to see."""
+    if isinstance(atom, Group):
+        return any(_is_vast(inner) for monomial in atom.form.monomials for inner, *_ in monomial.factors)
+    return isinstance(atom, Tie) and atom.size > _LOOKED_AT
 
 
 def _has_steps(form: Form) -> bool:

@@ -14,7 +14,8 @@ from chainrule.explain.cotangents import Sweep
 from chainrule.explain.derivation import Explained, Local
 from chainrule.explain.form import ONE, Axes, Form, Monomial, fresh_axes, total
 from chainrule.explain.formula import Formula
-from chainrule.explain.indexed import jacobian_entry
+from chainrule.explain.indexed import below, brackets, jacobian_entry
+from chainrule.explain.piece import Binding, on_paper
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint, term_product
 from chainrule.explain.reasons import Reasons, reasons_for
 from chainrule.explain.simplify import Simplifier
@@ -79,15 +80,18 @@ class Story:
             return self.naming.output
         return self.naming.text(step)
 
+    def _latex(self, step: Step) -> str:
+        return self.naming.latex(step) if step.name or step is not self.steps[-1] else self.naming.output_latex
+
     def _equation(self, step: Step) -> Formula:
         """``z = X W + b``; an input is only its name."""
-        name = self._name(step)
-        latex = self.naming.latex(step) if step.name or step is not self.steps[-1] else self.naming.output_latex
+        name, latex = self._name(step), self._latex(step)
         if step.operation is None:
             return Formula(name, latex, self.naming.python(step))
         piece = self.arranger.exact(self.reader.define(step))
         python = f"{self.naming.python_of(step)} = {piece.python}"
-        return Formula(f"{name} = {piece.text}", f"{latex} = {piece.latex}", python)
+        left = name + brackets(piece.index), below(latex, piece.index)
+        return Formula(f"{left[0]} = {piece.text}", f"{left[1]} = {piece.latex}", python)
 
     def adjoint(self, step: Step) -> Formula:
         """``∂L/∂z = …`` in the form that is the better to read."""
@@ -99,6 +103,8 @@ class Story:
         if form is self.sweep.seed and step.value.size != 1:
             return Formula(f"{text} arrives from further on", rf"{latex} \text{{ arrives from further on}}", python)
         piece = self.arranger.exact(form)
+        if piece.index:
+            text, latex = self.naming.derivative_entry(step, piece.index)
         return Formula(f"{text} = {piece.text}", f"{latex} = {piece.latex}", f"{python} = {piece.python}")
 
     # -- from one named step to the next ------------------------------------------------------------------------------
@@ -149,20 +155,22 @@ class Story:
             )
         return found
 
-    def _indices(self, step: Step, start: Step, form: Form | None, jacobian: Jacobian) -> str:
+    def _indices(self, step: Step, start: Step, form: Form | None, jacobian: Jacobian) -> Formula:
         out, arg = self._name(step), self.naming.text(start)
         if form is not None:
-            return jacobian_entry(self.simplify(form), len(step.shape), out, arg, self.arranger)
+            symbols = (out, self._latex(step)), (arg, self.naming.latex(start))
+            return jacobian_entry(self.simplify(form), len(step.shape), *symbols, self.arranger.indexer())
         names = Names(jacobian.terms)
         told = [written(term, names, out, arg) for term in jacobian.terms]
-        return "; ".join([f"{w.formula}{f' ({w.ranges})' if w.ranges else ''}" for w in told]) or f"∂{out}/∂{arg} = 0"
+        text = "; ".join([f"{w.formula}{f' ({w.ranges})' if w.ranges else ''}" for w in told])
+        return Formula(text or f"∂{out}/∂{arg} = 0", "")
 
     def _product(self, start: Step, form: Form | None) -> Formula:
         """What the step hands on to one of its arguments: ``Xᵀ ∂L/∂z``."""
         if form is None:
             return Formula("", "", "")
         piece = self.arranger.exact(self.simplify(form))
-        return Formula(piece.text, piece.latex, piece.python)
+        return Formula(*on_paper(piece, Binding.SUM), piece.python)
 
     def _swept(self, inside: Sequence[Step], step: Step, seed: Form, prefix: Axes) -> dict[Step, Form]:
         """A cotangent of the step pulled back to the named steps that it starts from."""

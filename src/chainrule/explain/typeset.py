@@ -292,9 +292,10 @@ def reshaped(piece: Piece, axes: Axes) -> Piece:
         source = stretched(piece, axes) if piece.axes else piece.python
         shape = ", ".join(["1" if label is None else str(label.size) for label in axes])
         shape = f"({shape},)" if len(axes) == 1 else f"({shape})"
+        length = shape.strip("(,)") if len(axes) == 1 else shape
         return replace(
             piece,
-            python=f"np.broadcast_to({source}, {shape})" if axes else source,
+            python=f"np.ones({length})" if source == "1" else f"np.broadcast_to({source}, {shape})" if axes else source,
             axes=axes,
             precedence=Binding.ATOM,
             reduced=None,

@@ -25,6 +25,7 @@ from chainrule.ops import (
     repeat,
     shape,
     softmax,
+    windows,
 )
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "repeat",
     "shape",
     "softmax",
+    "windows",
 ]

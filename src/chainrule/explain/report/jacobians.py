@@ -7,6 +7,7 @@ from math import prod
 
 from chainrule.explain.explained import Local
 from chainrule.explain.report.detail import Detail
+from chainrule.explain.report.formulas import formula
 from chainrule.explain.report.markup import Markup, element
 from chainrule.explain.report.numbers import sides
 from chainrule.linear.html import svg
@@ -21,7 +22,7 @@ def jacobian(local: Local, out: str, argument: str, detail: Detail, identity: st
     """The local Jacobian ∂out/∂argument as a figure."""
     name = f"∂{out}/∂{argument}"
     caption = [
-        element("div", element("code", local.index or name)),
+        element("div", formula(local.index)),
         element("div", local.structure, class_="structure"),
     ]
     shown = Markup()

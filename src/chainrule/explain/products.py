@@ -1,0 +1,110 @@
+"""Which factors of a product come together, and in which order: what divides early, what is multiplied elementwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from chainrule.explain.form import Label
+from chainrule.explain.piece import Binding, Piece, in_python, on_paper
+from chainrule.explain.typeset import beside, divide, hadamard, summed
+
+__all__ = ["alone", "batched", "divided_early", "in_order", "with_equals_merged", "work"]
+
+
+def divided_early(above: Sequence[Piece], below: Sequence[Piece], free: set[Label]) -> tuple[list[Piece], list[Piece]]:
+    """Divisors with summed labels divide the factor that has these labels; the others divide the whole."""
+    factors, late = list(above), list[Piece]()
+    for divisor in below:
+        labels = set(divisor.labels)
+        hosts = [k for k, piece in enumerate(factors) if labels <= set(piece.labels)]
+        same = [k for k in hosts if set(factors[k].labels) == labels]
+        if labels <= free and not same:
+            late.append(divisor)
+        elif hosts:
+            k = (same or hosts)[0]
+            factors[k] = divide(factors[k], divisor)
+        else:
+            factors.append(divide(Piece("1", "1", "1", ()), divisor))
+    return factors, late
+
+
+def alone(piece: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> Piece:
+    """The sum of all entries, if that is all that is asked of a piece of several axes."""
+    others = {l for other in pieces if set(other.labels) != set(piece.labels) for l in other.labels} | set(free)
+    return summed(piece) if piece.rank > 1 and not others & set(piece.labels) else piece
+
+
+def with_equals_merged(pieces: Sequence[Piece], free: Sequence[Label]) -> list[Piece]:
+    """Factors with the same labels, multiplied elementwise; but two vectors that are summed are an inner product."""
+    found: dict[frozenset[Label], Piece] = {}
+    others: list[Piece] = []
+    for piece in pieces:
+        key = frozenset(piece.labels)
+        if not key or _is_inner(piece, pieces, free):
+            others.append(piece)
+        elif key in found:
+            found[key] = hadamard(found[key], piece)
+        else:
+            found[key] = piece
+    return [*others, *found.values()]
+
+
+def in_order(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> tuple[Piece, Piece]:
+    """Which of two factors comes first: as the axes of the result are, or else so that nothing is transposed."""
+    if left.rank == 2 and right.rank == 2:
+        places = [_place(l, free) for p in (left, right) for l in p.labels if l is not label]
+        if places[0] != places[1]:
+            return (left, right) if places[0] < places[1] else (right, left)
+        straight = (left.labels[1] is label) + (right.labels[0] is label)
+        reversed_ = (right.labels[1] is label) + (left.labels[0] is label)
+        return (left, right) if straight >= reversed_ else (right, left)
+    return left, right
+
+
+def _place(label: Label, free: Sequence[Label]) -> float:
+    """Where a label is among the axes of the result; one that is still to be summed lies between the two."""
+    return list(free).index(label) if label in free else 0.5
+
+
+def work(label: Label, pieces: Sequence[Piece]) -> int:
+    """How many products it takes to sum over a label."""
+    touched = {l for piece in pieces if label in piece.labels for l in piece.labels}
+    return prod(l.size for l in touched)
+
+
+def batched(left: Piece, right: Piece, label: Label) -> Piece | None:
+    """A product of matrices for each index of leading axes."""
+    if left.labels[-1] is not label and left.labels[-2] is label and right.labels[-1] is label:
+        left, right = right, left
+    shared = [l for l in left.labels if l in right.labels and l is not label]
+    for piece in (left, right):
+        own = [l for l in piece.labels if l in shared]
+        if list(piece.labels[: len(own)]) != shared or piece.rank > len(own) + 2 or None in piece.axes:
+            return None
+    if left.rank != len(shared) + 2 or right.rank != len(shared) + 2 or not shared:
+        return None
+    return matmul_of_batches(left, right, label, shared)
+
+
+def matmul_of_batches(left: Piece, right: Piece, label: Label, shared: Sequence[Label]) -> Piece:
+    """``left @ right`` over the last two axes."""
+    if left.labels[-1] is not label:
+        left = last_swapped(left)
+    if right.labels[-2] is not label:
+        right = last_swapped(right)
+    return beside(left, right, (left, right), (*shared, left.labels[-2], right.labels[-1]))
+
+
+def last_swapped(piece: Piece) -> Piece:
+    """The matrices transposed, for each index of the leading axes."""
+    text, latex = on_paper(piece, Binding.ATOM)
+    axes = (*piece.axes[:-2], piece.axes[-1], piece.axes[-2])
+    python = f"{in_python(piece, Binding.ATOM)}.mT"
+    return Piece(f"{text}ᵀ", f"{latex}^{{\\top}}", python, axes, Binding.POWER, Binding.ATOM)
+
+
+def _is_inner(piece: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> bool:
+    """Whether a piece is one of two vectors that nothing but a sum over their label ties to others."""
+    touching = [other for other in pieces if set(piece.labels) & set(other.labels)]
+    return len(touching) == 2 and all([other.rank == 1 for other in touching]) and piece.labels[0] not in free

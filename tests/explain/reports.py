@@ -104,7 +104,7 @@ def hostile() -> Derivation:
 
     def spoiled(entry: Any) -> Any:
         step = replace(entry.step, name=HOSTILE)
-        locals_ = tuple([replace(local, index=HOSTILE, matrix=attack, structure=HOSTILE) for local in entry.locals])
+        locals_ = tuple([replace(local, index=attack, matrix=attack, structure=HOSTILE) for local in entry.locals])
         return replace(
             entry, step=step, name=HOSTILE, forward=attack, locals=locals_, adjoint=attack, reasons=(HOSTILE,),
             source=HOSTILE,

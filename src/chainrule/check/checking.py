@@ -302,8 +302,9 @@ class _Check:
         )
         if judgement.verdict not in (WRONG, SHAPE):
             return finding
+        allowed = float(np.max(allowance(given, truth))) if given.shape == truth.value.shape else 0.0
         if kinks and judgement.verdict == WRONG:
-            kink = kink_at(self.run, name, given.array, truth.value.array)
+            kink = kink_at(self.run, name, given.array, truth.value.array, allowed)
             if kink is not None:
                 place = f"[{', '.join(map(str, kink.places[0]))}]" if kink.places[0] else ""
                 finding.verdict, finding.mistake = UNDECIDABLE, None
@@ -312,7 +313,6 @@ class _Check:
                     f"{kink.right:.4g} on the right, and what is claimed lies between them, which is as right as any"
                 )
                 return finding
-        allowed = float(np.max(allowance(given, truth))) if given.shape == truth.value.shape else 0.0
         found = diagnose(self._claim(name, given.array, truth.value.array, allowed, given.eps))
         return self._with_formula(explained(finding, found))
 

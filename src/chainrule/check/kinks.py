@@ -23,19 +23,19 @@ class Kink:
         self.places, self.left, self.right = places, left, right
 
 
-def kink_at(run: Run, name: str, claimed: Array, true: Array) -> Kink | None:
-    """The kinks that explain why a claim differs from the truth; None if they do not, or if there are none."""
+def kink_at(run: Run, name: str, claimed: Array, true: Array, allowed: float = 0.0) -> Kink | None:
+    """The kinks that explain why a claim differs from the truth by more than is ``allowed``; None if there are none."""
     if claimed.shape != true.shape or np.iscomplexobj(claimed) or np.iscomplexobj(true):
         return None
 
     def loss(moved: Array) -> float:
         return float(np.sum(run.seed * run.with_leaf(name, moved)))
 
-    return _between_slopes(loss, run.leaf(name), claimed, true, run.subject.eps(name))
+    return _between_slopes(loss, run.leaf(name), claimed, true, run.subject.eps(name), allowed)
 
 
 def _between_slopes(
-    loss: Callable[[Array], float], point: Array, claimed: Array, true: Array, eps: float
+    loss: Callable[[Array], float], point: Array, claimed: Array, true: Array, eps: float, allowed: float
 ) -> Kink | None:
     off = np.abs(claimed - true)
     order = np.argsort(off, axis=None)[::-1]
@@ -43,7 +43,7 @@ def _between_slopes(
     places, slopes = [], (0.0, 0.0)
     for flat in order[:MOST]:
         index = tuple([int(k) for k in np.unravel_index(flat, point.shape)])
-        if off[index] <= 1e-6 * max(scale, float(np.max(off))):
+        if off[index] <= max(1e-6 * max(scale, float(np.max(off))), allowed):
             break
         left, right, error = sides(loss, point, index, eps)
         low, high = min(left, right), max(left, right)

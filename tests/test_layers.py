@@ -31,6 +31,7 @@ LAZY = (
     "linear/spy.py",
     "explain/mathml.py",
     "cli/later.py",
+    "check/twin.py",
     "__init__.py",
 )  # may call importlib.import_module: the one way to a package used at need
 

@@ -148,6 +148,8 @@ class _Check:
                 "f gives another result each time it is called: draw its random numbers outside, or seed the generator "
                 "inside f"
             )
+        if subject.is_followed:
+            self.notes.append("f was followed in a copy that computes with NumPy and gives the same.")
         if subject.unrecorded:
             self.notes.append(
                 f"f could only be called, not followed ({subject.unrecorded:.120}); differences of it tell."

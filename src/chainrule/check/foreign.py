@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.tape import Tracked
 
-__all__ = ["is_foreign", "like", "plain"]
+__all__ = ["is_foreign", "library_of", "like", "plain", "spacing_of"]
 
 _OWN = (np.ndarray, np.generic, float, int, complex, bool)
 
@@ -29,7 +29,35 @@ def plain(value: Any) -> Any:
         value = value.detach()
     if hasattr(value, "cpu"):
         value = value.cpu()
-    return value.numpy() if hasattr(value, "numpy") else np.asarray(value)
+    if not hasattr(value, "numpy"):
+        array = np.asarray(value)
+        return array.astype(np.float32) if array.dtype.kind == "V" else array  # a type that NumPy has not
+    try:
+        return value.numpy()
+    except TypeError:  # the same
+        return value.float().numpy()
+
+
+def spacing_of(value: Any) -> float | None:
+    """The spacing at 1 of the numbers of an array of another library; None if it does not say."""
+    dtype = getattr(value, "dtype", None)
+    for library in ("torch", "ml_dtypes"):
+        information = getattr(sys.modules.get(library), "finfo", None)
+        if information is not None:
+            try:
+                return float(information(dtype).eps)
+            except (TypeError, ValueError):
+                continue
+    return None
+
+
+def library_of(value: Any) -> str:
+    """The package that an array comes from.
+
+    >>> library_of(np.ones(2))
+    'numpy'
+    """
+    return type(value).__module__.partition(".")[0].removesuffix("lib")
 
 
 def like(template: Any, array: Any) -> Any:

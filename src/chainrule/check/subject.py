@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.backward import cotangents_of
-from chainrule.check.foreign import is_foreign, like, plain
+from chainrule.check.foreign import is_foreign, library_of, like, plain, spacing_of
 from chainrule.check.measured import measured
 from chainrule.check.numeric import jacobian_by_differences
+from chainrule.check.twin import bare, twin
 from chainrule.errors import ChainruleError, ClaimError
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.record import argument_names, leaf_names, record
@@ -22,6 +23,7 @@ __all__ = ["Run", "Subject"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # What a function may raise on tensors that it was not made for; on plain arrays it has been run before.
+_AGREES = 2.0**14  # units of rounding up to which a copy of a function gives the same
 _NOT_RECORDED = (ChainruleError, TypeError, AttributeError, ValueError, IndexError, NotImplementedError, RuntimeError)
 
 
@@ -36,8 +38,9 @@ class Subject:
         self.count = len(arguments)
         self.given = [*arguments, *options.values()]
         self.options = list(options)
-        self.arguments = argument_names(function, arguments, options)
         self.templates, self._structure = flatten(self.given)
+        self.is_foreign = any(is_foreign(leaf) for leaf in self.templates)
+        self.arguments = argument_names(bare(function) if self.is_foreign else function, arguments, options)
         named = [
             leaf
             for name, tree in zip(self.arguments, self.given, strict=True)
@@ -46,11 +49,12 @@ class Subject:
         self.names = _unique(named)
         self.leaves = [np.array(plain(leaf)) if _is_numeric(leaf) else leaf for leaf in self.templates]
         self.real = [name for name, leaf in zip(self.names, self.leaves, strict=True) if _kind(leaf) in "fc"]
-        self.is_foreign = any(is_foreign(leaf) for leaf in self.templates)
         self.is_complex = any(_kind(leaf) == "c" for leaf in self.leaves)
         self.changed: list[str] = []  # arguments that the last call has written into
         self.out_template: Any = None  # what the function returns, as it returns it
         self.unrecorded = ""  # why the function cannot be recorded, once that is known
+        self.twin: Callable[..., Any] | None = None  # of a function of another library's arrays, a copy with NumPy's
+        self.is_followed = False  # whether the copy gives what the function gives
 
     def put(self, leaves: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments, by place and by name, with these leaves in the types that were given."""
@@ -93,18 +97,42 @@ class Subject:
     def run(self, leaves: Sequence[Any], upstream: Array | None) -> Run:
         """The function run on these leaves; recorded, unless that has failed before."""
         computation = None
-        if not (self.is_foreign or self.is_complex or self.unrecorded):
-            computation = self._recorded(leaves)
+        if self.is_foreign and not (self.is_complex or self.unrecorded):
+            computation = self._followed(leaves)
+        elif not (self.is_complex or self.unrecorded):
+            computation = self._recorded(self.function, leaves)
         out = self.call(leaves) if computation is None else computation.output.value
         return Run(self, leaves, np.asarray(out), upstream, computation)
 
-    def _recorded(self, leaves: Sequence[Any]) -> Computation | None:
+    def _followed(self, leaves: Sequence[Any]) -> Computation | None:
+        """The run of a copy that computes with NumPy, if what it gives is what the function gives."""
+        try:
+            if self.twin is None:
+                self.twin = twin(self.function, {library_of(leaf) for leaf in self.templates})
+            found = self._recorded(self.twin, leaves)
+        except Exception as problem:  # the code of another library may raise anything
+            self.unrecorded = f"{type(problem).__name__}: {problem}"
+            return None
+        if found is None:
+            return None
+        true = self.call(leaves)
+        eps = max([self.eps(name) for name in self.real], default=2.0**-52)
+        size = float(np.max(np.abs(true), initial=0.0))
+        if found.output.shape != true.shape or not np.allclose(
+            found.output.value, true, rtol=_AGREES * eps, atol=_AGREES * eps * size, equal_nan=True
+        ):
+            self.unrecorded = "with NumPy it computes something else"
+            return None
+        self.is_followed = True
+        return found
+
+    def _recorded(self, function: Callable[..., Any], leaves: Sequence[Any]) -> Computation | None:
         """The run in double precision, whatever the precision of the arguments."""
         wide = [leaf.astype(np.float64) if _kind(leaf) == "f" else leaf for leaf in leaves]
         values = unflatten(self._structure, wide)
         options = dict(zip(self.options, values[self.count :], strict=True))
         try:
-            found = record(self.function, values[: self.count], options)
+            found = record(function, values[: self.count], options)
         except _NOT_RECORDED as problem:
             self.unrecorded = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             return None
@@ -112,8 +140,12 @@ class Subject:
 
     def eps(self, name: str) -> float:
         """The spacing at 1 of the numbers of an argument."""
-        template = self.leaves[self.names.index(name)]
-        return float(np.finfo(template.dtype).eps) if _kind(template) in "fc" else 2.0**-52
+        place = self.names.index(name)
+        leaf, template = self.leaves[place], self.templates[place]
+        told = spacing_of(template) if is_foreign(template) else None
+        if told is not None:
+            return told
+        return float(np.finfo(leaf.dtype).eps) if _kind(leaf) in "fc" else 2.0**-52
 
 
 def _kind(leaf: Any) -> str:

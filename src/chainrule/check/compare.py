@@ -31,6 +31,7 @@ import numpy as np
 __all__ = ["RIGHT", "Judgement", "Truth", "Value", "judge", "unguarded"]
 
 SAFETY = 16.0
+SAFETY_OF_HALVES = 3.0  # of numbers with so few digits that more would allow anything
 MOST_UNGUARDED = 2e-4  # relative
 COARSE = 1e-2
 BARE_GROWTH = 8.0  # sqrt of the number of roundings, when nothing is known about the computation
@@ -142,7 +143,8 @@ def allowance(claimed: Value, truth: Truth) -> Array:
     else:
         loss = np.full(true.shape, BARE_GROWTH * float(np.max(np.abs(true), initial=0.0)))
     smallest = 2.0**-1022 if eps < 2.0**-40 else 2.0**-126 if eps < 2.0**-20 else 2.0**-14 * eps
-    allowed: Array = SAFETY * (eps * loss + smallest) + claimed.slack
+    safety = SAFETY if eps < 2.0**-16 else SAFETY_OF_HALVES
+    allowed: Array = safety * (eps * loss + smallest) + claimed.slack
     return allowed
 
 

@@ -128,10 +128,9 @@ def _module(module: ModuleType) -> Any:
 def _function(value: Any) -> Any:
     """What stands for a function of another library, which code may have imported by its name."""
     name = getattr(value, "__name__", "")
-    if _is_of("jax", value) and not hasattr(value, "__wrapped__"):
-        return getattr(_NN, name, None) or getattr(np, name, None)
-    if getattr(sys.modules.get("jax.nn"), name, None) is value:
-        return getattr(_NN, name, None)
+    for module, other in (("jax.numpy", np), ("jax.nn", _NN)):
+        if getattr(sys.modules.get(module), name, None) is value:
+            return getattr(other, name, None)
     return getattr(import_module("chainrule.torch"), name, None) if _is_of("torch", value) else None
 
 

@@ -20,12 +20,12 @@ from chainrule.explain.form import ONE, Axes, Coefficient, Delta, Factor, Form, 
 from chainrule.explain.indexed import Indexer
 from chainrule.explain.naming import Naming
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper
-from chainrule.explain.placing import read
+from chainrule.explain.placing import matrix_of, read
 from chainrule.explain.products import alone, batched, divided_early, in_order, with_equals_merged, work
 from chainrule.explain.stacking import Stacker
 from chainrule.explain.symbols import call
 from chainrule.explain.symmetry import Symmetry
-from chainrule.explain.ties import Tie, is_window
+from chainrule.explain.ties import Tie, is_order, is_window, spread
 from chainrule.explain.tying import Tying
 from chainrule.explain.typeset import (
     column_scaled,
@@ -70,6 +70,7 @@ class Arranger:
         """The form as a piece; its axes may lack those along which it is constant."""
         if form.is_zero:
             return Piece("0", "0", "0.0", ())
+        form = replace(form, monomials=tuple(spread(m) for m in form.monomials))
         stacks, rest = stacks_of(form)
         apart, number = _with_number_apart(form, bool(stacks) and not rest)
         if number != ONE:
@@ -95,7 +96,8 @@ class Arranger:
         return Indexer(symbol, lambda number: self.naming.number(number)[:2], self.naming.names)
 
     def _with_indices(self, piece: Piece, form: Form) -> Piece:
-        """The same Python; on paper what an entry is."""
+        """The same in Python, with the axes in their order; on paper what an entry is."""
+        piece = reshaped(piece, tuple(label for label in form.axes if label in piece.labels))
         indexer = self.indexer()
         indices, deltas = indexer.axes(tuple(label for label in form.axes if label is not None))
         text, latex = indexer.entry(form, deltas)
@@ -117,8 +119,8 @@ class Arranger:
 
     def _product(self, monomial: Monomial, axes: Axes, known: dict[int, Piece]) -> Piece:
         free = [label for label in axes if label is not None]
-        factors = [(k, f) for k, f in enumerate(monomial.factors) if not isinstance(f.atom, Tie)]
-        ties = [f for f in monomial.factors if isinstance(f.atom, Tie)]
+        factors = [(k, f) for k, f in enumerate(monomial.factors) if not isinstance(f.atom, Tie) or is_order(f)]
+        ties = [f for f in monomial.factors if isinstance(f.atom, Tie) and not is_order(f)]
         bases, ties = read([known.get(k) or self.atom(f.atom, f.labels) for k, f in factors], ties, set(free))
         pieces = [
             (f.exponent > 0, raised(piece, abs(f.exponent))) for piece, (_, f) in zip(bases, factors, strict=True)
@@ -134,7 +136,7 @@ class Arranger:
         above = Tying(self._contracted, self._combined, free)(above, ties)
         contracted = self._contracted(above, free)
         windows = any(is_window(f) for f in monomial.factors)
-        if contracted is None:
+        if contracted is None or _is_spread(contracted):
             windows, contracted = True, [einsum(above, [l for l in free if any(l in p.labels for p in above)])]
         whole = self._combined(contracted, free)
         for divisor in below:
@@ -175,7 +177,7 @@ class Arranger:
         for piece in arrays:
             if whole is None:
                 whole = piece
-            elif whole.text == "I" and piece.rank == 1:
+            elif whole.text == "I" and piece.rank == 1 and piece.labels[0] in whole.labels:
                 whole = replace(diagonal_matrix(piece), axes=whole.axes)
             elif whole.rank == 1 and piece.rank == 1 and whole.labels != piece.labels:
                 first, second = sorted([whole, piece], key=lambda p: list(free).index(p.labels[0]))
@@ -268,10 +270,22 @@ class Arranger:
             return Piece("I", "I", f"np.eye({atom.size})", labels)
         if isinstance(atom, Choice):
             return self._choice(atom, labels)
+        if isinstance(atom, Tie):
+            return self._triangle(Factor(atom, labels))
         if isinstance(atom, Group):
             form = -atom.form if negative else atom.form
             return self._relabelled(self.form(form), form.axes, labels)
         return self._result(atom, labels)
+
+    def _triangle(self, factor: Factor) -> Piece:
+        """The ones below a diagonal, by a name that is noted."""
+        made = matrix_of(factor)
+        told = f"{made.python.replace('np.', '')}, ones on and below the diagonal"
+        name = next((name for name, text in self.diagonals.items() if text == told), None)
+        if name is None:
+            name = self.naming.free_letter("LTJ", taken=self.diagonals)
+            self.diagonals[name] = told
+        return replace(made, text=name, latex=name)
 
     def _choice(self, atom: Choice, labels: Axes) -> Piece:
         table = self._table(atom)
@@ -310,6 +324,12 @@ class Arranger:
             axes = tuple(None if l is None else names[l] for l in layout if l is None or l in present)
         found = call(atom.operation, arguments, atom.params, axes)
         return replace(found, is_truth=atom.step.value.dtype == bool)
+
+
+def _is_spread(pieces: Sequence[Piece]) -> bool:
+    """Whether more than two axes are spread over factors, so that no product of matrices or elements says it."""
+    labels = {label for piece in pieces for label in piece.labels}
+    return len(labels) > 2 and not any(set(piece.labels) == labels for piece in pieces)
 
 
 def raised(piece: Piece, exponent: Fraction) -> Piece:

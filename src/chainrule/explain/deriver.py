@@ -166,11 +166,12 @@ class Deriver:
         except NotExpressibleError:
             return Formula("", "", "")
         form = sweep.found[step].full
-        if sum(label is not None for label in form.axes) > 2:
+        apart = form.with_axes(fresh_axes(form.shape)) if sum(size > 1 for size in form.shape) > 2 else form
+        piece = self.arranger.exact(apart)
+        if apart is not form or piece.index:
             symbols = (self.naming.output, self.naming.output_latex), (self.naming.text(step), self.naming.latex(step))
             told = jacobian_entry(form, len(rows), *symbols, self.arranger.indexer())
-            return replace(told, python=f"{left[2]} = {self.arranger.exact(form).python}")
-        piece = self.arranger.exact(form)
+            return replace(told, python=f"{left[2]} = {piece.python}")
         return Formula(f"{left[0]} = {piece.text}", f"{left[1]} = {piece.latex}", f"{left[2]} = {piece.python}")
 
     def _notes(self, upstream: bool) -> list[str]:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from chainrule.explain.form import Axes, Coefficient, Delta, Factor, Form, Label, Monomial
 from chainrule.explain.formula import Formula
-from chainrule.explain.ties import Place, equation, is_tie, place_of
+from chainrule.explain.ties import Place, equation, is_order, is_tie, place_of
 from chainrule.linear.notation import label_names
 
 __all__ = ["Indexer", "below", "brackets", "jacobian_entry"]
@@ -121,6 +121,11 @@ class Indexer:
     def _tie(self, tie: Factor, letter: Callable[[Label], str]) -> Told:
         """δ between what the equation says is equal."""
         strides, offset = equation(tie)
+        if is_order(tie):
+            above = Place(offset, {l: s for l, s in strides.items() if s > 0})
+            under = Place(0, {l: -s for l, s in strides.items() if s < 0})
+            one, other = _expression(above, letter), _expression(under, letter)
+            return f"1[{one}≥{other}]", rf"\mathbf{{1}}_{{{_in_latex(one)} \ge {_in_latex(other)}}}"
         if isinstance(tie.atom, Delta) or not strides:
             return _delta([letter(label) for label in tie.labels if label is not None])
         chosen = next((l for l in strides if (p := place_of(l, tie)) is not None and p.lies_in(l)), next(iter(strides)))
@@ -180,9 +185,10 @@ def _composed(place: Place, label: Label, inner: Place) -> Place:
 def _expression(place: Place, letter: Callable[[Label], str]) -> str:
     """i+2k−1."""
     told = ""
-    for label, stride in sorted(place.strides.items(), key=lambda pair: pair[1] < 0):
+    letters = [(letter(label), stride) for label, stride in place.strides.items()]
+    for name, stride in sorted(letters, key=lambda pair: (pair[1] < 0, pair[0])):
         size = "" if abs(stride) == 1 else str(abs(stride))
-        told += ("−" if stride < 0 else "+" if told else "") + size + letter(label)
+        told += ("−" if stride < 0 else "+" if told else "") + size + name
     if place.offset and told.startswith("−"):
         return f"{place.offset}{told}".replace("-", "−")
     if place.offset or not told:

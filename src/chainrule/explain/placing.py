@@ -8,7 +8,7 @@ from math import prod
 
 from chainrule.explain.form import Axes, Factor, Label
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper, squeezed
-from chainrule.explain.ties import Place, Tie, equation, group_of, place_of
+from chainrule.explain.ties import Place, Tie, equation, group_of, is_order, place_of
 from chainrule.ops.writing import as_latex, as_text
 
 __all__ = ["convolved", "matrix_of", "merged", "padded", "read", "scattered", "slice_of", "stacked", "windowed"]
@@ -291,6 +291,10 @@ def _calls(first: Place | None, out: Place | None, long: Label, short: Label, pl
 def matrix_of(tie: Factor) -> Piece:
     """A tie as an array of zeros and ones: the identity beside zeros, if it is one; else a comparison of indices."""
     strides, offset = equation(tie)
+    if is_order(tie) and sorted(strides.values()) == [-1, 1]:
+        below, above = sorted(strides, key=lambda l: -strides[l])
+        sizes = str(below.size) if below.size == above.size and not offset else f"{below.size}, {above.size}"
+        return Piece("L", "L", f"np.tri({sizes}{f', {offset}' if offset else ''})", (below, above))
     long = max(strides, key=lambda l: l.size)
     place = place_of(long, tie)
     if place is not None and len(strides) == 2 and sorted(strides.values()) == [-1, 1]:
@@ -314,5 +318,6 @@ def matrix_of(tie: Factor) -> Piece:
         sides[strides[label] > 0].append(run if stride == 1 else f"{stride} * {run}")
     if offset:
         sides[offset > 0].append(str(abs(offset)))
-    python = f"({' + '.join(sides[True]) or '0'} == {' + '.join(sides[False]) or '0'})"
+    sign = ">=" if is_order(tie) else "=="
+    python = f"({' + '.join(sides[True]) or '0'} {sign} {' + '.join(sides[False]) or '0'})"
     return Piece("δ", r"\delta", python, tuple(labels), is_truth=True)

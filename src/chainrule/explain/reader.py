@@ -30,7 +30,8 @@ from chainrule.explain.form import (
     single,
     total,
 )
-from chainrule.explain.ties import position
+from chainrule.explain.parts import without_deltas
+from chainrule.explain.ties import is_tie, position, triangle, without_ties
 from chainrule.linear.term import Axis, Opaque, Pattern, Term
 from chainrule.op import OUT, Constant, Diagonal, Operation, Undefined
 
@@ -144,11 +145,15 @@ class Reader:
     def _applied(self, step: Step, position: int, axes: Axes) -> Form:
         """∂step/∂argument · argument."""
         argument = self.refer(step.arguments[position])
-        parts = [
-            term_product(made, factors, tables, axes, argument, forward=True)
-            for made, factors, tables in self.local(step, position)
-        ]
-        return total(parts) if parts else Form(axes, ())
+        parts = []
+        for made, factors, tables in self.local(step, position):
+            # a slice of a sum of slices is a sum of slices
+            apart = not factors and any(is_tie(f) for m in argument.monomials for f in m.factors)
+            summands = [Form(argument.axes, (m,)) for m in argument.monomials] if apart else [argument]
+            parts += [term_product(made, factors, tables, axes, summand, forward=True) for summand in summands]
+        if not parts:
+            return Form(axes, ())
+        return total([Form(axes, tuple(without_ties(without_deltas(m, axes), axes) for m in total(parts).monomials))])
 
     def _result(self, step: Step) -> Form:
         operation = step.operation
@@ -185,6 +190,9 @@ class Reader:
         for factor, array in zip(term.pattern.factors, term.factors, strict=True):
             if isinstance(array, Opaque):
                 array = array.dense()
+                if array.ndim == 2 and np.array_equal(array, np.tri(*array.shape)):
+                    factors.append(triangle(array.shape[0]))
+                    continue
             if isinstance(array, int | float) or (isinstance(array, np.generic) and not array.shape):
                 factors.append(_counted(term, array))
             else:

@@ -36,12 +36,15 @@ __all__ = [
     "Tie",
     "equation",
     "group_of",
+    "is_order",
     "is_tie",
     "is_window",
     "opened",
     "place_of",
     "position",
     "position_tie",
+    "spread",
+    "triangle",
     "without_ties",
 ]
 
@@ -49,12 +52,16 @@ _orders = count(1 << 50)
 
 
 class Tie:
-    """One where ``offset`` + Σ stride·index is zero, else zero; an index for each stride."""
+    """One where ``offset`` + Σ stride·index is zero, else zero; an index for each stride.
 
-    def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> None:
+    If it ``is_order``, one where the sum is not negative: the triangle of a running sum is one where i − j ≥ 0.
+    """
+
+    def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, is_order: bool = False) -> None:
         self.shape = shape
         self.strides = strides
         self.offset = offset
+        self.is_order = is_order
         self.order = next(_orders)
 
     @property
@@ -67,7 +74,7 @@ class Tie:
         total: Any = self.offset
         for stride, index in zip(self.strides, np.indices(self.shape, sparse=True), strict=True):
             total = total + stride * index
-        return np.asarray((total == 0) * 1.0)
+        return np.asarray((total >= 0 if self.is_order else total == 0) * 1.0)
 
 
 _tie = cache(Tie)
@@ -94,6 +101,17 @@ class Place(NamedTuple):
 def is_tie(factor: Factor) -> bool:
     """Whether a factor says that places belong together, and nothing else."""
     return isinstance(factor.atom, Tie | Delta)
+
+
+def triangle(size: int) -> Form:
+    """The lower triangle of ones."""
+    first, second = Label(size), Label(size)
+    return single(_tie((size, size), (1, -1), 0, True), (first, second))
+
+
+def is_order(factor: Factor) -> bool:
+    """Whether a factor is one where an inequality holds."""
+    return isinstance(factor.atom, Tie) and factor.atom.is_order
 
 
 def position(size: int, labels: Sequence[Label | None], strides: Sequence[int], offset: int) -> tuple[Label, Form]:
@@ -124,9 +142,17 @@ def equation(factor: Factor) -> tuple[dict[Label, int], int]:
     return {label: stride for label, stride in strides.items() if stride}, factor.atom.offset
 
 
-def _tied(strides: Mapping[Label, int], offset: int) -> Factor | bool:
+def _tied(strides: Mapping[Label, int], offset: int, ordered: bool = False) -> Factor | bool:
     """The tie of an equation; or whether it holds, where that does not depend on an index."""
     strides = {label: stride for label, stride in strides.items() if stride}
+    if ordered:
+        low, high = Place(offset, strides).bounds
+        if low >= 0 or high < 0:
+            return low >= 0
+        pairs = sorted(strides.items(), key=lambda pair: (-pair[0].size, -pair[1], pair[0].number))
+        labels = tuple([label for label, _ in pairs])
+        atom = _tie(tuple([l.size for l in labels]), tuple([stride for _, stride in pairs]), offset, True)
+        return Factor(atom, labels)
     if not strides:
         return offset == 0
     divisor = gcd(*strides.values())
@@ -153,7 +179,7 @@ def place_of(label: Label, factor: Factor) -> Place | None:
     """The equation of a tie solved for one of its labels; None where that needs a fraction."""
     strides, offset = equation(factor)
     own = strides.pop(label, 0)
-    if abs(own) != 1:
+    if abs(own) != 1 or is_order(factor):
         return None
     return Place(-own * offset, {other: -own * stride for other, stride in strides.items()})
 
@@ -177,6 +203,28 @@ def group_of(factor: Factor) -> tuple[Label, tuple[Label, ...]] | None:
 def is_window(factor: Factor) -> bool:
     """Whether a tie is of more than two indices and no reshape: only indices say it."""
     return isinstance(factor.atom, Tie) and len(factor.labels) > 2 and group_of(factor) is None
+
+
+def spread(monomial: Monomial) -> Monomial:
+    """The monomial with a reshape of a slice as two ties: the slice, and the reshape of it."""
+    factors: list[Factor] = []
+    for factor in monomial.factors:
+        found = _slice_and_group(factor) if is_window(factor) else None
+        factors += found or [factor]
+    return replace(monomial, factors=tuple(factors))
+
+
+def _slice_and_group(factor: Factor) -> list[Factor] | None:
+    for label in factor.labels:
+        assert label is not None
+        place = place_of(label, factor)
+        if place is None or len(place.strides) < 2:
+            continue
+        inner = Label(prod(l.size for l in place.strides))
+        group = position_tie({**place.strides, inner: -1}, 0)
+        if inner.size < label.size and place.lies_in(label) and group_of(group) is not None:
+            return [position_tie({inner: 1, label: -1}, place.offset), group]
+    return None
 
 
 # --- algebra ----------------------------------------------------------------------------------------------------------
@@ -204,7 +252,7 @@ def _step(monomial: Monomial, axes: Axes) -> Monomial | None:
         if factor.exponent != 1:  # zeros and ones are their own powers
             once = factor._replace(exponent=Fraction(1))
             return replace(monomial, factors=(*rest, once)).combined(axes)
-        told = _tied(*equation(factor))
+        told = _tied(*equation(factor), is_order(factor))
         if not isinstance(told, Factor):
             return _without(monomial, rest, axes) if told else replace(monomial, coefficient=Coefficient(Fraction(0)))
         if told.labels != factor.labels:
@@ -269,7 +317,7 @@ def _substituted(monomial: Monomial, rest: tuple[Factor, ...], label: Label, pla
         own = strides.pop(label, 0)
         for other, stride in place.strides.items():
             strides[other] = strides.get(other, 0) + own * stride
-        told = _tied(strides, offset + own * place.offset)
+        told = _tied(strides, offset + own * place.offset, is_order(factor))
         if told is False:
             return replace(monomial, coefficient=Coefficient(Fraction(0)))
         made += [told] if isinstance(told, Factor) else []

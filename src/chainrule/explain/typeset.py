@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -67,7 +68,27 @@ def beside(left: Piece, right: Piece, factors: tuple[Piece, Piece], axes: Axes) 
     """Two factors of a matrix product beside each other on paper, and ``factors`` with @ between them in Python."""
     (a, a_latex), (b, b_latex) = on_paper(left, Binding.CHAIN), on_paper(right, Binding.CHAIN)
     python = f"{in_python(factors[0], Binding.CHAIN)} @ {in_python(factors[1], Binding.SIGN)}"
-    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, axes, Binding.CHAIN, Binding.CHAIN)
+    sums = _running_sums(*factors)
+    precedence = Binding.CHAIN if sums is None else Binding.ATOM
+    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", sums or python, axes, Binding.CHAIN, precedence)
+
+
+_TRIANGLE = re.compile(r"np\.tri\(\d+\)(\.T)?")
+
+
+def _running_sums(left: Piece, right: Piece) -> str | None:
+    """The product with a triangle of ones as running sums, downwards, or upwards if it is transposed."""
+    for piece, other, is_left in ((left, right, True), (right, left, False)):
+        found = _TRIANGLE.fullmatch(piece.python)
+        if found is None or other.rank > 2:
+            continue
+        axis = 1 if other.rank == 2 and not is_left else 0
+        along = f", axis={axis}" if other.rank == 2 else ""
+        if is_left != bool(found[1]):
+            return f"np.cumsum({other.python}{along})"
+        turn = "[:, ::-1]" if axis else "[::-1]"
+        return f"np.cumsum({in_python(other, Binding.ATOM)}{turn}{along}){turn}"
+    return None
 
 
 def sum_over(piece: Piece, label: Label, *, keep: bool = False, mean: bool = False) -> Piece:
@@ -349,7 +370,15 @@ def einsum(pieces: Sequence[Piece], free: Sequence[Label]) -> Piece:
         text = f"Σ_{''.join(summed_labels)} {text}"
         latex = rf"\sum_{{{' '.join(summed_labels)}}} {latex}"
     operands = ", ".join([p.python for p in plain])
-    return Piece(text, latex, f'np.einsum("{subscripts}->{out}", {operands})', tuple(free), Binding.CHAIN)
+    python = f'np.einsum("{subscripts}->{out}", {operands})'
+    if (
+        len(plain) == 1
+        and [l for l in plain[0].labels if l in free] == list(free)
+        and len(set(subscripts)) == len(subscripts)
+    ):
+        gone = [k for k, label in enumerate(plain[0].labels) if label not in free]
+        python = f"{in_python(plain[0], Binding.ATOM)}.sum(axis={gone[0] if len(gone) == 1 else tuple(gone)})"
+    return Piece(text, latex, python, tuple(free), Binding.CHAIN)
 
 
 def _index(piece: Piece, letters: Mapping[Label, str]) -> str:

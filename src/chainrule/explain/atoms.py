@@ -5,7 +5,7 @@ Equal atoms are the same object, so that formulas can be compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
@@ -17,7 +17,7 @@ from chainrule.explain.form import ONE, Axes, Delta, Form, Group, Label, Monomia
 from chainrule.explain.ties import Tie
 from chainrule.op import Operation
 
-__all__ = ["Adjoint", "Choice", "Point", "Result", "Value", "intern"]
+__all__ = ["Adjoint", "Choice", "Point", "Result", "Value", "atoms_in", "intern"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _orders = count(1 << 40)
@@ -176,6 +176,18 @@ class Point:
         if len(distinct) < len(free):
             result = _spread(result, distinct, free)
         return result.reshape([1 if label is None else label.size for label in axes])
+
+
+def atoms_in(form: Form) -> Iterator[Any]:
+    """Every atom of a formula, also those inside parentheses and arguments."""
+    for monomial in form.monomials:
+        for atom, *_ in monomial.factors:
+            yield atom
+            if isinstance(atom, Group):
+                yield from atoms_in(atom.form)
+            elif isinstance(atom, Result):
+                for argument in atom.arguments:
+                    yield from atoms_in(argument)
 
 
 def _spread(array: Array, distinct: Sequence[Label], free: Sequence[Label]) -> Array:

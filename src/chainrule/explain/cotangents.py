@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from chainrule.explain.atoms import Adjoint, Result
+from chainrule.explain.atoms import Adjoint, atoms_in
 from chainrule.explain.computation import Step
-from chainrule.explain.form import Axes, Form, Group, fresh_axes, total
+from chainrule.explain.form import Axes, Form, fresh_axes, total
 from chainrule.explain.length import cost
-from chainrule.explain.reader import NotExpressibleError, Reader, adjoint, term_product
+from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
 from chainrule.explain.simplify import Simplifier
 from chainrule.linear.apply import pull
 
@@ -123,19 +123,25 @@ class Sweep:
             found = self._inputs[step] = set().union(*below) if below else {step}
         return found
 
+    def needed(self, forms: Iterable[Form]) -> list[Step]:
+        """The steps whose derivatives formulas refer to, at once or through each other, latest first."""
+        found: set[Step] = set()
+        pending = list(forms)
+        while pending:
+            for step in referred(pending.pop()) - found - {self.steps[-1]}:
+                found.add(step)
+                pending.append(self.found[step].chosen)
+        return sorted(found, key=lambda step: -step.number)
+
     def _contribution(self, consumer: Step, position: int, arriving: Cotangent, form: Form, axes: Axes) -> Form:
         """What one use of a step contributes to its cotangent."""
         everything = (*self.prefix, *axes)
         if form.is_zero:
             return Form(everything, ())
         try:
-            parts = [
-                term_product(made, factors, tables, axes, form, forward=False, prefix=self.prefix)
-                for made, factors, tables in self.reader.local(consumer, position)
-            ]
+            return self.reader.pulled(consumer, position, form, axes, self.prefix)
         except NotExpressibleError:
             return self._recorded(consumer, position, everything)
-        return _sum(parts, everything)
 
     def _recorded(self, consumer: Step, position: int, axes: Axes) -> Form:
         """A contribution whose positions have no names: as the operations that compute it from a given cotangent."""
@@ -162,16 +168,7 @@ def _place(step: Step) -> tuple[str, str, int | None]:
 
 def referred(form: Form) -> set[Step]:
     """The steps whose derivatives a formula refers to by name."""
-    found: set[Step] = set()
-    for monomial in form.monomials:
-        for atom, *_ in monomial.factors:
-            if isinstance(atom, Adjoint):
-                found.add(atom.step)
-            elif isinstance(atom, Group):
-                found |= referred(atom.form)
-            elif isinstance(atom, Result):
-                found = found.union(*[referred(argument) for argument in atom.arguments])
-    return found
+    return {atom.step for atom in atoms_in(form) if isinstance(atom, Adjoint)}
 
 
 def _sum(parts: Sequence[Form], axes: Axes) -> Form:

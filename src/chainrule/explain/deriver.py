@@ -12,7 +12,7 @@ from chainrule.errors import GradientError, NotScalarError
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.atoms import Point
 from chainrule.explain.computation import Computation, Step
-from chainrule.explain.cotangents import Sweep, referred
+from chainrule.explain.cotangents import Sweep
 from chainrule.explain.derivation import Derivation
 from chainrule.explain.form import ONE, Form, Monomial, fresh_axes
 from chainrule.explain.formula import Formula
@@ -104,7 +104,10 @@ class Deriver:
         told = explained.tell()
         jacobians = {s.name: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
         given = tuple([step.given for step in parameters])
-        where = [story.equation_of(s, sweep.found[s].chosen).text for s in self._referred(sweep)]
+        where = [
+            story.equation_of(s, sweep.found[s].chosen).text
+            for s in sweep.needed(self._whole(sweep, w) for w in self.wanted)
+        ]
         return Derivation(
             self.title,
             self.computation,
@@ -120,17 +123,6 @@ class Deriver:
             {name: formula for name, formula in jacobians.items() if formula.text},
             (*given, np.ones(self.output.shape)) if upstream else given,
         )
-
-    def _referred(self, sweep: Sweep) -> list[Step]:
-        """The steps whose derivatives the formulas refer to, latest first: so that nothing stays unexplained."""
-        found: set[Step] = set()
-        pending = [other for step in self.wanted for other in referred(self._whole(sweep, step))]
-        while pending:
-            step = pending.pop()
-            if step not in found and step is not self.output:
-                found.add(step)
-                pending += list(referred(sweep.found[step].chosen))
-        return sorted(found, key=lambda step: -step.number)
 
     def _seed(self) -> Form:
         if self.output.value.size == 1:

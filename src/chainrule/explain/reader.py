@@ -185,6 +185,17 @@ class Reader:
             self._locals[step, position] = found
         return found
 
+    def pulled(self, step: Step, position: int, form: Form, axes: Axes, prefix: Axes = ()) -> Form:
+        """What a step hands on to an argument, with the ``axes`` given, of the cotangent ``form``.
+
+        With a ``prefix`` the cotangent has these axes first: it is a Jacobian.
+        """
+        parts = [
+            term_product(made, factors, tables, axes, form, forward=False, prefix=prefix)
+            for made, factors, tables in self.local(step, position)
+        ]
+        return total(parts) if parts else Form((*prefix, *axes), ())
+
     def _symbolic(self, term: Term) -> tuple[Pattern, list[Form], list[Any]]:
         factors = []
         for factor, array in zip(term.pattern.factors, term.factors, strict=True):

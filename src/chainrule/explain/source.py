@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.explain.arrange import Arranger, scaled_identity
-from chainrule.explain.atoms import Result, Value
+from chainrule.explain.atoms import Value, atoms_in
 from chainrule.explain.computation import Step
-from chainrule.explain.cotangents import Sweep, referred
-from chainrule.explain.form import Form, Group
+from chainrule.explain.cotangents import Sweep
+from chainrule.explain.form import Form
 from chainrule.explain.reader import Reader
 from chainrule.explain.symbols import helpers_in
 
@@ -31,7 +31,7 @@ def gradient_source(
     """
     naming = arranger.naming
     output = sweep.steps[-1]
-    backward = _needed_cotangents(sweep, wanted)
+    backward = sweep.needed(sweep.found[step].chosen for step in wanted)
     forms = {step: sweep.found[step].chosen for step in [*backward, *wanted]}
     values = _needed_values(list(forms.values()), reader)
     lines: list[str] = []
@@ -56,41 +56,23 @@ def gradient_source(
     return f"{head}def gradient({signature}):\n{inside}\n    return {result}\n", parameters
 
 
-def _needed_cotangents(sweep: Sweep, wanted: Sequence[Step]) -> list[Step]:
-    """The steps whose cotangents the wanted ones refer to, latest first."""
-    found: set[Step] = set()
-    pending = [step for target in wanted for step in referred(sweep.found[target].chosen)]
-    while pending:
-        step = pending.pop()
-        if step not in found and step is not sweep.steps[-1]:
-            found.add(step)
-            pending += list(referred(sweep.found[step].chosen))
-    return sorted(found, key=lambda step: -step.number)
-
-
 def _needed_values(forms: Sequence[Form], reader: Reader) -> list[Step]:
     """The named results that formulas refer to, earliest first."""
     found: set[Step] = set()
-    pending = [step for form in forms for step in values_in(form)]
+    pending = [step for form in forms for step in _values_in(form)]
     while pending:
         step = pending.pop()
         if step not in found and step.operation is not None:
             found.add(step)
-            pending += list(values_in(reader.define(step)))
+            pending += list(_values_in(reader.define(step)))
     return sorted(found, key=lambda step: step.number)
 
 
-def values_in(form: Form) -> Iterator[Step]:
+def _values_in(form: Form) -> Iterator[Step]:
     """The values that a formula refers to."""
-    for monomial in form.monomials:
-        for atom, *_ in monomial.factors:
-            if isinstance(atom, Value):
-                yield atom.step
-            elif isinstance(atom, Group):
-                yield from values_in(atom.form)
-            elif isinstance(atom, Result):
-                for argument in atom.arguments:
-                    yield from values_in(argument)
+    for atom in atoms_in(form):
+        if isinstance(atom, Value):
+            yield atom.step
 
 
 def _mentions(body: Sequence[str], name: str) -> bool:

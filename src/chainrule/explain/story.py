@@ -16,7 +16,7 @@ from chainrule.explain.form import ONE, Axes, Form, Monomial, fresh_axes, total
 from chainrule.explain.formula import Formula
 from chainrule.explain.indexed import below, brackets, jacobian_entry
 from chainrule.explain.piece import Binding, on_paper
-from chainrule.explain.reader import NotExpressibleError, Reader, adjoint, term_product
+from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
 from chainrule.explain.reasons import Reasons, reasons_for
 from chainrule.explain.simplify import Simplifier
 from chainrule.linear.jacobian import Jacobian
@@ -183,14 +183,9 @@ class Story:
                 if argument not in self._on_path:
                     continue
                 axes = fresh_axes(argument.shape)
-                everything = (*prefix, *axes)
-                parts = [
-                    term_product(made, factors, tables, axes, arriving, forward=False, prefix=prefix)
-                    for made, factors, tables in self.reader.local(current, position)
-                ]
-                if argument in arrived:
-                    parts.append(arrived[argument])
-                arrived[argument] = total([p.with_axes(everything) for p in parts]) if parts else Form(everything, ())
+                made = self.reader.pulled(current, position, arriving, axes, prefix)
+                before = arrived.get(argument)
+                arrived[argument] = made if before is None else total([made, before.with_axes(made.axes)])
         return arrived
 
     def _jacobians(self, inside: Sequence[Step], step: Step) -> dict[Step, Jacobian]:

@@ -201,3 +201,20 @@ def test_what_is_computed_from_arrays_outside_is_written_out() -> None:
 def test_a_matrix_that_is_given_is_not_taken_for_symmetric() -> None:
     derivation = derive(lambda x, A: x @ A @ x, 0)(np.ones(3), np.eye(3))
     assert derivation.gradients["x"].text == "∂f/∂x = (A + Aᵀ) x"
+
+
+def test_layers_in_a_list_are_numbered() -> None:
+    rng = np.random.default_rng(0)
+    layers = [{"W": rng.normal(size=(3, 4)), "b": rng.normal(size=4)}, {"W": rng.normal(size=(4, 2))}]
+
+    def loss(layers: Any, X: Any) -> Any:
+        h = np.tanh(X @ layers[0]["W"] + layers[0]["b"])
+        return np.sum(h @ layers[1]["W"])
+
+    derivation = derive(loss)(layers, rng.normal(size=(5, 3)))
+    assert list(derivation.gradients) == ["W[1]", "b", "W[2]", "X"]
+    assert derivation.title == "loss(W[1], b, W[2], X)"
+    found = dict(zip(derivation.gradients, derivation.function()(*derivation.arguments), strict=True))
+    expected = cr.grad(loss)(layers, derivation.computation.inputs["X"].value)
+    np.testing.assert_allclose(found["W[1]"], expected[0]["W"])
+    np.testing.assert_allclose(found["W[2]"], expected[1]["W"])

@@ -21,7 +21,7 @@ from chainrule.explain.indexed import Indexer
 from chainrule.explain.naming import Naming
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper
 from chainrule.explain.placing import matrix_of, read
-from chainrule.explain.products import alone, batched, divided_early, in_order, with_equals_merged, work
+from chainrule.explain.products import alone, batched, divided_early, in_order, leads, with_equals_merged, work
 from chainrule.explain.stacking import Stacker
 from chainrule.explain.symbols import call
 from chainrule.explain.symmetry import Symmetry
@@ -195,7 +195,7 @@ class Arranger:
             bound = {label for piece in pending for label in piece.labels} - set(free)
             if not bound:
                 return pending
-            label = min(bound, key=lambda l: (work(l, pending), l.number))
+            label = min(bound, key=lambda l: (work(l, pending), leads(l, pending), l.number))
             touching = [piece for piece in pending if label in piece.labels]
             made = self._summed(touching, label, free, pending)
             if made is None:

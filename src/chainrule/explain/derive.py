@@ -85,7 +85,7 @@ def derivation_of(computation: Computation, wanted: Sequence[Step], title: str) 
 def _hessians(first: Deriver, derivation: Derivation) -> dict[str, Formula]:
     """The second derivatives, derived from the source of the first, which is short already."""
     gradient = derivation.function()
-    names = [step.name for step in first.wanted]
+    names = [step.called for step in first.wanted]
     found: dict[str, Formula] = {}
     for k, row in enumerate(first.wanted):
         for column in first.wanted[k:]:
@@ -95,7 +95,7 @@ def _hessians(first: Deriver, derivation: Derivation) -> dict[str, Formula]:
                 return result[k] if len(names) > 1 else result
 
             block.__signature__ = inspect.signature(gradient)  # type: ignore[attr-defined]
-            key = row.name if row is column else f"{row.name}, {column.name}"
+            key = row.called if row is column else f"{row.called}, {column.called}"
             left = first.naming.second_derivative(row, column)
             position = list(first.computation.inputs.values()).index(column)
             call = _Call(block, derivation.arguments, {}, position)
@@ -132,7 +132,8 @@ class _Call:
     @property
     def title(self) -> str:
         """The function with its arguments."""
-        return f"{(self.name or 'f').replace('<lambda>', 'f')}({', '.join(self.computation.inputs)})"
+        names = [step.called for step in self.computation.inputs.values()]
+        return f"{(self.name or 'f').replace('<lambda>', 'f')}({', '.join(names)})"
 
     def _wanted(self, argnums: int | Sequence[int] | None) -> list[Step]:
         inputs = self.computation.inputs

@@ -52,7 +52,7 @@ class Deriver:
         self.steps = computation.between(list(wanted))
         if self.output not in self.steps:
             raise GradientError(
-                f"derive: the result does not depend on {', '.join([step.name for step in wanted])}, so there is "
+                f"derive: the result does not depend on {', '.join([step.called for step in wanted])}, so there is "
                 "nothing to derive."
             )
         self.wanted = [step for step in wanted if step in self.steps]
@@ -97,12 +97,12 @@ class Deriver:
         values = self.computation.adjoints(inputs=self.wanted)
         sweep = Sweep(reader, simplifier, self.steps, self._seed(), values)
         story = Story(reader, simplifier, self.arranger, sweep, values)
-        gradients = {step.name: story.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
+        gradients = {step.called: story.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
         upstream = self.output.value.size != 1
         source, parameters = gradient_source(sweep, reader, self.arranger, self.wanted, upstream)
         explained = self._finer(reader, values) or story
         told = explained.tell()
-        jacobians = {s.name: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
+        jacobians = {s.called: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
         given = tuple([step.given for step in parameters])
         where = [
             story.equation_of(s, sweep.found[s].chosen).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -129,14 +130,15 @@ class Journal:
     def name_steps(self) -> None:
         """Give the steps the names that their values had; a name of several values is numbered."""
         order: dict[str, list[Step]] = {}
-        taken = {step.name for step in self.steps if step.is_input}
+        taken = Counter([step.name for step in self.steps if step.is_input])
         for name, key in self.names.bound:
             step = self._step_of.get(key)
             if step is not None and name and not step.name:
                 step.name = name
                 order.setdefault(name, []).append(step)
         for name, steps in order.items():
-            first = 1 if name in taken or not steps[0].is_constant else 0
+            first = max(taken[name], 0 if steps[0].is_constant else 1)
+            first += taken[name] > 1  # several arguments are numbered themselves
             if len(steps) > 1 or name in taken:
                 for number, step in enumerate(steps, start=first):
                     step.occurrence = number

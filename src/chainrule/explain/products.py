@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from math import prod
 
 from chainrule.explain.form import Label
 from chainrule.explain.piece import Binding, Piece, in_python, on_paper
 from chainrule.explain.typeset import beside, divide, hadamard, summed
 
-__all__ = ["alone", "batched", "divided_early", "in_order", "with_equals_merged", "work"]
+__all__ = ["alone", "batched", "divided_early", "in_order", "leads", "with_equals_merged", "work"]
 
 
 def divided_early(above: Sequence[Piece], below: Sequence[Piece], free: set[Label]) -> tuple[list[Piece], list[Piece]]:
@@ -65,6 +66,15 @@ def in_order(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> 
 def _place(label: Label, free: Sequence[Label]) -> float:
     """Where a label is among the axes of the result; one that is still to be summed lies between the two."""
     return list(free).index(label) if label in free else 0.5
+
+
+def leads(label: Label, pieces: Sequence[Piece]) -> int:
+    """In how many of three matrices, each tied to both others, a label is that of the rows.
+
+    Rows, the samples mostly, are added up last: 1ᵀ(D ⊙ (G Wᵀ)) and not (W ⊙ (Dᵀ G)) 1.
+    """
+    ties = [set(a.labels) & set(b.labels) for a, b in combinations(pieces, 2)]
+    return sum([piece.labels[:1] == (label,) for piece in pieces]) if len(pieces) == 3 and all(ties) else 0
 
 
 def work(label: Label, pieces: Sequence[Piece]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,6 +113,7 @@ def _recorded(
             for entry, leaf in zip(leaf_names(name, structure), leaves, strict=True)
         ]
         called.append(unflatten(structure, entries))
+    _number_twins(inputs.values())
     positional, named = called[: len(arguments)], dict(zip(options, called[len(arguments) :], strict=True))
     _name_captured(names, function)
     before = set_enabled(True)
@@ -138,6 +139,17 @@ def _tracked(book: Journal, inputs: dict[str, Step], name: str, leaf: Any, wante
     tensor = Tensor(array, None, True)
     inputs[_unused(name, inputs)] = book.input(name, tensor)
     return tensor
+
+
+def _number_twins(inputs: Iterable[Step]) -> None:
+    """Several arrays of one name, as W of every layer, are numbered."""
+    named: dict[str, list[Step]] = {}
+    for step in inputs:
+        named.setdefault(step.name, []).append(step)
+    for steps in named.values():
+        if len(steps) > 1:
+            for number, step in enumerate(steps, start=1):
+                step.occurrence = number
 
 
 def _unused(name: str, taken: Mapping[str, Any]) -> str:

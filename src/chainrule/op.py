@@ -70,6 +70,7 @@ class Notation(NamedTuple):
     latex: str | Callable[..., str] = ""
     python: str | Callable[..., str] = ""
     helper: str = ""
+    applied: str = ""  # the Python of a product with a matrix, if that is not written with @
 
 
 class Rule:
@@ -261,11 +262,11 @@ class Undefined(Rule):
 class Operation:
     """A function on arrays with one rule for each argument.
 
-    ``rules`` has one rule for each argument name, or is a function of the position where the number of arguments
-    varies (``arguments`` is then None). ``differentiable`` is False where every rule is :class:`Constant`: the result
-    is then never tracked. ``algebra`` is None or what the operation does in terms of + - * / and **, which formulas
-    have too (NotImplemented: nothing that they could say); ``generic`` None or what every element of the result is
-    unless arguments happen to agree. Calling an operation on tracked tensors records it; on arrays it computes.
+    ``rules`` has one rule for each argument name, or is a function of the position where their number varies
+    (``arguments`` is then None). ``differentiable`` is False where every rule is :class:`Constant`: the result is never
+    tracked. ``algebra`` is None or what it does in terms of + - * / and **, which formulas have too (NotImplemented:
+    nothing that they could say); ``generic`` None or what every element is unless arguments happen to agree. Called on
+    tracked tensors it is recorded; on arrays it computes.
     """
 
     __slots__ = tuple(
@@ -409,9 +410,7 @@ def elementwise(
     <operation cube>
     """
     arguments = _NAMES[len(derivatives)]
-    intervals: Any = domain
-    if intervals and not isinstance(intervals[0], tuple):
-        intervals = (intervals,) * len(arguments)
+    intervals: Any = (domain,) * len(arguments) if domain and not isinstance(domain[0], tuple) else domain
     rules = [Diagonal(derivative, arguments, choice) for derivative in derivatives]
     made = define(
         name or function.__name__,

@@ -253,7 +253,7 @@ def test_a_comparison_has_parentheses_only_where_they_are_needed() -> None:
         ("multiply", 2, {}, Binding.HADAMARD, Binding.CHAIN),
         ("invert", 1, {}, Binding.POWER, Binding.SIGN),
         ("solve", 2, {}, Binding.CHAIN, Binding.ATOM),
-        ("det", 1, {}, Binding.CHAIN, Binding.ATOM),
+        ("det", 1, {}, Binding.ATOM, Binding.ATOM),
         ("logical_and", 2, {}, Binding.ATOM, Binding.ATOM),
         ("bitwise_and", 2, {}, Binding.ATOM, Binding.ATOM),
         ("inv", 1, {}, Binding.ATOM, Binding.ATOM),

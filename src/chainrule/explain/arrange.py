@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.explain.atoms import Adjoint, Choice, Result, Value
 from chainrule.explain.blocks import stacks_of
+from chainrule.explain.diagonals import column_scaled, diagonal_matrix, diagonal_of, diagonally_scaled, trace
 from chainrule.explain.form import ONE, Axes, Coefficient, Delta, Factor, Form, Group, Label, Monomial, grouped
 from chainrule.explain.indexed import Indexer
 from chainrule.explain.naming import Naming
@@ -28,9 +29,6 @@ from chainrule.explain.symmetry import Symmetry
 from chainrule.explain.ties import Tie, is_order, is_window, spread
 from chainrule.explain.tying import Tying
 from chainrule.explain.typeset import (
-    column_scaled,
-    diagonal_matrix,
-    diagonal_of,
     divide,
     einsum,
     hadamard,
@@ -42,11 +40,13 @@ from chainrule.explain.typeset import (
     power,
     reshaped,
     scaled,
+    squared_length,
     sum_over,
+    turned,
     with_number,
 )
 
-__all__ = ["Arranger", "scaled_identity"]
+__all__ = ["Arranger"]
 
 
 class Arranger:
@@ -57,14 +57,18 @@ class Arranger:
         self.symmetry = symmetry
         self.diagonals: dict[str, str] = {}
         self._keep = False  # whether sums over an axis keep it
+        self._is_map = False  # whether a Jacobian is written
+        self._rows: Axes = ()  # the axes of the matrix that is written, in their order
 
-    def exact(self, form: Form) -> Piece:
-        """The form as a piece whose Python has exactly the axes of the form."""
-        before, self._keep = self._keep, len(form.axes) == 2 and None in form.axes
+    def exact(self, form: Form, *, is_map: bool = False) -> Piece:
+        """The form as a piece whose Python has exactly the axes of the form; ``is_map`` if it is a Jacobian."""
+        before = self._keep, self._is_map, self._rows
+        self._keep, self._is_map = len(form.axes) == 2 and None in form.axes, is_map
+        self._rows = form.axes if len(set(form.axes) - {None}) == len(form.axes) == 2 else ()
         try:
             return reshaped(self.form(form), form.axes)
         finally:
-            self._keep = before
+            self._keep, self._is_map, self._rows = before
 
     def form(self, form: Form) -> Piece:
         """The form as a piece; its axes may lack those along which it is constant."""
@@ -77,7 +81,7 @@ class Arranger:
             stacks, rest = stacks_of(apart)
         told = [
             *Stacker(self.form, self.exact, self.naming.number).pieces(stacks, form.axes),
-            *[self._signed(m, form.axes) for m in rest],
+            *self._summands(rest, form.axes),
         ]
         told.sort(key=lambda pair: pair[0] < 0)  # what is added comes before what is subtracted
         sign, found = told[0]
@@ -86,6 +90,17 @@ class Arranger:
         found = found if number == ONE else with_number(found, self.naming.number(number))
         found = found if sign > 0 else negated(found)
         return self._with_indices(found, form) if any(piece.index for _, piece in told) else found
+
+    def _summands(self, monomials: Sequence[Monomial], axes: Axes) -> list[tuple[int, Piece]]:
+        """The summands with their signs; matrices all in the order of the first, so that no sum is transposed."""
+        told = [self._signed(m, axes) for m in monomials]
+        layouts = list(dict.fromkeys([piece.axes for _, piece in told if piece.rank == 2]))
+        if self._rows or len(layouts) != 2 or layouts[0] != layouts[1][::-1] or set(layouts[0]) != set(axes):
+            return told
+        self._rows = layouts[0]
+        told = [self._signed(m, self._rows) for m in monomials]
+        self._rows = ()
+        return told
 
     def indexer(self) -> Indexer:
         """Writes entries with the names of the computation."""
@@ -122,11 +137,11 @@ class Arranger:
         factors = [(k, f) for k, f in enumerate(monomial.factors) if not isinstance(f.atom, Tie) or is_order(f)]
         ties = [f for f in monomial.factors if isinstance(f.atom, Tie) and not is_order(f)]
         bases, ties = read([known.get(k) or self.atom(f.atom, f.labels) for k, f in factors], ties, set(free))
-        pieces = [
-            (f.exponent > 0, raised(piece, abs(f.exponent))) for piece, (_, f) in zip(bases, factors, strict=True)
-        ]
-        above, below = ([piece for is_above, piece in pieces if is_above is side] for side in (True, False))
-        above, below = [_without_repeats(piece) for piece in above], [_without_repeats(piece) for piece in below]
+        outside = {l for tie in ties for l in tie.labels} | set(free)
+        powers = [(f.exponent > 0, self._power(f, k, bases, outside)) for k, (_, f) in enumerate(factors)]
+        above, below = (
+            [piece for is_above, made in powers if is_above is side for piece in made] for side in (True, False)
+        )
         number = Coefficient(abs(monomial.coefficient.number), monomial.coefficient.sizes)
         told = self.naming.number(number)
         mean = self._mean(above, number, free) if not below and not ties else None
@@ -143,9 +158,25 @@ class Arranger:
             if told[0].startswith("1/") and whole is not None:  # a / (N b)
                 under = told[0][2:], told[1][len(r"\frac{1}{") : -1], told[2][4:].strip("()")
                 divisor, told = with_number(divisor, under), ("", "", "")
+            if whole is None and "/" not in told[0]:
+                whole, told = with_number(None, told), ("", "", "")
             whole = divide(whole or Piece("1", "1", "1", ()), divisor)
         found = with_number(whole, told)
         return replace(found, index=("",)) if windows else found
+
+    def _power(self, factor: Factor, place: int, bases: Sequence[Piece], outside: set[Any]) -> list[Piece]:
+        """A power of one of the pieces, as pieces; ``outside`` are the labels that are not summed over the pieces."""
+        piece = bases[place]
+        tied = {l for k, other in enumerate(bases) if k != place for l in other.labels} | outside
+        if not tied & set(piece.labels) and len(set(piece.axes)) == 1:
+            if factor.exponent == 1 and len(piece.axes) == 2:
+                return [trace(piece)]
+            if factor.exponent == 2 and len(piece.axes) == 1 and isinstance(factor.atom, Value):
+                return [piece, piece]
+            if factor.exponent == 2 and len(piece.axes) == 1 and piece.binding <= Binding.CHAIN:
+                return [squared_length(piece)]
+        piece = _without_repeats(raised(piece, abs(factor.exponent)))
+        return [turned(piece, self._rows) if set(piece.labels) == set(self._rows) else piece]
 
     def _mean(self, pieces: Sequence[Piece], number: Coefficient, free: Sequence[Label]) -> Piece | None:
         """The mean of everything, or along one axis, if that is what a product is."""
@@ -182,11 +213,20 @@ class Arranger:
             elif whole.rank == 1 and piece.rank == 1 and whole.labels != piece.labels:
                 first, second = sorted([whole, piece], key=lambda p: list(free).index(p.labels[0]))
                 whole = outer(first, second)
+            elif self._is_scaling(whole, piece):
+                whole = diagonally_scaled(whole, piece)
             else:
                 whole = hadamard(whole, piece)
         for scalar in scalars:
             whole = scalar if whole is None else scaled(whole, scalar)
         return whole
+
+    def _is_scaling(self, matrix: Piece, vector: Piece) -> bool:
+        """Whether a product with a vector is to be written with diag: in a Jacobian, and where rows are scaled."""
+        if len(matrix.axes) != 2 or matrix.rank != 2 or vector.rank != 1 or matrix.binding < Binding.CHAIN:
+            return False
+        is_turned = matrix.axes[0] is vector.labels[0] or matrix.text.endswith("ᵀ")
+        return self._is_map or (is_turned and vector.binding == Binding.ATOM)
 
     def _contracted(self, pieces: Sequence[Piece], free: Sequence[Label]) -> list[Piece] | None:
         """The pieces with all other labels summed; None where that takes more than matrix products."""
@@ -259,22 +299,18 @@ class Arranger:
             if step.operation is None and not step.shape and not step.name:
                 number = repr(step.value.item())
                 return Piece(number, number, number, labels)
-            scale = scaled_identity(step.value) if step.operation is None and not step.name else None
-            if scale is not None:
-                told = "I" if scale == 1 else f"{scale:.4g} I"
-                return Piece(told, told, naming.python(step), labels, Binding.CHAIN if scale != 1 else Binding.ATOM)
             return Piece(naming.text(step), naming.latex(step), naming.python(step), labels)
         if isinstance(atom, Adjoint):
             return Piece(*naming.derivative(atom.step), labels, Binding.SIGN)
         if isinstance(atom, Delta):
-            return Piece("I", "I", f"np.eye({atom.size})", labels)
+            return Piece("I", "I", f"np.eye({naming.size_in_python(atom.size)})", labels, is_symmetric=True)
         if isinstance(atom, Choice):
             return self._choice(atom, labels)
         if isinstance(atom, Tie):
             return self._triangle(Factor(atom, labels))
         if isinstance(atom, Group):
             form = -atom.form if negative else atom.form
-            return self._relabelled(self.form(form), form.axes, labels)
+            return self._relabelled(self._inside(form, labels), form.axes, labels)
         return self._result(atom, labels)
 
     def _triangle(self, factor: Factor) -> Piece:
@@ -286,6 +322,15 @@ class Arranger:
             name = self.naming.free_letter("LTJ", taken=self.diagonals)
             self.diagonals[name] = told
         return replace(made, text=name, latex=name)
+
+    def _inside(self, form: Form, labels: Axes) -> Piece:
+        """A sum in parentheses; that of a matrix as it stands outside of them."""
+        before, names = self._rows, dict(zip(labels, form.axes, strict=True))
+        self._rows = tuple([names[label] for label in before]) if set(before) == set(labels) else ()
+        try:
+            return self.form(replace(form, axes=self._rows or form.axes))
+        finally:
+            self._rows = before
 
     def _choice(self, atom: Choice, labels: Axes) -> Piece:
         table = self._table(atom)
@@ -311,10 +356,9 @@ class Arranger:
         return replace(piece, axes=tuple(None if l is None else names[l] for l in piece.axes))
 
     def _result(self, atom: Result, labels: Axes) -> Piece:
-        arguments = []
-        for form in atom.arguments:
-            piece = self.form(form) if atom.axes is not None else self.exact(form)
-            arguments.append(piece)
+        before, self._rows = self._rows, ()
+        arguments = [self.form(form) if atom.axes is not None else self.exact(form) for form in atom.arguments]
+        self._rows = before
         axes: Axes = labels
         if atom.axes is not None:
             present = {l for piece in arguments for l in piece.labels}
@@ -340,14 +384,6 @@ def raised(piece: Piece, exponent: Fraction) -> Piece:
         return power(piece, "1/2", "0.5", root=True)
     told = str(exponent)
     return power(piece, told, told if exponent.denominator == 1 else repr(float(exponent)))
-
-
-def scaled_identity(array: np.ndarray[Any, np.dtype[Any]]) -> float | None:
-    """c, if an array is c times the identity matrix."""
-    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.shape[0] < 2 or array.dtype.kind != "f":
-        return None
-    scale = float(array[0, 0])
-    return scale if scale and np.array_equal(array, scale * np.eye(array.shape[0])) else None
 
 
 def negated(piece: Piece) -> Piece:

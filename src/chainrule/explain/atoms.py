@@ -17,7 +17,7 @@ from chainrule.explain.form import ONE, Axes, Delta, Form, Group, Label, Monomia
 from chainrule.explain.ties import Tie
 from chainrule.op import Operation
 
-__all__ = ["Adjoint", "Choice", "Point", "Result", "Value", "atoms_in", "intern"]
+__all__ = ["Adjoint", "Choice", "Point", "Result", "Value", "atoms_in", "intern", "scaled_identity"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _orders = count(1 << 40)
@@ -99,6 +99,14 @@ class Choice:
         return (*self.table.shape, self.size)
 
 
+def scaled_identity(array: Array) -> float | None:
+    """c, if an array is c times the identity matrix."""
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.shape[0] < 2 or array.dtype.kind != "f":
+        return None
+    scale = float(array[0, 0])
+    return scale if scale and np.array_equal(array, scale * np.eye(array.shape[0])) else None
+
+
 class Point:
     """The numbers of formulas at one point, where ``values`` are those of the recorded steps.
 
@@ -131,6 +139,8 @@ class Point:
     def _of(self, atom: Any) -> Any:
         if isinstance(atom, Value):
             return self.step(atom.step)
+        if isinstance(atom, Adjoint):
+            raise KeyError(atom)  # it is given, and not computed from the steps
         if isinstance(atom, Group):
             return self.form(atom.form)
         if isinstance(atom, Delta):

@@ -159,7 +159,7 @@ class Deriver:
             return Formula("", "", "")
         form = sweep.found[step].full
         apart = form.with_axes(fresh_axes(form.shape)) if sum(size > 1 for size in form.shape) > 2 else form
-        piece = self.arranger.exact(apart)
+        piece = self.arranger.exact(apart, is_map=True)
         if apart is not form or piece.index:
             symbols = (self.naming.output, self.naming.output_latex), (self.naming.text(step), self.naming.latex(step))
             told = jacobian_entry(form, len(rows), *symbols, self.arranger.indexer())

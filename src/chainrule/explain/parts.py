@@ -135,11 +135,11 @@ def matching(monomial: Monomial, factor: Factor, axes: Axes) -> Monomial | None:
         names: dict[Label, Label | None] = {}
         fits = True
         for mine, theirs in zip(other.labels, factor.labels, strict=True):
-            if mine is theirs:
-                continue
-            if mine is None or theirs is None or mine in free or theirs in free:
+            if mine is not theirs and (mine is None or theirs is None or mine in free or theirs in free):
                 fits = False
                 break
+            if mine is None or theirs is None:
+                continue
             if names.setdefault(mine, theirs) is not theirs:
                 fits = False
                 break

@@ -33,7 +33,9 @@ class Piece:
     ``binding`` is that of the notation on paper, ``precedence`` that of Python (there, ``*`` and ``@`` bind alike).
     ``reduced`` is (call, axis) if Python sums over one axis, so that keeping it is an option. ``is_truth`` says that
     the entries are truth values in Python, whose sums are none; ``is_symmetric`` that it is its own transpose.
-    ``index`` are the indices of the axes in a text that says what one entry is.
+    ``column`` is the text and the LaTeX of a vector that is written as a row, as a column. ``solver`` is how a product
+    with the piece is written in Python, if not with @: a template for an argument and the other factor, and the
+    argument. ``index`` are the indices of the axes in a text that says what one entry is.
     """
 
     text: str
@@ -45,6 +47,8 @@ class Piece:
     reduced: tuple[str, int] | None = None
     is_truth: bool = False
     is_symmetric: bool = False
+    column: tuple[str, str] | None = None
+    solver: tuple[str, str] | None = None
     index: tuple[str, ...] = ()
 
     @property

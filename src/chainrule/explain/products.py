@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import combinations
 from math import prod
 
+from chainrule.explain.diagonals import trace
 from chainrule.explain.form import Label
 from chainrule.explain.piece import Binding, Piece, in_python, on_paper
-from chainrule.explain.typeset import beside, divide, hadamard, summed
+from chainrule.explain.typeset import beside, divide, hadamard, matmul, summed
 
 __all__ = ["alone", "batched", "divided_early", "in_order", "leads", "with_equals_merged", "work"]
 
@@ -44,6 +45,8 @@ def with_equals_merged(pieces: Sequence[Piece], free: Sequence[Label]) -> list[P
         key = frozenset(piece.labels)
         if not key or _is_inner(piece, pieces, free):
             others.append(piece)
+        elif key in found and _is_trace(found[key], piece, pieces, free):
+            others.append(trace(matmul(found.pop(key), piece, piece.labels[0])))
         elif key in found:
             found[key] = hadamard(found[key], piece)
         else:
@@ -112,6 +115,13 @@ def last_swapped(piece: Piece) -> Piece:
     axes = (*piece.axes[:-2], piece.axes[-1], piece.axes[-2])
     python = f"{in_python(piece, Binding.ATOM)}.mT"
     return Piece(f"{text}ᵀ", f"{latex}^{{\\top}}", python, axes, Binding.POWER, Binding.ATOM)
+
+
+def _is_trace(left: Piece, right: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> bool:
+    """Whether two matrices, one of them the other way round, are all that their labels tie together."""
+    touching = [other for other in pieces if set(left.labels) & set(other.labels)]
+    is_turned = left.rank == len(left.axes) == len(right.axes) == 2 and left.labels == right.labels[::-1]
+    return is_turned and len(touching) == 2 and not set(left.labels) & set(free)
 
 
 def _is_inner(piece: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError
-from chainrule.explain.atoms import Adjoint, Choice, Result, Value, intern
+from chainrule.explain.atoms import Adjoint, Choice, Result, Value, intern, scaled_identity
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.form import (
     ONE,
@@ -65,6 +65,9 @@ class Reader:
         """The step as it stands in formulas: by its name, or written out."""
         if step in self._stand_ins:
             return adjoint(self._stand_ins[step])
+        scale = scaled_identity(step.value) if step.is_constant and not step.name else None
+        if scale is not None:
+            return single(delta(step.shape[0]), fresh_axes(step.shape)) * constant(scale)
         if self.is_name(step):
             return single(intern(Value, id(step), step), fresh_axes(step.shape))
         if step.operation is None:

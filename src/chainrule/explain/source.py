@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.arrange import Arranger, scaled_identity
-from chainrule.explain.atoms import Value, atoms_in
+from chainrule.explain.arrange import Arranger
+from chainrule.explain.atoms import Value, atoms_in, scaled_identity
 from chainrule.explain.computation import Step
 from chainrule.explain.cotangents import Sweep
 from chainrule.explain.form import Form

@@ -43,7 +43,10 @@ def call(operation: Operation, arguments: Sequence[Piece], params: Mapping[str, 
     source = _filled(python, sources)
     if precedence < Binding.SUM:
         source, precedence = f"({source})", Binding.ATOM
-    return Piece(_filled(text, texts), _filled(latex, latexes), source, axes, binding, Binding(precedence))
+    applied = operation.notation.applied
+    solver = (applied, in_python(arguments[0], Binding.ATOM)) if applied else None
+    paper = _filled(text, texts), _filled(latex, latexes)
+    return Piece(*paper, source, axes, binding, Binding(precedence), solver=solver)
 
 
 def written(operation: Operation, sources: Sequence[str], params: Mapping[str, Any]) -> str:

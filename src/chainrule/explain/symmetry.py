@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.explain.atoms import Point, Result, Value
-from chainrule.explain.form import Factor
+from chainrule.explain.form import Factor, Form, Group
 
 __all__ = ["Symmetry"]
 
@@ -37,10 +38,17 @@ class Symmetry:
         first, second = sorted(factor.labels, key=lambda label: label.number)  # type: ignore[union-attr]
         return factor._replace(labels=(first, second))
 
+    def _is_even(self, form: Form) -> bool:
+        """Whether a sum is the same with its axes exchanged, as A + Aᵀ is."""
+        ordered = [replace(m, factors=tuple([self.ordered(f) for f in m.factors])) for m in form.monomials]
+        return bool(Form(form.axes, tuple(ordered)).key() == Form(form.axes[::-1], tuple(ordered)).key())
+
     def _looked_at(self, atom: Any) -> bool:
         shape: tuple[int, ...] = getattr(atom, "shape", ())
         if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
             return False
+        if isinstance(atom, Group):
+            return self._is_even(atom.form)
         if not isinstance(atom, Result) and not (isinstance(atom, Value) and atom.step.operation is not None):
             return False
         seen = 0

@@ -13,17 +13,17 @@ from chainrule.linear.notation import label_names
 
 __all__ = [
     "beside",
-    "diagonal_matrix",
-    "diagonal_of",
     "divide",
     "hadamard",
     "matmul",
     "outer",
     "power",
     "scaled",
+    "squared_length",
     "sum_over",
     "summed",
     "transposed",
+    "turned",
 ]
 
 
@@ -31,14 +31,18 @@ def transposed(piece: Piece) -> Piece:
     """The transpose of a matrix; a vector stays as it is in Python, and becomes a row on paper."""
     if piece.is_symmetric:
         return replace(piece, axes=piece.axes[::-1])
+    if piece.column is not None:  # a row already
+        return replace(piece, column=None)
     text, latex = on_paper(piece, Binding.ATOM)
+    solver = None if piece.solver is None else (piece.solver[0], turned_in_python(piece.solver[1]))
     if piece.text.endswith("ᵀ") and piece.binding == Binding.POWER:
         undone = replace(piece, text=piece.text[:-1], latex=piece.latex.removesuffix(r"^{\top}"))
         if piece.text.endswith("⁻ᵀ"):
             latex = piece.latex.removesuffix(r"^{-\top}") + "^{-1}"
             undone = replace(piece, text=piece.text.removesuffix("ᵀ") + "¹", latex=latex)
         if len(piece.axes) == 2 and piece.python.endswith(".T"):
-            return replace(undone, python=piece.python[:-2], axes=piece.axes[::-1], binding=Binding.ATOM)
+            python = piece.python[:-2]
+            return replace(undone, python=python, axes=piece.axes[::-1], binding=Binding.ATOM, solver=solver)
     if piece.text.endswith("⁻¹"):
         told = piece.text.removesuffix("⁻¹") + "⁻ᵀ", piece.latex.removesuffix("^{-1}") + r"^{-\top}"
     else:
@@ -46,7 +50,12 @@ def transposed(piece: Piece) -> Piece:
     axes = piece.axes[::-1] if len(piece.axes) == 2 else piece.axes
     python = f"{in_python(piece, Binding.ATOM)}.T" if len(piece.axes) == 2 else piece.python
     precedence = Binding.ATOM if len(piece.axes) == 2 else piece.precedence
-    return Piece(*told, python, axes, Binding.POWER, precedence, is_truth=piece.is_truth)
+    return Piece(*told, python, axes, Binding.POWER, precedence, is_truth=piece.is_truth, solver=solver)
+
+
+def turned_in_python(source: str) -> str:
+    """The transpose of a matrix in Python."""
+    return source.removesuffix(".T") if source.endswith(".T") else f"{source}.T"
 
 
 def matmul(left: Piece, right: Piece, label: Label) -> Piece:
@@ -55,22 +64,34 @@ def matmul(left: Piece, right: Piece, label: Label) -> Piece:
     if left.rank == 1 and right.rank == 2:
         left, right = right, left  # A x rather than xᵀ Aᵀ
         if left.axes[0] is label:
-            return beside(transposed(left), right, (right, left), left.axes[1:])
+            turned = transposed(left)
+            return beside(turned, upright(right), (turned, right) if turned.solver else (right, left), left.axes[1:])
     if left.rank == 2 and left.axes[1] is not label:
         left = transposed(left)
     if right.rank == 2 and right.axes[0] is not label:
         right = transposed(right)
     axes = tuple(l for l in (*left.axes, *right.axes) if l is not label)
-    return beside(transposed(left) if left.rank == 1 else left, right, (left, right), axes)
+    return beside(transposed(left) if left.rank == 1 else left, upright(right), (left, right), axes)
 
 
 def beside(left: Piece, right: Piece, factors: tuple[Piece, Piece], axes: Axes) -> Piece:
     """Two factors of a matrix product beside each other on paper, and ``factors`` with @ between them in Python."""
     (a, a_latex), (b, b_latex) = on_paper(left, Binding.CHAIN), on_paper(right, Binding.CHAIN)
-    python = f"{in_python(factors[0], Binding.CHAIN)} @ {in_python(factors[1], Binding.SIGN)}"
-    sums = _running_sums(*factors)
-    precedence = Binding.CHAIN if sums is None else Binding.ATOM
-    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", sums or python, axes, Binding.CHAIN, precedence)
+    first, second = factors
+    python = f"{in_python(first, Binding.CHAIN)} @ {in_python(second, Binding.SIGN)}"
+    call = _running_sums(first, second)
+    if first.solver is not None:
+        call = first.solver[0].format(first.solver[1], second.python)
+    precedence = Binding.CHAIN if call is None else Binding.ATOM
+    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", call or python, axes, Binding.CHAIN, precedence)
+
+
+def upright(vector: Piece) -> Piece:
+    """A vector as a column on paper: Aᵀ 1 for 1ᵀ A."""
+    if vector.column is None:
+        return vector
+    text, latex = vector.column
+    return replace(vector, text=text, latex=latex, column=None)
 
 
 _TRIANGLE = re.compile(r"np\.tri\(\d+\)(\.T)?")
@@ -98,7 +119,10 @@ def sum_over(piece: Piece, label: Label, *, keep: bool = False, mean: bool = Fal
     if piece.rank == 1 and not keep:
         return summed(piece)
     text, latex = on_paper(piece, Binding.CHAIN)
+    column = None
     if axis == 0:
+        other = transposed(piece)
+        column = f"{other.text} 1", rf"{other.latex} \mathbf{{1}}"
         text, latex = f"1ᵀ{spaced(text)}", rf"\mathbf{{1}}^{{\top}} {latex}"
     else:
         text, latex = f"{text} 1", rf"{latex} \mathbf{{1}}"
@@ -106,7 +130,7 @@ def sum_over(piece: Piece, label: Label, *, keep: bool = False, mean: bool = Fal
     axes: Axes = piece.axes[:axis] + ((None,) if keep else ()) + piece.axes[axis + 1 :]
     call = f"{inner}.{'mean' if mean else 'sum'}"
     python = f"{call}(axis={axis}{', keepdims=True' if keep else ''})"
-    return Piece(text, latex, python, axes, Binding.CHAIN, Binding.ATOM, (call, axis))
+    return Piece(text, latex, python, axes, Binding.CHAIN, Binding.ATOM, (call, axis), column=column)
 
 
 def summed(piece: Piece) -> Piece:
@@ -119,6 +143,12 @@ def summed(piece: Piece) -> Piece:
 def spaced(text: str) -> str:
     """With a blank before it, unless it begins with a parenthesis."""
     return text if text.startswith("(") else f" {text}"
+
+
+def squared_length(piece: Piece) -> Piece:
+    """The sum of the squares of a vector's entries."""
+    python = f"np.sum({in_python(piece, Binding.ATOM)} ** 2)"
+    return Piece(f"‖{piece.text}‖²", rf"\left\|{piece.latex}\right\|^{{2}}", python, (), Binding.POWER)
 
 
 def stretched(piece: Piece, axes: Axes) -> str:
@@ -176,7 +206,8 @@ def hadamard(left: Piece, right: Piece) -> Piece:
         return scaled(left, right)
     axes = layout_of([left, right], [*left.labels, *[l for l in right.labels if l not in left.labels]])
     left, right = placed(left, axes), placed(right, axes)
-    python = f"{in_python(left, Binding.CHAIN)} * {in_python(right, Binding.SIGN)}"
+    first, second = (right, left) if left.is_truth and not right.is_truth else (left, right)  # −True is none
+    python = f"{in_python(first, Binding.CHAIN)} * {in_python(second, Binding.SIGN)}"
     (text, latex), (other, other_latex) = [on_paper(_in_hadamard(p), Binding.POWER) for p in (left, right)]
     paper = f"{text} ⊙ {other}", rf"{latex} \odot {other_latex}"
     truth = left.is_truth and right.is_truth
@@ -198,7 +229,10 @@ def turned(piece: Piece, axes: Axes) -> Piece:
 
 def scaled(piece: Piece, number: Piece) -> Piece:
     """A number times an array."""
-    (a, a_latex), (b, b_latex) = on_paper(number, Binding.CHAIN), on_paper(piece, Binding.HADAMARD)
+    number = numeric(number)
+    is_closed = not piece.rank or number.text.startswith("Σ(")
+    (a, a_latex) = on_paper(number, Binding.CHAIN if is_closed else Binding.SIGN)
+    (b, b_latex) = on_paper(piece, Binding.HADAMARD)
     scalar = squeezed(number) if number.axes and not number.rank and len(number.axes) > len(piece.axes) else number
     python = f"{in_python(scalar, Binding.CHAIN)} * {in_python(piece, Binding.SIGN)}"
     binding = min(Binding.CHAIN, max(piece.binding, Binding.HADAMARD))
@@ -208,6 +242,7 @@ def scaled(piece: Piece, number: Piece) -> Piece:
 def divide(piece: Piece, divisor: Piece) -> Piece:
     """The elementwise quotient."""
     first, second = (piece, divisor) if piece.rank >= divisor.rank else (divisor, piece)
+    piece, divisor = numeric(piece), numeric(divisor)
     axes = layout_of([piece, divisor], [*first.labels, *[l for l in second.labels if l not in first.labels]])
     piece, divisor = placed(piece, axes), placed(divisor, axes)
     python = f"{in_python(piece, Binding.CHAIN)} / {in_python(divisor, Binding.SIGN)}"
@@ -243,19 +278,6 @@ _RAISED = str.maketrans("0123456789-/", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᐟ")
 def exponent_text(exponent: str) -> str:
     """An exponent above the line."""
     return exponent.translate(_RAISED)
-
-
-def column_scaled(matrix: Piece, vector: Piece, label: Label, diagonal: tuple[str, str]) -> Piece:
-    """A D, the matrix with ``label`` as its last axis, where ``diagonal`` is how D = diag(d) is written."""
-    matrix = squeezed(matrix)
-    if matrix.axes[1] is not label:
-        matrix = transposed(matrix)
-    vector = squeezed(vector)
-    matrix, vector = numeric(matrix), numeric(vector)
-    text, latex = on_paper(matrix, Binding.CHAIN)
-    python = f"{in_python(matrix, Binding.CHAIN)} * {in_python(vector, Binding.SIGN)}"
-    paper = f"{text} {diagonal[0]}", f"{latex} {diagonal[1]}"
-    return Piece(*paper, python, matrix.axes, Binding.CHAIN, Binding.CHAIN)
 
 
 def joined(told: Sequence[tuple[int, Piece]], labels: Axes) -> Piece:
@@ -387,17 +409,3 @@ def _index(piece: Piece, letters: Mapping[Label, str]) -> str:
 
 def _below(piece: Piece, letters: Mapping[Label, str]) -> str:
     return f"_{{{' '.join([letters[l] for l in piece.labels])}}}" if piece.labels else ""
-
-
-def diagonal_of(piece: Piece, label: Label) -> Piece:
-    """The vector on the diagonal of a matrix."""
-    return Piece(
-        f"diag({piece.text})", rf"\operatorname{{diag}}\left({piece.latex}\right)", f"np.diag({piece.python})", (label,)
-    )
-
-
-def diagonal_matrix(piece: Piece) -> Piece:
-    """The matrix with a vector on its diagonal."""
-    piece = squeezed(piece)
-    paper = f"diag({piece.text})", rf"\operatorname{{diag}}\left({piece.latex}\right)"
-    return Piece(*paper, f"np.diag({piece.python})", (*piece.axes, *piece.axes))

@@ -101,7 +101,7 @@ det = define(
     "det",
     guarded("np.linalg.det", np.linalg.det, ""),
     General(det_terms, ("out", "a"), ("a",)),
-    notation=("det {0}", r"\det {0}"),
+    notation=("det({0})", r"\det\left({0}\right)"),
     arguments=("a",),
     numpy=np.linalg.det,
     samples=[

@@ -74,7 +74,7 @@ inv = define(
     "inv",
     guarded("np.linalg.inv", np.linalg.inv, SINGULAR),
     Product(inv_pattern, [lambda out: out, lambda out: out, lambda: -1.0], ("a",)),
-    notation=("{0}⁻¹", "{{{0}}}^{{-1}}"),
+    notation=("{0}⁻¹", "{{{0}}}^{{-1}}", "", "", "np.linalg.solve({0}, {1})"),
     arguments=("a",),
     numpy=np.linalg.inv,
     samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[2.0]]),)), Sample((np.zeros((0, 0)),))],

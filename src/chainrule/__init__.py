@@ -18,8 +18,8 @@ from chainrule.transforms.jacobian import jacobian, tape_jacobian
 from chainrule.transforms.products import hvp, jvp, linearize, vjp
 
 if TYPE_CHECKING:
-    from chainrule.check.checking import check
-    from chainrule.check.report import Report
+    from chainrule.check.function.checking import check
+    from chainrule.check.verdicts.report import Report
     from chainrule.explain.derive import derive
 
 __version__ = "0.1.0"
@@ -28,8 +28,8 @@ globals().pop("check", None)  # the package of that name, which imports find all
 
 # What explains and checks is loaded at its first use: most programs only differentiate.
 _LATER = {
-    "Report": "chainrule.check.report",
-    "check": "chainrule.check.checking",
+    "Report": "chainrule.check.verdicts.report",
+    "check": "chainrule.check.function.checking",
     "derive": "chainrule.explain.derive",
 }
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from chainrule.check.backend import Backend
-from chainrule.check.claims import Watcher
-from chainrule.check.finding import Finding
-from chainrule.check.site import HOOK
-from chainrule.check.source import instrument
+from chainrule.check.notebook.claims import Watcher
+from chainrule.check.rewriting.site import HOOK
+from chainrule.check.rewriting.source import instrument
+from chainrule.check.verdicts.finding import Finding
+from chainrule.check.watching.backend import Backend
 from chainrule.cli.cells import Outcome, run_cell
 from chainrule.cli.standin import StandIn
 from chainrule.interop.pytorch import PyTorch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import chainrule as cr
-from chainrule.check.finding import Finding
+from chainrule.check.verdicts.finding import Finding
 from tests.bank.case import Case, Right, Stepwise
 
 __all__ = ["blamed", "called", "is_named", "misnamed", "steps_of"]

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from chainrule.check.binding import hook_bindings
+from chainrule.check.rewriting.binding import hook_bindings
 
 
 @pytest.mark.parametrize(

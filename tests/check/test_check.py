@@ -10,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import errors
-from chainrule.check.reading import match
+from chainrule.check.function.reading import match
 from tests.interop import provoked
 
 RANDOM = np.random.default_rng(23)

@@ -374,7 +374,7 @@ def test_a_claim_that_cannot_be_judged_is_reported_and_disturbs_nothing(
         raise ZeroDivisionError("planted")
 
     # by its module, not by its dotted name: chainrule.check is the function
-    monkeypatch.setattr(import_module("chainrule.check.comparisons"), "judge", broken)
+    monkeypatch.setattr(import_module("chainrule.check.notebook.comparisons"), "judge", broken)
     result = audit(LAYER, "print(W.grad == X.T @ upstream)")
     assert result.outcomes[1].errors == []
     assert result.problems == ["cell 2, line 1: not judged (ZeroDivisionError: planted)"]

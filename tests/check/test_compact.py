@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.check.compact import judge_form
-from chainrule.check.compare import Truth, Value
+from chainrule.check.verdicts.compact import judge_form
+from chainrule.check.verdicts.compare import Truth, Value
 
 X = np.array([1.0, 2.0])
 U = np.array([0.5, -2.0, 3.0])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.check.compare import Truth, Value, judge
+from chainrule.check.verdicts.compare import Truth, Value, judge
 
 SINGLE, DOUBLE = 2.0**-23, 2.0**-52
 

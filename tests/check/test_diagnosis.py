@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.check.diagnosis import Claim, diagnose
-from chainrule.check.finding import Finding
-from chainrule.check.hints import HINTS
+from chainrule.check.mistakes.diagnosis import Claim, diagnose
+from chainrule.check.mistakes.hints import HINTS
+from chainrule.check.verdicts.finding import Finding
 
 RANDOM = np.random.default_rng(17)
 

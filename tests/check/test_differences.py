@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.check.compare import Value
-from chainrule.check.differences import is_numerical, judge_difference
+from chainrule.check.notebook.differences import is_numerical, judge_difference
+from chainrule.check.verdicts.compare import Value
 
 SETUP = """
 rng = np.random.default_rng(0)

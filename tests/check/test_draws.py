@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.check.draws import another, jittered, upstream_like
-from chainrule.check.numeric import along, jacobian_by_differences, sides
+from chainrule.check.function.draws import another, jittered, upstream_like
+from chainrule.check.function.numeric import along, jacobian_by_differences, sides
 
 
 def fresh() -> np.random.Generator:

@@ -10,7 +10,7 @@ import pytest
 from scipy.special import i1
 
 import chainrule as cr
-from chainrule.check.foreign import is_foreign, like, plain
+from chainrule.check.function.foreign import is_foreign, like, plain
 
 
 class Other:

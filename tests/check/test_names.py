@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chainrule.check.names import readings
+from chainrule.check.rewriting.names import readings
 
 SCOPE = {
     name: object() for name in ("loss", "W", "W1", "h", "pred", "mse", "H0", "H1", "w_h", "W_h", "prob", "score", "x")

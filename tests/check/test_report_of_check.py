@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import errors
-from chainrule.check.finding import Finding
+from chainrule.check.verdicts.finding import Finding
 
 X = np.random.default_rng(3).normal(size=(4, 2))
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.check.claims import Watcher
-from chainrule.check.shadow import Shadow, blank, dot, plain, stepped, tracked
-from chainrule.check.shadowing import Shadows, hook_shadows, shadows_of
-from chainrule.check.site import HOOK
-from chainrule.check.source import instrument
+from chainrule.check.notebook.claims import Watcher
+from chainrule.check.rewriting.shadowing import Shadows, hook_shadows, shadows_of
+from chainrule.check.rewriting.site import HOOK
+from chainrule.check.rewriting.source import instrument
+from chainrule.check.watching.shadow import Shadow, blank, dot, plain, stepped, tracked
 from chainrule.cli.cells import run_cell
 from chainrule.cli.standin import StandIn
 

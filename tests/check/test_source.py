@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from chainrule.check.site import HOOK, Site, is_derivative_name
-from chainrule.check.source import instrument
+from chainrule.check.rewriting.site import HOOK, Site, is_derivative_name
+from chainrule.check.rewriting.source import instrument
 
 
 class Deaf:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.check.twin import bare, twin
+from chainrule.check.function.twin import bare, twin
 
 RANDOM = np.random.default_rng(5)
 X, W, B, Y = RANDOM.normal(size=(5, 3)), RANDOM.normal(size=(3, 2)), RANDOM.normal(size=2), RANDOM.normal(size=(5, 2))

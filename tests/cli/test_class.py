@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from chainrule.check.finding import Finding
+from chainrule.check.verdicts.finding import Finding
 from chainrule.cli.cells import Outcome
 from chainrule.cli.hints import Degree, told
 from chainrule.cli.main import app

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from chainrule.check.finding import Finding
+from chainrule.check.verdicts.finding import Finding
 from chainrule.cli.main import app
 from chainrule.cli.merging import add_claims, add_explanations
 

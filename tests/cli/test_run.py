@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.check.finding import Finding
+from chainrule.check.verdicts.finding import Finding
 from chainrule.cli.cells import Outcome
 from chainrule.cli.notebook import Cell, Notebook
 from chainrule.cli.run import Report

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.causes import origin_of
-from chainrule.check.claims import Watcher
-from chainrule.check.evidence import Evidence, Pass
-from chainrule.check.finding import Finding
+from chainrule.check.notebook.causes import origin_of
+from chainrule.check.notebook.claims import Watcher
+from chainrule.check.notebook.evidence import Evidence, Pass
+from chainrule.check.verdicts.finding import Finding
 from chainrule.cli.hints import Degree, told
 from chainrule.errors import ChainruleError
 from chainrule.explain.computation import Computation, Step

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pprint import pformat
 from typing import Any, TypeGuard
 
-from chainrule.check.site import file_of_cell
+from chainrule.check.rewriting.site import file_of_cell
 
 __all__ = ["Outcome", "run_cell"]
 

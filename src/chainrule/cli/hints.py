@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from chainrule.check.finding import Finding
+from chainrule.check.verdicts.finding import Finding
 
 __all__ = ["Degree", "told"]
 

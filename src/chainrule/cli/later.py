@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from chainrule.check.claims import Watcher
+from chainrule.check.notebook.claims import Watcher
 from chainrule.cli.hints import Degree
 
 if TYPE_CHECKING:

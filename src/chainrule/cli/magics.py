@@ -13,10 +13,10 @@ import sys
 from contextlib import ExitStack
 from typing import Any
 
-from chainrule.check.claims import Watcher
-from chainrule.check.finding import Finding
-from chainrule.check.site import HOOK, file_of_cell
-from chainrule.check.source import instrument
+from chainrule.check.notebook.claims import Watcher
+from chainrule.check.rewriting.site import HOOK, file_of_cell
+from chainrule.check.rewriting.source import instrument
+from chainrule.check.verdicts.finding import Finding
 from chainrule.cli.cards import cards_of
 from chainrule.cli.standin import StandIn
 from chainrule.errors import ChainruleError

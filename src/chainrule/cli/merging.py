@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chainrule.check.finding import Finding
+from chainrule.check.verdicts.finding import Finding
 
 __all__ = ["add_claims", "add_explanations"]
 

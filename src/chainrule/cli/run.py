@@ -9,8 +9,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from chainrule.check.finding import Finding
-from chainrule.check.shadowing import shadows_of
+from chainrule.check.rewriting.shadowing import shadows_of
+from chainrule.check.verdicts.finding import Finding
 from chainrule.cli.cells import Outcome
 from chainrule.cli.hints import Degree
 from chainrule.cli.merging import add_claims, add_explanations

@@ -8,8 +8,8 @@ from typing import Any
 
 import chainrule
 from chainrule import torch as facade
-from chainrule.check.backend import Observer, note_functions, note_transforms, replace_while
-from chainrule.check.tape import Tape
+from chainrule.check.watching.backend import Observer, note_functions, note_transforms, replace_while
+from chainrule.check.watching.tape import Tape
 
 __all__ = ["StandIn"]
 

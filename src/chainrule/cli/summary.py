@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.check.compare import EXACT, ROUNDED, SHAPE, UNDECIDABLE, WRONG
+from chainrule.check.verdicts.compare import EXACT, ROUNDED, SHAPE, UNDECIDABLE, WRONG
 from chainrule.cli.hints import Degree
 from chainrule.cli.run import Report
 from chainrule.cli.table import as_content

@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.check.compare import EXACT, ROUNDED, SHAPE, UNDECIDABLE, WRONG
-from chainrule.check.finding import Finding
+from chainrule.check.verdicts.compare import EXACT, ROUNDED, SHAPE, UNDECIDABLE, WRONG
+from chainrule.check.verdicts.finding import Finding
 from chainrule.cli.hints import Degree, told
 from chainrule.cli.run import Report
 from chainrule.cli.visible import visible

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from chainrule import torch as facade
-from chainrule.check.backend import Backend
-from chainrule.check.claims import Watcher
-from chainrule.check.shadowing import Shadows, hook_shadows
-from chainrule.check.site import HOOK
-from chainrule.check.source import instrument
+from chainrule.check.notebook.claims import Watcher
+from chainrule.check.rewriting.shadowing import Shadows, hook_shadows
+from chainrule.check.rewriting.site import HOOK
+from chainrule.check.rewriting.source import instrument
+from chainrule.check.watching.backend import Backend
 from chainrule.cli.cells import Outcome, run_cell
 from chainrule.cli.hints import Degree
 from chainrule.cli.later import page_of

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.backend import Observer, note_functions, note_transforms, replace_while
-from chainrule.check.compare import Truth, Value
+from chainrule.check.verdicts.compare import Truth, Value
+from chainrule.check.watching.backend import Observer, note_functions, note_transforms, replace_while
 
 __all__ = ["PyTorch"]
 

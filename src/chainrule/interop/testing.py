@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.checking import check
-from chainrule.check.report import Report
+from chainrule.check.function.checking import check
+from chainrule.check.verdicts.report import Report
 from chainrule.errors import WeakTestError
 
 __all__ = ["Checked", "WeakTestWarning", "assert_checked", "assert_gradient", "checked_gradient", "drawn"]

@@ -1,0 +1,117 @@
+"""How much a gradient can lose to rounding: the sizes of all contributions, and how it moves with its arguments."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.check.chain.reach import Reach
+from chainrule.check.chain.sweeps import ILLEGAL
+from chainrule.check.function.subject import Run
+from chainrule.check.mistakes.reruns import rerun
+from chainrule.explain.computation import Step
+from chainrule.linear.apply import pull
+from chainrule.linear.term import Opaque
+
+__all__ = ["lost", "sizes", "unguarded"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+NUDGE = 2.0**-26  # relative, by which numbers are moved
+TINY = 1e-6
+
+
+def lost(run: Run, name: str) -> Array | None:
+    """Per unit of eps, what computing the gradient by an argument can lose; None where nothing is known."""
+    if run.computation is None:
+        return None
+    size = sizes(run).get(run.step(name))
+    if size is None:
+        return None
+    longest = max([step.value.size for step in run.computation.inputs.values()])
+    growth = math.sqrt(len(run.computation.steps) + math.log2(longest + 1))
+    total: Array = growth * (size + _moved(run, name))
+    return total if np.isfinite(total).all() else None
+
+
+def sizes(run: Run, given: Mapping[Step, Array] | None = None) -> dict[Step, Array]:
+    """|J₁|ᵀ|J₂|ᵀ…|v| at every step; ``given`` are cotangents that are taken as they are said to be."""
+    assert run.computation is not None
+    steps = run.computation.between(list(run.computation.inputs.values()))
+    arrived: dict[Step, Array] = {step: np.zeros(step.shape) for step in steps}
+    output = run.computation.output
+    if output in arrived:
+        arrived[output] = np.abs(np.broadcast_to(run.seed, output.shape))
+    with np.errstate(all="ignore"):
+        for step in reversed(steps):
+            if given is not None and step in given:
+                arrived[step] = np.abs(given[step])
+            for position, argument in enumerate(step.arguments):
+                if argument not in arrived:
+                    continue
+                for made, factors, tables in step.local(position):
+                    # A map that can only be applied is taken as it is: the order of magnitude is what counts.
+                    positive = tuple([f if isinstance(f, Opaque) else np.abs(f) for f in factors])
+                    part = np.abs(pull(made, arrived[step], positive, tables))
+                    arrived[argument] = arrived[argument] + np.nan_to_num(np.broadcast_to(part, argument.shape))
+    return arrived
+
+
+def _moved(run: Run, name: str) -> Any:
+    """How far the gradient moves, per relative move of every number on the way, in random directions."""
+    computation, seed = run.computation, run.seed
+    assert computation is not None
+    random = np.random.default_rng(3)
+    exact = {number for number, step in enumerate(computation.steps) if _is_exact(step)}
+
+    def nudged(step: Step) -> list[Step]:
+        value = step.value
+        return [replace(step, given=value * (1 + NUDGE * random.choice([-1.0, 1.0], value.shape)))]
+
+    changes = {number: nudged for number in range(len(computation.steps)) if number not in exact}
+    total: Any = 0.0
+    with np.errstate(all="ignore"):
+        for _ in range(2):
+            try:
+                other, became = rerun(computation, changes)
+                target = became[computation.steps.index(run.step(name))]
+                found = Reach(other, target, {other.output: np.broadcast_to(seed, other.output.shape)}).true
+            except ILLEGAL:
+                return total
+            move = np.abs(found - run.gradients[name]) / NUDGE
+            total = np.maximum(total, np.where(np.isfinite(move), move, 0.0))
+    return total
+
+
+def _is_exact(step: Step) -> bool:
+    """Whether a value is meant exactly: integers, truth values, numbers written in the code."""
+    return step.value.dtype.kind != "f" or (step.is_constant and step.value.size == 1)
+
+
+def unguarded(run: Run, name: str) -> Array | None:
+    """The gradient without the tiny constants that keep a logarithm or a quotient from 0; None if there are none."""
+    computation = run.computation
+    assert computation is not None
+    tiny = [
+        number
+        for number, step in enumerate(computation.steps)
+        if step.is_constant
+        and step.value.size == 1
+        and step.value.dtype.kind == "f"
+        and 0 < abs(float(step.value)) <= TINY
+    ]
+    if not tiny:
+        return None
+    try:
+        other, became = rerun(computation, dict.fromkeys(tiny, _zero))
+        target = became[computation.steps.index(run.step(name))]
+        return Reach(other, target, {other.output: np.broadcast_to(run.seed, other.output.shape)}).true
+    except ILLEGAL:
+        return None
+
+
+def _zero(step: Step) -> list[Step]:
+    return [replace(step, given=np.zeros(step.shape))]

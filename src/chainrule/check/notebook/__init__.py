@@ -1,0 +1,1 @@
+"""The claims that a notebook makes: found, judged, and led back to their causes."""

@@ -16,6 +16,7 @@ from chainrule.linear.apply import pull
 from chainrule.linear.script import Script
 from chainrule.linear.term import Pattern, Term, diagonal
 from chainrule.op import Diagonal, Part, Product, Rule, Structural, broadcast
+from chainrule.program.deferred import Deferred
 from chainrule.program.node import LARGE, Node
 
 __all__ = ["Plan", "plan_of", "pull_terms", "taken"]
@@ -82,7 +83,10 @@ def _write_part(script: Script, node: Node, position: int, shape: tuple[int, ...
 
 def taken(cotangent: Any, derivative: Any) -> Any:
     """What passes through a choice. What is not taken passes 0, also of a negative number (a product would be -0)."""
-    product = np.asarray(cotangent * derivative)  # of shape (), NumPy would give a number
+    product = cotangent * derivative
+    if type(product) is Deferred:
+        return np.where(derivative == 0, np.zeros((), product.dtype), product)
+    product = np.asarray(product)  # of shape (), NumPy would give a number
     np.copyto(product, 0, where=derivative == 0)
     return product
 

@@ -1,0 +1,286 @@
+"""Scheduled loops as LLVM's assembly: where each array lives, and the instructions of every loop body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from chainrule.native.numbers import Declarations, write_apply
+from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source
+from chainrule.native.schedule import Leaf, Loop, Schedule, base_of
+from chainrule.native.text import Body, literal, memory_type, value_type
+from chainrule.native.work import Kept, is_at
+
+__all__ = ["Kernel", "Memory", "write_kernel"]
+
+_ON_STACK = 1 << 13  # bytes of an array up to which it is put on the stack
+_STACK = 1 << 16  # bytes of all of them together
+
+
+class Memory(Source):
+    """An array that is handed in: its strides are counted in elements."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> None:
+        super().__init__(shape, np.dtype(dtype))
+        self.strides = strides
+
+
+@dataclass
+class Kernel:
+    """A function in LLVM's assembly; its arguments are pointers to ``arrays``, in order; it gives 0 if all went well."""
+
+    text: str
+    arrays: list[Source]
+    declared: Declarations
+
+
+def row_major(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides of an array in C order, in elements."""
+    return tuple([prod(shape[k + 1 :]) for k in range(len(shape))])
+
+
+class _Storage:
+    """Where a kept array lives: a pointer, and the stride of each of its axes (None: the axis needs no memory)."""
+
+    def __init__(self, shape: tuple[int, ...], dropped: Sequence[bool]) -> None:
+        kept = [n for n, gone in zip(shape, dropped, strict=True) if not gone]
+        rest = iter(row_major(kept))
+        self.strides = [None if gone else next(rest) for gone in dropped]
+        self.sizes = kept
+        self.pointer = ""
+
+    @property
+    def size(self) -> int:
+        return prod(self.sizes)
+
+
+class _Writer:
+    def __init__(self, schedule: Schedule, pool: Pool, given: Sequence[Source]) -> None:
+        self.schedule = schedule
+        self.pool = pool
+        self.body = Body()
+        self.declared = Declarations()
+        self.arrays: list[Source] = list(given)
+        self.pointers: dict[Source, str] = {source: f"%a{k}" for k, source in enumerate(given)}
+        self.index: dict[Label, str] = {}
+        self.storages: dict[Kept, _Storage] = {}
+        self.starts: dict[int, list[Kept]] = {}  # what is filled with its first value before an item of a body
+        self.stack = 0
+        self.status = self.body.reserve("alloca i1")
+        self.body.prologue.append(f"  store i1 false, ptr {self.status}")
+
+    # --- where arrays live ---
+
+    def allocate(self) -> None:
+        """Decide the memory of every kept array."""
+        writers: dict[Kept, list[Leaf]] = {}
+        for leaf in self.schedule.leaves.values():
+            writers.setdefault(leaf.statement.target, []).append(leaf)
+        for target, leaves in writers.items():
+            readers = self.schedule.readers.get(target, [])
+            prefix = self._own_turns(leaves, [leaf for leaf, _ in readers])
+            dropped = [
+                not target.is_wanted and self._is_turn(axis, prefix, leaves, readers)
+                for axis in range(len(target.shape))
+            ]
+            storage = self.storages[target] = _Storage(target.shape, dropped)
+            self._point(target, storage)
+            if target.combine is not None or self._is_partial(target):
+                depth = sum([1 for loop in prefix])
+                first = leaves[0].path[depth] if len(leaves[0].path) > depth else leaves[0]
+                self.starts.setdefault(id(first), []).append(target)
+
+    @staticmethod
+    def _is_partial(target: Kept) -> bool:
+        return target.start is not None
+
+    @staticmethod
+    def _own_turns(leaves: Sequence[Leaf], readers: Sequence[Leaf]) -> list[Loop]:
+        """The outer loops that all share and of which no writer sums over a turn."""
+        prefix: list[Loop] = []
+        for depth, loop in enumerate(leaves[0].path):
+            everyone = [*leaves, *readers]
+            if any([len(leaf.path) <= depth or leaf.path[depth] is not loop for leaf in everyone]):
+                break
+            if any([label in leaf.statement.summed for leaf in leaves for label, its in leaf.loops.items() if its is loop]):
+                break
+            prefix.append(loop)
+        return prefix
+
+    @staticmethod
+    def _is_turn(axis: int, prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]) -> bool:
+        """Whether each turn of one of these loops writes and reads its own element of an axis only."""
+        everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
+        loops = set()
+        for leaf, place in everyone:
+            if place is None:
+                return False
+            index = place[axis]
+            if index == Index() and leaf.statement.target.shape and _size(everyone, axis) == 1:
+                loops.add(None)
+                continue
+            label = next((label for label, loop in leaf.loops.items() if loop in prefix and is_at(index, label)), None)
+            if label is None:
+                return False
+            loops.add(leaf.loops[label])
+        return len(loops) == 1
+
+    def _point(self, target: Kept, storage: _Storage) -> None:
+        if target in self.pointers:
+            storage.pointer = self.pointers[target]
+            return
+        kind = memory_type(target.dtype)
+        size = storage.size * target.dtype.itemsize
+        if not storage.sizes:
+            storage.pointer = self.body.reserve(f"alloca {kind}")
+        elif size <= _ON_STACK and self.stack + size <= _STACK:
+            self.stack += size
+            storage.pointer = self.body.reserve(f"alloca [{storage.size} x {kind}], align 64")
+        else:
+            storage.pointer = self.pointers[target] = f"%a{len(self.arrays)}"
+            self.arrays.append(target)
+
+    # --- addresses ---
+
+    def address(self, source: Source, place: Place) -> str:
+        """The pointer to an element."""
+        base = base_of(source)
+        if isinstance(base, Kept):
+            storage = self.storages[base]
+            pointer, strides = storage.pointer, storage.strides
+        else:
+            pointer, strides = self.pointers[base], list(base.strides)  # type: ignore[attr-defined]
+        if base is not source:
+            strides = list(row_major(source.shape))
+        flat = Index()
+        for index, stride in zip(place, strides, strict=True):
+            if stride is not None:
+                flat = flat.plus(index.shifted(0, stride) if stride else Index())
+        offset = self.offset(flat)
+        if offset == "0":
+            return pointer
+        return self.body.put(f"getelementptr inbounds {memory_type(source.dtype)}, ptr {pointer}, i64 {offset}", "p")
+
+    def offset(self, index: Index) -> str:
+        """A position as a number."""
+        parts = [(self.index[label], by) for label, by in index.steps]
+        parts += [(self.expression(value), by) for value, by in index.looked_up]
+        total = ""
+        for value, by in parts:
+            term = value if by == 1 else self.body.put(f"mul nsw i64 {value}, {by}")
+            total = self.body.put(f"add nsw i64 {total}, {term}") if total else term
+        if not total:
+            return str(index.start)
+        return self.body.put(f"add nsw i64 {total}, {index.start}") if index.start else total
+
+    # --- numbers ---
+
+    def expression(self, made: Expression) -> str:
+        """The name of a number in the current body."""
+        if type(made) is Number:
+            return literal(made.value, made.dtype)
+        for known in reversed(self.known):
+            found = known.get(id(made))
+            if found is not None:
+                return found
+        if type(made) is Read:
+            found = self.load(made)
+        else:
+            assert isinstance(made, Apply)
+            parts = [self.expression(part) for part in made.parts]
+            found = write_apply(self.body, self.declared, made, parts, self.fail)
+        self.known[-1][id(made)] = found
+        return found
+
+    def load(self, made: Read) -> str:
+        pointer = self.address(made.source, made.place)
+        kind = memory_type(made.dtype)
+        found = self.body.put(f"load {kind}, ptr {pointer}")
+        return self.body.put(f"trunc i8 {found} to i1") if made.dtype.kind == "b" else found
+
+    def store(self, value: str, dtype: np.dtype[Any], pointer: str) -> None:
+        if dtype.kind == "b":
+            value = self.body.put(f"zext i1 {value} to i8")
+        self.body.do(f"store {memory_type(dtype)} {value}, ptr {pointer}")
+
+    def fail(self, condition: str) -> None:
+        """Note that a position is not there."""
+        before = self.body.put(f"load i1, ptr {self.status}")
+        self.body.do(f"store i1 {self.body.put(f'or i1 {before}, {condition}')}, ptr {self.status}")
+
+    # --- loops ---
+
+    def write(self) -> None:
+        """All loops, in order."""
+        self.known: list[dict[int, str]] = [{}]
+        self.items(self.schedule.body)
+        failed = self.body.put(f"load i1, ptr {self.status}")
+        self.body.do(f"ret i32 {self.body.put(f'zext i1 {failed} to i32')}")
+
+    def items(self, body: Sequence[Loop | Leaf]) -> None:
+        for item in body:
+            for target in self.starts.get(id(item), ()):
+                self.fill(target)
+            if isinstance(item, Leaf):
+                self.statement(item)
+                continue
+            with self.body.loop(item.label.size) as index:
+                self.index[item.label] = index
+                self.known.append({})
+                self.items(item.body)
+                self.known.pop()
+
+    def fill(self, target: Kept) -> None:
+        """The first value of every element."""
+        storage = self.storages[target]
+        value = literal(target.start, target.dtype)
+        if storage.size == 1:
+            self.store(value, target.dtype, storage.pointer)
+            return
+        with self.body.loop(storage.size) as index:
+            kind = memory_type(target.dtype)
+            pointer = self.body.put(f"getelementptr inbounds {kind}, ptr {storage.pointer}, i64 {index}")
+            self.store(value, target.dtype, pointer)
+
+    def statement(self, leaf: Leaf) -> None:
+        statement = leaf.statement
+        target = statement.target
+        place, expression = statement.make([leaf.loops[label].label for label in statement.labels])
+        value = self.expression(expression)
+        pointer = self.address(target, place)
+        if target.combine is None:
+            self.store(value, target.dtype, pointer)
+            self.known[-1][id(self.pool.read(target, place))] = value
+            return
+        kind = value_type(target.dtype)
+        before = self.body.put(f"load {kind}, ptr {pointer}")
+        self.store(self._combined(target, kind, before, value), target.dtype, pointer)
+
+    def _combined(self, target: Kept, kind: str, before: str, value: str) -> str:
+        combine = target.combine
+        if target.dtype.kind != "f":
+            name = {np.add: "add", np.multiply: "mul"}[combine]
+            return self.body.put(f"{name} {kind} {before}, {value}")
+        if combine in (np.add, np.multiply):
+            name = "fadd" if combine is np.add else "fmul"
+            return self.body.put(f"{name} reassoc nsz contract {kind} {before}, {value}")
+        name = self.declared.intrinsic("maximum" if combine is np.maximum else "minimum", kind, 2)
+        return self.body.put(f"call {kind} {name}({kind} {before}, {kind} {value})")
+
+
+def _size(everyone: Sequence[Any], axis: int) -> int:
+    return int(everyone[0][0].statement.target.shape[axis])
+
+
+def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], name: str = "kernel") -> Kernel:
+    """The function that does all loops; ``given`` are the arrays in memory that it is handed, results among them."""
+    writer = _Writer(schedule, pool, given)
+    writer.allocate()
+    writer.write()
+    arguments = ", ".join([f"ptr noalias %a{k}" for k in range(len(writer.arrays))])
+    text = f"define internal i32 @{name}({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
+    return Kernel(text, writer.arrays, writer.declared)

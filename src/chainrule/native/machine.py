@@ -1,0 +1,123 @@
+"""This machine's code: LLVM set up once, modules of assembly compiled to functions in memory."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from chainrule.native.machine_functions import VECTORS
+from chainrule.native.numbers import Declarations
+
+__all__ = ["Code", "compiled", "module_text"]
+
+_WIDTHS = {"double": ((2, "b"), (4, "d"), (8, "e")), "float": ((4, "b"), (8, "d"), (16, "e"))}
+_MORE = "attributes #0 = {{ nounwind \"prefer-vector-width\"=\"512\" }}\n"
+
+
+@cache
+def _target() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    name = _vector_library()
+    if name:
+        llvm.load_library_permanently(name)
+    features = llvm.get_host_cpu_features().flatten()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features, opt=3, codemodel="jitdefault", jit=True
+    )
+
+
+@cache
+def _vector_library() -> str | None:
+    """The library of functions of vectors that this platform has, if any."""
+    name = ctypes.util.find_library("mvec") or "libmvec.so.1"
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return None
+    return name
+
+
+@cache
+def _has(symbol: str) -> bool:
+    name = _vector_library()
+    return bool(name) and hasattr(ctypes.CDLL(name), symbol)
+
+
+def _variants(name: str, kind: str) -> tuple[str, list[str]]:
+    """What LLVM is told of a function's vector forms, and their declarations."""
+    features = llvm.get_host_cpu_features()
+    mappings, lines = [], []
+    arguments = VECTORS[name]
+    full = name + ("f" if kind == "float" else "")
+    for lanes, isa in _WIDTHS[kind]:
+        if (isa == "d" and not features.get("avx2")) or (isa == "e" and not features.get("avx512f")):
+            continue
+        symbol = f"_ZGV{isa}N{lanes}{'v' * arguments}_{full}"
+        if not _has(symbol):
+            continue
+        mappings.append(f"_ZGV_LLVM_N{lanes}{'v' * arguments}_{full}({symbol})")
+        vector = f"<{lanes} x {kind}>"
+        lines.append(f"declare {vector} @{symbol}({', '.join([vector] * arguments)}) #1")
+    return ",".join(mappings), lines
+
+
+def module_text(functions: Iterable[str], declared: Declarations) -> str:
+    """A whole module: the functions, the declarations, the vector forms of the C library's functions."""
+    text = "\n".join(functions)
+    lines = list(declared.lines.values())
+    used, attributes = [], ["attributes #0 = { nounwind \"prefer-vector-width\"=\"512\" }", "attributes #1 = { nounwind willreturn memory(none) }"]
+    for number, (name, kind) in enumerate(sorted(declared.library), 2):
+        mapping, more = _variants(name, kind)
+        if not mapping:
+            continue
+        full = name + ("f" if kind == "float" else "")
+        text = text.replace(f"call {kind} @{full}(", f"call {kind} @{full}(").replace(
+            f"\x00{full}\x00", f"#{number}"
+        )
+        text = _with_attribute(text, kind, full, number)
+        attributes.append(f'attributes #{number} = {{ nounwind willreturn memory(none) "vector-function-abi-variant"="{mapping}" }}')
+        lines += more
+        used += [line.split("@")[1].split("(")[0] for line in more]
+    if used:
+        pointers = ", ".join([f"ptr @{symbol}" for symbol in used])
+        lines.append(f"@llvm.compiler.used = appending global [{len(used)} x ptr] [{pointers}], section \"llvm.metadata\"")
+    return "\n".join([*lines, text, *attributes]) + "\n"
+
+
+def _with_attribute(text: str, kind: str, name: str, number: int) -> str:
+    start = f"call {kind} @{name}("
+    return "\n".join([f"{line} #{number}" if start in line else line for line in text.split("\n")])
+
+
+class Code:
+    """Machine code in memory: it lives as long as this object."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        module = llvm.parse_assembly(text)
+        machine = _target()
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = True
+        options.slp_vectorization = True
+        options.loop_unrolling = True
+        builder = llvm.create_pass_builder(machine, options)
+        manager = builder.getModulePassManager()
+        manager.run(module, builder)
+        self.optimised = str(module)
+        self.engine = llvm.create_mcjit_compiler(module, machine)
+        self.engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Where a function begins."""
+        return int(self.engine.get_function_address(name))
+
+
+def compiled(text: str) -> Code:
+    """A module compiled."""
+    return Code(text)

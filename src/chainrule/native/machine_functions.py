@@ -1,0 +1,100 @@
+"""What functions of numbers are in LLVM: an instruction, an intrinsic, or a call of the C library's.
+
+The names are NumPy's ufuncs, because recordings are made of them. What stands here is how to compute; derivatives are
+steps of a recording like any others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ARITHMETIC", "COMPARISONS", "INTRINSICS", "LIBRARY", "VECTORS", "cost_of", "is_known"]
+
+ARITHMETIC = {np.add: "add", np.subtract: "sub", np.multiply: "mul", np.divide: "div"}
+COMPARISONS = {  # for floating point, for integers
+    np.less: ("olt", "slt"),
+    np.less_equal: ("ole", "sle"),
+    np.greater: ("ogt", "sgt"),
+    np.greater_equal: ("oge", "sge"),
+    np.equal: ("oeq", "eq"),
+    np.not_equal: ("une", "ne"),
+}
+INTRINSICS = {
+    np.sqrt: "sqrt",
+    np.absolute: "fabs",
+    np.fabs: "fabs",
+    np.floor: "floor",
+    np.ceil: "ceil",
+    np.trunc: "trunc",
+    np.rint: "rint",
+    np.maximum: "maximum",
+    np.minimum: "minimum",
+    np.fmax: "maxnum",
+    np.fmin: "minnum",
+    np.copysign: "copysign",
+}
+LIBRARY = {
+    np.exp: "exp",
+    np.exp2: "exp2",
+    np.expm1: "expm1",
+    np.log: "log",
+    np.log2: "log2",
+    np.log10: "log10",
+    np.log1p: "log1p",
+    np.sin: "sin",
+    np.cos: "cos",
+    np.tan: "tan",
+    np.arcsin: "asin",
+    np.arccos: "acos",
+    np.arctan: "atan",
+    np.arctan2: "atan2",
+    np.sinh: "sinh",
+    np.cosh: "cosh",
+    np.tanh: "tanh",
+    np.arcsinh: "asinh",
+    np.arccosh: "acosh",
+    np.arctanh: "atanh",
+    np.cbrt: "cbrt",
+    np.hypot: "hypot",
+    np.power: "pow",
+    np.float_power: "pow",
+}
+VECTORS = {**{name: 1 for name in LIBRARY.values()}, "atan2": 2, "hypot": 2, "pow": 2}
+"""How many arguments the functions of the vector library have."""
+
+_COMPOSED = {
+    np.negative: 1,
+    np.positive: 0,
+    np.square: 1,
+    np.reciprocal: 4,
+    np.sign: 2,
+    np.logaddexp: 30,
+    np.logical_and: 1,
+    np.logical_or: 1,
+    np.logical_not: 1,
+    np.logical_xor: 1,
+    np.bitwise_and: 1,
+    np.bitwise_or: 1,
+    np.bitwise_xor: 1,
+    np.invert: 1,
+    np.isnan: 1,
+    np.isfinite: 1,
+    np.isinf: 1,
+}
+
+
+def is_known(function: Any) -> bool:
+    """Whether a ufunc has a form in LLVM."""
+    tables = (ARITHMETIC, COMPARISONS, INTRINSICS, LIBRARY, _COMPOSED)
+    return any([function in table for table in tables])
+
+
+def cost_of(function: Any) -> float:
+    """Roughly the price of one element, in multiplications."""
+    if function in LIBRARY:
+        return 12.0
+    if function in (np.divide, np.sqrt):
+        return 4.0
+    return float(_COMPOSED.get(function, 1))

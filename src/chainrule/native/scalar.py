@@ -1,0 +1,155 @@
+"""Scalar expressions over loop indices: what one element of an array is, as a graph without repetitions.
+
+An `Index` is a position along one axis: a number, multiples of loop labels, and multiples of integers read from arrays.
+Equal expressions are the same object, so that a loop body computes each once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Apply", "Expression", "Index", "Label", "Number", "Place", "Pool", "Read", "Source", "position"]
+
+
+class Label:
+    """The index of a loop, from 0 to ``size`` - 1."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __repr__(self) -> str:
+        return f"<label {id(self) % 997} of {self.size}>"
+
+
+class Index(NamedTuple):
+    """A position along an axis: ``start + Σ label·step + Σ integer·step``."""
+
+    start: int = 0
+    steps: tuple[tuple[Label, int], ...] = ()
+    looked_up: tuple[tuple[Any, int], ...] = ()
+
+    def shifted(self, start: int, step: int = 1) -> Index:
+        """``start + step · self``."""
+        if start == 0 and step == 1:
+            return self
+        return Index(
+            start + step * self.start,
+            tuple([(label, step * by) for label, by in self.steps]),
+            tuple([(value, step * by) for value, by in self.looked_up]),
+        )
+
+    def plus(self, other: Index) -> Index:
+        """The sum of two positions."""
+        steps = dict(self.steps)
+        for label, by in other.steps:
+            steps[label] = steps.get(label, 0) + by
+        kept = tuple([(label, by) for label, by in steps.items() if by])
+        return Index(self.start + other.start, kept, self.looked_up + other.looked_up)
+
+
+Place = tuple[Index, ...]
+
+
+def position(label: Label) -> Index:
+    """The index of a loop as a position; along an axis of size 1 there is only one."""
+    return Index(0, ((label, 1),)) if label.size != 1 else Index()
+
+
+class Source:
+    """An array in memory that expressions read."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+
+class Number(NamedTuple):
+    """A number known when the code is made."""
+
+    value: Any
+    dtype: np.dtype[Any]
+
+
+class Read(NamedTuple):
+    """One element of an array."""
+
+    source: Source
+    place: Place
+    dtype: np.dtype[Any]
+
+
+class Apply:
+    """A function of numbers: ``function`` is a ufunc of NumPy's, `np.where`, or None for a cast."""
+
+    __slots__ = ("dtype", "function", "parts")
+
+    def __init__(self, function: Any, parts: tuple[Expression, ...], dtype: np.dtype[Any]) -> None:
+        self.function = function
+        self.parts = parts
+        self.dtype = dtype
+
+
+Expression = Number | Read | Apply
+
+
+class Pool:
+    """Makes expressions, each once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Apply] = {}
+        self._reads: dict[Any, Read] = {}
+
+    def read(self, source: Source, place: Place) -> Read:
+        """One element of an array."""
+        found = self._reads.get((source, place))
+        if found is None:
+            found = self._reads[source, place] = Read(source, place, source.dtype)
+        return found
+
+    def apply(self, function: Any, parts: Sequence[Expression], dtype: Any) -> Apply:
+        """A function of numbers, in the precision of its result."""
+        dtype = np.dtype(dtype)
+        key = (function, dtype, *[_identity(part) for part in parts])
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Apply(function, tuple(parts), dtype)
+        return found
+
+    def cast(self, part: Expression, dtype: Any) -> Expression:
+        """The number in another precision."""
+        dtype = np.dtype(dtype)
+        if part.dtype == dtype:
+            return part
+        if type(part) is Number:
+            return Number(dtype.type(part.value), dtype)
+        return self.apply(None, (part,), dtype)
+
+
+def _identity(part: Expression) -> Any:
+    if type(part) is Number:
+        return part.dtype, repr(part.value)
+    return id(part)
+
+
+def reads(expression: Expression, seen: set[int] | None = None) -> Iterator[Read]:
+    """The elements of arrays that an expression needs, those for its positions too."""
+    seen = set() if seen is None else seen
+    pending = [expression]
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if type(current) is Read:
+            yield current
+            pending += [value for index in current.place for value, _ in index.looked_up]
+        elif type(current) is Apply:
+            pending += current.parts
+
+
+Reader = Callable[[Place], Expression]

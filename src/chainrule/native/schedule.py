@@ -1,0 +1,129 @@
+"""Statements in loops: each joins the loops that are there as deep as it can, so that what it reads is at hand.
+
+A statement can join a loop if everything that it reads from inside is, at that turn of the loop, complete. An array of
+which each turn reads only what the same turn wrote needs no axis for the loop: most arrays end as a single number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from chainrule.native.scalar import Index, Label, Source
+from chainrule.native.work import Kept, Statement, is_at
+
+__all__ = ["Leaf", "Loop", "Schedule", "base_of"]
+
+
+@dataclass(eq=False)
+class Leaf:
+    """A statement in its place; ``path`` are the loops around it, and ``loops`` says which label runs in which."""
+
+    statement: Statement
+    path: list[Loop] = field(default_factory=list)
+    loops: dict[Label, Loop] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Loop:
+    """A loop over ``label``; ``body`` is done in order."""
+
+    label: Label
+    body: list[Loop | Leaf] = field(default_factory=list)
+
+    def leaves(self) -> Iterator[Leaf]:
+        """All statements inside."""
+        for item in self.body:
+            if isinstance(item, Leaf):
+                yield item
+            else:
+                yield from item.leaves()
+
+
+def base_of(source: Source) -> Source:
+    """The memory that is read."""
+    return getattr(source, "base", source)
+
+
+class Schedule:
+    """The loops of a list of statements, in an order in which everything is there when it is read."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self.body: list[Loop | Leaf] = []
+        self.leaves: dict[Statement, Leaf] = {}
+        self.readers: dict[Kept, list[tuple[Leaf, tuple[Index, ...] | None]]] = {}
+        for statement in statements:
+            self._place(statement)
+
+    def _place(self, statement: Statement) -> None:
+        leaf = Leaf(statement)
+        order = statement.order()
+        needs = [
+            (source, read.place if source is read.source else None)
+            for read in statement.reads
+            if isinstance(source := base_of(read.source), Kept)
+        ]
+        body = self.body
+        while True:
+            found = self._joinable(body, order, needs, leaf)
+            if found is None:
+                break
+            loop, label = found
+            order.remove(label)
+            leaf.path.append(loop)
+            leaf.loops[label] = loop
+            body = loop.body
+        for label in order:
+            made = Loop(Label(label.size))
+            body.append(made)
+            leaf.path.append(made)
+            leaf.loops[label] = made
+            body = made.body
+        body.append(leaf)
+        self.leaves[statement] = leaf
+        for source, place in needs:
+            self.readers.setdefault(source, []).append((leaf, place))
+
+    def _joinable(self, body: list[Loop | Leaf], order: list[Label], needs: list, leaf: Leaf) -> tuple[Loop, Label] | None:
+        """The latest loop that the statement can join, and the label that would run in it."""
+        wanted = {source for source, _ in needs}
+        for item in reversed(body):
+            if isinstance(item, Loop):
+                inside = list(item.leaves())
+                for label in order:
+                    if label.size == item.label.size and self._fits(item, label, inside, needs, label is order[0]):
+                        return item, label
+                if any([other.statement.target in wanted or other.statement.target is leaf.statement.target for other in inside]):
+                    return None
+            elif item.statement.target in wanted or item.statement.target is leaf.statement.target:
+                return None
+        return None
+
+    def _fits(self, loop: Loop, label: Label, inside: Sequence[Leaf], needs: list, is_first: bool) -> bool:
+        tied = False
+        for other in inside:
+            target = other.statement.target
+            if target is self._target(needs, target):
+                pass
+            for source, place in needs:
+                if source is not target:
+                    continue
+                if place is None or not _same_turn(other, place, loop, label):
+                    return False
+                tied = True
+        return tied or is_first
+
+    @staticmethod
+    def _target(needs: list, target: Kept) -> Kept | None:
+        return next((source for source, _ in needs if source is target), None)
+
+
+def _same_turn(writer: Leaf, place: tuple[Index, ...], loop: Loop, label: Label) -> bool:
+    """Whether what is read at ``place`` in one turn of the loop was completed by the writer in the same turn."""
+    own = next((mine for mine, its in writer.loops.items() if its is loop), None)
+    if own is None:
+        return False
+    for written, read in zip(writer.statement.place, place, strict=True):
+        if any([mine is own for mine, _ in written.steps]):
+            return is_at(written, own) and is_at(read, label)
+    return False  # it is summed over the loop

@@ -1,0 +1,90 @@
+"""LLVM's assembly as text: a function being written, one instruction a line."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Body", "literal", "memory_type", "value_type"]
+
+_TYPES = {"f8": "double", "f4": "float", "i8": "i64", "i4": "i32", "i2": "i16", "i1": "i8", "b1": "i1"}
+
+
+def value_type(dtype: np.dtype[Any]) -> str:
+    """The type of a number in a register."""
+    return _TYPES[dtype.str[1:].replace("u", "i")]
+
+
+def memory_type(dtype: np.dtype[Any]) -> str:
+    """The type of a number in an array."""
+    return "i8" if dtype.kind == "b" else value_type(dtype)
+
+
+def literal(value: Any, dtype: np.dtype[Any]) -> str:
+    """A number as LLVM writes it; floating point by its bits."""
+    if dtype.kind == "f":
+        return f"0x{struct.unpack('<Q', struct.pack('<d', float(dtype.type(value))))[0]:016X}"
+    if dtype.kind == "b":
+        return "true" if value else "false"
+    return str(int(value))
+
+
+class Body:
+    """The instructions of one function; ``prologue`` comes first, whenever it was written."""
+
+    def __init__(self) -> None:
+        self.prologue: list[str] = []
+        self.lines: list[str] = []
+        self.block = "start"
+        self._count = 0
+
+    def fresh(self, hint: str = "v") -> str:
+        """A name that is not taken."""
+        self._count += 1
+        return f"%{hint}{self._count}"
+
+    def put(self, text: str, hint: str = "v") -> str:
+        """An instruction with a result; its name is returned."""
+        name = self.fresh(hint)
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def do(self, text: str) -> None:
+        """An instruction without a result."""
+        self.lines.append(f"  {text}")
+
+    def start(self, block: str) -> None:
+        """Begin a block."""
+        self.lines.append(f"{block}:")
+        self.block = block
+
+    def reserve(self, text: str, hint: str = "m") -> str:
+        """An instruction in the prologue."""
+        name = self.fresh(hint)
+        self.prologue.append(f"  {name} = {text}")
+        return name
+
+    @contextmanager
+    def loop(self, count: int | str, first: str = "0") -> Iterator[str]:
+        """A loop that is done at least once; gives the name of its index."""
+        index, following = self.fresh("i"), self.fresh("n")
+        head, end = self.fresh("head")[1:], self.fresh("end")[1:]
+        before = self.block
+        self.do(f"br label %{head}")
+        self.start(head)
+        place = len(self.lines)
+        yield index
+        latch = self.block
+        self.lines.insert(place, f"  {index} = phi i64 [{first}, %{before}], [{following}, %{latch}]")
+        self.do(f"{following} = add nuw nsw i64 {index}, 1")
+        again = self.put(f"icmp ult i64 {following}, {count}")
+        self.do(f"br i1 {again}, label %{head}, label %{end}")
+        self.start(end)
+
+    def text(self) -> str:
+        """The body of the function."""
+        return "\n".join(["start:", *self.prologue, *self.lines])

@@ -30,7 +30,8 @@ class _Active(threading.local):
 class Recording:
     """The steps taken on deferred arrays, and whether somebody looked at numbers on the way.
 
-    ``looked`` is None or the place in the code that looked; ``inputs`` are the deferred arguments.
+    ``looked`` is None or the place in the code that looked; ``inputs`` are the deferred arguments. With ``bakes``,
+    an array of one number outside is taken for that number: whoever runs the recording must see to it that it still is.
 
     >>> recording = Recording()
     >>> x = recording.input(np.array([1.0, 2.0]))
@@ -39,7 +40,8 @@ class Recording:
     ((2,), True, array([1.68294197, 1.81859485]))
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bakes: bool = True) -> None:
+        self.bakes = bakes
         self.inputs: list[Deferred] = []
         self.looked: str | None = None
         self.constants: dict[int, Deferred] = {}
@@ -74,7 +76,8 @@ class Recording:
         """The deferred result of a step, written down unless it was before."""
         if type(function) is np.ufunc:
             if function.signature is None:
-                arguments = tuple([_number(value, arguments) for value in arguments])
+                if self.bakes:
+                    arguments = tuple([_number(value, arguments) for value in arguments])
             elif function is np.matmul:
                 arguments, number = without_numbers(arguments)
                 if number != 1:

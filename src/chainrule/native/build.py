@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.emit import Memory, write_kernel
+from chainrule.native.emit import write_kernel
 from chainrule.native.entry import Guards, Leaf, Same, write_entry
 from chainrule.native.lowering import Lowering, NotLowerableError, places
+from chainrule.native.libraries import address_of
 from chainrule.native.machine import Code, module_text
-from chainrule.native.scalar import Number
+from chainrule.native.scalar import Memory, Number
 from chainrule.native.schedule import Schedule
 from chainrule.program.deferred import Deferred, needed
 from chainrule.program.replay import steps_for
@@ -25,7 +26,7 @@ _CALL = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p, c
 class Built:
     """Machine code for one kind of arguments, with everything that it points to."""
 
-    def __init__(self, this: Any, entry: Any, code: Code, reads: Any) -> None:
+    def __init__(self, this: Any, entry: Any, kernel: Any, code: Code, reads: Any) -> None:
         self.this = this
         self.code = code
         self.reads = reads
@@ -34,6 +35,8 @@ class Built:
         table[: len(entry.objects)] = [id(value) for value in entry.objects]
         words = (ctypes.c_int64 * max(len(entry.numbers), 1)).from_address(code.address("numbers"))
         words[: len(entry.numbers)] = entry.numbers
+        functions = (ctypes.c_void_p * max(len(kernel.functions), 1)).from_address(code.address("functions"))
+        functions[: len(kernel.functions)] = [address_of(*name) for name in kernel.functions]
         self.arena = np.empty(entry.arena + 64, np.uint8)
         start = -(-self.arena.ctypes.data // 64) * 64
         ctypes.c_void_p.from_address(code.address("arena")).value = start
@@ -73,20 +76,16 @@ def build(
         memories.append(memory)
         given.append(memory)
         low.values[step.number] = low.memory(memory)
-    captured = []
     for step in recording.constants.values():
         if uses.get(step.number):
-            memory = _memory(step.known)
-            captured.append((memory, step.known))
-            given.append(memory)
-            low.values[step.number] = low.memory(memory)
+            low.values[step.number] = low.capture(step.known)
     try:
         for step in steps:
             low.add(step)
         results, check = _results(low, wanted)
     except NotLowerableError as problem:
         return str(problem)
-    given += results + ([check] if check is not None else [])
+    given += [memory for memory, _ in low.captured] + results + ([check] if check is not None else [])
     kernel = write_kernel(Schedule(low.statements), low.pool, given)
     leaves = iter(memories)
     specs = [_spec(value, leaves) for value in arguments]
@@ -95,9 +94,9 @@ def build(
         return slow(this, *values)
 
     entry = write_entry(
-        kernel, specs, captured, results, check, structure, _guards(reads, captured), this.function, other
+        kernel, specs, low.captured, results, check, structure, _guards(reads), this.function, other
     )
-    return Built(this, entry, Code(module_text([entry.text, kernel.text], kernel.declared)), reads)
+    return Built(this, entry, kernel, Code(module_text([entry.text, kernel.text], kernel.declared)), reads)
 
 
 def _memory(array: Any) -> Memory:
@@ -143,7 +142,7 @@ def _spec(value: Any, leaves: Any) -> Any:
     return Same(value)
 
 
-def _guards(reads: Any, captured: Sequence[tuple[Memory, Any]]) -> Guards:
+def _guards(reads: Any) -> Guards:
     """What was read, as machine code checks it."""
     from chainrule.native import abi
 

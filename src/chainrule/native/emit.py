@@ -10,23 +10,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.numbers import Declarations, write_apply
-from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source
-from chainrule.native.schedule import Leaf, Loop, Schedule, base_of
+from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source, row_major
+from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.text import Body, literal, memory_type, value_type
-from chainrule.native.work import Kept, is_at
+from chainrule.native.work import Kept, Multiplication, Operand, base_of, is_at
 
-__all__ = ["Kernel", "Memory", "write_kernel"]
+__all__ = ["Kernel", "write_kernel"]
 
 _ON_STACK = 1 << 13  # bytes of an array up to which it is put on the stack
 _STACK = 1 << 16  # bytes of all of them together
-
-
-class Memory(Source):
-    """An array that is handed in: its strides are counted in elements."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> None:
-        super().__init__(shape, np.dtype(dtype))
-        self.strides = strides
 
 
 @dataclass
@@ -36,11 +28,7 @@ class Kernel:
     text: str
     arrays: list[Source]
     declared: Declarations
-
-
-def row_major(shape: Sequence[int]) -> tuple[int, ...]:
-    """The strides of an array in C order, in elements."""
-    return tuple([prod(shape[k + 1 :]) for k in range(len(shape))])
+    functions: list[tuple[str, str]]  # of other libraries: what ``@functions`` has to hold
 
 
 class _Storage:
@@ -70,6 +58,8 @@ class _Writer:
         self.storages: dict[Kept, _Storage] = {}
         self.starts: dict[int, list[Kept]] = {}  # what is filled with its first value before an item of a body
         self.stack = 0
+        self.constants: dict[tuple[str, str], str] = {}
+        self.functions: list[tuple[str, str]] = []
         self.status = self.body.reserve("alloca i1")
         self.body.prologue.append(f"  store i1 false, ptr {self.status}")
 
@@ -89,14 +79,10 @@ class _Writer:
             ]
             storage = self.storages[target] = _Storage(target.shape, dropped)
             self._point(target, storage)
-            if target.combine is not None or self._is_partial(target):
-                depth = sum([1 for loop in prefix])
+            if target.start is not None:
+                depth = len(prefix)
                 first = leaves[0].path[depth] if len(leaves[0].path) > depth else leaves[0]
                 self.starts.setdefault(id(first), []).append(target)
-
-    @staticmethod
-    def _is_partial(target: Kept) -> bool:
-        return target.start is not None
 
     @staticmethod
     def _own_turns(leaves: Sequence[Leaf], readers: Sequence[Leaf]) -> list[Loop]:
@@ -226,7 +212,10 @@ class _Writer:
             for target in self.starts.get(id(item), ()):
                 self.fill(target)
             if isinstance(item, Leaf):
-                self.statement(item)
+                if isinstance(item.statement, Multiplication):
+                    self.multiply(item.statement)
+                else:
+                    self.statement(item)
                 continue
             with self.body.loop(item.label.size) as index:
                 self.index[item.label] = index
@@ -245,6 +234,55 @@ class _Writer:
             kind = memory_type(target.dtype)
             pointer = self.body.put(f"getelementptr inbounds {kind}, ptr {storage.pointer}, i64 {index}")
             self.store(value, target.dtype, pointer)
+
+    def multiply(self, made: Multiplication) -> None:
+        """Calls of BLAS, which counts by columns: what is C = A B to us is Cᵀ = Bᵀ Aᵀ to it."""
+        self.turns(list(made.stack), made)
+
+    def turns(self, stack: list[Label], made: Multiplication) -> None:
+        if stack:
+            with self.body.loop(stack[0].size) as index:
+                self.index[stack[0]] = index
+                self.turns(stack[1:], made)
+            return
+        rows, inner, columns = made.sizes
+        kind = value_type(made.target.dtype)
+        name = f"{'d' if kind == 'double' else 's'}gemm"
+        turned, right, step = self.matrix(made.right)
+        turned_left, left, left_step = self.matrix(made.left)
+        _, result, result_step = self.matrix(made.result)
+        words = [self.word(ord(letter), "i8") for letter in (turned, turned_left)]
+        sizes = [self.word(size, "i32") for size in (columns, rows, inner)]
+        dtype = made.target.dtype
+        one, zero = (self.constant(literal(number, dtype), kind) for number in (1, 0))
+        arguments = [*words, *sizes, one, right, self.word(step, "i32"), left, self.word(left_step, "i32"), zero]
+        arguments += [result, self.word(result_step, "i32")]
+        function = self.outside("blas", name)
+        self.body.do(f"call void {function}({', '.join([f'ptr {argument}' for argument in arguments])})")
+
+    def matrix(self, operand: Operand) -> tuple[str, str, int]:
+        """Whether BLAS is to take a matrix transposed, where it begins, and from row to row."""
+        down, across = operand.strides
+        address = self.address(operand.source, operand.place)
+        return ("N", address, down) if across == 1 else ("T", address, across)
+
+    def word(self, value: int, kind: str) -> str:
+        return self.constant(str(value), kind)
+
+    def constant(self, value: str, kind: str) -> str:
+        """A number in memory, because Fortran takes everything by its address."""
+        found = self.constants.get((value, kind))
+        if found is None:
+            found = self.constants[value, kind] = self.body.reserve(f"alloca {kind}")
+            self.body.prologue.append(f"  store {kind} {value}, ptr {found}")
+        return found
+
+    def outside(self, library: str, name: str) -> str:
+        """The address of a function of another library."""
+        if (library, name) not in self.functions:
+            self.functions.append((library, name))
+        place = self.functions.index((library, name))
+        return self.body.put(f"load ptr, ptr getelementptr (ptr, ptr @functions, i64 {place})")
 
     def statement(self, leaf: Leaf) -> None:
         statement = leaf.statement
@@ -282,5 +320,7 @@ def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], name: 
     writer.allocate()
     writer.write()
     arguments = ", ".join([f"ptr noalias %a{k}" for k in range(len(writer.arrays))])
-    text = f"define internal i32 @{name}({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
-    return Kernel(text, writer.arrays, writer.declared)
+    count = max(len(writer.functions), 1)
+    text = f"@functions = global [{count} x ptr] zeroinitializer\n"
+    text += f"define internal i32 @{name}({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
+    return Kernel(text, writer.arrays, writer.declared, writer.functions)

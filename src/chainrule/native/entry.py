@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.native import abi
-from chainrule.native.emit import Kernel, Memory
-from chainrule.native.scalar import Source
+from chainrule.native.emit import Kernel
+from chainrule.native.scalar import Memory, Source
 from chainrule.native.text import Body, memory_type
 
 __all__ = ["Entry", "Leaf", "Same", "write_entry"]

@@ -16,8 +16,8 @@ import numpy as np
 
 from chainrule.linear.functions import scatter
 from chainrule.native.machine_functions import cost_of, is_known
-from chainrule.native.scalar import Expression, Index, Label, Number, Place, Pool, Reader, Source, position
-from chainrule.native.work import Kept, Statement
+from chainrule.native.scalar import Expression, Index, Label, Memory, Number, Place, Pool, Read, Reader, Source, position, row_major
+from chainrule.native.work import Kept, Multiplication, Operand, Statement
 from chainrule.program.deferred import METHOD, Deferred
 
 __all__ = ["Lowering", "NotLowerableError", "Value"]
@@ -61,7 +61,9 @@ class Lowering:
         self.uses = uses
         self.values: dict[int, Value] = {}
         self.kept: list[Kept] = []
-        self.statements: list[Statement] = []
+        self.statements: list[Statement | Multiplication] = []
+        self.captured: list[tuple[Memory, Any]] = []
+        self._captured: dict[int, Value] = {}
 
     # --- values ---
 
@@ -75,9 +77,18 @@ class Lowering:
             return self.values[argument.number]
         array = np.asarray(argument)
         if array.size != 1:
-            raise NotLowerableError(f"an array of {array.size} numbers is written into the recording")
+            return self.capture(array)
         number = Number(array.reshape(())[()], array.dtype)
         return Value(array.shape, array.dtype, lambda place: number, 0.0)
+
+    def capture(self, array: Any) -> Value:
+        """An array that is no argument, read where it lies."""
+        found = self._captured.get(id(array))
+        if found is None:
+            memory = Memory(array.shape, array.dtype, tuple([step // array.itemsize for step in array.strides]))
+            self.captured.append((memory, array))
+            found = self._captured[id(array)] = self.memory(memory)
+        return found
 
     def add(self, step: Deferred) -> None:
         """Lower one step."""
@@ -103,10 +114,16 @@ class Lowering:
 
     def keep(self, value: Value) -> Value:
         """The value in memory."""
-        if value.source is not None:
+        if value.source is not None and not is_strided(value.source):
             return value
         target = self.new(value.shape, value.dtype)
         self.fill(target, value.shape, lambda labels: (places(labels), value.at(places(labels))))
+        return self.memory(target)
+
+    def kept_copy(self, value: Value, dtype: Any) -> Value:
+        """The value in memory of its own."""
+        target = self.new(value.shape, dtype)
+        self.fill(target, value.shape, lambda labels: (places(labels), self.pool.cast(value.at(places(labels)), dtype)))
         return self.memory(target)
 
     def new(self, shape: tuple[int, ...], dtype: Any, combine: Any = None, start: Any = None) -> Kept:
@@ -186,6 +203,11 @@ class Flat(Source):
     def __init__(self, base: Source, shape: tuple[int, ...]) -> None:
         super().__init__(shape, base.dtype)
         self.base = base
+
+
+def is_strided(source: Source) -> bool:
+    """Whether memory has gaps, or another order than C's."""
+    return isinstance(source, Memory) and source.strides != row_major(source.shape) and len(source.shape) > 0
 
 
 def places(labels: Sequence[Label]) -> Place:
@@ -459,10 +481,78 @@ def contracted(
             product = low.pool.apply(np.multiply, (product, factor), step.dtype)
         return product
 
+    if len(kept) == 2:
+        multiplied = _multiplied(low, step, kept, labels, out, sizes)
+        if multiplied is not None:
+            return multiplied
     shape = [sizes[name] for name in names]
     if len(names) == len(out):
         return Value(step.shape, step.dtype, read, sum([value.cost for value in kept]) + len(kept) - 1)
     return low.reduced(np.add, step.dtype, shape, range(len(out), len(names)), read, step.shape)
+
+
+_WORTH_CALLING = 8192  # multiplications from which BLAS is better than loops
+
+
+def _multiplied(
+    low: Lowering,
+    step: Deferred,
+    values: Sequence[Value],
+    labels: Sequence[Sequence[Any]],
+    out: Sequence[Any],
+    sizes: Mapping[Any, int],
+) -> Value | None:
+    """The product by BLAS, if it is one of large matrices."""
+    first, second = [[name for name in own if sizes[name] != 1] for own in labels]
+    summed = [name for name in first if name in second and name not in out]
+    stack = [name for name in first if name in second and name in out]
+    rows, columns = [name for name in first if name not in second], [name for name in second if name not in first]
+    if [len(rows), len(summed), len(columns)] != [1, 1, 1] or step.dtype.kind != "f":
+        return None
+    if not {*rows, *columns} <= set(out) or any([len(set(own)) < len(own) for own in labels]):
+        return None
+    (row,), (inner,), (column,) = rows, summed, columns
+    shape = sizes[row], sizes[inner], sizes[column]
+    if prod(shape) < _WORTH_CALLING or min(shape) < 4:
+        return None
+    if list(out).index(row) > list(out).index(column):
+        values, labels, row, column = values[::-1], labels[::-1], column, row
+    target = low.new(tuple([sizes[name] for name in out]), step.dtype)
+    turns = {name: Label(sizes[name]) for name in stack}
+    left = _operand(low, values[0], labels[0], turns, (row, inner), step.dtype)
+    right = _operand(low, values[1], labels[1], turns, (inner, column), step.dtype)
+    result = _operand(low, low.memory(target), out, turns, (row, column), step.dtype)
+    if result.strides[1] != 1:
+        return None
+    low.statements.append(
+        Multiplication(target, list(turns.values()), (sizes[row], sizes[inner], sizes[column]), left, right, result)
+    )
+    return low.reshaped(low.memory(target), step.shape)
+
+
+def _operand(
+    low: Lowering, value: Value, names: Sequence[Any], turns: Mapping[Any, Label], axes: tuple[Any, Any], dtype: Any
+) -> Operand:
+    """A value as matrices in memory."""
+    whole = {axis: Label(value.shape[list(names).index(axis)]) for axis in axes}
+    place = places([whole.get(name) or turns.get(name) or Label(1) for name in names])
+    read = value.at(place) if value.dtype == dtype else None
+    if type(read) is Read:
+        strides = strides_of(read.source)
+        found = [sum([by * stride for index, stride in zip(read.place, strides, strict=True)
+                      for label, by in index.steps if label is whole[axis]]) for axis in axes]
+        sizes = [whole[axis].size for axis in axes]
+        unit = found[1] == 1 and found[0] >= sizes[1] or found[0] == 1 and found[1] >= sizes[0]
+        if unit and not any([index.looked_up for index in read.place]):
+            start = tuple([Index(index.start, tuple([(label, by) for label, by in index.steps if label not in whole.values()]))
+                           for index in read.place])
+            return Operand(read.source, start, (found[0], found[1]))
+    return _operand(low, low.kept_copy(value, dtype), names, turns, axes, dtype)
+
+
+def strides_of(source: Source) -> tuple[int, ...]:
+    """The strides of memory, in elements."""
+    return source.strides if isinstance(source, Memory) else row_major(source.shape)
 
 
 @rule(np.matmul, *_both("dot"))

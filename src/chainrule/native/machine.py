@@ -20,16 +20,20 @@ _MORE = "attributes #0 = {{ nounwind \"prefer-vector-width\"=\"512\" }}\n"
 
 
 @cache
-def _target() -> Any:
+def _host() -> tuple[Any, str, str]:
+    """The target, the processor and its features, with LLVM ready for them."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     name = _vector_library()
     if name:
         llvm.load_library_permanently(name)
-    features = llvm.get_host_cpu_features().flatten()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features, opt=3, codemodel="jitdefault", jit=True
-    )
+    return llvm.Target.from_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def _machine() -> Any:
+    """What code is made for; each engine takes one over."""
+    target, processor, features = _host()
+    return target.create_target_machine(cpu=processor, features=features, opt=3, codemodel="jitdefault", jit=True)
 
 
 @cache
@@ -101,7 +105,7 @@ class Code:
     def __init__(self, text: str) -> None:
         self.text = text
         module = llvm.parse_assembly(text)
-        machine = _target()
+        machine = _machine()
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization = True
         options.slp_vectorization = True

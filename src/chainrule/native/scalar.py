@@ -7,11 +7,12 @@ Equal expressions are the same object, so that a loop body computes each once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Apply", "Expression", "Index", "Label", "Number", "Place", "Pool", "Read", "Source", "position"]
+__all__ = ["Apply", "Expression", "Index", "Label", "Memory", "Number", "Place", "Pool", "Read", "Source", "position", "reads", "row_major"]
 
 
 class Label:
@@ -66,6 +67,19 @@ class Source:
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
+
+
+class Memory(Source):
+    """An array that is handed in: its strides are counted in elements."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> None:
+        super().__init__(shape, np.dtype(dtype))
+        self.strides = strides
+
+
+def row_major(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides of an array in C order, in elements."""
+    return tuple([prod(shape[k + 1 :]) for k in range(len(shape))])
 
 
 class Number(NamedTuple):

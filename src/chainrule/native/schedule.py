@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from chainrule.native.scalar import Index, Label, Source
-from chainrule.native.work import Kept, Statement, is_at
+from chainrule.native.scalar import Index, Label
+from chainrule.native.work import Kept, Multiplication, Statement, is_at
 
-__all__ = ["Leaf", "Loop", "Schedule", "base_of"]
+__all__ = ["Leaf", "Loop", "Schedule"]
 
 
 @dataclass(eq=False)
 class Leaf:
     """A statement in its place; ``path`` are the loops around it, and ``loops`` says which label runs in which."""
 
-    statement: Statement
+    statement: Statement | Multiplication
     path: list[Loop] = field(default_factory=list)
     loops: dict[Label, Loop] = field(default_factory=dict)
 
@@ -40,29 +40,20 @@ class Loop:
                 yield from item.leaves()
 
 
-def base_of(source: Source) -> Source:
-    """The memory that is read."""
-    return getattr(source, "base", source)
-
-
 class Schedule:
     """The loops of a list of statements, in an order in which everything is there when it is read."""
 
-    def __init__(self, statements: Sequence[Statement]) -> None:
+    def __init__(self, statements: Sequence[Statement | Multiplication]) -> None:
         self.body: list[Loop | Leaf] = []
-        self.leaves: dict[Statement, Leaf] = {}
+        self.leaves: dict[Statement | Multiplication, Leaf] = {}
         self.readers: dict[Kept, list[tuple[Leaf, tuple[Index, ...] | None]]] = {}
         for statement in statements:
             self._place(statement)
 
-    def _place(self, statement: Statement) -> None:
+    def _place(self, statement: Statement | Multiplication) -> None:
         leaf = Leaf(statement)
         order = statement.order()
-        needs = [
-            (source, read.place if source is read.source else None)
-            for read in statement.reads
-            if isinstance(source := base_of(read.source), Kept)
-        ]
+        needs = statement.needs
         body = self.body
         while True:
             found = self._joinable(body, order, needs, leaf)
@@ -103,8 +94,6 @@ class Schedule:
         tied = False
         for other in inside:
             target = other.statement.target
-            if target is self._target(needs, target):
-                pass
             for source, place in needs:
                 if source is not target:
                     continue
@@ -112,10 +101,6 @@ class Schedule:
                     return False
                 tied = True
         return tied or is_first
-
-    @staticmethod
-    def _target(needs: list, target: Kept) -> Kept | None:
-        return next((source for source, _ in needs if source is target), None)
 
 
 def _same_turn(writer: Leaf, place: tuple[Index, ...], loop: Loop, label: Label) -> bool:

@@ -7,13 +7,13 @@ place, or combines it with what is there. Whoever reads the array comes after al
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.native.scalar import Expression, Index, Label, Place, Read, Source, reads
 
-__all__ = ["COMBINATIONS", "Kept", "Statement"]
+__all__ = ["COMBINATIONS", "Kept", "Multiplication", "Operand", "Statement", "base_of", "is_at"]
 
 COMBINATIONS: dict[Any, Any] = {np.add: 0, np.multiply: 1, np.maximum: -np.inf, np.minimum: np.inf}
 
@@ -25,7 +25,7 @@ class Kept(Source):
         super().__init__(shape, np.dtype(dtype))
         self.combine = combine
         self.start = COMBINATIONS[combine] if start is None and combine is not None else start
-        self.statements: list[Statement] = []
+        self.statements: list[Statement | Multiplication] = []
         self.is_wanted = False  # whether it is memory that somebody outside sees
 
 
@@ -44,12 +44,16 @@ class Statement:
         for index in self.place:
             for value, _ in index.looked_up:
                 self.reads += reads(value)
+        self.summed = set(self.labels) - {label for index in self.place for label, _ in index.steps}
         target.statements.append(self)
 
     @property
-    def summed(self) -> set[Label]:
-        """The labels that the place does not depend on."""
-        return set(self.labels) - {label for index in self.place for label, _ in index.steps}
+    def needs(self) -> list[tuple[Kept, Place | None]]:
+        """The kept arrays that are read, and where; None: anywhere."""
+        found = [(base_of(read.source), read) for read in self.reads]
+        return [
+            (source, read.place if source is read.source else None) for source, read in found if isinstance(source, Kept)
+        ]
 
     def order(self) -> list[Label]:
         """The labels from the outermost loop to the innermost: neighbours in memory come last."""
@@ -59,6 +63,46 @@ class Statement:
                 for label, by in index.steps:
                     scores[label] += 1 if axis == len(place) - 1 and abs(by) == 1 else -1
         return sorted(self.labels, key=lambda label: scores[label])
+
+
+class Operand(NamedTuple):
+    """A matrix in memory, or a stack of matrices: where each begins, and the strides of its two axes."""
+
+    source: Source
+    place: Place  # of the first entry, for the labels of the stack
+    strides: tuple[int, int]
+
+
+class Multiplication:
+    """Matrix products by the machine's BLAS: ``target = left @ right`` for all values of ``labels``."""
+
+    labels: list[Label] = []
+    place = None
+    summed: set[Label] = set()
+
+    def __init__(
+        self, target: Kept, stack: list[Label], sizes: tuple[int, int, int], left: Operand, right: Operand, result: Operand
+    ) -> None:
+        self.target = target
+        self.stack = stack
+        self.sizes = sizes
+        self.left, self.right, self.result = left, right, result
+        target.statements.append(self)
+
+    @property
+    def needs(self) -> list[tuple[Kept, Place | None]]:
+        """The kept arrays that are read, all of them."""
+        found = [base_of(operand.source) for operand in (self.left, self.right)]
+        return [(source, None) for source in found if isinstance(source, Kept)]
+
+    def order(self) -> list[Label]:
+        """It joins no loop."""
+        return []
+
+
+def base_of(source: Source) -> Source:
+    """The memory that is read."""
+    return getattr(source, "base", source)
 
 
 def is_at(index: Index, label: Label) -> bool:

@@ -1,0 +1,23 @@
+"""Functions of other libraries by address: BLAS and LAPACK as SciPy links them."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+__all__ = ["address_of"]
+
+_MODULES = {"blas": "scipy.linalg.cython_blas", "lapack": "scipy.linalg.cython_lapack"}
+
+
+@cache
+def address_of(library: str, name: str) -> int:
+    """Where a function of ``blas`` or ``lapack`` begins; it takes all arguments by address, as Fortran does."""
+    capsule = import_module(_MODULES[library]).__pyx_capi__[name]
+    title: Any = ctypes.pythonapi.PyCapsule_GetName
+    title.restype, title.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    pointer: Any = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return int(pointer(capsule, title(capsule)))

@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "chainrule"
 LEVELS = (
     {"errors"}, {"linear"}, {"op"}, {"ops", "program"}, {"tape"}, {"modes", "backward", "protocol"}, {"differentiable"},
     {"tensor"},
-    {"transforms"}, {"sparsity", "explain"}, {"check"}, {"__init__"}, {"torch", "interop"}, {"cli"},
+    {"transforms"}, {"sparsity", "explain", "native"}, {"check"}, {"__init__"}, {"torch", "interop"}, {"cli"},
 )  # fmt: skip
 LEVEL = {layer: height for height, level in enumerate(LEVELS) for layer in level}
 # The same within a layer that has folders.
@@ -33,11 +33,13 @@ LAYER_PACKAGES = {
     "cli": {"typer", "rich", "nbformat", "jupytext"},
     "interop": {"scipy", "torch", "jax", "cyipopt"},
     "explain": {"latex2mathml"},
+    "native": {"llvmlite"},
 }
 HIDDEN_IMPORTS = ("interop/", "explain/picture.py")  # extras that may be absent
 LAZY = (
     "interop/",
     "linear/_scipy.py",
+    "native/libraries.py",
     "linear/spy.py",
     "explain/mathml.py",
     "cli/later.py",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chainrule.check.function.checking import check
     from chainrule.check.verdicts.report import Report
     from chainrule.explain.derive import derive
+    from chainrule.native.compiled import compile
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ globals().pop("check", None)  # the package of that name, which imports find all
 _LATER = {
     "Report": "chainrule.check.verdicts.report",
     "check": "chainrule.check.function.checking",
+    "compile": "chainrule.native.compiled",
     "derive": "chainrule.explain.derive",
 }
 
@@ -39,6 +41,7 @@ __all__ = [
     "Report",
     "Tensor",
     "check",
+    "compile",
     "define",
     "derive",
     "enable_grad",

@@ -56,26 +56,26 @@ def usable() -> bool:
     array = np.arange(6.0).reshape(2, 3)[:, ::2]
     base, word, pointer = id(array), ctypes.c_int64, ctypes.c_void_p
     shape, strides = _at(base + ARRAY["shape"], pointer), _at(base + ARRAY["strides"], pointer)
-    looks = (
+    looks = [
         _at(base + TYPE, pointer) == id(np.ndarray),
         _at(base + ARRAY["data"], pointer) == array.ctypes.data,
         _at(base + ARRAY["ndim"], ctypes.c_int32) == 2,
         [_at(shape + 8 * k, word) for k in range(2)] == [2, 2],
         [_at(strides + 8 * k, word) for k in range(2)] == [24, 16],
         _at(base + ARRAY["dtype"], pointer) == id(np.dtype(np.float64)),
-        _at(base + ARRAY["flags"], ctypes.c_int32) & ALIGNED,
+        _at(base + ARRAY["flags"], ctypes.c_int32) & ALIGNED != 0,
         _at(id(1.5) + FLOAT, ctypes.c_double) == 1.5,
-    )
+    ]
     scalar, narrow, pair, entries = np.float64(2.5), np.float32(2.5), (array, 7), [array, 7]
-    looks += (
+    looks += [
         _at(id(scalar) + FLOAT, ctypes.c_double) == 2.5,
         _at(id(narrow) + FLOAT, ctypes.c_float) == 2.5,
         _at(id(pair) + SIZE, word) == 2 and _at(id(pair) + ITEMS, pointer) == base,
         _at(id(entries) + SIZE, word) == 2 and _at(_at(id(entries) + LIST_ITEMS, pointer), pointer) == base,
         _at(id(_cell()) + CELL, pointer) == id(_at),
-    )
+    ]
     known = {1: 2}
-    looks += (_at(id(known) + DICT_SIZE, word) == 1,)
+    looks.append(_at(id(known) + DICT_SIZE, word) == 1)
     return all(looks) and _makes_arrays()
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.native import abi
 from chainrule.native.emit import write_kernel
 from chainrule.native.entry import Guards, Leaf, Same, write_entry
-from chainrule.native.lowering import Lowering, NotLowerableError, places
 from chainrule.native.libraries import address_of
+from chainrule.native.lowering import NotLowerableError, places
 from chainrule.native.machine import Code, module_text
+from chainrule.native.rules import Lowering
 from chainrule.native.scalar import Memory, Number
 from chainrule.native.schedule import Schedule
 from chainrule.program.deferred import Deferred, needed
@@ -66,8 +68,8 @@ def build(
     """Machine code for a recording; or why there is none."""
     steps = steps_for(wanted)
     uses: dict[int, int] = {}
-    for step in [*[other for step in steps for other in needed(step)], *wanted]:
-        uses[step.number] = uses.get(step.number, 0) + 1
+    for used in [*[other for step in steps for other in needed(step)], *wanted]:
+        uses[used.number] = uses.get(used.number, 0) + 1
     low = Lowering(uses)
     given: list[Any] = []
     memories = []
@@ -93,9 +95,7 @@ def build(
     def other(*values: Any) -> Any:
         return slow(this, *values)
 
-    entry = write_entry(
-        kernel, specs, low.captured, results, check, structure, _guards(reads), this.function, other
-    )
+    entry = write_entry(kernel, specs, low.captured, results, check, structure, _guards(reads), this.function, other)
     return Built(this, entry, kernel, Code(module_text([entry.text, kernel.text], kernel.declared)), reads)
 
 
@@ -110,7 +110,7 @@ def _results(low: Lowering, wanted: Sequence[Deferred]) -> tuple[list[Any], Any]
         value = low.values[step.number]
         target = low.new(value.shape, value.dtype)
         target.is_wanted = True
-        low.fill(target, value.shape, lambda labels, value=value: (places(labels), value.at(places(labels))))
+        low.fill(target, value.shape, low.copying(value, value.dtype))
         results.append(target)
         if value.dtype.kind == "f":
             if total is None:
@@ -144,11 +144,10 @@ def _spec(value: Any, leaves: Any) -> Any:
 
 def _guards(reads: Any) -> Guards:
     """What was read, as machine code checks it."""
-    from chainrule.native import abi
-
     spaces: dict[int, tuple[Any, list[Any], int]] = {}
     for space, name, value in reads.names:
-        spaces.setdefault(id(space), (space, [], -1))[1].append((name, value if value is not reads.missing else abi.ABSENT))
+        known = spaces.setdefault(id(space), (space, [], -1))
+        known[1].append((name, abi.ABSENT if value is reads.missing else value))
     sequences, rest = [], bool(reads.classes or reads.objects)
     for container, entries in reads.containers:
         if isinstance(container, dict):

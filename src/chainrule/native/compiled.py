@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import warnings
 from collections.abc import Callable as AnyCallable
 from collections.abc import Iterator, Sequence
@@ -83,7 +82,7 @@ class _Direct(_Shared, callables.Callable):  # type: ignore[misc]
 callables.direct(_Direct)
 
 
-def compile(function: AnyCallable[..., Any]) -> Any:
+def compile(function: AnyCallable[..., Any]) -> Any:  # noqa: A001 (the name that users meet)
     """The function as machine code, made at the first call for each kind of arguments.
 
     >>> import chainrule as cr
@@ -114,7 +113,7 @@ def _called(this: Any, *arguments: Any, **options: Any) -> Any:
         return function(*arguments)
     if isinstance(found, Built):
         if found.reads.unchanged():
-            return found.called(_plain(arguments, found))
+            return found.called(arguments)
         this.wasted += 1
     if this.wasted > _WASTED:
         this.known[key] = "something that it reads changes from call to call: make it an argument"
@@ -193,10 +192,3 @@ def _rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
     if kind in (tuple, list):
         return kind([_rebuilt(entry, leaves) for entry in value])
     return {name: _rebuilt(entry, leaves) for name, entry in value.items()} if kind is dict else value
-
-
-def _plain(arguments: Any, found: Any) -> Any:
-    return arguments
-
-
-assert ctypes

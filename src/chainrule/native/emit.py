@@ -13,7 +13,7 @@ from chainrule.native.numbers import Declarations, write_apply
 from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source, row_major
 from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.text import Body, literal, memory_type, value_type
-from chainrule.native.work import Kept, Multiplication, Operand, base_of, is_at
+from chainrule.native.work import Kept, Multiplication, Operand, Statement, base_of, is_at
 
 __all__ = ["Kernel", "write_kernel"]
 
@@ -23,7 +23,7 @@ _STACK = 1 << 16  # bytes of all of them together
 
 @dataclass
 class Kernel:
-    """A function in LLVM's assembly; its arguments are pointers to ``arrays``, in order; it gives 0 if all went well."""
+    """A function in LLVM's assembly; its arguments point to ``arrays``, in order; it gives 0 if all went well."""
 
     text: str
     arrays: list[Source]
@@ -92,7 +92,7 @@ class _Writer:
             everyone = [*leaves, *readers]
             if any([len(leaf.path) <= depth or leaf.path[depth] is not loop for leaf in everyone]):
                 break
-            if any([label in leaf.statement.summed for leaf in leaves for label, its in leaf.loops.items() if its is loop]):
+            if any([leaf.label_of(loop) in leaf.statement.summed for leaf in leaves]):
                 break
             prefix.append(loop)
         return prefix
@@ -101,7 +101,7 @@ class _Writer:
     def _is_turn(axis: int, prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]) -> bool:
         """Whether each turn of one of these loops writes and reads its own element of an axis only."""
         everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
-        loops = set()
+        loops: set[Loop | None] = set()
         for leaf, place in everyone:
             if place is None:
                 return False
@@ -286,6 +286,7 @@ class _Writer:
 
     def statement(self, leaf: Leaf) -> None:
         statement = leaf.statement
+        assert isinstance(statement, Statement)
         target = statement.target
         place, expression = statement.make([leaf.loops[label].label for label in statement.labels])
         value = self.expression(expression)

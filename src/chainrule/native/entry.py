@@ -20,7 +20,7 @@ from chainrule.native.emit import Kernel
 from chainrule.native.scalar import Memory, Source
 from chainrule.native.text import Body, memory_type
 
-__all__ = ["Entry", "Leaf", "Same", "write_entry"]
+__all__ = ["Entry", "Guards", "Leaf", "Same", "write_entry"]
 
 _DECLARED = """declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
@@ -81,7 +81,7 @@ class _EntryWriter:
         self.blocks += 1
         return f"{hint}.{self.blocks}"
 
-    def object(self, value: Any) -> str:
+    def held(self, value: Any) -> str:
         """The address of an object."""
         place = self.places.get(id(value))
         if place is None:
@@ -108,6 +108,12 @@ class _EntryWriter:
     def equal(self, a: str, b: str, kind: str = "ptr") -> None:
         self.require(self.body.put(f"icmp eq {kind} {a}, {b}"))
 
+    def call(self, function: Any, arguments: str, flags: str, names: str) -> str:
+        """The result of a Python function, by the vectorcall protocol."""
+        return self.body.put(
+            f"call ptr @PyObject_Vectorcall(ptr {self.held(function)}, ptr {arguments}, i64 {flags}, ptr {names})"
+        )
+
     @contextmanager
     def when(self, condition: str) -> Iterator[None]:
         """Instructions that are done if the condition holds."""
@@ -123,16 +129,16 @@ class _EntryWriter:
     def argument(self, pointer: str, spec: Any, data: dict[Source, str]) -> None:
         """Check one argument; the data of leaves is noted."""
         if isinstance(spec, Same):
-            self.equal(pointer, self.object(spec.value))
+            self.equal(pointer, self.held(spec.value))
         elif isinstance(spec, Leaf):
             data[spec.source] = self.leaf(pointer, spec)
         else:
             kind, entries = spec
-            self.equal(self.field(pointer, abi.TYPE), self.object(kind))
+            self.equal(self.field(pointer, abi.TYPE), self.held(kind))
             if kind is dict:
                 self.equal(self.field(pointer, abi.DICT_SIZE, "i64"), str(len(entries)), "i64")
                 for name, inner in entries:
-                    found = self.body.put(f"call ptr @PyDict_GetItemWithError(ptr {pointer}, ptr {self.object(name)})")
+                    found = self.body.put(f"call ptr @PyDict_GetItemWithError(ptr {pointer}, ptr {self.held(name)})")
                     self.require(self.body.put(f"icmp ne ptr {found}, null"))
                     self.argument(found, inner, data)
                 return
@@ -145,13 +151,13 @@ class _EntryWriter:
     def leaf(self, pointer: str, spec: Leaf) -> str:
         if spec.kind is np.ndarray:
             return self.array(pointer, spec.source.shape, spec.source.strides, spec.source.dtype)
-        self.equal(self.field(pointer, abi.TYPE), self.object(spec.kind))
+        self.equal(self.field(pointer, abi.TYPE), self.held(spec.kind))
         return self.body.put(f"getelementptr i8, ptr {pointer}, i64 {abi.FLOAT}", "d")
 
     def array(self, pointer: str, shape: Sequence[int], strides: Sequence[int], dtype: np.dtype[Any]) -> str:
         """Check an array; the address of its data."""
-        self.equal(self.field(pointer, abi.TYPE), self.object(np.ndarray))
-        self.equal(self.field(pointer, abi.ARRAY["dtype"]), self.object(dtype))
+        self.equal(self.field(pointer, abi.TYPE), self.held(np.ndarray))
+        self.equal(self.field(pointer, abi.ARRAY["dtype"]), self.held(dtype))
         self.equal(self.field(pointer, abi.ARRAY["ndim"], "i32"), str(len(shape)), "i32")
         flags = self.body.put(f"and i32 {self.field(pointer, abi.ARRAY['flags'], 'i32')}, {abi.ALIGNED}")
         self.require(self.body.put(f"icmp ne i32 {flags}, 0"))
@@ -169,34 +175,34 @@ class _EntryWriter:
     def guards(self, guards: Guards) -> None:
         """Check that what the function reads outside is what it was."""
         for cell, value in guards.cells:
-            self.equal(self.field(self.object(cell), abi.CELL), self.object(value))
+            self.equal(self.field(self.held(cell), abi.CELL), self.held(value))
         offset = abi.code_offset()
         for function, code in guards.codes:
-            self.equal(self.field(self.object(function), offset or 0), self.object(code))
+            self.equal(self.field(self.held(function), offset or 0), self.held(code))
         for space, entries, size in guards.spaces:
-            self.space(self.object(space), entries, size)
+            self.space(self.held(space), entries, size)
         for sequence, entries in guards.sequences:
-            pointer = self.object(sequence)
+            pointer = self.held(sequence)
             self.equal(self.field(pointer, abi.SIZE, "i64"), str(len(entries)), "i64")
             items = self.field(pointer, abi.LIST_ITEMS) if isinstance(sequence, list) else None
             for k, value in enumerate(entries):
                 item = self.field(items, 8 * k) if items else self.field(pointer, abi.ITEMS + 8 * k)
-                self.equal(item, self.object(value))
+                self.equal(item, self.held(value))
         for array, numbers in guards.contents:
             steps = [step // array.itemsize for step in array.strides]
-            data = self.array(self.object(array), array.shape, steps, array.dtype)
-            same = self.body.put(f"call i32 @memcmp(ptr {data}, ptr {self.bytes(numbers)}, i64 {len(numbers)})")
+            data = self.array(self.held(array), array.shape, steps, array.dtype)
+            same = self.body.put(f"call i32 @memcmp(ptr {data}, ptr {self.copy_of(numbers)}, i64 {len(numbers)})")
             self.equal(same, "0", "i32")
         if guards.rest is not None:
-            found = self.body.put(f"call ptr @PyObject_Vectorcall(ptr {self.object(guards.rest)}, ptr null, i64 0, ptr null)")
+            found = self.call(guards.rest, "null", "0", "null")
             failed = self.body.put(f"icmp eq ptr {found}, null")
             with self.when(failed):
                 self.body.do("call void @PyErr_Clear()")
             self.require(self.body.put(f"xor i1 {failed}, true"))
             self.body.do(f"call void @Py_DecRef(ptr {found})")
-            self.equal(found, self.object(True))
+            self.equal(found, self.held(True))
 
-    def bytes(self, numbers: bytearray) -> str:
+    def copy_of(self, numbers: bytearray) -> str:
         held = np.frombuffer(numbers, np.uint8)
         self.objects.append(held)
         return self.body.put(f"inttoptr i64 {self.number(held.ctypes.data)} to ptr")
@@ -219,22 +225,22 @@ class _EntryWriter:
         if size >= 0:
             self.equal(self.field(pointer, abi.DICT_SIZE, "i64"), str(size), "i64")
         for name, value in entries:
-            found = self.body.put(f"call ptr @PyDict_GetItemWithError(ptr {pointer}, ptr {self.object(name)})")
-            self.equal(found, "null" if value is abi.ABSENT else self.object(value))
+            found = self.body.put(f"call ptr @PyDict_GetItemWithError(ptr {pointer}, ptr {self.held(name)})")
+            self.equal(found, "null" if value is abi.ABSENT else self.held(value))
 
     # --- results ---
 
     def fresh(self, shape: Sequence[int], dtype: np.dtype[Any]) -> tuple[str, str]:
         """A new array, or a number of NumPy's: the object, and where its data goes."""
         if not shape:
-            kind = self.object(dtype.type)
+            kind = self.held(dtype.type)
             made = self.body.put(f"call ptr @PyType_GenericAlloc(ptr {kind}, i64 0)")
             return made, self.body.put(f"getelementptr i8, ptr {made}, i64 {abi.FLOAT}", "d")
         sizes = self.body.reserve(f"alloca [{len(shape)} x i64]")
         for k, size in enumerate(shape):
             at = f"getelementptr (i64, ptr {sizes}, i64 {k})"
             self.body.do(f"store i64 {size}, ptr {self.body.put(at.replace('(', '').replace(')', ''))}")
-        kind = self.object(dtype)
+        kind = self.held(dtype)
         self.body.do(f"call void @Py_IncRef(ptr {kind})")
         function = self.body.put(f"inttoptr i64 {self.number(abi.empty_address())} to ptr")
         made = self.body.put(f"call ptr {function}(i32 {len(shape)}, ptr {sizes}, ptr {kind}, i32 0)")
@@ -243,7 +249,7 @@ class _EntryWriter:
     def built(self, structure: Any, results: Sequence[str]) -> str:
         """The results in tuples and lists."""
         if structure is None:
-            found = self.object(None)
+            found = self.held(None)
             self.body.do(f"call void @Py_IncRef(ptr {found})")
             return found
         if isinstance(structure, int):
@@ -254,9 +260,8 @@ class _EntryWriter:
         made = self.body.put(f"call ptr @{name}(i64 {len(inner)})")
         items = self.field(made, abi.LIST_ITEMS) if kind is list else None
         for k, value in enumerate(inner):
-            at = self.body.put(
-                f"getelementptr i8, ptr {items}, i64 {8 * k}" if items else f"getelementptr i8, ptr {made}, i64 {abi.ITEMS + 8 * k}"
-            )
+            start, offset = (items, 8 * k) if items else (made, abi.ITEMS + 8 * k)
+            at = self.body.put(f"getelementptr i8, ptr {start}, i64 {offset}")
             self.body.do(f"store ptr {value}, ptr {at}")
         return made
 
@@ -286,8 +291,8 @@ def write_entry(
     for k, spec in enumerate(arguments):
         writer.argument(writer.field("%args", 8 * k), spec, data)
     writer.guards(guards)
-    for source, array in captured:
-        data[source] = writer.array(writer.object(array), source.shape, source.strides, source.dtype)
+    for memory, array in captured:
+        data[memory] = writer.array(writer.held(array), memory.shape, memory.strides, memory.dtype)
     made = []
     for source in results:
         found, data[source] = writer.fresh(source.shape, source.dtype)
@@ -310,7 +315,7 @@ def write_entry(
     with writer.when(body.put(f"xor i1 {fine}, true")):
         for found in made:
             body.do(f"call void @Py_DecRef(ptr {found})")
-        answer = body.put(f"call ptr @PyObject_Vectorcall(ptr {writer.object(again)}, ptr %args, i64 %flags, ptr %names)")
+        answer = writer.call(again, "%args", "%flags", "%names")
         body.do(f"ret ptr {answer}")
         body.start(writer.label("never"))
     body.do(f"ret ptr {writer.built(structure, made)}")
@@ -319,7 +324,7 @@ def write_entry(
     body.do(f"ret ptr {body.put(f'tail call ptr {following}(ptr %self, ptr %args, i64 %flags, ptr %names)')}")
     main = body.text()
     writer.body = body = Body()
-    answer = body.put(f"tail call ptr @PyObject_Vectorcall(ptr {writer.object(other)}, ptr %args, i64 %flags, ptr %names)")
+    answer = writer.call(other, "%args", "%flags", "%names")
     body.do(f"ret ptr {answer}")
     objects, numbers = max(len(writer.objects), 1), max(len(writer.numbers), 1)
     text = (

@@ -10,13 +10,14 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from chainrule.native.machine_functions import VECTORS
+from chainrule.native.functions import VECTORS
 from chainrule.native.numbers import Declarations
 
-__all__ = ["Code", "compiled", "module_text"]
+__all__ = ["Code", "module_text"]
 
 _WIDTHS = {"double": ((2, "b"), (4, "d"), (8, "e")), "float": ((4, "b"), (8, "d"), (16, "e"))}
-_MORE = "attributes #0 = {{ nounwind \"prefer-vector-width\"=\"512\" }}\n"
+_PLAIN = 'nounwind "prefer-vector-width"="512"'
+_PURE = "nounwind willreturn memory(none)"
 
 
 @cache
@@ -75,28 +76,23 @@ def module_text(functions: Iterable[str], declared: Declarations) -> str:
     """A whole module: the functions, the declarations, the vector forms of the C library's functions."""
     text = "\n".join(functions)
     lines = list(declared.lines.values())
-    used, attributes = [], ["attributes #0 = { nounwind \"prefer-vector-width\"=\"512\" }", "attributes #1 = { nounwind willreturn memory(none) }"]
+    attributes = [f"attributes #0 = {{ {_PLAIN} }}", f"attributes #1 = {{ {_PURE} }}"]
+    used = []
     for number, (name, kind) in enumerate(sorted(declared.library), 2):
         mapping, more = _variants(name, kind)
         if not mapping:
             continue
-        full = name + ("f" if kind == "float" else "")
-        text = text.replace(f"call {kind} @{full}(", f"call {kind} @{full}(").replace(
-            f"\x00{full}\x00", f"#{number}"
-        )
-        text = _with_attribute(text, kind, full, number)
-        attributes.append(f'attributes #{number} = {{ nounwind willreturn memory(none) "vector-function-abi-variant"="{mapping}" }}')
+        start = f"call {kind} @{name}{'f' if kind == 'float' else ''}("
+        text = "\n".join([f"{line} #{number}" if start in line else line for line in text.split("\n")])
+        attributes.append(f'attributes #{number} = {{ {_PURE} "vector-function-abi-variant"="{mapping}" }}')
         lines += more
         used += [line.split("@")[1].split("(")[0] for line in more]
-    if used:
+    if used:  # so that they are still there when loops become vectors
         pointers = ", ".join([f"ptr @{symbol}" for symbol in used])
-        lines.append(f"@llvm.compiler.used = appending global [{len(used)} x ptr] [{pointers}], section \"llvm.metadata\"")
+        lines.append(
+            f'@llvm.compiler.used = appending global [{len(used)} x ptr] [{pointers}], section "llvm.metadata"'
+        )
     return "\n".join([*lines, text, *attributes]) + "\n"
-
-
-def _with_attribute(text: str, kind: str, name: str, number: int) -> str:
-    start = f"call {kind} @{name}("
-    return "\n".join([f"{line} #{number}" if start in line else line for line in text.split("\n")])
 
 
 class Code:
@@ -120,8 +116,3 @@ class Code:
     def address(self, name: str) -> int:
         """Where a function begins."""
         return int(self.engine.get_function_address(name))
-
-
-def compiled(text: str) -> Code:
-    """A module compiled."""
-    return Code(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.machine_functions import ARITHMETIC, COMPARISONS, INTRINSICS, LIBRARY
+from chainrule.native.functions import ARITHMETIC, COMPARISONS, INTRINSICS, LIBRARY
 from chainrule.native.scalar import Apply, Number
 from chainrule.native.text import Body, literal, value_type
 
@@ -26,7 +26,7 @@ class Declarations:
 
     def intrinsic(self, name: str, kind: str, arguments: int) -> str:
         """``llvm.name.f64`` and the like."""
-        full = f"@llvm.{name}.{ {'double': 'f64', 'float': 'f32'}[kind]}"
+        full = f"@llvm.{name}.{ {'double': 'f64', 'float': 'f32'}[kind] }"
         self.lines[full] = f"declare {kind} {full}({', '.join([kind] * arguments)})"
         return full
 
@@ -172,7 +172,9 @@ def _signed(test: str, dtype: np.dtype[Any]) -> str:
 def _cast(body: Body, old: np.dtype[Any], new: np.dtype[Any], value: str) -> str:
     a, b = value_type(old), value_type(new)
     if old.kind == new.kind == "f":
-        return body.put(f"{'fpext' if new.itemsize > old.itemsize else 'fptrunc'} {a} {value} to {b}") if a != b else value
+        return (
+            body.put(f"{'fpext' if new.itemsize > old.itemsize else 'fptrunc'} {a} {value} to {b}") if a != b else value
+        )
     if new.kind == "b":
         if old.kind == "b":
             return value

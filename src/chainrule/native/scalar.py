@@ -12,7 +12,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Apply", "Expression", "Index", "Label", "Memory", "Number", "Place", "Pool", "Read", "Source", "position", "reads", "row_major"]
+__all__ = [
+    "Apply",
+    "Expression",
+    "Index",
+    "Label",
+    "Memory",
+    "Number",
+    "Place",
+    "Pool",
+    "Read",
+    "Source",
+    "position",
+    "reads",
+    "row_major",
+]
 
 
 class Label:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from chainrule.native.scalar import Index, Label
+from chainrule.native.scalar import Index, Label, Place
 from chainrule.native.work import Kept, Multiplication, Statement, is_at
 
 __all__ = ["Leaf", "Loop", "Schedule"]
+
+
+Needs = list[tuple[Kept, Place | None]]
 
 
 @dataclass(eq=False)
@@ -22,6 +25,10 @@ class Leaf:
     statement: Statement | Multiplication
     path: list[Loop] = field(default_factory=list)
     loops: dict[Label, Loop] = field(default_factory=dict)
+
+    def label_of(self, loop: Loop) -> Label | None:
+        """The statement's own label that runs in a loop."""
+        return next((label for label, its in self.loops.items() if its is loop), None)
 
 
 @dataclass(eq=False)
@@ -75,22 +82,24 @@ class Schedule:
         for source, place in needs:
             self.readers.setdefault(source, []).append((leaf, place))
 
-    def _joinable(self, body: list[Loop | Leaf], order: list[Label], needs: list, leaf: Leaf) -> tuple[Loop, Label] | None:
+    def _joinable(
+        self, body: list[Loop | Leaf], order: list[Label], needs: Needs, leaf: Leaf
+    ) -> tuple[Loop, Label] | None:
         """The latest loop that the statement can join, and the label that would run in it."""
-        wanted = {source for source, _ in needs}
+        before = {leaf.statement.target, *[source for source, _ in needs]}
         for item in reversed(body):
             if isinstance(item, Loop):
                 inside = list(item.leaves())
                 for label in order:
                     if label.size == item.label.size and self._fits(item, label, inside, needs, label is order[0]):
                         return item, label
-                if any([other.statement.target in wanted or other.statement.target is leaf.statement.target for other in inside]):
+                if any([other.statement.target in before for other in inside]):
                     return None
-            elif item.statement.target in wanted or item.statement.target is leaf.statement.target:
+            elif item.statement.target in before:
                 return None
         return None
 
-    def _fits(self, loop: Loop, label: Label, inside: Sequence[Leaf], needs: list, is_first: bool) -> bool:
+    def _fits(self, loop: Loop, label: Label, inside: Sequence[Leaf], needs: Needs, is_first: bool) -> bool:
         tied = False
         for other in inside:
             target = other.statement.target
@@ -105,8 +114,8 @@ class Schedule:
 
 def _same_turn(writer: Leaf, place: tuple[Index, ...], loop: Loop, label: Label) -> bool:
     """Whether what is read at ``place`` in one turn of the loop was completed by the writer in the same turn."""
-    own = next((mine for mine, its in writer.loops.items() if its is loop), None)
-    if own is None:
+    own = writer.label_of(loop)
+    if own is None or writer.statement.place is None:
         return False
     for written, read in zip(writer.statement.place, place, strict=True):
         if any([mine is own for mine, _ in written.steps]):

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.native.scalar import Expression, Index, Label, Place, Read, Source, reads
 
-__all__ = ["COMBINATIONS", "Kept", "Multiplication", "Operand", "Statement", "base_of", "is_at"]
+__all__ = ["COMBINATIONS", "Kept", "Make", "Multiplication", "Operand", "Statement", "base_of", "is_at"]
 
 COMBINATIONS: dict[Any, Any] = {np.add: 0, np.multiply: 1, np.maximum: -np.inf, np.minimum: np.inf}
 
@@ -51,13 +51,12 @@ class Statement:
     def needs(self) -> list[tuple[Kept, Place | None]]:
         """The kept arrays that are read, and where; None: anywhere."""
         found = [(base_of(read.source), read) for read in self.reads]
-        return [
-            (source, read.place if source is read.source else None) for source, read in found if isinstance(source, Kept)
-        ]
+        kept = [(source, read) for source, read in found if isinstance(source, Kept)]
+        return [(source, read.place if source is read.source else None) for source, read in kept]
 
     def order(self) -> list[Label]:
         """The labels from the outermost loop to the innermost: neighbours in memory come last."""
-        scores = {label: 0 for label in self.labels}
+        scores = dict.fromkeys(self.labels, 0)
         for place in [self.place, *[read.place for read in self.reads]]:
             for axis, index in enumerate(place):
                 for label, by in index.steps:
@@ -76,17 +75,17 @@ class Operand(NamedTuple):
 class Multiplication:
     """Matrix products by the machine's BLAS: ``target = left @ right`` for all values of ``labels``."""
 
-    labels: list[Label] = []
     place = None
-    summed: set[Label] = set()
 
     def __init__(
-        self, target: Kept, stack: list[Label], sizes: tuple[int, int, int], left: Operand, right: Operand, result: Operand
+        self, target: Kept, stack: list[Label], sizes: tuple[int, int, int], operands: tuple[Operand, Operand, Operand]
     ) -> None:
         self.target = target
+        self.labels: list[Label] = []
+        self.summed: set[Label] = set()
         self.stack = stack
         self.sizes = sizes
-        self.left, self.right, self.result = left, right, result
+        self.left, self.right, self.result = operands
         target.statements.append(self)
 
     @property

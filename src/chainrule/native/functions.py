@@ -61,7 +61,7 @@ LIBRARY = {
     np.power: "pow",
     np.float_power: "pow",
 }
-VECTORS = {**{name: 1 for name in LIBRARY.values()}, "atan2": 2, "hypot": 2, "pow": 2}
+VECTORS = {**dict.fromkeys(LIBRARY.values(), 1), "atan2": 2, "hypot": 2, "pow": 2}
 """How many arguments the functions of the vector library have."""
 
 _COMPOSED = {

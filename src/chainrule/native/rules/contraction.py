@@ -1,0 +1,150 @@
+"""Products of arrays summed over axes that they share: as loops, or by BLAS where that is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, both, places, rule
+from chainrule.native.scalar import Expression, Index, Label, Memory, Place, Read, row_major
+from chainrule.native.work import Multiplication, Operand
+from chainrule.program.deferred import Deferred
+
+
+def contracted(
+    low: Lowering, step: Deferred, operands: Sequence[Any], labels: Sequence[Sequence[Any]], out: Sequence[Any]
+) -> Value:
+    """A product of arrays with named axes, summed over the names that are not in ``out``."""
+    values = [low.value(operand) for operand in operands]
+    sizes: dict[Any, int] = {}
+    for value, names in zip(values, labels, strict=True):
+        for name, size in zip(names, value.shape, strict=True):
+            sizes[name] = max(size, sizes.get(name, 1))
+    names = [*out, *[name for name in sizes if name not in out]]
+    volume = prod(sizes.values())
+    kept = []
+    for value, own in zip(values, labels, strict=True):
+        read_again = volume > prod([sizes[name] for name in set(own)])
+        kept.append(low.keep(value) if read_again and value.cost > 2 else value)
+
+    def read(place: Place) -> Expression:
+        where = dict(zip(names, place, strict=True))
+        factors = [
+            low.pool.cast(value.broadcast_at(tuple([where[name] for name in own])), step.dtype)
+            for value, own in zip(kept, labels, strict=True)
+        ]
+        product = factors[0]
+        for factor in factors[1:]:
+            product = low.pool.apply(np.multiply, (product, factor), step.dtype)
+        return product
+
+    if len(kept) == 2:
+        multiplied = _multiplied(low, step, kept, labels, out, sizes)
+        if multiplied is not None:
+            return multiplied
+    shape = [sizes[name] for name in names]
+    if len(names) == len(out):
+        return Value(step.shape, step.dtype, read, sum([value.cost for value in kept]) + len(kept) - 1)
+    return low.reduced(np.add, step.dtype, shape, range(len(out), len(names)), read, step.shape)
+
+
+_WORTH_CALLING = 8192  # multiplications from which BLAS is better than loops
+
+
+def _multiplied(
+    low: Lowering,
+    step: Deferred,
+    values: Sequence[Value],
+    labels: Sequence[Sequence[Any]],
+    out: Sequence[Any],
+    sizes: Mapping[Any, int],
+) -> Value | None:
+    """The product by BLAS, if it is one of large matrices."""
+    first, second = [[name for name in own if sizes[name] != 1] for own in labels]
+    summed = [name for name in first if name in second and name not in out]
+    stack = [name for name in first if name in second and name in out]
+    rows, columns = [name for name in first if name not in second], [name for name in second if name not in first]
+    if [len(rows), len(summed), len(columns)] != [1, 1, 1] or step.dtype.kind != "f":
+        return None
+    if not {*rows, *columns} <= set(out) or any([len(set(own)) < len(own) for own in labels]):
+        return None
+    (row,), (inner,), (column,) = rows, summed, columns
+    shape = sizes[row], sizes[inner], sizes[column]
+    if prod(shape) < _WORTH_CALLING or min(shape) < 4:
+        return None
+    if list(out).index(row) > list(out).index(column):
+        values, labels, row, column = values[::-1], labels[::-1], column, row
+    target = low.new(tuple([sizes[name] for name in out]), step.dtype)
+    turns = {name: Label(sizes[name]) for name in stack}
+    left = _operand(low, values[0], labels[0], turns, (row, inner), step.dtype)
+    right = _operand(low, values[1], labels[1], turns, (inner, column), step.dtype)
+    result = _operand(low, low.memory(target), out, turns, (row, column), step.dtype)
+    if result.strides[1] != 1:
+        return None
+    low.statements.append(
+        Multiplication(target, list(turns.values()), (sizes[row], sizes[inner], sizes[column]), (left, right, result))
+    )
+    return low.reshaped(low.memory(target), step.shape)
+
+
+def _operand(
+    low: Lowering, value: Value, names: Sequence[Any], turns: Mapping[Any, Label], axes: tuple[Any, Any], dtype: Any
+) -> Operand:
+    """A value as matrices in memory."""
+    whole = {axis: Label(value.shape[list(names).index(axis)]) for axis in axes}
+    place = places([whole.get(name) or turns.get(name) or Label(1) for name in names])
+    read = value.at(place) if value.dtype == dtype else None
+    if type(read) is Read and not any([index.looked_up for index in read.place]):
+        down, across = [_stride(read, whole[axis]) for axis in axes]
+        rows, columns = [whole[axis].size for axis in axes]
+        if (across == 1 and down >= columns) or (down == 1 and across >= rows):
+            start = tuple([_without(index, set(whole.values())) for index in read.place])
+            return Operand(read.source, start, (down, across))
+    return _operand(low, low.kept_copy(value, dtype), names, turns, axes, dtype)
+
+
+def _stride(read: Read, label: Label) -> int:
+    """How far apart the elements are that are read in two turns of a loop."""
+    source = read.source
+    strides = source.strides if isinstance(source, Memory) else row_major(source.shape)
+    return sum([dict(index.steps).get(label, 0) * stride for index, stride in zip(read.place, strides, strict=True)])
+
+
+def _without(index: Index, labels: set[Label]) -> Index:
+    """A position where some labels are 0."""
+    return Index(index.start, tuple([(label, by) for label, by in index.steps if label not in labels]))
+
+
+@rule(np.matmul, *both("dot"))
+def _matmul(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
+    left, right = len(a.shape), len(b.shape)
+    if step.function is not np.matmul and max(left, right) > 2:
+        raise NotLowerableError("dot of arrays of more than two axes")
+    batch = [f"batch{k}" for k in range(max(left, right) - 2)]
+    first = [*batch[len(batch) - (left - 2) :], "row", "sum"] if left > 1 else ["sum"]
+    second = [*batch[len(batch) - (right - 2) :], "sum", "column"] if right > 1 else ["sum"]
+    out = [*batch, *(["row"] if left > 1 else []), *(["column"] if right > 1 else [])]
+    return contracted(low, step, (a, b), (first, second), out)
+
+
+@rule(np.einsum)
+def _einsum(low: Lowering, step: Deferred, subscripts: str, *operands: Any, **_: Any) -> Value:
+    inputs, out = subscripts.replace(" ", "").split("->")
+    return contracted(low, step, operands, inputs.split(","), out)
+
+
+@rule(np.tensordot)
+def _tensordot(low: Lowering, step: Deferred, a: Any, b: Any, axes: Any = 2) -> Value:
+    if isinstance(axes, int):
+        axes = range(len(a.shape) - axes, len(a.shape)), range(axes)
+    first = [k % len(a.shape) for k in ([axes[0]] if isinstance(axes[0], int) else axes[0])]
+    second = [k % len(b.shape) for k in ([axes[1]] if isinstance(axes[1], int) else axes[1])]
+    fresh = count()
+    left = [next(fresh) for _ in a.shape]
+    right = [left[first[second.index(k)]] if k in second else next(fresh) for k in range(len(b.shape))]
+    out = [n for k, n in enumerate(left) if k not in first] + [n for k, n in enumerate(right) if k not in second]
+    return contracted(low, step, (a, b), (left, right), out)

@@ -1,0 +1,109 @@
+"""Indexing with slices, integers and integer arrays, and its transpose: reading at places, adding at places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.linear.functions import scatter
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, places, rule
+from chainrule.native.scalar import Expression, Index, Label, Number, Place
+from chainrule.program.deferred import Deferred
+
+
+@rule(np.ndarray.__getitem__)
+def _getitem(low: Lowering, step: Deferred, array: Any, index: Any) -> Value:
+    value = low.value(array)
+    axes = selection(low, value.shape, index, step.shape)
+
+    def read(place: Place) -> Expression:
+        return value.at(tuple([chosen(place) for chosen in axes]))
+
+    return Value(step.shape, value.dtype, read, value.cost + 1)
+
+
+def selection(
+    low: Lowering, shape: Sequence[int], index: Any, result: tuple[int, ...]
+) -> list[Callable[[Place], Index]]:
+    """For each axis of an array, the position in it of an element of ``array[index]``."""
+    entries = list(index) if type(index) is tuple else [index]
+    taken = sum([entry is not None and entry is not Ellipsis for entry in entries])
+    if Ellipsis not in [entry for entry in entries if not hasattr(entry, "shape")]:
+        entries.append(Ellipsis)
+    at = next(k for k, entry in enumerate(entries) if entry is Ellipsis)
+    entries[at : at + 1] = [slice(None)] * (len(shape) - taken)
+    tables = [k for k, entry in enumerate(entries) if hasattr(entry, "shape") and entry.shape]
+    block = max([len(entries[k].shape) for k in tables], default=0)
+    together = not tables or tables[-1] - tables[0] + 1 == len(tables)
+    if tables and not together:
+        raise NotLowerableError("integer arrays apart from each other in an index")
+    found: list[Callable[[Place], Index]] = []
+    sizes, out, start = iter(shape), 0, None
+    for k, entry in enumerate(entries):
+        if entry is None:
+            out += 1
+        elif k in tables:
+            if start is None:
+                start, out = out, out + block
+            found.append(_looked_up(low, low.value(entry), start, block, next(sizes)))
+        elif isinstance(entry, slice):
+            found.append(_sliced(entry.indices(next(sizes)), out))
+            out += 1
+        elif isinstance(entry, int | np.integer):
+            found.append(_fixed(int(entry) % next(sizes)))
+        else:
+            raise NotLowerableError(f"an index with {entry!r}")
+    if out != len(result):
+        raise NotLowerableError("an index whose axes are not in order")
+    return found
+
+
+def _fixed(at: int) -> Callable[[Place], Index]:
+    return lambda place: Index(at)
+
+
+def _sliced(bounds: tuple[int, int, int], out: int) -> Callable[[Place], Index]:
+    start, _, step = bounds
+    return lambda place: place[out].shifted(start, step)
+
+
+def _looked_up(low: Lowering, table: Value, start: int, block: int, size: int) -> Callable[[Place], Index]:
+    def at(place: Place) -> Index:
+        entry = low.pool.cast(table.broadcast_at(place[start : start + block]), np.int64)
+        return Index(0, (), ((low.pool.apply("within", (entry, Number(size, np.dtype(np.int64))), np.int64), 1),))
+
+    return at
+
+
+@rule(np.take, np.ndarray.take)
+def _take(low: Lowering, step: Deferred, array: Any, indices: Any, axis: Any = None) -> Value:
+    if axis is None:
+        raise NotLowerableError("take from the flat array")
+    before = (slice(None),) * (axis % len(array.shape))
+    return _getitem(low, step, array, (*before, indices))
+
+
+@rule(scatter)
+def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Value:
+    value = low.value(values)
+    entries = [entry.known if type(entry) is Deferred and entry.is_captured else entry for entry in index]
+    sizes = _extent(shape, entries)
+    axes = selection(low, shape, tuple(index), sizes)
+    target = low.new(step.shape, step.dtype, np.add)
+
+    def make(labels: Sequence[Label]) -> tuple[Place, Expression]:
+        place = places(labels)
+        return tuple([chosen(place) for chosen in axes]), low.pool.cast(value.broadcast_at(place), step.dtype)
+
+    low.fill(target, sizes, make)
+    return low.memory(target)
+
+
+def _extent(shape: tuple[int, ...], index: Sequence[Any]) -> tuple[int, ...]:
+    whole: Any = np.broadcast_to(np.int8(0), shape)
+    found: tuple[int, ...] = whole[
+        tuple([np.zeros(entry.shape, int) if hasattr(entry, "shape") and entry.shape else entry for entry in index])
+    ].shape
+    return found

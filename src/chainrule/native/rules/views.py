@@ -1,0 +1,86 @@
+"""Calls that move or choose no numbers, but say where each is found: reshapes, transposes, flips; and choices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, both, rule
+from chainrule.native.scalar import Expression, Number, Place
+from chainrule.program.deferred import Deferred
+
+
+@rule(*both("reshape"), *both("ravel"), np.ndarray.flatten, *both("squeeze"), np.expand_dims)
+def _reshape(low: Lowering, step: Deferred, array: Any, *_: Any, **options: Any) -> Value:
+    if options.get("order", "C") != "C":
+        raise NotLowerableError("a reshape in another order")
+    return low.reshaped(low.value(array), step.shape)
+
+
+@rule(*both("copy"), np.ascontiguousarray, np.ndarray.astype)
+def _same(low: Lowering, step: Deferred, array: Any, *_: Any, **__: Any) -> Value:
+    return low.reshaped(low.value(array), step.shape)
+
+
+@rule(np.zeros_like, np.ones_like)
+def _filled(low: Lowering, step: Deferred, array: Any, *_: Any, **__: Any) -> Value:
+    number = Number(step.dtype.type(step.function is np.ones_like), step.dtype)
+    return Value(step.shape, step.dtype, lambda place: number, 0.0)
+
+
+@rule(*both("transpose"), *both("swapaxes"), np.moveaxis, np.matrix_transpose, np.permute_dims)
+def _transpose(low: Lowering, step: Deferred, array: Any, *rest: Any, **options: Any) -> Value:
+    value = low.value(array)
+    probe = np.empty(tuple(range(2, 2 + len(value.shape))), np.int8)  # sizes that tell the axes apart
+    axes = [n - 2 for n in step.function(probe, *rest, **options).shape]
+
+    def read(place: Place) -> Expression:
+        return value.at(tuple([place[axes.index(k)] for k in range(len(axes))]))
+
+    return Value(step.shape, value.dtype, read, value.cost)
+
+
+@rule(np.broadcast_to)
+def _broadcast(low: Lowering, step: Deferred, array: Any, *_: Any, **__: Any) -> Value:
+    value = low.value(array)
+    return Value(step.shape, value.dtype, value.broadcast_at, value.cost)
+
+
+@rule(np.flip)
+def _flip(low: Lowering, step: Deferred, array: Any, axis: Any = None) -> Value:
+    value = low.value(array)
+    rank = len(value.shape)
+    axes = range(rank) if axis is None else [k % rank for k in ((axis,) if isinstance(axis, int) else axis)]
+
+    def read(place: Place) -> Expression:
+        turned = [
+            index.shifted(n - 1, -1) if k in axes else index
+            for k, (index, n) in enumerate(zip(place, value.shape, strict=True))
+        ]
+        return value.at(tuple(turned))
+
+    return Value(step.shape, value.dtype, read, value.cost)
+
+
+@rule(*both("diagonal"))
+def _diagonal(low: Lowering, step: Deferred, array: Any, *rest: Any, **options: Any) -> Value:
+    value = low.value(array)
+    if rest or options or len(value.shape) != 2:
+        raise NotLowerableError("an unusual diagonal")
+    return Value(step.shape, value.dtype, lambda place: value.at((place[0], place[0])), value.cost)
+
+
+@rule(np.where)
+def _where(low: Lowering, step: Deferred, condition: Any, a: Any, b: Any) -> Value:
+    parts = [low.value(value) for value in (condition, a, b)]
+
+    def read(place: Place) -> Expression:
+        chosen, first, second = (part.broadcast_at(place) for part in parts)
+        return low.pool.apply(
+            np.where,
+            (low.pool.cast(chosen, bool), low.pool.cast(first, step.dtype), low.pool.cast(second, step.dtype)),
+            step.dtype,
+        )
+
+    return Value(step.shape, step.dtype, read, 1 + sum([part.cost for part in parts]))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["frozen", "gather", "scatter", "steps_of"]
+__all__ = ["frozen", "gather", "overwritten", "scatter", "steps_of"]
 
 
 def scatter(values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
@@ -84,6 +84,23 @@ def gather(values: Any, index: tuple[Any, ...]) -> Any:
     array([1., 4., 1.])
     """
     return values[index]
+
+
+def overwritten(array: Any, values: Any, index: tuple[Any, ...]) -> Any:
+    """A copy of ``array`` in which ``array[index]`` is ``values``; floating point if either is.
+
+    >>> overwritten(np.array([1, 2, 3]), 0.5, (slice(1, None),))
+    array([1. , 0.5, 0.5])
+    """
+    for value in (array, values):
+        kind = type(value)
+        if kind is not np.ndarray and hasattr(kind, "__array_function__") and not issubclass(kind, np.generic):
+            return value.__array_function__(overwritten, (kind,), (array, values, index), {})
+    array, other = np.asarray(array), getattr(values, "dtype", np.dtype(type(values)))
+    kept = array.dtype.kind in "fc" or other.kind not in "fc"
+    result = np.array(array, array.dtype if kept else np.result_type(array.dtype, other))
+    result[index] = values
+    return result
 
 
 def steps_of(positions: Any) -> tuple[int, list[int]] | None:

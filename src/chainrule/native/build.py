@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import partial
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,10 +29,11 @@ _CALL = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p, c
 class Built:
     """Machine code for one kind of arguments, with everything that it points to."""
 
-    def __init__(self, this: Any, entry: Any, kernel: Any, code: Code, reads: Any) -> None:
+    def __init__(self, this: Any, entry: Any, kernel: Any, code: Code, reads: Any, replaced: Any) -> None:
         self.this = this
         self.code = code
         self.reads = reads
+        self.replaced = replaced  # arrays that are read at each call, by id
         self.objects = entry.objects
         table = (ctypes.c_void_p * max(len(entry.objects), 1)).from_address(code.address("objects"))
         table[: len(entry.objects)] = [id(value) for value in entry.objects]
@@ -59,13 +61,11 @@ def build(
     this: Any,
     slow: Any,
     arguments: Sequence[Any],
-    inputs: Sequence[Deferred],
-    wanted: Sequence[Deferred],
-    structure: Any,
-    recording: Any,
+    recorded: Any,
     reads: Any,
 ) -> Built | str:
-    """Machine code for a recording; or why there is none."""
+    """Machine code for a recorded run; or why there is none."""
+    wanted = recorded.wanted
     steps = steps_for(wanted)
     uses: dict[int, int] = {}
     for used in [*[other for step in steps for other in needed(step)], *wanted]:
@@ -73,12 +73,12 @@ def build(
     low = Lowering(uses)
     given: list[Any] = []
     memories = []
-    for step in inputs:
+    for step in recorded.inputs:
         memory = _memory(step.known)
         memories.append(memory)
         given.append(memory)
         low.values[step.number] = low.memory(memory)
-    for step in recording.constants.values():
+    for step in recorded.recording.constants.values():
         if uses.get(step.number):
             low.values[step.number] = low.capture(step.known)
     try:
@@ -95,8 +95,8 @@ def build(
     def other(*values: Any) -> Any:
         return slow(this, *values)
 
-    entry = write_entry(kernel, specs, low.captured, results, check, structure, _guards(reads), this.function, other)
-    return Built(this, entry, kernel, Code(module_text([entry.text, kernel.text], kernel.declared)), reads)
+    entry = write_entry(kernel, specs, low.captured, results, check, recorded.structure, _guards(reads, recorded.replaced), this.function, other)
+    return Built(this, entry, kernel, Code(module_text([entry.text, kernel.text], kernel.declared)), reads, recorded.replaced)
 
 
 def _memory(array: Any) -> Memory:
@@ -142,7 +142,7 @@ def _spec(value: Any, leaves: Any) -> Any:
     return Same(value)
 
 
-def _guards(reads: Any) -> Guards:
+def _guards(reads: Any, replaced: Any) -> Guards:
     """What was read, as machine code checks it."""
     spaces: dict[int, tuple[Any, list[Any], int]] = {}
     for space, name, value in reads.names:
@@ -158,11 +158,8 @@ def _guards(reads: Any) -> Guards:
             sequences.append((container, list(entries)))
         else:
             rest = True
-    contents = [
-        (found.array, found.numbers)
-        for found in reads.arrays.values()
-        if found.array.dtype.kind != "f" and found.order == "C"
-    ]
-    rest = rest or any([found.array.dtype.kind != "f" and found.order != "C" for found in reads.arrays.values()])
+    compared = [found for key, found in reads.arrays.items() if key not in replaced]  # the others are read at each call
+    contents = [(found.array, found.numbers) for found in compared if found.order == "C"]
+    rest = rest or any([found.order != "C" for found in compared])
     codes = [(function, code) for function, code, *_ in reads.codes]
-    return Guards(reads.cells, list(spaces.values()), sequences, codes, contents, reads.unchanged if rest else None)
+    return Guards(reads.cells, list(spaces.values()), sequences, codes, contents, partial(reads.unchanged, replaced) if rest else None)

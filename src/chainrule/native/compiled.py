@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.native import callables
 from chainrule.native.build import Built, build
+from chainrule.native.transplant import Transplant
 from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.recording import Recording, active
 from chainrule.tensor import Tensor
@@ -112,7 +113,7 @@ def _called(this: Any, *arguments: Any, **options: Any) -> Any:
     if isinstance(found, str):
         return function(*arguments)
     if isinstance(found, Built):
-        if found.reads.unchanged():
+        if found.reads.unchanged(found.replaced):
             return found.called(arguments)
         this.wasted += 1
     if this.wasted > _WASTED:
@@ -137,22 +138,23 @@ def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> str |
     reads = Reads(this.function)
     if reads.problem is not None:
         return reads.problem
-    recording = Recording(bakes=False)
-    try:
-        with recording:
-            inputs = [recording.input(np.asarray(leaf)) for leaf in leaves]
-            tensors = iter([Tensor(made) for made in inputs])
-            result = this.function(*_rebuilt(arguments, tensors))
-            results, structure = flatten(result)
-            wanted = [value.value if isinstance(value, Tensor) else value for value in results]
-            wanted = [value if type(value) is Deferred else recording.captured(np.asarray(value)) for value in wanted]
-    except UnrecordableError as problem:
-        return str(problem)
-    if recording.looked is not None:
-        return recording.looked
-    if not reads.unchanged():
+    made: Any = None
+    for replacing in (True, False):
+        try:
+            recorded = _Recorded(this.function, arguments, leaves, reads, replacing)
+        except UnrecordableError as problem:
+            return str(problem)
+        except Exception:
+            if replacing:
+                continue  # perhaps what it does with its own arrays cannot be recorded
+            raise
+        if recorded.recording.looked is None:
+            break
+        if not replacing:
+            return recorded.recording.looked
+    if not reads.unchanged(recorded.replaced):
         return "it changes what it reads"
-    made = build(this, _called, arguments, inputs, wanted, structure, recording, reads)
+    made = build(this, _called, arguments, recorded, reads)
     if isinstance(made, str):
         return made
     if len(this.known) >= _KEPT:
@@ -164,6 +166,29 @@ def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> str |
     this.__class__ = _Direct
     callables.point(this, made.address)
     return None
+
+
+class _Recorded:
+    """A run of the function on deferred arrays: its ``inputs``, what is ``wanted``, and the ``structure`` of the result.
+
+    With ``replacing``, arrays that the function reads from outside are deferred too (``replaced``, by id).
+    """
+
+    def __init__(
+        self, function: AnyCallable[..., Any], arguments: Any, leaves: Sequence[Any], reads: Reads, replacing: bool
+    ) -> None:
+        self.recording = recording = Recording(bakes=False)
+        transplant = Transplant(reads, lambda array: Tensor(recording.captured(array)))
+        with recording:
+            run = transplant.of(function) if replacing else function
+            self.inputs = [recording.input(np.asarray(leaf)) for leaf in leaves]
+            tensors = iter([Tensor(made) for made in self.inputs])
+            results, self.structure = flatten(run(*_rebuilt(arguments, tensors)))
+            plain = [value.value if isinstance(value, Tensor) else value for value in results]
+            self.wanted = [
+                value if type(value) is Deferred else recording.captured(np.asarray(value)) for value in plain
+            ]
+        self.replaced = transplant.arrays
 
 
 def _key(value: Any, leaves: list[Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.linear.functions import scatter
+from chainrule.linear.functions import overwritten, scatter
 from chainrule.linear.term import Term, identity
 from chainrule.op import Call, Constant, Rule, Sample, cached_by_call, define, implements
 from chainrule.ops.outside import as_slices, last_written, outside, outside_arrays, tabled_identity
@@ -134,9 +134,7 @@ def writable(x: Any, y: Any) -> Any:
 
 def overwrite_forward(x: Any, y: Any, *arrays: Any, index: Template) -> Any:
     """A copy of ``x`` in which ``x[index]`` is ``y``."""
-    result = writable(x, y)
-    result[build_index(index, arrays)] = y
-    return result
+    return overwritten(x, y, build_index(index, arrays))
 
 
 OVERWRITTEN = """\

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.linear.functions import scatter
+from chainrule.linear.functions import overwritten, scatter
 
 __all__ = ["UNKNOWN", "Extent", "extent_of", "shadow"]
 
@@ -260,6 +260,12 @@ def _scatter(values: Any, shape: tuple[int, ...], index: Any) -> Extent | None:
     return tuple(shape), values.dtype
 
 
+def _overwritten(a: Any, values: Any, index: tuple[Any, ...]) -> Extent | None:
+    kinds = [value.dtype if _is_array(value) else np.dtype(type(value)) for value in (a, values)]
+    kept = kinds[0].kind in "fc" or kinds[1].kind not in "fc"
+    return a.shape, kinds[0] if kept else np.result_type(*kinds)
+
+
 def _ravel(a: Any, order: str = "C") -> Extent | None:
     return (prod(a.shape),), a.dtype
 
@@ -311,6 +317,7 @@ _RULES: dict[Any, Callable[..., Extent | None]] = {
     np.ndarray.take: _take,
     np.ndarray.__getitem__: _getitem,
     scatter: _scatter,
+    overwritten: _overwritten,
     np.ravel: _ravel,
     np.ndarray.ravel: _ravel,
     np.ndarray.flatten: _ravel,

@@ -6,13 +6,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
 from chainrule.errors import ChainruleError, DtypeError, GradientError, ShapeError
+from chainrule.linear.functions import overwritten
 from chainrule.op import Diagonal, Operation
-from chainrule.ops.index import build_index, overwrite, overwrite_flat, parse_index
-from chainrule.program.deferred import Deferred
+from chainrule.ops.index import build_index, getitem, overwrite, overwrite_flat, parse_index
+from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.node import LARGE, NO_PARAMS, Node, mark_written, owner, tick, written
 from chainrule.program.recording import deferred_call, recordings
 
@@ -95,6 +97,7 @@ class Tracked:
     plain: type[Tracked]  # the class of tensors whose results take the class of other arguments
     root: Tracked | None = None
     recipe: tuple[Tracked, Operation, tuple[Any, ...], Mapping[str, Any]] | None = None
+    views: list[Any] | None = None  # of deferred arrays: weak references to all views of this one
     seen: int = 0
     writes: int = 0
 
@@ -272,6 +275,10 @@ def note_view(result: Tracked, arguments: Sequence[Any], operation: Operation, v
     result.root = root = source if source.root is None else source.root
     result.recipe = (source, operation, tuple(values), params)
     result.seen = root.writes
+    if recordings:
+        if root.views is None:
+            root.views = []
+        root.views.append(ref(result))
 
 
 def explained(operation: Operation, values: Sequence[Any], params: Mapping[str, Any], problem: Exception) -> Exception:
@@ -327,6 +334,11 @@ def write(target: Tracked, result: Any) -> Any:
             f"result type {value.dtype} can't be cast to the desired output type {target.value.dtype}\n"
             "An in-place operation cannot change the dtype of what it overwrites."
         )
+    if type(target.value) is Deferred or type(value) is Deferred:
+        replace(target, value)
+        if _mode.enabled:
+            rebind(target, vertex)
+        return target
     if isinstance(vertex, Node):
         keep_apart(vertex, target.value)
     np.copyto(target.value, value, casting="same_kind")
@@ -340,6 +352,32 @@ def write(target: Tracked, result: Any) -> Any:
         rebind(target, vertex)
     notify("write", (target, result), target)
     return target
+
+
+def replace(target: Tracked, value: Any) -> None:
+    """Let a deferred array be another from now on; so are the array that it is a view of, and all views of that.
+
+    A deferred array is never written to: what was computed from the one before stays right.
+    """
+    root = target if target.root is None else target.root
+    if type(root.value) is Deferred and root.value.function is None:
+        raise UnrecordableError("it writes into an array that it was given")
+    step = target
+    if value.dtype != target.value.dtype:
+        value = deferred_call(np.ndarray.astype, [value, target.value.dtype], {})
+    target.value = value
+    while step is not root:
+        assert step.recipe is not None
+        parent, operation, arguments, params = step.recipe
+        if operation is not getitem:
+            raise UnrecordableError(f"it writes into a view that {operation.name} made")
+        index = build_index(params["index"], arguments[1:])
+        parent.value = deferred_call(overwritten, [parent.value, step.value, index], {})
+        step = parent
+    for view in [known() for known in root.views or ()]:
+        if view is not None:
+            parent, operation, arguments, params = view.recipe
+            view.value = deferred_call(operation.forward, [parent.value, *arguments[1:]], params)
 
 
 def keep_apart(node: Node, array: Any) -> None:
@@ -384,6 +422,16 @@ def rebind(target: Tracked, vertex: Any) -> None:
         return
     before = root.vertex
     shape = root.value.shape
+    assert target.recipe is not None
+    parent, operation, arguments, params = target.recipe
+    if parent is root and operation is getitem:
+        values = (root.value, target.value, *arguments[1:])
+        shapes = tuple([value.shape for value in values])
+        parents = (before, vertex) + (None,) * (len(arguments) - 1)
+        root.node = make_node(overwrite, parents, values, root.value, shapes, {"index": params["index"]})
+        root.tracked = True
+        root.writes += 1
+        return
     positions = np.arange(root.value.size).reshape(shape)
     path: list[Tracked] = []
     step: Tracked = target
@@ -410,6 +458,8 @@ def rebind(target: Tracked, vertex: Any) -> None:
 
 def is_same_memory(a: Any, b: Any) -> bool:
     """Whether two arrays are the same elements in the same order."""
+    if type(a) is Deferred:
+        return a is b
     if type(a) is not np.ndarray or a.shape != b.shape or a.strides != b.strides or a.dtype != b.dtype:
         return False
     same: bool = a.__array_interface__["data"] == b.__array_interface__["data"]
@@ -424,13 +474,28 @@ def write_at(target: Tracked, index: Any, value: Any) -> None:
     check_writable(target, vertex)
     place = build_index(template, arrays)
     before = target.vertex
+    is_deferred = type(target.value) is Deferred or type(plain) is Deferred
+    old = target.value
     try:
         if isinstance(value, Tracked) and value.root is not None and is_same_memory(target.value[place], plain):
             return  # the end of `x[i] += y`, in which the view x[i] has been written already
-        target.value[place] = plain
+        if is_deferred:
+            replace(target, deferred_call(overwritten, [old, plain, place], {}))
+        else:
+            target.value[place] = plain
     except (ValueError, IndexError) as problem:
         raise explained(overwrite, (target.value, plain), {}, problem) from problem
     notify("setitem", (target, index, value), target)
+    if is_deferred and (before is not None or vertex is not None) and _mode.enabled:
+        arguments = (old, plain, *arrays)
+        shapes = tuple([argument.shape for argument in arguments])
+        parents = (before, vertex) + (None,) * len(arrays)
+        rebind(target, make_node(overwrite, parents, arguments, target.value, shapes, {"index": template}))
+        return
+    if is_deferred:
+        if _mode.enabled:
+            rebind(target, None)
+        return
     if not _mode.enabled or (before is None and vertex is None):
         mark_written(target.value, tick())
         if _mode.enabled:

@@ -128,7 +128,6 @@ class Deferred:
 
     __array_priority__ = 100
     __hash__ = object.__hash__
-    base = None  # it is nobody's view: writing to it is refused
 
     def __init__(
         self,
@@ -182,6 +181,14 @@ class Deferred:
     def T(self) -> Any:  # noqa: N802 (NumPy's name)
         """The array with its axes reversed."""
         return self.transpose()
+
+    @property
+    def base(self) -> Any:
+        """The array of which NumPy would give a view, if this is one."""
+        if self.function in _VIEWING and (self.function is not _GETITEM or not _has_arrays(self.arguments[1])):
+            first = self.arguments[0]
+            return first if first.base is None else first.base
+        return None
 
     @property
     def number_for_good(self) -> float | None:
@@ -334,6 +341,32 @@ class UnrecordableError(BaseException):
 
     Whoever made the recording runs the code again on plain arrays.
     """
+
+
+_GETITEM = np.ndarray.__getitem__
+_VIEWING = {
+    _GETITEM,
+    np.transpose,
+    np.ndarray.transpose,
+    np.reshape,
+    np.ndarray.reshape,
+    np.ravel,
+    np.ndarray.ravel,
+    np.swapaxes,
+    np.ndarray.swapaxes,
+    np.moveaxis,
+    np.expand_dims,
+    np.squeeze,
+    np.ndarray.squeeze,
+    np.diagonal,
+    np.flip,
+    np.broadcast_to,
+}
+
+
+def _has_arrays(index: Any) -> bool:
+    entries = index if type(index) is tuple else (index,)
+    return any([hasattr(entry, "dtype") or type(entry) is list for entry in entries])
 
 
 _TRANSPOSES = (np.transpose, np.ndarray.transpose)

@@ -16,8 +16,10 @@ from chainrule.native.libraries import address_of
 from chainrule.native.lowering import NotLowerableError, places
 from chainrule.native.machine import Code, module_text
 from chainrule.native.rules import Lowering
+from chainrule.native.rolling import Roll, rolled
 from chainrule.native.scalar import Memory, Number
 from chainrule.native.schedule import Schedule
+from chainrule.native.turns import Turns
 from chainrule.program.deferred import Deferred, needed
 from chainrule.program.replay import steps_for
 
@@ -82,8 +84,12 @@ def build(
         if uses.get(step.number):
             low.values[step.number] = low.capture(step.known)
     try:
-        for step in steps:
-            low.add(step)
+        turns = Turns(low, steps)
+        for item in rolled(steps):
+            if isinstance(item, Roll):
+                turns.add(item)
+            else:
+                low.add(item)
         results, check = _results(low, wanted)
     except NotLowerableError as problem:
         return str(problem)
@@ -107,7 +113,7 @@ def _results(low: Lowering, wanted: Sequence[Deferred]) -> tuple[list[Any], Any]
     """Fresh arrays for what is wanted, and a number that is finite if all of it is."""
     results, total = [], None
     for step in wanted:
-        value = low.values[step.number]
+        value = low.value(step)
         target = low.new(value.shape, value.dtype)
         target.is_wanted = True
         low.fill(target, value.shape, low.copying(value, value.dtype))

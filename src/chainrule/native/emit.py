@@ -213,7 +213,7 @@ class _Writer:
                 self.fill(target)
             if isinstance(item, Leaf):
                 if isinstance(item.statement, Multiplication):
-                    self.multiply(item.statement)
+                    self.multiply(item, item.statement)
                 else:
                     self.statement(item)
                 continue
@@ -235,15 +235,17 @@ class _Writer:
             pointer = self.body.put(f"getelementptr inbounds {kind}, ptr {storage.pointer}, i64 {index}")
             self.store(value, target.dtype, pointer)
 
-    def multiply(self, made: Multiplication) -> None:
+    def multiply(self, leaf: Leaf, made: Multiplication) -> None:
         """Calls of BLAS, which counts by columns: what is C = A B to us is Cᵀ = Bᵀ Aᵀ to it."""
-        self.turns(list(made.stack), made)
+        for label, loop in leaf.loops.items():
+            self.index[label] = self.index[loop.label]
+        self.stacked(list(made.stack), made)
 
-    def turns(self, stack: list[Label], made: Multiplication) -> None:
+    def stacked(self, stack: list[Label], made: Multiplication) -> None:
         if stack:
             with self.body.loop(stack[0].size) as index:
                 self.index[stack[0]] = index
-                self.turns(stack[1:], made)
+                self.stacked(stack[1:], made)
             return
         rows, inner, columns = made.sizes
         kind = value_type(made.target.dtype)

@@ -6,7 +6,9 @@ and products are statements, and so is what is worth keeping because several nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,16 +28,55 @@ from chainrule.native.scalar import (
     position,
     row_major,
 )
-from chainrule.native.work import Kept, Make, Multiplication, Statement
+from chainrule.native.work import Kept, Make, Multiplication, Statement, base_of
 from chainrule.program.deferred import Deferred
 
-__all__ = ["RULES", "Lowering", "NotLowerableError", "Rule", "Value", "both", "is_strided", "places", "rule"]
+__all__ = [
+    "RULES",
+    "WORTH_KEEPING",
+    "Lowering",
+    "NotLowerableError",
+    "Rule",
+    "Value",
+    "at_turn",
+    "both",
+    "is_strided",
+    "now",
+    "places",
+    "rule",
+]
 
-_WORTH_KEEPING = 6  # the cost of an element from which it is computed once for several readers
+WORTH_KEEPING = 6  # the cost of an element from which it is computed once for several readers
 
 
 class NotLowerableError(Exception):
     """A step that has no native form."""
+
+
+class _Clock(threading.local):
+    """The turn of the loop that is being written, as an index; None outside of loops."""
+
+    now: Index | None = None
+
+
+_clock = _Clock()
+
+
+@contextmanager
+def at_turn(turn: Index | None) -> Iterator[None]:
+    """Read values as they are in one turn of their loop."""
+    before = _clock.now
+    _clock.now = turn
+    try:
+        yield
+    finally:
+        _clock.now = before
+
+
+def now() -> Index:
+    """The turn that is being written."""
+    assert _clock.now is not None
+    return _clock.now
 
 
 @dataclass
@@ -47,13 +88,14 @@ class Value:
     read: Reader
     cost: float = 1.0
     source: Source | None = None  # where it is memory as it stands
-    known: dict[Place, Expression] = field(default_factory=dict)
+    known: dict[Any, Expression] = field(default_factory=dict)
 
     def at(self, place: Place) -> Expression:
         """The element at a place."""
-        found = self.known.get(place)
+        key = _clock.now, place
+        found = self.known.get(key)
         if found is None:
-            found = self.known[place] = self.read(place)
+            found = self.known[key] = self.read(place)
         return found
 
     def broadcast_at(self, place: Place) -> Expression:
@@ -73,17 +115,32 @@ class Lowering:
         self.statements: list[Statement | Multiplication] = []
         self.captured: list[tuple[Memory, Any]] = []
         self._captured: dict[int, Value] = {}
+        self.turns: Any = None  # the loop that is being lowered
+        self.elsewhere: Callable[[int], Value | None] = lambda number: None  # steps in the turns of loops
 
     # --- values ---
 
     def memory(self, source: Source) -> Value:
-        """An array in memory as a value."""
-        return Value(source.shape, source.dtype, lambda place: self.pool.read(source, place), 1.0, source)
+        """An array in memory as a value; of what a loop keeps for each turn, that of the turn."""
+        base = base_of(source)
+        if not isinstance(base, Kept) or base.turns is None:
+            return Value(source.shape, source.dtype, lambda place: self.pool.read(source, place), 1.0, source)
+        ahead = base.ahead
+
+        def read(place: Place) -> Expression:
+            return self.pool.read(source, (now().shifted(ahead), *place))
+
+        return Value(source.shape[1:], source.dtype, read, 1.0, source)
 
     def value(self, argument: Any) -> Value:
         """An argument of a step as a value."""
         if type(argument) is Deferred:
-            return self.values[argument.number]
+            found = self.values.get(argument.number)
+            if found is None:
+                found = self.elsewhere(argument.number)
+                assert found is not None
+                self.values[argument.number] = found
+            return found
         array = np.asarray(argument)
         if array.size != 1:
             return self.capture(array)
@@ -101,6 +158,13 @@ class Lowering:
 
     def add(self, step: Deferred) -> None:
         """Lower one step."""
+        made = self.lowered(step)
+        if made.cost >= WORTH_KEEPING and self.uses.get(step.number, 0) > 1:
+            made = self.keep(made)
+        self.values[step.number] = made
+
+    def lowered(self, step: Deferred) -> Value:
+        """The value of one step."""
         function = step.function
         if type(function) is np.ufunc and function.signature is None:
             made = self._elementwise(step)
@@ -111,10 +175,7 @@ class Lowering:
             made = rule(self, step, *step.arguments, **step.options)
         if made.shape != step.shape:
             raise NotLowerableError(f"{function} gives {made.shape}, not {step.shape}")
-        made = self._in_its_dtype(made, step.dtype)
-        if made.cost >= _WORTH_KEEPING and self.uses.get(step.number, 0) > 1:
-            made = self.keep(made)
-        self.values[step.number] = made
+        return self._in_its_dtype(made, step.dtype)
 
     def _in_its_dtype(self, made: Value, dtype: np.dtype[Any]) -> Value:
         if made.dtype == dtype:
@@ -140,14 +201,25 @@ class Lowering:
         return self.memory(target)
 
     def new(self, shape: tuple[int, ...], dtype: Any, combine: Any = None, start: Any = None) -> Kept:
-        """An array that statements will fill."""
-        target = Kept(shape, dtype, combine, start)
+        """An array that statements will fill; in a loop, one for each turn."""
+        target = Kept(shape if self.turns is None else (self.turns.count, *shape), dtype, combine, start)
+        target.turns = self.turns
         self.kept.append(target)
         return target
 
     def fill(self, target: Kept, sizes: Sequence[int], make: Make) -> None:
-        """A statement that fills an array."""
-        self.statements.append(Statement(target, sizes, make))
+        """A statement that fills an array; in a loop, in each turn."""
+        if self.turns is None:
+            self.statements.append(Statement(target, sizes, make))
+            return
+
+        def in_turn(labels: Sequence[Label]) -> tuple[Place, Expression]:
+            turn = position(labels[0])
+            with at_turn(turn):
+                place, expression = make(labels[1:])
+            return (place if target.turns is None else (turn.shifted(target.ahead), *place)), expression
+
+        self.statements.append(Statement(target, (self.turns.count, *sizes), in_turn, self.turns))
 
     def reduced(
         self, combine: Any, dtype: Any, sizes: Sequence[int], axes: Sequence[int], read: Reader, shape: tuple[int, ...]
@@ -196,8 +268,9 @@ class Lowering:
             value = self.keep(value)
             source = value.source
             assert source is not None
-            flat = Flat(source, shape)
-            return Value(shape, value.dtype, lambda place: self.pool.read(flat, place), 1.0, flat)
+            base = base_of(source)
+            in_turns = isinstance(base, Kept) and base.turns is not None
+            return self.memory(Flat(source, (source.shape[0], *shape) if in_turns else shape))
 
         def read(place: Place) -> Expression:
             inside = [index for index, n in zip(place, shape, strict=True) if n != 1]
@@ -213,7 +286,7 @@ class Flat(Source):
 
     def __init__(self, base: Source, shape: tuple[int, ...]) -> None:
         super().__init__(shape, base.dtype)
-        self.base = base
+        self.base = base_of(base)
 
 
 def is_strided(source: Source) -> bool:

@@ -53,6 +53,7 @@ class Schedule:
     def __init__(self, statements: Sequence[Statement | Multiplication]) -> None:
         self.body: list[Loop | Leaf] = []
         self.leaves: dict[Statement | Multiplication, Leaf] = {}
+        self.turns: dict[Any, Loop] = {}
         self.readers: dict[Kept, list[tuple[Leaf, tuple[Index, ...] | None]]] = {}
         for statement in statements:
             self._place(statement)
@@ -62,6 +63,16 @@ class Schedule:
         order = statement.order()
         needs = statement.needs
         body = self.body
+        if statement.turns is not None:
+            loop = self.turns.get(statement.turns)
+            if loop is None:
+                loop = self.turns[statement.turns] = Loop(Label(statement.turns.count))
+                body.append(loop)
+            label = statement.labels[0]
+            order.remove(label)
+            leaf.path.append(loop)
+            leaf.loops[label] = loop
+            body = loop.body
         while True:
             found = self._joinable(body, order, needs, leaf)
             if found is None:

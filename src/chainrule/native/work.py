@@ -27,6 +27,8 @@ class Kept(Source):
         self.start = COMBINATIONS[combine] if start is None and combine is not None else start
         self.statements: list[Statement | Multiplication] = []
         self.is_wanted = False  # whether it is memory that somebody outside sees
+        self.turns: Any = None  # the loop that it belongs to, if it has an element for each turn, along its first axis
+        self.ahead = 0  # turns that the first element lies before the first turn
 
 
 Make = Callable[[Sequence[Label]], tuple[Place, Expression]]
@@ -35,9 +37,10 @@ Make = Callable[[Sequence[Label]], tuple[Place, Expression]]
 class Statement:
     """``target[place] = expression`` or ``combine= expression`` for all values of ``labels``."""
 
-    def __init__(self, target: Kept, sizes: Sequence[int], make: Make) -> None:
+    def __init__(self, target: Kept, sizes: Sequence[int], make: Make, turns: Any = None) -> None:
         self.target = target
         self.make = make
+        self.turns = turns  # the loop whose turns its first label counts
         self.labels = [Label(size) for size in sizes]
         self.place, self.expression = make(self.labels)
         self.reads: list[Read] = list(reads(self.expression))
@@ -51,8 +54,14 @@ class Statement:
     def needs(self) -> list[tuple[Kept, Place | None]]:
         """The kept arrays that are read, and where; None: anywhere."""
         found = [(base_of(read.source), read) for read in self.reads]
-        kept = [(source, read) for source, read in found if isinstance(source, Kept)]
+        kept = [(source, read) for source, read in found if isinstance(source, Kept) and not self._is_old(source, read)]
         return [(source, read.place if source is read.source else None) for source, read in kept]
+
+    def _is_old(self, source: Kept, read: Read) -> bool:
+        """Whether an earlier turn of the same loop left it: it is there."""
+        if self.turns is None or source.turns is not self.turns:
+            return False
+        return read.place[0].steps == ((self.labels[0], 1),) and read.place[0].start < source.ahead
 
     def order(self) -> list[Label]:
         """The labels from the outermost loop to the innermost: neighbours in memory come last."""
@@ -78,10 +87,12 @@ class Multiplication:
     place = None
 
     def __init__(
-        self, target: Kept, stack: list[Label], sizes: tuple[int, int, int], operands: tuple[Operand, Operand, Operand]
+        self, target: Kept, stack: list[Label], sizes: tuple[int, int, int], operands: tuple[Operand, Operand, Operand],
+        turns: Any = None, labels: list[Label] | None = None,
     ) -> None:
         self.target = target
-        self.labels: list[Label] = []
+        self.turns = turns
+        self.labels = labels or []  # the turn of a loop that it is done in
         self.summed: set[Label] = set()
         self.stack = stack
         self.sizes = sizes
@@ -95,8 +106,8 @@ class Multiplication:
         return [(source, None) for source in found if isinstance(source, Kept)]
 
     def order(self) -> list[Label]:
-        """It joins no loop."""
-        return []
+        """It joins no loop but that of its turns."""
+        return list(self.labels)
 
 
 def base_of(source: Source) -> Source:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, both, places, rule
-from chainrule.native.scalar import Expression, Index, Label, Memory, Place, Read, row_major
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, at_turn, both, places, rule
+from chainrule.native.scalar import Expression, Index, Label, Memory, Place, Read, position, row_major
 from chainrule.native.work import Multiplication, Operand
 from chainrule.program.deferred import Deferred
 
@@ -78,15 +78,19 @@ def _multiplied(
         return None
     if list(out).index(row) > list(out).index(column):
         values, labels, row, column = values[::-1], labels[::-1], column, row
-    target = low.new(tuple([sizes[name] for name in out]), step.dtype)
-    turns = {name: Label(sizes[name]) for name in stack}
-    left = _operand(low, values[0], labels[0], turns, (row, inner), step.dtype)
-    right = _operand(low, values[1], labels[1], turns, (inner, column), step.dtype)
-    result = _operand(low, low.memory(target), out, turns, (row, column), step.dtype)
-    if result.strides[1] != 1:
+    if [name for name in out if sizes[name] != 1][-1] != column:
         return None
+    target = low.new(tuple([sizes[name] for name in out]), step.dtype)
+    stacked = {name: Label(sizes[name]) for name in stack}
+    turn = Label(low.turns.count) if low.turns is not None else None
+    with at_turn(None if turn is None else position(turn)):
+        left = _operand(low, values[0], labels[0], stacked, (row, inner), step.dtype)
+        right = _operand(low, values[1], labels[1], stacked, (inner, column), step.dtype)
+        result = _operand(low, low.memory(target), out, stacked, (row, column), step.dtype)
+    shape = sizes[row], sizes[inner], sizes[column]
+    operands = left, right, result
     low.statements.append(
-        Multiplication(target, list(turns.values()), (sizes[row], sizes[inner], sizes[column]), (left, right, result))
+        Multiplication(target, list(stacked.values()), shape, operands, low.turns, [] if turn is None else [turn])
     )
     return low.reshaped(low.memory(target), step.shape)
 

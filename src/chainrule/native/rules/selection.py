@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear.functions import scatter
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, places, rule
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, now, places, rule
+from chainrule.native.rolling import Moving
 from chainrule.native.scalar import Expression, Index, Label, Number, Place
 from chainrule.program.deferred import Deferred
 
@@ -49,8 +50,10 @@ def selection(
                 start, out = out, out + block
             found.append(_looked_up(low, low.value(entry), start, block, next(sizes)))
         elif isinstance(entry, slice):
-            found.append(_sliced(entry.indices(next(sizes)), out))
+            found.append(_sliced(entry, next(sizes), out))
             out += 1
+        elif isinstance(entry, Moving):
+            found.append(_moving(entry, next(sizes)))
         elif isinstance(entry, int | np.integer):
             found.append(_fixed(int(entry) % next(sizes)))
         else:
@@ -64,8 +67,21 @@ def _fixed(at: int) -> Callable[[Place], Index]:
     return lambda place: Index(at)
 
 
-def _sliced(bounds: tuple[int, int, int], out: int) -> Callable[[Place], Index]:
-    start, _, step = bounds
+def _moving(entry: Moving, size: int) -> Callable[[Place], Index]:
+    """A position that is another in each turn of a loop."""
+    start = entry.start % size
+    return lambda place: now().shifted(start, entry.by)
+
+
+def _sliced(entry: slice, size: int, out: int) -> Callable[[Place], Index]:
+    if isinstance(entry.start, Moving):
+        if isinstance(entry.step, Moving) or entry.step not in (None, 1):
+            raise NotLowerableError("a slice in moving steps")
+        first = _moving(entry.start, size)
+        return lambda place: first(place).plus(place[out])
+    if isinstance(entry.stop, Moving) or isinstance(entry.step, Moving):
+        raise NotLowerableError("a slice whose length moves")
+    start, _, step = entry.indices(size)
     return lambda place: place[out].shifted(start, step)
 
 

@@ -1,0 +1,214 @@
+"""Loops that were found again, lowered: one body for all turns, and memory for what one turn leaves to the next.
+
+Inside, a value is read as it is in one turn (`at_turn`). What a step makes is also a value with an axis more, the turns,
+from which whoever comes after the loop reads: the last turn, or every turn of a sweep back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.native.lowering import WORTH_KEEPING, Lowering, NotLowerableError, Value, at_turn, now, places
+from chainrule.native.rolling import Before, Moving, Numbers, Roll, Turn
+from chainrule.native.scalar import Expression, Index, Place
+from chainrule.native.work import Kept
+from chainrule.program.deferred import Deferred
+
+__all__ = ["Turns"]
+
+
+class _Notes:
+    """What stands for arguments that differ from turn to turn needs a number of its own."""
+
+    count = 1 << 40  # the next
+
+
+class Turns:
+    """Lowers the loops of one recording; ``numbers`` are those of all its steps, in order."""
+
+    def __init__(self, low: Lowering, steps: Sequence[Deferred]) -> None:
+        self.low = low
+        self.steps = steps
+        self.position = {step.number: k for k, step in enumerate(steps)}
+        self.values: dict[Roll, list[Value]] = {}
+        self.rolls: list[Roll] = []
+        self.notes = _Notes()
+        low.elsewhere = self.elsewhere
+
+    def elsewhere(self, number: int) -> Value | None:
+        """What a step made in one turn of a loop."""
+        at = self.position[number]
+        for roll in self.rolls:
+            turn, slot = divmod(at - roll.first, roll.length)
+            if 0 <= turn < roll.count:
+                return self.in_turn(roll, slot, turn)
+        return None
+
+    def in_turn(self, roll: Roll, slot: int, turn: int) -> Value:
+        """The value of one turn."""
+        whole = self.values[roll][slot]
+        return Value(whole.shape[1:], whole.dtype, lambda place: whole.at((Index(turn), *place)), whole.cost)
+
+    def add(self, roll: Roll) -> None:
+        """Lower a loop."""
+        low = self.low
+        carried = self._carried(roll)
+        summed = {slot for slot in carried if self._is_sum(roll, slot)}
+        memories: dict[int, Kept] = {}
+        firsts: dict[int, Sequence[Any]] = {}
+        for slot, first in carried.items():
+            firsts[slot] = first
+            if slot not in summed:
+                memories[slot] = self._memory(roll, slot, first)
+        low.turns = roll
+        try:
+            inner = self._body(roll, memories, summed)
+        finally:
+            low.turns = None
+        self.rolls.append(roll)
+        self.values[roll] = [self._over_turns(roll, value) for value in inner]
+        for slot in summed:
+            low.values[self._number(roll, slot, roll.count - 1)] = self._total(roll, slot, firsts[slot], inner[slot])
+
+    # --- what goes from turn to turn ---
+
+    def _carried(self, roll: Roll) -> dict[int, tuple[Any, ...]]:
+        """The steps whose results later turns need, and what the first turns find in their place."""
+        found: dict[int, tuple[Any, ...]] = {}
+        for before in _of_kind(roll.arguments, Before):
+            if before.turns:
+                known = found.get(before.slot, ())
+                longer, shorter = sorted([known, before.first], key=len, reverse=True)
+                if any([a is not b for a, b in zip(longer[len(longer) - len(shorter) :], shorter, strict=True)]):
+                    raise NotLowerableError("a loop whose first turns differ")
+                found[before.slot] = longer
+        return found
+
+    def _memory(self, roll: Roll, slot: int, first: Sequence[Any]) -> Kept:
+        """Memory for what a step makes in all turns, and for what is there before."""
+        low, step = self.low, roll.body[slot]
+        target = low.new((len(first) + roll.count, *step.shape), step.dtype)
+        target.turns, target.ahead = roll, len(first)
+        for row, given in enumerate(first):
+            value = low.value(given)
+            low.fill(target, step.shape, _at_row(low, value, row, step.dtype))
+        return target
+
+    def _is_sum(self, roll: Roll, slot: int) -> bool:
+        """Whether a step only adds to what it made the turn before, and nobody looks at it on the way."""
+        step, arguments = roll.body[slot], roll.arguments[slot]
+        if step.function is not np.add or step.dtype.kind != "f":
+            return False
+        own = [type(value) is Before and value.slot == slot and value.turns == 1 for value in arguments]
+        if sum(own) != 1:
+            return False
+        other = arguments[own.index(False)]
+        if getattr(other, "shape", step.shape) != step.shape:
+            return False
+        return all([self.low.uses.get(self._number(roll, slot, turn)) == 1 for turn in range(roll.count - 1)])
+
+    def _number(self, roll: Roll, slot: int, turn: int) -> int:
+        return self.steps[roll.first + turn * roll.length + slot].number
+
+    def _total(self, roll: Roll, slot: int, first: Sequence[Any], total: Value) -> Value:
+        low, step = self.low, roll.body[slot]
+        before = low.value(first[0])
+
+        def read(place: Place) -> Expression:
+            return low.pool.apply(np.add, (before.broadcast_at(place), total.at(place)), step.dtype)
+
+        return Value(step.shape, step.dtype, read, before.cost + 1)
+
+    # --- the body ---
+
+    def _body(self, roll: Roll, memories: Mapping[int, Kept], summed: set[int]) -> list[Value]:
+        low = self.low
+        inner: list[Value] = []
+        for slot, step in enumerate(roll.body):
+            if slot in summed:
+                (other,) = [value for value in roll.arguments[slot] if type(value) is not Before or value.slot != slot]
+                inner.append(self._summed(step, self._stand_in(roll, inner, memories, other)))
+                continue
+            stands: Any = tuple([self._stand_in(roll, inner, memories, value) for value in roll.arguments[slot]])
+            pseudo = Deferred(self.notes, step.function, stands, step.options, step.shape, step.dtype)  # type: ignore[arg-type]
+            made = low.lowered(pseudo)
+            target = memories.get(slot)
+            if target is not None:
+                low.fill(target, step.shape, low.copying(made, step.dtype))
+                made = low.memory(target)
+            elif made.cost >= WORTH_KEEPING and low.uses.get(self._number(roll, slot, roll.count // 2), 0) > 1:
+                made = low.keep(made)
+            inner.append(made)
+        return inner
+
+    def _summed(self, step: Deferred, argument: Any) -> Value:
+        """The sum over all turns."""
+        low = self.low
+        value = low.value(argument)
+        roll, low.turns = low.turns, None
+        target = low.new(step.shape, step.dtype, np.add)
+        low.turns = roll
+        low.fill(target, step.shape, lambda labels: (places(labels), low.pool.cast(value.broadcast_at(places(labels)), step.dtype)))
+        return Value(step.shape, step.dtype, lambda place: low.pool.read(target, place), 1.0, target)
+
+    def _stand_in(self, roll: Roll, inner: Sequence[Value], memories: Mapping[int, Kept], value: Any) -> Any:
+        """An argument as it is in a turn."""
+        kind = type(value)
+        if kind is Before:
+            step = roll.body[value.slot]
+            if not value.turns and value.slot < len(inner):
+                return self._noted(inner[value.slot])
+            return self._noted(self._earlier(memories[value.slot], value.turns, step))
+        if kind is Turn:
+            whole = self.values[value.roll][value.slot]
+            start, by = value.start, value.by
+            return self._noted(
+                Value(whole.shape[1:], whole.dtype, lambda place: whole.at((now().shifted(start, by), *place)), whole.cost)
+            )
+        if kind is Numbers:
+            array = self.low.capture(value.values)
+            return self._noted(Value((), array.dtype, lambda place: array.at((now(),)), 1.0))
+        if kind in (tuple, list):
+            return kind([self._stand_in(roll, inner, memories, entry) for entry in value])
+        return value
+
+    def _earlier(self, target: Kept, turns: int, step: Deferred) -> Value:
+        """What a step made some turns ago."""
+        low, start = self.low, target.ahead - turns
+        return Value(step.shape, step.dtype, lambda place: low.pool.read(target, (now().shifted(start), *place)), 1.0)
+
+    def _noted(self, value: Value) -> Deferred:
+        made = Deferred(self.notes, None, (), {}, value.shape, value.dtype)  # type: ignore[arg-type]
+        self.low.values[made.number] = value
+        return made
+
+    def _over_turns(self, roll: Roll, inner: Value) -> Value:
+        def read(place: Place) -> Expression:
+            with at_turn(place[0]):
+                return inner.at(place[1:])
+
+        return Value((roll.count, *inner.shape), inner.dtype, read, inner.cost)
+
+
+def _at_row(low: Lowering, value: Value, row: int, dtype: Any) -> Any:
+    def make(labels: Any) -> Any:
+        place = places(labels)
+        return (Index(row), *place), low.pool.cast(value.broadcast_at(place), dtype)
+
+    return make
+
+
+def _of_kind(value: Any, kind: type) -> list[Any]:
+    if type(value) is kind:
+        return [value]
+    if type(value) in (tuple, list):
+        return [found for entry in value for found in _of_kind(entry, kind)]
+    if type(value) is slice:
+        return _of_kind((value.start, value.stop, value.step), kind)
+    return []
+
+
+assert Moving

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from functools import partial
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from chainrule.native.entry import Guards, Leaf, Same, write_entry
 from chainrule.native.libraries import address_of
 from chainrule.native.lowering import NotLowerableError, places
 from chainrule.native.machine import Code, module_text
-from chainrule.native.rules import Lowering
 from chainrule.native.rolling import Roll, rolled
+from chainrule.native.rules import Lowering
 from chainrule.native.scalar import Memory, Number
 from chainrule.native.schedule import Schedule
 from chainrule.native.turns import Turns
@@ -101,8 +101,20 @@ def build(
     def other(*values: Any) -> Any:
         return slow(this, *values)
 
-    entry = write_entry(kernel, specs, low.captured, results, check, recorded.structure, _guards(reads, recorded.replaced), this.function, other)
-    return Built(this, entry, kernel, Code(module_text([entry.text, kernel.text], kernel.declared)), reads, recorded.replaced)
+    entry = write_entry(
+        kernel,
+        specs,
+        low.captured,
+        results,
+        check,
+        recorded.structure,
+        _guards(reads, recorded.replaced),
+        this.function,
+        other,
+    )
+    return Built(
+        this, entry, kernel, Code(module_text([entry.text, kernel.text], kernel.declared)), reads, recorded.replaced
+    )
 
 
 def _memory(array: Any) -> Memory:
@@ -168,4 +180,11 @@ def _guards(reads: Any, replaced: Any) -> Guards:
     contents = [(found.array, found.numbers) for found in compared if found.order == "C"]
     rest = rest or any([found.order != "C" for found in compared])
     codes = [(function, code) for function, code, *_ in reads.codes]
-    return Guards(reads.cells, list(spaces.values()), sequences, codes, contents, partial(reads.unchanged, replaced) if rest else None)
+    return Guards(
+        reads.cells,
+        list(spaces.values()),
+        sequences,
+        codes,
+        contents,
+        partial(reads.unchanged, replaced) if rest else None,
+    )

@@ -19,6 +19,7 @@ __all__ = ["Kernel", "write_kernel"]
 
 _ON_STACK = 1 << 13  # bytes of an array up to which it is put on the stack
 _STACK = 1 << 16  # bytes of all of them together
+_WRITTEN_OUT = 64  # turns of nested loops together up to which LLVM may write them out
 
 
 @dataclass
@@ -217,11 +218,20 @@ class _Writer:
                 else:
                     self.statement(item)
                 continue
-            with self.body.loop(item.label.size) as index:
+            with self.body.loop(item.label.size, self._is_large(item)) as index:
                 self.index[item.label] = index
                 self.known.append({})
                 self.items(item.body)
                 self.known.pop()
+
+    @staticmethod
+    def _is_large(loop: Loop) -> bool:
+        """Whether a loop with loops inside is too large to be written out."""
+        volume, inner = loop.label.size, [item for item in loop.body if isinstance(item, Loop)]
+        while inner:
+            volume *= max([item.label.size for item in inner])
+            inner = [item for outer in inner for item in outer.body if isinstance(item, Loop)]
+        return volume > max(_WRITTEN_OUT, loop.label.size)
 
     def fill(self, target: Kept) -> None:
         """The first value of every element."""
@@ -326,4 +336,5 @@ def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], name: 
     count = max(len(writer.functions), 1)
     text = f"@functions = global [{count} x ptr] zeroinitializer\n"
     text += f"define internal i32 @{name}({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
+    text += "\n".join([*writer.body.notes, ""])
     return Kernel(text, writer.arrays, writer.declared, writer.functions)

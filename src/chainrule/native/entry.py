@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.native import abi
 from chainrule.native.emit import Kernel
 from chainrule.native.scalar import Memory, Source
-from chainrule.native.text import Body, memory_type
+from chainrule.native.text import METADATA, Body, memory_type
 
 __all__ = ["Entry", "Guards", "Leaf", "Same", "write_entry"]
 
@@ -333,6 +333,6 @@ def write_entry(
         "@following = global ptr @last\n@arena = global ptr null\n"
         f"define ptr @entry(ptr %self, ptr %args, i64 %flags, ptr %names) #0 {{\n{main}\n}}\n"
         f"define ptr @last(ptr %self, ptr %args, i64 %flags, ptr %names) #0 {{\n{body.text()}\n}}\n"
-        '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
+        f"{METADATA}"
     )
     return Entry(text, writer.objects, writer.numbers, start)

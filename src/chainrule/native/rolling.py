@@ -214,7 +214,9 @@ def _merged(
             good = min(good, turns)
         return kind(parts), good
     if kind is slice:
-        parts = [_merged([getattr(v, n) for v in column], roll, slot, position, places) for n in ("start", "stop", "step")]
+        parts = [
+            _merged([getattr(v, n) for v in column], roll, slot, position, places) for n in ("start", "stop", "step")
+        ]
         return slice(*[part for part, _ in parts]), min([turns for _, turns in parts])
     if kind is Deferred:
         return _array(column, roll, position, places)

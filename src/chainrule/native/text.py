@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Body", "literal", "memory_type", "value_type"]
+__all__ = ["METADATA", "Body", "literal", "memory_type", "value_type"]
 
 _TYPES = {"f8": "double", "f4": "float", "i8": "i64", "i4": "i32", "i2": "i16", "i1": "i8", "b1": "i1"}
 
@@ -33,6 +33,12 @@ def literal(value: Any, dtype: np.dtype[Any]) -> str:
     return str(int(value))
 
 
+METADATA = """!0 = !{!"branch_weights", i32 1000, i32 1}
+!1 = !{!"branch_weights", i32 1, i32 1000}
+!2 = !{!"llvm.loop.unroll.disable"}
+"""
+
+
 class Body:
     """The instructions of one function; ``prologue`` comes first, whenever it was written."""
 
@@ -40,6 +46,7 @@ class Body:
         self.prologue: list[str] = []
         self.lines: list[str] = []
         self.block = "start"
+        self.notes: list[str] = []  # metadata of loops
         self._count = 0
 
     def fresh(self, hint: str = "v") -> str:
@@ -69,8 +76,8 @@ class Body:
         return name
 
     @contextmanager
-    def loop(self, count: int | str, first: str = "0") -> Iterator[str]:
-        """A loop that is done at least once; gives the name of its index."""
+    def loop(self, count: int, rolled: bool = False) -> Iterator[str]:
+        """A loop that is done at least once; gives the name of its index. LLVM is not to write out a ``rolled`` one."""
         index, following = self.fresh("i"), self.fresh("n")
         head, end = self.fresh("head")[1:], self.fresh("end")[1:]
         before = self.block
@@ -79,10 +86,15 @@ class Body:
         place = len(self.lines)
         yield index
         latch = self.block
-        self.lines.insert(place, f"  {index} = phi i64 [{first}, %{before}], [{following}, %{latch}]")
+        self.lines.insert(place, f"  {index} = phi i64 [0, %{before}], [{following}, %{latch}]")
         self.do(f"{following} = add nuw nsw i64 {index}, 1")
         again = self.put(f"icmp ult i64 {following}, {count}")
-        self.do(f"br i1 {again}, label %{head}, label %{end}")
+        note = ""
+        if rolled:
+            number = len(self.notes) + 3
+            self.notes.append(f"!{number} = distinct !{{!{number}, !2}}")
+            note = f", !llvm.loop !{number}"
+        self.do(f"br i1 {again}, label %{head}, label %{end}{note}")
         self.start(end)
 
     def text(self) -> str:

@@ -151,7 +151,11 @@ class Turns:
         roll, low.turns = low.turns, None
         target = low.new(step.shape, step.dtype, np.add)
         low.turns = roll
-        low.fill(target, step.shape, lambda labels: (places(labels), low.pool.cast(value.broadcast_at(places(labels)), step.dtype)))
+        low.fill(
+            target,
+            step.shape,
+            lambda labels: (places(labels), low.pool.cast(value.broadcast_at(places(labels)), step.dtype)),
+        )
         return Value(step.shape, step.dtype, lambda place: low.pool.read(target, place), 1.0, target)
 
     def _stand_in(self, roll: Roll, inner: Sequence[Value], memories: Mapping[int, Kept], value: Any) -> Any:
@@ -166,7 +170,9 @@ class Turns:
             whole = self.values[value.roll][value.slot]
             start, by = value.start, value.by
             return self._noted(
-                Value(whole.shape[1:], whole.dtype, lambda place: whole.at((now().shifted(start, by), *place)), whole.cost)
+                Value(
+                    whole.shape[1:], whole.dtype, lambda place: whole.at((now().shifted(start, by), *place)), whole.cost
+                )
             )
         if kind is Numbers:
             array = self.low.capture(value.values)

@@ -87,8 +87,13 @@ class Multiplication:
     place = None
 
     def __init__(
-        self, target: Kept, stack: list[Label], sizes: tuple[int, int, int], operands: tuple[Operand, Operand, Operand],
-        turns: Any = None, labels: list[Label] | None = None,
+        self,
+        target: Kept,
+        stack: list[Label],
+        sizes: tuple[int, int, int],
+        operands: tuple[Operand, Operand, Operand],
+        turns: Any = None,
+        labels: list[Label] | None = None,
     ) -> None:
         self.target = target
         self.turns = turns

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chainrule.check.function.checking import check
     from chainrule.check.verdicts.report import Report
     from chainrule.explain.derive import derive
-    from chainrule.native.compiled import compile
+    from chainrule.native.compiled import compile  # noqa: A004 (the name that users meet)
 
 __version__ = "0.1.0"
 

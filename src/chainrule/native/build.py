@@ -25,6 +25,7 @@ from chainrule.program.replay import steps_for
 
 __all__ = ["Built", "build"]
 
+_UNROLLED = 2000  # steps of a loop up to which it may be written out, if it must
 _CALL = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_void_p)
 
 
@@ -84,12 +85,7 @@ def build(
         if uses.get(step.number):
             low.values[step.number] = low.capture(step.known)
     try:
-        turns = Turns(low, steps)
-        for item in rolled(steps):
-            if isinstance(item, Roll):
-                turns.add(item)
-            else:
-                low.add(item)
+        _lower(low, steps)
         results, check = _results(low, wanted)
     except NotLowerableError as problem:
         return str(problem)
@@ -115,6 +111,25 @@ def build(
     return Built(
         this, entry, kernel, Code(module_text([entry.text, kernel.text], kernel.declared)), reads, recorded.replaced
     )
+
+
+def _lower(low: Lowering, steps: Sequence[Deferred]) -> None:
+    """Lower all steps; loops as loops, unless they cannot be."""
+    turns = Turns(low, steps)
+    items = rolled(steps)
+    for item in items:
+        if not isinstance(item, Roll):
+            low.add(item)
+            continue
+        mark = low.mark()
+        try:
+            turns.add(item)
+        except NotLowerableError:
+            low.reset(mark)
+            if item.count * item.length > _UNROLLED:
+                raise
+            for step in steps[item.first : item.first + item.count * item.length]:
+                low.add(step)
 
 
 def _memory(array: Any) -> Memory:

@@ -169,7 +169,7 @@ def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> str |
 
 
 class _Recorded:
-    """A run of the function on deferred arrays: its ``inputs``, what is ``wanted``, and the ``structure`` of the result.
+    """A run of the function on deferred arrays: ``inputs``, what is ``wanted``, and the ``structure`` of the result.
 
     With ``replacing``, arrays that the function reads from outside are deferred too (``replaced``, by id).
     """

@@ -118,6 +118,14 @@ class Lowering:
         self.turns: Any = None  # the loop that is being lowered
         self.elsewhere: Callable[[int], Value | None] = lambda number: None  # steps in the turns of loops
 
+    def mark(self) -> tuple[int, int]:
+        """Where the lists end: for `reset`."""
+        return len(self.kept), len(self.statements)
+
+    def reset(self, mark: tuple[int, int]) -> None:
+        """Forget what was added since."""
+        del self.kept[mark[0] :], self.statements[mark[1] :]
+
     # --- values ---
 
     def memory(self, source: Source) -> Value:

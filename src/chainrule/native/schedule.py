@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from chainrule.native.scalar import Index, Label, Place
 from chainrule.native.work import Kept, Multiplication, Statement, is_at

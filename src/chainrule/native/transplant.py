@@ -80,7 +80,7 @@ class Transplant:
         for cell, old in zip(cells, function.__closure__ or (), strict=True):
             cell.cell_contents = self.of(old.cell_contents)
         for name, value in names.items():
-            if name in space and space is not function:
+            if name in space:
                 other = self.of(value)
                 if other is not value:
                     replaced[name] = other

@@ -1,7 +1,7 @@
 """Loops that were found again, lowered: one body for all turns, and memory for what one turn leaves to the next.
 
-Inside, a value is read as it is in one turn (`at_turn`). What a step makes is also a value with an axis more, the turns,
-from which whoever comes after the loop reads: the last turn, or every turn of a sweep back.
+Inside, a value is read as it is in one turn (`at_turn`). What a step makes is also a value with an axis more, the
+turns, from which whoever comes after the loop reads: the last turn, or every turn of a sweep back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import WORTH_KEEPING, Lowering, NotLowerableError, Value, at_turn, now, places
-from chainrule.native.rolling import Before, Moving, Numbers, Roll, Turn
+from chainrule.native.rolling import Before, Numbers, Roll, Turn
 from chainrule.native.scalar import Expression, Index, Place
 from chainrule.native.work import Kept
 from chainrule.program.deferred import Deferred
@@ -199,6 +199,11 @@ class Turns:
         return Value((roll.count, *inner.shape), inner.dtype, read, inner.cost)
 
 
+def _moved(whole: Value, start: int, by: int) -> Value:
+    """Of what a loop made in all turns, that of turn ``start + by·now``."""
+    return Value(whole.shape[1:], whole.dtype, lambda place: whole.at((now().shifted(start, by), *place)), whole.cost)
+
+
 def _at_row(low: Lowering, value: Value, row: int, dtype: Any) -> Any:
     def make(labels: Any) -> Any:
         place = places(labels)
@@ -215,6 +220,3 @@ def _of_kind(value: Any, kind: type) -> list[Any]:
     if type(value) is slice:
         return _of_kind((value.start, value.stop, value.step), kind)
     return []
-
-
-assert Moving

@@ -30,7 +30,7 @@ def simpler(function: Any, arguments: Sequence[Any]) -> Any:
     if function is np.negative:
         return _negative(arguments[0])
     if len(arguments) != 2:
-        return None
+        return _twice(*arguments) if function is overwritten else None
     a, b = arguments
     if function is np.ndarray.__getitem__:
         return _read(a, b)
@@ -70,6 +70,15 @@ def _read(a: Any, index: Any) -> Any:
         values = a.arguments[1]
         if hasattr(values, "function") and values.dtype == a.dtype and values.shape == _shape_at(a, index):
             return values
+    return None
+
+
+def _twice(array: Any, values: Any, index: tuple[Any, ...]) -> Any:
+    """What is overwritten at once need not have been written."""
+    if getattr(array, "function", None) is overwritten and _same_place(array.arguments[2], index):
+        before = array.arguments[0]
+        if before.dtype == array.dtype:
+            return overwritten, (before, values, index)
     return None
 
 

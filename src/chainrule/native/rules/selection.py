@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.linear.functions import scatter
+from chainrule.linear.functions import overwritten, scatter
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, now, places, rule
 from chainrule.native.rolling import Moving
 from chainrule.native.scalar import Expression, Index, Label, Number, Place
+from chainrule.native.work import Make
 from chainrule.program.deferred import Deferred
 
 
@@ -59,7 +60,7 @@ def selection(
         else:
             raise NotLowerableError(f"an index with {entry!r}")
     if out != len(result):
-        raise NotLowerableError("an index whose axes are not in order")
+        raise NotLowerableError(f"an index whose axes are not in order: {index}")
     return found
 
 
@@ -115,6 +116,55 @@ def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...],
 
     low.fill(target, sizes, make)
     return low.memory(target)
+
+
+@rule(overwritten)
+def _overwritten(low: Lowering, step: Deferred, array: Any, values: Any, index: tuple[Any, ...]) -> Value:
+    """The array outside of the region, as boxes, and the values inside."""
+    if any([isinstance(entry, Moving) or hasattr(entry, "shape") for entry in index]):
+        raise NotLowerableError("writing at places that are known late")
+    old, value = low.value(array), low.value(values)
+    target = low.new(step.shape, step.dtype)
+    axes = selection(low, step.shape, tuple(index), _extent(step.shape, index))
+    for box in _outside(step.shape, index):
+        low.fill(target, [stop - start for start, stop in box], _copied(low, old, box, step.dtype))
+
+    def make(labels: Sequence[Label]) -> tuple[Place, Expression]:
+        place = places(labels)
+        return tuple([chosen(place) for chosen in axes]), low.pool.cast(value.broadcast_at(place), step.dtype)
+
+    low.fill(target, _extent(step.shape, index), make)
+    return low.memory(target)
+
+
+def _copied(low: Lowering, old: Value, box: Sequence[tuple[int, int]], dtype: Any) -> Make:
+    def make(labels: Sequence[Label]) -> tuple[Place, Expression]:
+        place = tuple([index.shifted(start) for index, (start, _) in zip(places(labels), box, strict=True)])
+        return place, low.pool.cast(old.at(place), dtype)
+
+    return make
+
+
+def _outside(shape: tuple[int, ...], index: tuple[Any, ...]) -> list[list[tuple[int, int]]]:
+    """Disjoint boxes that hold everything but what an index names."""
+    entries = [entry for entry in index if entry is not None]
+    if Ellipsis in entries:
+        at = entries.index(Ellipsis)
+        entries[at : at + 1] = [slice(None)] * (len(shape) - len(entries) + 1)
+    entries += [slice(None)] * (len(shape) - len(entries))
+    found: list[list[tuple[int, int]]] = []
+    inside: list[tuple[int, int]] = []
+    for axis, (size, entry) in enumerate(zip(shape, entries, strict=True)):
+        bounds = range(size)[entry] if isinstance(entry, slice) else range(entry % size, entry % size + 1)
+        if abs(bounds.step) != 1 and len(bounds) > 1:
+            raise NotLowerableError("writing in steps")
+        low, high = (min(bounds), max(bounds) + 1) if len(bounds) else (0, 0)
+        rest = [(0, n) for n in shape[axis + 1 :]]
+        for start, stop in ((0, low), (high, size)):
+            if start < stop:
+                found.append([*inside, (start, stop), *rest])
+        inside.append((low, high))
+    return found
 
 
 def _extent(shape: tuple[int, ...], index: Sequence[Any]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from chainrule.native import abi
 from chainrule.native.emit import write_kernel
 from chainrule.native.entry import Guards, Leaf, Same, write_entry
 from chainrule.native.libraries import address_of
-from chainrule.native.lowering import NotLowerableError, places
+from chainrule.native.lowering import NotLowerableError
 from chainrule.native.machine import Code, module_text
 from chainrule.native.rolling import Roll, rolled
 from chainrule.native.rules import Lowering
@@ -157,8 +157,8 @@ def _zeros_of(low: Lowering, target: Any) -> Any:
     """Every element times 0, which is 0 unless it is not finite."""
     zero = Number(0.0, np.dtype(np.float64))
 
-    def make(labels: Any) -> Any:
-        element = low.pool.cast(low.pool.read(target, places(labels)), np.float64)
+    def make(place: Any) -> Any:
+        element = low.pool.cast(low.pool.read(target, place), np.float64)
         return (), low.pool.apply(np.multiply, (element, zero), np.float64)
 
     return make

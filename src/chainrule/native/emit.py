@@ -102,18 +102,18 @@ class _Writer:
     def _is_turn(axis: int, prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]) -> bool:
         """Whether each turn of one of these loops writes and reads its own element of an axis only."""
         everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
-        loops: set[Loop | None] = set()
+        loops: set[tuple[Loop | None, int]] = set()
         for leaf, place in everyone:
             if place is None:
                 return False
             index = place[axis]
             if index == Index() and leaf.statement.target.shape and _size(everyone, axis) == 1:
-                loops.add(None)
+                loops.add((None, 0))
                 continue
             label = next((label for label, loop in leaf.loops.items() if loop in prefix and is_at(index, label)), None)
             if label is None:
                 return False
-            loops.add(leaf.loops[label])
+            loops.add((leaf.loops[label], index.start))
         return len(loops) == 1
 
     def _point(self, target: Kept, storage: _Storage) -> None:
@@ -300,7 +300,7 @@ class _Writer:
         statement = leaf.statement
         assert isinstance(statement, Statement)
         target = statement.target
-        place, expression = statement.make([leaf.loops[label].label for label in statement.labels])
+        place, expression = statement.made([leaf.loops[label].label for label in statement.labels])
         value = self.expression(expression)
         pointer = self.address(target, place)
         if target.combine is None:

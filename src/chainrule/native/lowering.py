@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.native.functions import cost_of, is_known
 from chainrule.native.scalar import (
+    BetweenError,
     Expression,
     Index,
     Label,
@@ -46,6 +47,7 @@ __all__ = [
     "rule",
 ]
 
+_PARTS = 8  # boxes up to which an array is not put in memory for it
 WORTH_KEEPING = 6  # the cost of an element from which it is computed once for several readers
 
 
@@ -88,6 +90,7 @@ class Value:
     read: Reader
     cost: float = 1.0
     source: Source | None = None  # where it is memory as it stands
+    parts: int = 1  # boxes that it consists of, which are read in different ways
     known: dict[Any, Expression] = field(default_factory=dict)
 
     def at(self, place: Place) -> Expression:
@@ -97,6 +100,10 @@ class Value:
         if found is None:
             found = self.known[key] = self.read(place)
         return found
+
+    def like(self, read: Reader, shape: tuple[int, ...] | None = None, dtype: Any = None) -> Value:
+        """Another value of the same cost and parts."""
+        return Value(self.shape if shape is None else shape, dtype or self.dtype, read, self.cost, parts=self.parts)
 
     def broadcast_at(self, place: Place) -> Expression:
         """The element for a place in a result that it is stretched to."""
@@ -167,6 +174,8 @@ class Lowering:
     def add(self, step: Deferred) -> None:
         """Lower one step."""
         made = self.lowered(step)
+        if made.parts > _PARTS:
+            made = self.keep(made)
         if made.cost >= WORTH_KEEPING and self.uses.get(step.number, 0) > 1:
             made = self.keep(made)
         self.values[step.number] = made
@@ -188,7 +197,9 @@ class Lowering:
     def _in_its_dtype(self, made: Value, dtype: np.dtype[Any]) -> Value:
         if made.dtype == dtype:
             return made
-        return Value(made.shape, dtype, lambda place: self.pool.cast(made.at(place), dtype), made.cost)
+        return Value(
+            made.shape, dtype, lambda place: self.pool.cast(made.at(place), dtype), made.cost, parts=made.parts
+        )
 
     def keep(self, value: Value) -> Value:
         """The value in memory."""
@@ -200,7 +211,7 @@ class Lowering:
 
     def copying(self, value: Value, dtype: Any) -> Make:
         """The making of a statement that puts a value in memory."""
-        return lambda labels: (places(labels), self.pool.cast(value.at(places(labels)), dtype))
+        return lambda place: (place, self.pool.cast(value.at(place), dtype))
 
     def kept_copy(self, value: Value, dtype: Any) -> Value:
         """The value in memory of its own."""
@@ -216,18 +227,33 @@ class Lowering:
         return target
 
     def fill(self, target: Kept, sizes: Sequence[int], make: Make) -> None:
-        """A statement that fills an array; in a loop, in each turn."""
+        """A statement that fills an array; in a loop, in each turn. Several, if it consists of parts that differ."""
+        starts = [0] * len(sizes)
         if self.turns is None:
-            self.statements.append(Statement(target, sizes, make))
+            self._fill(target, list(sizes), starts, make)
             return
 
-        def in_turn(labels: Sequence[Label]) -> tuple[Place, Expression]:
-            turn = position(labels[0])
-            with at_turn(turn):
-                place, expression = make(labels[1:])
-            return (place if target.turns is None else (turn.shifted(target.ahead), *place)), expression
+        def in_turn(at: Place) -> tuple[Place, Expression]:
+            with at_turn(at[0]):
+                place, expression = make(at[1:])
+            return (place if target.turns is None else (at[0].shifted(target.ahead), *place)), expression
 
-        self.statements.append(Statement(target, (self.turns.count, *sizes), in_turn, self.turns))
+        self._fill(target, [self.turns.count, *sizes], [0, *starts], in_turn)
+
+    def _fill(self, target: Kept, sizes: list[int], starts: list[int], make: Make) -> None:
+        labels = [Label(size) for size in sizes]
+        try:
+            made = Statement(target, labels, starts, make, self.turns)
+        except BetweenError as cut:
+            if cut.label not in labels[self.turns is not None :]:
+                raise NotLowerableError("parts of an array that are not boxes") from None
+            axis = labels.index(cut.label)
+            for start, stop in ((0, cut.turn), (cut.turn, sizes[axis])):
+                part, begin = [*sizes], [*starts]
+                part[axis], begin[axis] = stop - start, starts[axis] + start
+                self._fill(target, part, begin, make)
+        else:
+            self.statements.append(made)
 
     def reduced(
         self, combine: Any, dtype: Any, sizes: Sequence[int], axes: Sequence[int], read: Reader, shape: tuple[int, ...]
@@ -235,8 +261,7 @@ class Lowering:
         """``read`` at all places of ``sizes``, combined over ``axes``, in the given shape."""
         target = self.new(tuple([n for k, n in enumerate(sizes) if k not in axes]), dtype, combine)
 
-        def make(labels: Sequence[Label]) -> tuple[Place, Expression]:
-            place = places(labels)
+        def make(place: Place) -> tuple[Place, Expression]:
             kept = tuple([index for k, index in enumerate(place) if k not in axes])
             return kept, self.pool.cast(read(place), dtype)
 
@@ -263,7 +288,7 @@ class Lowering:
             )
 
         cost = cost_of(function) + sum([part.cost for part in parts])
-        return Value(step.shape, step.dtype, read, cost)
+        return Value(step.shape, step.dtype, read, cost, parts=1 + sum([part.parts - 1 for part in parts]))
 
     # --- views ---
 
@@ -272,7 +297,7 @@ class Lowering:
         if value.shape == shape:
             return value
         bare, wanted = [n for n in value.shape if n != 1], [n for n in shape if n != 1]
-        if bare != wanted and not _merges(bare, wanted):
+        if bare != wanted and (value.parts > 1 or not _merges(bare, wanted)):
             value = self.keep(value)
             source = value.source
             assert source is not None
@@ -286,7 +311,7 @@ class Lowering:
             rest = iter(merged)
             return value.at(tuple([Index() if n == 1 else next(rest) for n in value.shape]))
 
-        return Value(shape, value.dtype, read, value.cost)
+        return value.like(read, shape)
 
 
 class Flat(Source):

@@ -14,6 +14,7 @@ import numpy as np
 
 __all__ = [
     "Apply",
+    "BetweenError",
     "Expression",
     "Index",
     "Label",
@@ -23,6 +24,7 @@ __all__ = [
     "Pool",
     "Read",
     "Source",
+    "part_of",
     "position",
     "reads",
     "row_major",
@@ -73,6 +75,33 @@ Place = tuple[Index, ...]
 def position(label: Label) -> Index:
     """The index of a loop as a position; along an axis of size 1 there is only one."""
     return Index(0, ((label, 1),)) if label.size != 1 else Index()
+
+
+class BetweenError(Exception):
+    """A loop passes from one part of an axis into another at turn ``turn``: it has to be done as two."""
+
+    def __init__(self, label: Label | None, turn: int = 0) -> None:
+        self.label = label
+        self.turn = turn
+
+
+def part_of(index: Index, cuts: Sequence[int]) -> int:
+    """Which part of an axis a position lies in: how many of the ascending ``cuts`` are not above it.
+
+    Raises:
+        BetweenError: not all turns of a loop are in one part.
+    """
+    if not index.steps and not index.looked_up:
+        return sum([cut <= index.start for cut in cuts])
+    if len(index.steps) > 1 or index.looked_up or abs(index.steps[0][1]) != 1:
+        raise BetweenError(None)
+    ((label, by),) = index.steps
+    last = index.start + by * (label.size - 1)
+    part = sum([cut <= index.start for cut in cuts])
+    if part == sum([cut <= last for cut in cuts]):
+        return part
+    turn = cuts[part] - index.start if by > 0 else index.start - cuts[part - 1] + 1
+    raise BetweenError(label, turn)
 
 
 class Source:
@@ -139,9 +168,13 @@ class Pool:
             found = self._reads[source, place] = Read(source, place, source.dtype)
         return found
 
-    def apply(self, function: Any, parts: Sequence[Expression], dtype: Any) -> Apply:
+    def apply(self, function: Any, parts: Sequence[Expression], dtype: Any) -> Expression:
         """A function of numbers, in the precision of its result."""
         dtype = np.dtype(dtype)
+        if function is np.add and dtype.kind == "f":  # what is padded with zeros is added
+            for zero, other in (parts, parts[::-1]):
+                if type(zero) is Number and zero.value == 0 and other.dtype == dtype:
+                    return other
         key = (function, dtype, *[_identity(part) for part in parts])
         found = self._known.get(key)
         if found is None:

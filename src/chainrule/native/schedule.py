@@ -131,5 +131,5 @@ def _same_turn(writer: Leaf, place: tuple[Index, ...], loop: Loop, label: Label)
         return False
     for written, read in zip(writer.statement.place, place, strict=True):
         if any([mine is own for mine, _ in written.steps]):
-            return is_at(written, own) and is_at(read, label)
+            return is_at(written, own) and is_at(read, label) and written.start == read.start
     return False  # it is summed over the loop

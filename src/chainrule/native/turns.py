@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import WORTH_KEEPING, Lowering, NotLowerableError, Value, at_turn, now, places
+from chainrule.native.lowering import WORTH_KEEPING, Lowering, NotLowerableError, Value, at_turn, now
 from chainrule.native.rolling import Before, Numbers, Roll, Turn
 from chainrule.native.scalar import Expression, Index, Place
 from chainrule.native.work import Kept
 from chainrule.program.deferred import Deferred
 
 __all__ = ["Turns"]
+
+_WORTH_STORING = 12  # the cost of an element from which it is stored for all turns of a loop
 
 
 class _Notes:
@@ -50,7 +52,7 @@ class Turns:
     def in_turn(self, roll: Roll, slot: int, turn: int) -> Value:
         """The value of one turn."""
         whole = self.values[roll][slot]
-        return Value(whole.shape[1:], whole.dtype, lambda place: whole.at((Index(turn), *place)), whole.cost)
+        return whole.like(lambda place: whole.at((Index(turn), *place)), whole.shape[1:])
 
     def add(self, roll: Roll) -> None:
         """Lower a loop."""
@@ -127,10 +129,12 @@ class Turns:
     def _body(self, roll: Roll, memories: Mapping[int, Kept], summed: set[int]) -> list[Value]:
         low = self.low
         inner: list[Value] = []
+        outer: list[Value] = []  # as later loops read it: what is cheap is computed again, not stored for all turns
         for slot, step in enumerate(roll.body):
             if slot in summed:
                 (other,) = [value for value in roll.arguments[slot] if type(value) is not Before or value.slot != slot]
                 inner.append(self._summed(step, self._stand_in(roll, inner, memories, other)))
+                outer.append(inner[-1])
                 continue
             stands: Any = tuple([self._stand_in(roll, inner, memories, value) for value in roll.arguments[slot]])
             pseudo = Deferred(self.notes, step.function, stands, step.options, step.shape, step.dtype)  # type: ignore[arg-type]
@@ -139,10 +143,15 @@ class Turns:
             if target is not None:
                 low.fill(target, step.shape, low.copying(made, step.dtype))
                 made = low.memory(target)
-            elif made.cost >= WORTH_KEEPING and low.uses.get(self._number(roll, slot, roll.count // 2), 0) > 1:
+            cheap = made.cost < _WORTH_STORING
+            if cheap:
+                outer.append(made)
+            if made.cost >= WORTH_KEEPING and low.uses.get(self._number(roll, slot, roll.count // 2), 0) > 1:
                 made = low.keep(made)
+            if not cheap:
+                outer.append(made)
             inner.append(made)
-        return inner
+        return outer
 
     def _summed(self, step: Deferred, argument: Any) -> Value:
         """The sum over all turns."""
@@ -151,11 +160,8 @@ class Turns:
         roll, low.turns = low.turns, None
         target = low.new(step.shape, step.dtype, np.add)
         low.turns = roll
-        low.fill(
-            target,
-            step.shape,
-            lambda labels: (places(labels), low.pool.cast(value.broadcast_at(places(labels)), step.dtype)),
-        )
+        spread = Value(step.shape, value.dtype, value.broadcast_at, parts=value.parts)
+        low.fill(target, step.shape, low.copying(spread, step.dtype))
         return Value(step.shape, step.dtype, lambda place: low.pool.read(target, place), 1.0, target)
 
     def _stand_in(self, roll: Roll, inner: Sequence[Value], memories: Mapping[int, Kept], value: Any) -> Any:
@@ -169,11 +175,7 @@ class Turns:
         if kind is Turn:
             whole = self.values[value.roll][value.slot]
             start, by = value.start, value.by
-            return self._noted(
-                Value(
-                    whole.shape[1:], whole.dtype, lambda place: whole.at((now().shifted(start, by), *place)), whole.cost
-                )
-            )
+            return self._noted(whole.like(lambda place: whole.at((now().shifted(start, by), *place)), whole.shape[1:]))
         if kind is Numbers:
             array = self.low.capture(value.values)
             return self._noted(Value((), array.dtype, lambda place: array.at((now(),)), 1.0))
@@ -196,17 +198,16 @@ class Turns:
             with at_turn(place[0]):
                 return inner.at(place[1:])
 
-        return Value((roll.count, *inner.shape), inner.dtype, read, inner.cost)
+        return inner.like(read, (roll.count, *inner.shape))
 
 
 def _moved(whole: Value, start: int, by: int) -> Value:
     """Of what a loop made in all turns, that of turn ``start + by·now``."""
-    return Value(whole.shape[1:], whole.dtype, lambda place: whole.at((now().shifted(start, by), *place)), whole.cost)
+    return whole.like(lambda place: whole.at((now().shifted(start, by), *place)), whole.shape[1:])
 
 
 def _at_row(low: Lowering, value: Value, row: int, dtype: Any) -> Any:
-    def make(labels: Any) -> Any:
-        place = places(labels)
+    def make(place: Place) -> Any:
         return (Index(row), *place), low.pool.cast(value.broadcast_at(place), dtype)
 
     return make

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.scalar import Expression, Index, Label, Place, Read, Source, reads
+from chainrule.native.scalar import Expression, Index, Label, Place, Read, Source, position, reads
 
 __all__ = ["COMBINATIONS", "Kept", "Make", "Multiplication", "Operand", "Statement", "base_of", "is_at"]
 
@@ -31,24 +31,33 @@ class Kept(Source):
         self.ahead = 0  # turns that the first element lies before the first turn
 
 
-Make = Callable[[Sequence[Label]], tuple[Place, Expression]]
+Make = Callable[[Place], tuple[Place, Expression]]  # the target's place and what goes there, from the labels' positions
 
 
 class Statement:
     """``target[place] = expression`` or ``combine= expression`` for all values of ``labels``."""
 
-    def __init__(self, target: Kept, sizes: Sequence[int], make: Make, turns: Any = None) -> None:
+    def __init__(
+        self, target: Kept, labels: Sequence[Label], starts: Sequence[int], make: Make, turns: Any = None
+    ) -> None:
         self.target = target
         self.make = make
         self.turns = turns  # the loop whose turns its first label counts
-        self.labels = [Label(size) for size in sizes]
-        self.place, self.expression = make(self.labels)
+        self.labels = list(labels)
+        self.starts = starts  # the positions at which labels begin
+        self.place, self.expression = self.made(self.labels)
         self.reads: list[Read] = list(reads(self.expression))
         for index in self.place:
             for value, _ in index.looked_up:
                 self.reads += reads(value)
         self.summed = set(self.labels) - {label for index in self.place for label, _ in index.steps}
         target.statements.append(self)
+
+    def made(self, labels: Sequence[Label]) -> tuple[Place, Expression]:
+        """The place and the expression, with other labels."""
+        return self.make(
+            tuple([position(label).shifted(start) for label, start in zip(labels, self.starts, strict=True)])
+        )
 
     @property
     def needs(self) -> list[tuple[Kept, Place | None]]:
@@ -121,5 +130,5 @@ def base_of(source: Source) -> Source:
 
 
 def is_at(index: Index, label: Label) -> bool:
-    """Whether a position is just the index of a loop."""
-    return index == Index(0, ((label, 1),))
+    """Whether a position is that of a loop, from some start."""
+    return index.steps == ((label, 1),) and not index.looked_up

@@ -101,7 +101,7 @@ def _operand(
     """A value as matrices in memory."""
     whole = {axis: Label(value.shape[list(names).index(axis)]) for axis in axes}
     place = places([whole.get(name) or turns.get(name) or Label(1) for name in names])
-    read = value.at(place) if value.dtype == dtype else None
+    read = value.at(place) if value.dtype == dtype and value.parts == 1 else None
     if type(read) is Read and not any([index.looked_up for index in read.place]):
         down, across = [_stride(read, whole[axis]) for axis in axes]
         rows, columns = [whole[axis].size for axis in axes]

@@ -8,22 +8,33 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear.functions import overwritten, scatter
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, now, places, rule
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, now, rule
 from chainrule.native.rolling import Moving
-from chainrule.native.scalar import Expression, Index, Label, Number, Place
-from chainrule.native.work import Make
+from chainrule.native.scalar import Expression, Index, Number, Place, Reader, part_of
 from chainrule.program.deferred import Deferred
 
 
 @rule(np.ndarray.__getitem__)
 def _getitem(low: Lowering, step: Deferred, array: Any, index: Any) -> Value:
     value = low.value(array)
+    if value.parts > 1 and _is_far(index):
+        value = low.keep(value)
     axes = selection(low, value.shape, index, step.shape)
 
     def read(place: Place) -> Expression:
         return value.at(tuple([chosen(place) for chosen in axes]))
 
-    return Value(step.shape, value.dtype, read, value.cost + 1)
+    return value.like(read, step.shape)
+
+
+def _is_far(index: Any) -> bool:
+    """Whether an index reads in long steps, or at places known late."""
+    for entry in index if type(index) is tuple else (index,):
+        if hasattr(entry, "shape") or isinstance(entry, Moving):
+            return True
+        if isinstance(entry, slice) and (isinstance(entry.start, Moving) or entry.step not in (None, 1, -1)):
+            return True
+    return False
 
 
 def selection(
@@ -105,14 +116,17 @@ def _take(low: Lowering, step: Deferred, array: Any, indices: Any, axis: Any = N
 @rule(scatter)
 def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Value:
     value = low.value(values)
-    entries = [entry.known if type(entry) is Deferred and entry.is_captured else entry for entry in index]
+    entries = tuple([entry.known if type(entry) is Deferred and entry.is_captured else entry for entry in index])
     sizes = _extent(shape, entries)
+    spread = Value(sizes, value.dtype, value.broadcast_at, value.cost, parts=value.parts)
+    if not _is_far(index) and not any([entry is None for entry in index]):
+        zero = Number(step.dtype.type(0), step.dtype)
+        return _inside(low, step, spread, entries, lambda place: zero, 0.0)
     axes = selection(low, shape, tuple(index), sizes)
     target = low.new(step.shape, step.dtype, np.add)
 
-    def make(labels: Sequence[Label]) -> tuple[Place, Expression]:
-        place = places(labels)
-        return tuple([chosen(place) for chosen in axes]), low.pool.cast(value.broadcast_at(place), step.dtype)
+    def make(place: Place) -> tuple[Place, Expression]:
+        return tuple([chosen(place) for chosen in axes]), low.pool.cast(spread.at(place), step.dtype)
 
     low.fill(target, sizes, make)
     return low.memory(target)
@@ -120,51 +134,44 @@ def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...],
 
 @rule(overwritten)
 def _overwritten(low: Lowering, step: Deferred, array: Any, values: Any, index: tuple[Any, ...]) -> Value:
-    """The array outside of the region, as boxes, and the values inside."""
-    if any([isinstance(entry, Moving) or hasattr(entry, "shape") for entry in index]):
-        raise NotLowerableError("writing at places that are known late")
+    if _is_far(index) or any([entry is None for entry in index]):
+        raise NotLowerableError("writing in long steps, or at places that are known late")
     old, value = low.value(array), low.value(values)
-    target = low.new(step.shape, step.dtype)
-    axes = selection(low, step.shape, tuple(index), _extent(step.shape, index))
-    for box in _outside(step.shape, index):
-        low.fill(target, [stop - start for start, stop in box], _copied(low, old, box, step.dtype))
-
-    def make(labels: Sequence[Label]) -> tuple[Place, Expression]:
-        place = places(labels)
-        return tuple([chosen(place) for chosen in axes]), low.pool.cast(value.broadcast_at(place), step.dtype)
-
-    low.fill(target, _extent(step.shape, index), make)
-    return low.memory(target)
+    spread = Value(_extent(step.shape, index), value.dtype, value.broadcast_at, value.cost, parts=value.parts)
+    return _inside(low, step, spread, index, old.at, old.cost, old.parts)
 
 
-def _copied(low: Lowering, old: Value, box: Sequence[tuple[int, int]], dtype: Any) -> Make:
-    def make(labels: Sequence[Label]) -> tuple[Place, Expression]:
-        place = tuple([index.shifted(start) for index, (start, _) in zip(places(labels), box, strict=True)])
-        return place, low.pool.cast(old.at(place), dtype)
+def _inside(
+    low: Lowering, step: Deferred, value: Value, index: tuple[Any, ...], otherwise: Reader, cost: float, parts: int = 1
+) -> Value:
+    """A value in the region that an index names, and what is read otherwise outside of it."""
+    regions = _region(step.shape, index)
 
-    return make
+    def read(place: Place) -> Expression:
+        inner: list[Index] = []
+        for at, (region, kept) in zip(place, regions, strict=True):
+            first, last = min(region), max(region)
+            if part_of(at, (first, last + 1)) != 1:
+                return low.pool.cast(otherwise(place), step.dtype)
+            if kept:
+                inner.append(at.shifted(-region.start) if region.step > 0 else at.shifted(region.start, -1))
+        return low.pool.cast(value.at(tuple(inner)), step.dtype)
+
+    cuts = sum([len(region) < size for (region, _), size in zip(regions, step.shape, strict=True)])
+    return Value(step.shape, step.dtype, read, value.cost + cost, parts=value.parts + parts - 1 + 2 * cuts)
 
 
-def _outside(shape: tuple[int, ...], index: tuple[Any, ...]) -> list[list[tuple[int, int]]]:
-    """Disjoint boxes that hold everything but what an index names."""
-    entries = [entry for entry in index if entry is not None]
+def _region(shape: tuple[int, ...], index: tuple[Any, ...]) -> list[tuple[range, bool]]:
+    """For each axis the positions that an index names, and whether the region has an axis for them."""
+    entries = list(index)
     if Ellipsis in entries:
         at = entries.index(Ellipsis)
         entries[at : at + 1] = [slice(None)] * (len(shape) - len(entries) + 1)
     entries += [slice(None)] * (len(shape) - len(entries))
-    found: list[list[tuple[int, int]]] = []
-    inside: list[tuple[int, int]] = []
-    for axis, (size, entry) in enumerate(zip(shape, entries, strict=True)):
-        bounds = range(size)[entry] if isinstance(entry, slice) else range(entry % size, entry % size + 1)
-        if abs(bounds.step) != 1 and len(bounds) > 1:
-            raise NotLowerableError("writing in steps")
-        low, high = (min(bounds), max(bounds) + 1) if len(bounds) else (0, 0)
-        rest = [(0, n) for n in shape[axis + 1 :]]
-        for start, stop in ((0, low), (high, size)):
-            if start < stop:
-                found.append([*inside, (start, stop), *rest])
-        inside.append((low, high))
-    return found
+    return [
+        (range(size)[entry], True) if isinstance(entry, slice) else (range(entry % size, entry % size + 1), False)
+        for size, entry in zip(shape, entries, strict=True)
+    ]
 
 
 def _extent(shape: tuple[int, ...], index: Sequence[Any]) -> tuple[int, ...]:

@@ -38,13 +38,13 @@ def _transpose(low: Lowering, step: Deferred, array: Any, *rest: Any, **options:
     def read(place: Place) -> Expression:
         return value.at(tuple([place[axes.index(k)] for k in range(len(axes))]))
 
-    return Value(step.shape, value.dtype, read, value.cost)
+    return value.like(read, step.shape)
 
 
 @rule(np.broadcast_to)
 def _broadcast(low: Lowering, step: Deferred, array: Any, *_: Any, **__: Any) -> Value:
     value = low.value(array)
-    return Value(step.shape, value.dtype, value.broadcast_at, value.cost)
+    return value.like(value.broadcast_at, step.shape)
 
 
 @rule(np.flip)
@@ -60,7 +60,7 @@ def _flip(low: Lowering, step: Deferred, array: Any, axis: Any = None) -> Value:
         ]
         return value.at(tuple(turned))
 
-    return Value(step.shape, value.dtype, read, value.cost)
+    return value.like(read, step.shape)
 
 
 @rule(*both("diagonal"))
@@ -68,7 +68,7 @@ def _diagonal(low: Lowering, step: Deferred, array: Any, *rest: Any, **options: 
     value = low.value(array)
     if rest or options or len(value.shape) != 2:
         raise NotLowerableError("an unusual diagonal")
-    return Value(step.shape, value.dtype, lambda place: value.at((place[0], place[0])), value.cost)
+    return value.like(lambda place: value.at((place[0], place[0])), step.shape)
 
 
 @rule(np.where)
@@ -83,4 +83,5 @@ def _where(low: Lowering, step: Deferred, condition: Any, a: Any, b: Any) -> Val
             step.dtype,
         )
 
-    return Value(step.shape, step.dtype, read, 1 + sum([part.cost for part in parts]))
+    boxes = 1 + sum([part.parts - 1 for part in parts])
+    return Value(step.shape, step.dtype, read, 1 + sum([part.cost for part in parts]), parts=boxes)

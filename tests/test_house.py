@@ -70,7 +70,19 @@ def test_an_ordinary_line_is_not(line: str) -> None:
 
 
 def test_import_loads_only_what_it_needs() -> None:
-    heavy = ("scipy", "torch", "rich", "typer", "nbformat", "jupytext", "hypothesis", "pytest", "matplotlib", "jax")
+    heavy = (
+        "scipy",
+        "torch",
+        "rich",
+        "typer",
+        "nbformat",
+        "jupytext",
+        "hypothesis",
+        "pytest",
+        "matplotlib",
+        "jax",
+        "llvmlite",
+    )
     program = f"import sys, chainrule; print(*[name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

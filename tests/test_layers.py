@@ -33,7 +33,6 @@ LAYER_PACKAGES = {
     "cli": {"typer", "rich", "nbformat", "jupytext"},
     "interop": {"scipy", "torch", "jax", "cyipopt"},
     "explain": {"latex2mathml"},
-    "native": {"llvmlite"},
 }
 HIDDEN_IMPORTS = ("interop/", "explain/picture.py")  # extras that may be absent
 LAZY = (

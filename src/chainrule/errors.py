@@ -156,9 +156,6 @@ class RuleError(ChainruleError, ValueError):
     """
 
 
-# --- errors of other parts of the library: add below, and to the tree above ---
-
-
 class DrawError(ChainruleError, RuntimeError):
     """Random numbers that cannot be drawn as asked.
 
@@ -208,7 +205,7 @@ class NotProvidedError(ChainruleError, AttributeError):
 
 
 class OptionError(ChainruleError, ValueError):
-    """An option of a NumPy function that has no meaning, or does not go with its other arguments.
+    """An option that has no meaning, or does not go with the other arguments.
 
     Wrong: ``np.quantile(x, 50)``.
     Right: ``np.quantile(x, 0.5)``, or ``np.percentile(x, 50)``.
@@ -218,6 +215,9 @@ class OptionError(ChainruleError, ValueError):
 class NotebookError(ChainruleError):
     """A notebook that cannot be read or run."""
 
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
 
 class NotebookMissingError(NotebookError, FileNotFoundError):
     """There is no such file, or it is not a file on this machine.
@@ -225,9 +225,6 @@ class NotebookMissingError(NotebookError, FileNotFoundError):
     Wrong: ``chainrule check https://example.org/gradients.ipynb``.
     Right: save it first: ``chainrule check gradients.ipynb``.
     """
-
-    def __str__(self) -> str:
-        return Exception.__str__(self)
 
 
 class NotebookFormatError(NotebookError, ValueError):
@@ -239,9 +236,6 @@ class CellTimeoutError(NotebookError, TimeoutError):
 
     Right: ``chainrule check NOTEBOOK --timeout 3600``, if it only takes long.
     """
-
-    def __str__(self) -> str:
-        return Exception.__str__(self)
 
 
 class LibraryMissingError(ChainruleError, ImportError):

@@ -67,12 +67,13 @@ def usable() -> bool:
         _at(id(1.5) + FLOAT, ctypes.c_double) == 1.5,
     ]
     scalar, narrow, pair, entries = np.float64(2.5), np.float32(2.5), (array, 7), [array, 7]
+    cell = _cell()
     looks += [
         _at(id(scalar) + FLOAT, ctypes.c_double) == 2.5,
         _at(id(narrow) + FLOAT, ctypes.c_float) == 2.5,
         _at(id(pair) + SIZE, word) == 2 and _at(id(pair) + ITEMS, pointer) == base,
         _at(id(entries) + SIZE, word) == 2 and _at(_at(id(entries) + LIST_ITEMS, pointer), pointer) == base,
-        _at(id(_cell()) + CELL, pointer) == id(_at),
+        _at(id(cell) + CELL, pointer) == id(_at),
     ]
     known = {1: 2}
     looks.append(_at(id(known) + DICT_SIZE, word) == 1)

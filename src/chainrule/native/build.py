@@ -1,20 +1,24 @@
-"""From a recording to machine code that Python can call: lowering, scheduling, assembly, the entry, the table."""
+"""From a recording to what answers calls: machine code called by its address or through ctypes, or a NumPy program."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from functools import partial
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from chainrule.native import abi
-from chainrule.native.emit import write_kernel
-from chainrule.native.entry import Guards, Leaf, Same, write_entry
-from chainrule.native.libraries import address_of
-from chainrule.native.lowering import NotLowerableError
+from chainrule.native.checks import Guards, Leaf, Same
+from chainrule.native.emit import Kernel, write_kernel
+from chainrule.native.entry import Call, write_entry
+from chainrule.native.foreign import Foreign, Replayed
+from chainrule.native.libraries import address_of, llvm
+from chainrule.native.lowering import NotLowerableError, require_native
 from chainrule.native.machine import Code, module_text
+from chainrule.native.recorded import FLOATS, Recorded
 from chainrule.native.rolling import Roll, rolled
 from chainrule.native.rules import Lowering
 from chainrule.native.scalar import Memory, Number
@@ -23,93 +27,139 @@ from chainrule.native.turns import Turns
 from chainrule.program.deferred import Deferred, needed
 from chainrule.program.replay import steps_for
 
-__all__ = ["Built", "build"]
+__all__ = ["Built", "build", "lowered"]
 
 _UNROLLED = 2000  # steps of a loop up to which it may be written out, if it must
 _CALL = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_void_p)
+_OUT = ("out",)
 
 
-class Built:
-    """Machine code for one kind of arguments, with everything that it points to."""
+class Entrance:
+    """A function that Python calls by its address, with everything that it points to."""
 
-    def __init__(self, this: Any, entry: Any, kernel: Any, code: Code, reads: Any, replaced: Any) -> None:
-        self.this = this
-        self.code = code
-        self.reads = reads
-        self.replaced = replaced  # arrays that are read at each call, by id
+    def __init__(self, kernel: Kernel, call: Call, again: Any, other: Any, into: bool) -> None:
+        entry = write_entry(kernel, call, again, other, into)
+        self.code = code = Code(module_text([entry.text, kernel.text], kernel.declared))
         self.objects = entry.objects
         table = (ctypes.c_void_p * max(len(entry.objects), 1)).from_address(code.address("objects"))
         table[: len(entry.objects)] = [id(value) for value in entry.objects]
         words = (ctypes.c_int64 * max(len(entry.numbers), 1)).from_address(code.address("numbers"))
-        words[: len(entry.numbers)] = entry.numbers
+        words[: len(entry.numbers)] = [*entry.numbers]
         functions = (ctypes.c_void_p * max(len(kernel.functions), 1)).from_address(code.address("functions"))
         functions[: len(kernel.functions)] = [address_of(*name) for name in kernel.functions]
         self.arena = np.empty(entry.arena + 64, np.uint8)
         start = -(-self.arena.ctypes.data // 64) * 64
         ctypes.c_void_p.from_address(code.address("arena")).value = start
         self.address = code.address("entry")
-        self._call = _CALL(self.address)
+        self.call = _CALL(self.address)
 
     def follow(self, address: int) -> None:
         """Hand calls of other kinds on to the code at an address."""
         ctypes.c_void_p.from_address(self.code.address("following")).value = address
 
-    def called(self, arguments: Sequence[Any]) -> Any:
-        """A call with arguments of this kind."""
-        held = (ctypes.py_object * len(arguments))(*arguments)
-        return self._call(self.this, ctypes.addressof(held), len(arguments), None)
+
+class Built:
+    """Machine code for one kind of arguments, which Python calls directly."""
+
+    how = "machine code"
+
+    def __init__(self, kernel: Kernel, call: Call, made: Recorded, this: Any, slow: Callable[..., Any]) -> None:
+        self.kernel = kernel
+        self.kind = call
+        self.is_current = made.is_current
+        self.this = this
+        self.slow = slow
+        self.results = call.results
+        self.structure = call.structure
+        self.captured = [array for _, array in call.captured]
+        self.plain = Entrance(kernel, call, this.function, self._other, into=False)
+        self._callers: set[int] = set()
+
+    @property
+    def code(self) -> Code:
+        """The code of the call without ``out=``."""
+        return self.plain.code
+
+    @cached_property
+    def into(self) -> Entrance:
+        """The call with ``out=``; made when there is one."""
+        return Entrance(self.kernel, self.kind, self._again, self._other, into=True)
+
+    def _other(self, *arguments: Any, **options: Any) -> Any:
+        return self.slow(self.this, *arguments, **options)
+
+    def _again(self, *arguments: Any, out: Any) -> Any:
+        return self.this.in_python(arguments, out)
+
+    def refuses(self) -> bool:
+        """Whether this thread is in a call that came back, because something was not as recorded."""
+        return threading.get_ident() in self._callers
+
+    def called(self, arguments: Sequence[Any], leaves: Sequence[Any], out: Any, arrays: Sequence[Any] | None) -> Any:
+        """A call with arguments of this kind; of them, objects that are no data are replaced by those recorded."""
+        rest = iter(leaves)
+        arguments = [_filled(spec, rest) for spec in self.kind.arguments]
+        held = (ctypes.py_object * (len(arguments) + 1))(*arguments, out)
+        entrance, names = (self.plain, None) if arrays is None else (self.into, id(_OUT))
+        thread = threading.get_ident()
+        self._callers.add(thread)
+        try:
+            return entrance.call(self.this, ctypes.addressof(held), len(arguments), names)
+        finally:
+            self._callers.discard(thread)
+
+
+def _filled(spec: Any, leaves: Any) -> Any:
+    """An argument of a kind with new leaves."""
+    if isinstance(spec, Same):
+        return spec.value
+    if isinstance(spec, Leaf):
+        leaf = next(leaves)
+        # There may be several objects for one dtype, of which machine code knows one.
+        return leaf.view(spec.source.dtype) if spec.kind is np.ndarray else leaf
+    kind, entries = spec
+    if kind is dict:
+        return {name: _filled(inner, leaves) for name, inner in entries}
+    return kind([_filled(inner, leaves) for inner in entries])
 
 
 def build(
-    this: Any,
-    slow: Any,
-    arguments: Sequence[Any],
-    recorded: Any,
-    reads: Any,
-) -> Built | str:
-    """Machine code for a recorded run; or why there is none."""
-    wanted = recorded.wanted
-    steps = steps_for(wanted)
-    uses: dict[int, int] = {}
-    for used in [*[other for step in steps for other in needed(step)], *wanted]:
-        uses[used.number] = uses.get(used.number, 0) + 1
-    low = Lowering(uses)
-    given: list[Any] = []
-    memories = []
-    for step in recorded.inputs:
-        memory = _memory(step.known)
-        memories.append(memory)
-        given.append(memory)
-        low.values[step.number] = low.memory(memory)
-    for step in recorded.recording.constants.values():
-        if uses.get(step.number):
-            low.values[step.number] = low.capture(step.known)
+    this: Any, slow: Callable[..., Any], made: Recorded, arguments: Sequence[Any]
+) -> Built | Foreign | Replayed | str:
+    """What answers calls of a recorded kind; or why nothing does."""
+    if llvm is None:
+        return Replayed(made, this)
     try:
-        _lower(low, steps)
-        results, check = _results(low, wanted)
+        kernel, call = lowered(made, arguments)
     except NotLowerableError as problem:
         return str(problem)
-    given += [memory for memory, _ in low.captured] + results + ([check] if check is not None else [])
+    if not abi.usable():
+        return Foreign(kernel, call, made, this)
+    return Built(kernel, call, made, this, slow)
+
+
+def lowered(made: Recorded, arguments: Sequence[Any], blas: bool = True) -> tuple[Kernel, Call]:
+    """The kernel of a recording, and what its calls hand over."""
+    steps = steps_for(made.wanted)
+    uses: dict[int, int] = {}
+    for used in [*[other for step in steps for other in needed(step)], *made.wanted]:
+        uses[used.number] = uses.get(used.number, 0) + 1
+    low = Lowering(uses, blas)
+    memories = [_memory(step.known) for step in made.inputs]
+    for step, memory in zip(made.inputs, memories, strict=True):
+        require_native(step.dtype)
+        low.values[step.number] = low.memory(memory)
+    for step in made.recording.constants.values():
+        if uses.get(step.number):
+            low.values[step.number] = low.capture(step.known)
+    _lower(low, steps)
+    results, check = _results(low, made.wanted)
+    given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
     kernel = write_kernel(Schedule(low.statements), low.pool, given)
     leaves = iter(memories)
     specs = [_spec(value, leaves) for value in arguments]
-
-    def other(*values: Any) -> Any:
-        return slow(this, *values)
-
-    entry = write_entry(
-        kernel,
-        specs,
-        low.captured,
-        results,
-        check,
-        recorded.structure,
-        _guards(reads, recorded.replaced),
-        this.function,
-        other,
-    )
-    return Built(
-        this, entry, kernel, Code(module_text([entry.text, kernel.text], kernel.declared)), reads, recorded.replaced
+    return kernel, Call(
+        specs, memories, low.captured, results, check, made.structure, _guards(made.reads, made.replaced)
     )
 
 
@@ -166,7 +216,7 @@ def _zeros_of(low: Lowering, target: Any) -> Any:
 
 def _spec(value: Any, leaves: Any) -> Any:
     kind = type(value)
-    if kind is np.ndarray or kind in (float, np.float64, np.float32):
+    if kind is np.ndarray or kind in FLOATS:
         return Leaf(next(leaves), kind)
     if kind in (tuple, list):
         return kind, [_spec(entry, leaves) for entry in value]

@@ -1,7 +1,8 @@
 """A class whose instances Python calls at an address: as cheap as a function written in C.
 
 CPython's vectorcall protocol (PEP 590) wants the address in the object and its place in the type; the type is made
-through the C interface, and a class in Python inherits from it.
+through the C interface, and a class in Python inherits from it. Where objects do not lie in memory as `abi` says there
+is no such type, and no instance is pointed anywhere.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import ctypes
 import sys
 from typing import Any
 
-__all__ = ["Callable", "point"]
+from chainrule.native import abi
+
+__all__ = ["Callable", "direct", "point"]
 
 _PLACE = 16  # of the address in the object, after the reference count and the type
 _DEFAULT, _BASE, _VECTORCALL = 1 << 18, 1 << 10, 1 << 11
@@ -52,12 +55,12 @@ def _made() -> tuple[type, Any]:
     return make(ctypes.addressof(spec)), (members, slots, spec)
 
 
-Callable, _kept = _made()
+Callable, _kept = _made() if abi.usable() else (object, None)
 
 
 def direct(kind: type) -> type:
     """Let Python call instances of a subclass at their address too; before 3.12 it does so for C's own types only."""
-    if sys.version_info < (3, 12):
+    if sys.version_info < (3, 12) and abi.usable():
         for at in range(64, 256, 8):  # the flags are where their value is
             field = ctypes.c_ulong.from_address(id(kind) + at)
             if field.value == kind.__flags__:

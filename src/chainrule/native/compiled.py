@@ -2,55 +2,60 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable as AnyCallable
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.native import callables
 from chainrule.native.build import Built, build
-from chainrule.native.transplant import Transplant
-from chainrule.program.deferred import Deferred, UnrecordableError
-from chainrule.program.recording import Recording, active
-from chainrule.tensor import Tensor
-from chainrule.transforms.guard import Reads
+from chainrule.native.into import fitting, put
+from chainrule.native.libraries import llvm
+from chainrule.native.recorded import UnsuitableError, key_of, recorded
+from chainrule.program.recording import active
 from chainrule.transforms.trees import flatten
 
 __all__ = ["CompileWarning", "Compiled", "compile"]
 
-_FLOATS = (float, np.float64, np.float32)
 _KEPT = 16  # recordings that one function keeps
 _WASTED = 3  # recordings in a row that served no call, after which no more are made
+_FRESH = object()  # what stands for out= where it is not given
 
 
 class CompileWarning(UserWarning):
     """A function that was to be compiled runs in Python, and why."""
 
 
-class _UnsuitableError(Exception):
-    """Arguments or results that no recording can be made of."""
-
-
 class _Shared:
     """What a compiled function is, before and after there is machine code."""
 
     function: AnyCallable[..., Any]
-    known: dict[Any, Built | str]
+    known: dict[Any, Any]
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", repr(self.function))
-        native = sum([isinstance(found, Built) for found in self.known.values()])
+        native = sum([not isinstance(found, str) for found in self.known.values()])
         return f"<compiled {name}: {native} kind{'s' * (native != 1)} of arguments in machine code>"
 
     @property
     def recordings(self) -> list[str]:
         """One line for each kind of arguments met: whether calls run as machine code, and if not, why."""
-        return [found if isinstance(found, str) else "machine code" for found in self.known.values()]
+        return [found if isinstance(found, str) else found.how for found in self.known.values()]
 
     def __get__(self, instance: Any, kind: Any = None) -> Any:
         return self if instance is None else _bound(self, instance)
+
+    def in_python(self, arguments: Sequence[Any], out: Any = _FRESH) -> Any:
+        """The call as the function itself answers it."""
+        result = self.function(*arguments)
+        return result if out is _FRESH else put(result, out, _arrays(arguments))
+
+
+def _arrays(arguments: Any) -> list[Any]:
+    return [leaf for leaf in flatten(arguments)[0] if isinstance(leaf, np.ndarray)]
 
 
 def _bound(function: Any, instance: Any) -> Any:
@@ -67,6 +72,8 @@ class Compiled(_Shared, callables.Callable):  # type: ignore[misc]
         self.function = function
         self.known = {}
         self.wasted = 0
+        self.address: int | None = None  # of the machine code that takes calls first
+        self.takes_out = _takes_out(function)
         for name in ("__name__", "__qualname__", "__doc__", "__module__", "__wrapped__"):
             setattr(self, name, getattr(function, name, None))
         self.__wrapped__ = function
@@ -83,6 +90,14 @@ class _Direct(_Shared, callables.Callable):  # type: ignore[misc]
 callables.direct(_Direct)
 
 
+def _takes_out(function: AnyCallable[..., Any]) -> bool:
+    """Whether ``out`` is an argument of the function itself."""
+    try:
+        return "out" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
 def compile(function: AnyCallable[..., Any]) -> Any:  # noqa: A001 (the name that users meet)
     """The function as machine code, made at the first call for each kind of arguments.
 
@@ -91,6 +106,13 @@ def compile(function: AnyCallable[..., Any]) -> Any:  # noqa: A001 (the name tha
     >>> value, gradient = f(np.array([0.0, np.pi / 2]))
     >>> float(value), gradient.round(12).tolist()
     (1.0, [0.0, 0.0])
+
+    With ``out=`` results are written into arrays that are there already, one for each result:
+
+    >>> g = cr.compile(cr.grad(lambda x: np.sum(x**2)))
+    >>> there = np.empty(2)
+    >>> g(np.array([1.0, 2.0]), out=there) is there, there.tolist()
+    (True, [2.0, 4.0])
     """
     if isinstance(function, _Shared):
         return function
@@ -101,119 +123,81 @@ def compile(function: AnyCallable[..., Any]) -> Any:  # noqa: A001 (the name tha
 
 def _called(this: Any, *arguments: Any, **options: Any) -> Any:
     """A call that no machine code answers: record, or run."""
-    function = this.function
+    out = options.pop("out", _FRESH) if not this.takes_out else _FRESH
     if active() or options:
-        return function(*arguments, **options)
+        result = this.function(*arguments, **options)
+        return result if out is _FRESH else put(result, out, _arrays((arguments, options)))
     leaves: list[Any] = []
     try:
-        key = _key(arguments, leaves)
-    except _UnsuitableError as unsuitable:
-        return _in_python(this, str(unsuitable), arguments)
+        key = key_of(arguments, leaves)
+    except UnsuitableError as unsuitable:
+        return _explained(this, str(unsuitable), arguments, out)
     found = this.known.get(key)
-    if isinstance(found, str):
-        return function(*arguments)
-    if isinstance(found, Built):
-        if found.reads.unchanged(found.replaced):
-            return found.called(arguments)
+    if found is not None and not isinstance(found, str):
+        if not found.refuses() and found.is_current():
+            return _answered(this, found, arguments, leaves, out)
         this.wasted += 1
-    if this.wasted > _WASTED:
-        this.known[key] = "something that it reads changes from call to call: make it an argument"
-        return function(*arguments)
+        if this.wasted > _WASTED:
+            found = this.known[key] = "something that it reads changes from call to call: make it an argument"
+    if isinstance(found, str):
+        return this.in_python(arguments, out)
     problem = _record(this, key, arguments, leaves)
     if problem is not None:
-        return _in_python(this, problem, arguments, key)
-    return this.known[key].called(arguments)
+        return _explained(this, problem, arguments, out, key)
+    return _answered(this, this.known[key], arguments, leaves, out)
 
 
-def _in_python(this: Any, problem: str, arguments: Any, key: Any = None) -> Any:
+def _answered(this: Any, found: Any, arguments: Any, leaves: Sequence[Any], out: Any) -> Any:
+    """A call of a kind that is known."""
+    if out is _FRESH:
+        return found.called(arguments, leaves, out, None)
+    others = [leaf for leaf in leaves if isinstance(leaf, np.ndarray)] + found.captured
+    arrays = fitting(found.structure, found.results, out, others)
+    if isinstance(found, Built) and "into" not in vars(found):
+        _put_first(this, found.into)
+    return found.called(arguments, leaves, out, arrays)
+
+
+def _explained(this: Any, problem: str, arguments: Any, out: Any, key: Any = None) -> Any:
+    """A call in Python, with a warning that says why if it was not said before."""
     if problem not in this.known.values():
         name = getattr(this.function, "__qualname__", repr(this.function))
-        warnings.warn(f"{name} runs in Python, not as machine code: {problem}", CompileWarning, stacklevel=3)
+        warnings.warn(f"{name} runs in Python, not as machine code: {problem}", CompileWarning, stacklevel=4)
     this.known[key if key is not None else problem] = problem
-    return this.function(*arguments)
+    return this.in_python(arguments, out)
 
 
 def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> str | None:
     """Record the function and make machine code; or say why not."""
-    reads = Reads(this.function)
-    if reads.problem is not None:
-        return reads.problem
-    made: Any = None
-    for replacing in (True, False):
-        try:
-            recorded = _Recorded(this.function, arguments, leaves, reads, replacing)
-        except UnrecordableError as problem:
-            return str(problem)
-        except Exception:
-            if replacing:
-                continue  # perhaps what it does with its own arrays cannot be recorded
-            raise
-        if recorded.recording.looked is None:
-            break
-        if not replacing:
-            return recorded.recording.looked
-    if not reads.unchanged(recorded.replaced):
-        return "it changes what it reads"
-    made = build(this, _called, arguments, recorded, reads)
-    if isinstance(made, str):
-        return made
+    if llvm is None:
+        _say_once()
+    made = recorded(this.function, arguments, leaves)
+    built = made if isinstance(made, str) else build(this, _called, made, arguments)
+    if isinstance(built, str):
+        return built
     if len(this.known) >= _KEPT:
         this.known.clear()
-    others = [found for found in this.known.values() if isinstance(found, Built)]
-    this.known[key] = made
-    if others:
-        made.follow(others[-1].address)
-    this.__class__ = _Direct
-    callables.point(this, made.address)
+        this.address = None
+    this.known[key] = built
+    if isinstance(built, Built):
+        _put_first(this, built.plain)
     return None
 
 
-class _Recorded:
-    """A run of the function on deferred arrays: ``inputs``, what is ``wanted``, and the ``structure`` of the result.
-
-    With ``replacing``, arrays that the function reads from outside are deferred too (``replaced``, by id).
-    """
-
-    def __init__(
-        self, function: AnyCallable[..., Any], arguments: Any, leaves: Sequence[Any], reads: Reads, replacing: bool
-    ) -> None:
-        self.recording = recording = Recording(bakes=False)
-        transplant = Transplant(reads, lambda array: Tensor(recording.captured(array)))
-        with recording:
-            run = transplant.of(function) if replacing else function
-            self.inputs = [recording.input(np.asarray(leaf)) for leaf in leaves]
-            tensors = iter([Tensor(made) for made in self.inputs])
-            results, self.structure = flatten(run(*_rebuilt(arguments, tensors)))
-            plain = [value.value if isinstance(value, Tensor) else value for value in results]
-            self.wanted = [
-                value if type(value) is Deferred else recording.captured(np.asarray(value)) for value in plain
-            ]
-        self.replaced = transplant.arrays
+def _put_first(this: Any, entrance: Any) -> None:
+    """Let machine code take calls first, and hand those that are not of its kind to what was first so far."""
+    if this.address is not None:
+        entrance.follow(this.address)
+    this.address = entrance.address
+    this.__class__ = _Direct
+    callables.point(this, this.address)
 
 
-def _key(value: Any, leaves: list[Any]) -> Any:
-    kind = type(value)
-    if kind is np.ndarray:
-        if value.dtype.kind not in "fiub" or not value.size:
-            raise _UnsuitableError(f"an argument has dtype {value.dtype}" if value.size else "an argument is empty")
-        leaves.append(value)
-        return value.shape, value.dtype, value.strides
-    if kind in _FLOATS:
-        leaves.append(value)
-        return kind
-    if kind in (tuple, list):
-        return kind, *[_key(entry, leaves) for entry in value]
-    if kind is dict:
-        return kind, *[(name, _key(entry, leaves)) for name, entry in value.items()]
-    if kind in (int, bool, str, type(None)):
-        return kind, value
-    raise _UnsuitableError(f"an argument is a {kind.__name__}")
+_said: list[str] = []  # what is said once in a process
 
 
-def _rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
-    kind = type(value)
-    if kind in (*_FLOATS, np.ndarray):
-        return next(leaves)
-    if kind in (tuple, list):
-        return kind([_rebuilt(entry, leaves) for entry in value])
-    return {name: _rebuilt(entry, leaves) for name, entry in value.items()} if kind is dict else value
+def _say_once() -> None:
+    message = "there is no LLVM: compiled functions run as NumPy programs (pip install llvmlite)"
+    if message not in _said:
+        _said.append(message)
+        warnings.warn(message, CompileWarning, stacklevel=5)

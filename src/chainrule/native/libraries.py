@@ -1,4 +1,4 @@
-"""Functions of other libraries by address: BLAS and LAPACK as SciPy links them."""
+"""Other libraries: LLVM if it is installed, and BLAS and LAPACK as SciPy links them, by address."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-__all__ = ["address_of"]
+__all__ = ["address_of", "llvm"]
 
 _MODULES = {"blas": "scipy.linalg.cython_blas", "lapack": "scipy.linalg.cython_lapack"}
+
+
+def _llvm() -> Any:
+    try:
+        found = import_module("llvmlite.binding")
+        found.check_jit_execution()
+    except (ImportError, OSError):  # it is absent, or the system lets no program make code
+        return None
+    return found
+
+
+llvm = _llvm()
+"""LLVM, as llvmlite brings it; None if there is none."""
 
 
 @cache

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.functions import cost_of, is_known
+from chainrule.native.recorded import is_plain
 from chainrule.native.scalar import (
     BetweenError,
     Expression,
@@ -44,6 +45,7 @@ __all__ = [
     "is_strided",
     "now",
     "places",
+    "require_native",
     "rule",
 ]
 
@@ -114,7 +116,8 @@ class Value:
 class Lowering:
     """The values of the steps of one recording, and the statements in the order in which they can be done."""
 
-    def __init__(self, uses: Mapping[int, int]) -> None:
+    def __init__(self, uses: Mapping[int, int], blas: bool = True) -> None:
+        self.blas = blas  # whether there is a BLAS for products of large matrices
         self.pool = Pool()
         self.uses = uses
         self.values: dict[int, Value] = {}
@@ -166,6 +169,9 @@ class Lowering:
         """An array that is no argument, read where it lies."""
         found = self._captured.get(id(array))
         if found is None:
+            if not is_plain(array):
+                raise NotLowerableError("an array that it reads has a byte order or strides that are not the machine's")
+            require_native(array.dtype)
             memory = Memory(array.shape, array.dtype, tuple([step // array.itemsize for step in array.strides]))
             self.captured.append((memory, array))
             found = self._captured[id(array)] = self.memory(memory)
@@ -183,6 +189,7 @@ class Lowering:
     def lowered(self, step: Deferred) -> Value:
         """The value of one step."""
         function = step.function
+        require_native(step.dtype)
         if type(function) is np.ufunc and function.signature is None:
             made = self._elementwise(step)
         else:
@@ -279,8 +286,7 @@ class Lowering:
         if dtype.kind == "b":  # numbers are compared in the precision that they have together
             kinds = [a.dtype if hasattr(a, "dtype") else a for a in step.arguments]
             dtype = np.result_type(*kinds)
-        if dtype.kind not in "fbiu" or dtype.itemsize < (4 if dtype.kind == "f" else 1):
-            raise NotLowerableError(f"{dtype} has no native form")
+        require_native(dtype)
 
         def read(place: Place) -> Expression:
             return self.pool.apply(
@@ -325,6 +331,12 @@ class Flat(Source):
 def is_strided(source: Source) -> bool:
     """Whether memory has gaps, or another order than C's."""
     return isinstance(source, Memory) and source.strides != row_major(source.shape) and len(source.shape) > 0
+
+
+def require_native(dtype: np.dtype[Any]) -> None:
+    """Refuse numbers that are no type of the machine's."""
+    if dtype.kind not in "fbiu" or dtype.itemsize not in ((4, 8) if dtype.kind == "f" else (1, 2, 4, 8)):
+        raise NotLowerableError(f"{dtype} has no native form")
 
 
 def places(labels: Sequence[Label]) -> Place:

@@ -1,17 +1,24 @@
-"""This machine's code: LLVM set up once, modules of assembly compiled to functions in memory."""
+"""This machine's code: LLVM set up once, modules of assembly compiled to functions in memory, or found in the cache."""
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
-import llvmlite.binding as llvm
+import numpy as np
 
+from chainrule.native.cache import store
 from chainrule.native.functions import VECTORS
+from chainrule.native.libraries import llvm
 from chainrule.native.numbers import Declarations
+from chainrule.native.text import METADATA
 
 __all__ = ["Code", "module_text"]
 
@@ -92,7 +99,42 @@ def module_text(functions: Iterable[str], declared: Declarations) -> str:
         lines.append(
             f'@llvm.compiler.used = appending global [{len(used)} x ptr] [{pointers}], section "llvm.metadata"'
         )
-    return "\n".join([*lines, text, *attributes]) + "\n"
+    return "\n".join([*lines, text, *attributes, METADATA])
+
+
+_SPEED = 3  # how hard LLVM tries, of 3
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    options = llvm.create_pipeline_tuning_options(speed_level=_SPEED)
+    options.loop_vectorization = True
+    options.slp_vectorization = True
+    options.loop_unrolling = True
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+
+
+@cache
+def _circumstances() -> bytes:
+    """All that object code depends on besides its assembly; this file stands for its own version."""
+    target, processor, features = _host()
+    versions = [sys.version, np.__version__, sys.modules["llvmlite"].__version__, repr(llvm.llvm_version_info)]
+    with suppress(OSError):
+        versions.append(Path(__file__).read_text(encoding="utf-8", errors="replace"))
+    return "\0".join([target.triple, processor, features, *versions]).encode()
+
+
+def _object_code(text: str) -> bytes:
+    """What a module is compiled to, unless that is kept from before."""
+    name = blake2b(text.encode(), digest_size=32, key=blake2b(_circumstances()).digest()).hexdigest()
+    found = store().read(name)
+    if found is None:
+        machine = _machine()
+        module = llvm.parse_assembly(text)
+        _optimise(module, machine)
+        found = machine.emit_object(module)
+        store().write(name, found)
+    return found
 
 
 class Code:
@@ -100,18 +142,17 @@ class Code:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        module = llvm.parse_assembly(text)
-        machine = _machine()
-        options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_vectorization = True
-        options.slp_vectorization = True
-        options.loop_unrolling = True
-        builder = llvm.create_pass_builder(machine, options)
-        manager = builder.getModulePassManager()
-        manager.run(module, builder)
-        self.optimised = str(module)
-        self.engine = llvm.create_mcjit_compiler(module, machine)
+        code = llvm.ObjectFileRef.from_data(_object_code(text))
+        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+        self.engine.add_object_file(code)
         self.engine.finalize_object()
+
+    @property
+    def optimised(self) -> str:
+        """The assembly as LLVM rewrites it, to be read."""
+        module = llvm.parse_assembly(self.text)
+        _optimise(module, _machine())
+        return str(module)
 
     def address(self, name: str) -> int:
         """Where a function begins."""

@@ -317,7 +317,7 @@ class Reads:
     # --- comparing ---
 
     def unchanged(self, except_for: Container[int] = ()) -> bool:
-        """Whether everything that was read is what it was; of arrays with these ids, the contents may be others."""
+        """Whether everything that was read is what it was; of arrays with these ids, the numbers may be others."""
         try:
             return self._unchanged(except_for)
         except (ValueError, RuntimeError, TypeError, AttributeError):
@@ -352,7 +352,7 @@ class Reads:
             for a, b in zip(found, entries, strict=True):
                 if a is not b and not _equal(a, b):
                     return False
-        return all([contents.unchanged() for key, contents in self.arrays.items() if key not in except_for])
+        return all([contents.unchanged(key not in except_for) for key, contents in self.arrays.items()])
 
 
 def is_plain_object(value: Any) -> bool:

@@ -42,7 +42,7 @@ def contracted(
             product = low.pool.apply(np.multiply, (product, factor), step.dtype)
         return product
 
-    if len(kept) == 2:
+    if len(kept) == 2 and low.blas:
         multiplied = _multiplied(low, step, kept, labels, out, sizes)
         if multiplied is not None:
             return multiplied

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import RULES, Lowering, Rule, Value, both, rule
+from chainrule.native.lowering import RULES, Lowering, NotLowerableError, Rule, Value, both, rule
 from chainrule.native.scalar import Number
 from chainrule.program.deferred import Deferred
 
@@ -16,36 +16,21 @@ def _axes(axis: Any, rank: int) -> list[int]:
     return list(range(rank)) if axis is None else [k % rank for k in ((axis,) if isinstance(axis, int) else axis)]
 
 
-def _reduction(combine: Any) -> Rule:
-    def made(low: Lowering, step: Deferred, array: Any, axis: Any = None, **options: Any) -> Value:
+def _reduction(combine: Any, default: Any = None) -> Rule:
+    def made(low: Lowering, step: Deferred, array: Any, axis: Any = default, *rest: Any, **options: Any) -> Value:
+        for value in [*rest, *options.values()]:  # a dtype, or whether axes are kept: the step's shape and dtype say it
+            if value is not None and value is not np._NoValue and not isinstance(value, bool | type | np.dtype):
+                raise NotLowerableError("a reduction that begins with a number, or leaves elements out")
         value = low.value(array)
         axes = _axes(axis, len(value.shape))
-        dtype = step.dtype
-        return low.reduced(combine, dtype, value.shape, axes, value.at, step.shape)
-
-    return made
-
-
-def _ufunc_reduction(combine: Any) -> Rule:
-    whole = _reduction(combine)
-
-    def made(
-        low: Lowering,
-        step: Deferred,
-        array: Any,
-        axis: Any = 0,
-        dtype: Any = None,
-        out: Any = None,
-        keepdims: Any = False,
-    ) -> Value:
-        return whole(low, step, array, axis)
+        return low.reduced(combine, step.dtype, value.shape, axes, value.at, step.shape)
 
     return made
 
 
 for _name, _combine in (("sum", np.add), ("prod", np.multiply), ("max", np.maximum), ("min", np.minimum)):
     rule(*both(_name))(_reduction(_combine))
-    rule(_combine.reduce)(_ufunc_reduction(_combine))
+    rule(_combine.reduce)(_reduction(_combine, default=0))
 
 
 @rule(*both("mean"))

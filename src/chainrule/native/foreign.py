@@ -1,0 +1,113 @@
+"""Calls without the interpreter's structures: machine code through ctypes, or the recording as a NumPy program.
+
+They answer what the direct call answers, for interpreters on which that cannot be made: Python has looked at the
+arguments, which costs some microseconds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from chainrule.native.emit import Kernel
+from chainrule.native.entry import Call
+from chainrule.native.libraries import address_of
+from chainrule.native.machine import Code, module_text
+from chainrule.native.recorded import Recorded
+from chainrule.native.scalar import Source
+from chainrule.native.text import Body
+from chainrule.program.replay import ChangedError, compiled
+from chainrule.transforms.trees import unflatten
+
+__all__ = ["Foreign", "Replayed"]
+
+_RUN = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+
+
+def _write_call(kernel: Kernel) -> str:
+    """The function ``call``, which takes the kernel's arguments from a table."""
+    body = Body()
+    pointers = []
+    for k in range(len(kernel.arrays)):
+        at = body.put(f"getelementptr ptr, ptr %table, i64 {k}")
+        pointers.append(f"ptr {body.put(f'load ptr, ptr {at}')}")
+    status = body.put(f"call i32 @kernel({', '.join(pointers)})")
+    body.do(f"ret i32 {status}")
+    return f"define i32 @call(ptr %table) #0 {{\n{body.text()}\n}}\n"
+
+
+class Foreign:
+    """Machine code for one kind of arguments, called through ctypes; the memory of each call is its own."""
+
+    how = "machine code through ctypes"
+
+    def __init__(self, kernel: Kernel, call: Call, made: Recorded, this: Any) -> None:
+        self.kernel = kernel
+        self.is_current = made.is_current
+        self.this = this
+        self.results = call.results
+        self.structure = call.structure
+        self.check = call.check
+        self.memories = call.memories
+        self.held = call.captured
+        self.captured = [array for _, array in call.captured]
+        self.code = Code(module_text([_write_call(kernel), kernel.text], kernel.declared))
+        functions = (ctypes.c_void_p * max(len(kernel.functions), 1)).from_address(self.code.address("functions"))
+        functions[: len(kernel.functions)] = [address_of(*name) for name in kernel.functions]
+        self._table = ctypes.c_void_p * len(kernel.arrays)
+        self._run = _RUN(self.code.address("call"))
+
+    def refuses(self) -> bool:
+        """It takes whatever has the right kind."""
+        return False
+
+    def called(self, arguments: Sequence[Any], leaves: Sequence[Any], out: Any, arrays: Sequence[Any] | None) -> Any:
+        """A call with arguments of this kind."""
+        made = arrays if arrays is not None else [np.empty(source.shape, source.dtype) for source in self.results]
+        data: dict[Source, Any] = dict(self.held)
+        data.update(zip(self.memories, [np.asarray(leaf) for leaf in leaves], strict=True))
+        data.update(zip(self.results, made, strict=True))
+        for source in self.kernel.arrays:  # what is left is no longer than the call
+            if source not in data:
+                data[source] = np.empty(max(prod(source.shape), 1), source.dtype)
+        table = self._table(*[data[source].ctypes.data for source in self.kernel.arrays])
+        status = self._run(ctypes.addressof(table))
+        if status or (self.check is not None and not np.isfinite(data[self.check][0])):
+            return self.this.in_python(arguments, out)
+        if arrays is not None:
+            return out
+        return unflatten(self.structure, [array if array.ndim else array[()] for array in made])
+
+
+class Replayed:
+    """A recording as NumPy calls, one after the other: where there is no LLVM."""
+
+    how = "a NumPy program"
+
+    def __init__(self, made: Recorded, this: Any) -> None:
+        self.is_current = made.is_current
+        self.this = this
+        self.results = made.wanted
+        self.structure = made.structure
+        self.captured = [step.known for step in made.recording.constants.values()]
+        self._run = compiled(made.inputs, made.wanted)
+
+    def refuses(self) -> bool:
+        """It takes whatever has the right kind."""
+        return False
+
+    def called(self, arguments: Sequence[Any], leaves: Sequence[Any], out: Any, arrays: Sequence[Any] | None) -> Any:
+        """A call with arguments of this kind."""
+        try:
+            found = self._run(*[np.asarray(leaf) for leaf in leaves])
+        except ChangedError:
+            return self.this.in_python(arguments, out)
+        if arrays is None:
+            return unflatten(self.structure, [value if np.ndim(value) else np.asarray(value)[()] for value in found])
+        for array, value in zip(arrays, found, strict=True):
+            np.copyto(array, value)
+        return out

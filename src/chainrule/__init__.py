@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chainrule.check.verdicts.report import Report
     from chainrule.explain.derive import derive
     from chainrule.native.compiled import compile  # noqa: A004 (the name that users meet)
+    from chainrule.native.export import export
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ _LATER = {
     "check": "chainrule.check.function.checking",
     "compile": "chainrule.native.compiled",
     "derive": "chainrule.explain.derive",
+    "export": "chainrule.native.export",
 }
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "derive",
     "enable_grad",
     "errors",
+    "export",
     "external",
     "gauss_newton",
     "grad",

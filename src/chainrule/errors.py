@@ -11,6 +11,7 @@ ChainruleError
 ├── DtypeError (TypeError)               integers, objects, text where real numbers are needed
 ├── NoRuleError (TypeError)              a NumPy function without a rule
 ├── OptionError (ValueError)             an option of a function that has no meaning
+├── ExportError (ValueError)             a function that cannot be written as object code
 ├── DrawError (RuntimeError)             random numbers that cannot be drawn
 │   └── DrawDtypeError (NotImplementedError)   … of that type
 ├── SeedError (ValueError)               a seed or a generator's state that is none
@@ -55,14 +56,13 @@ import numpy as np
 
 __all__ = [
     "AlreadyImportedError", "AssignmentError", "CellTimeoutError", "ChainruleError", "ClaimError", "ConvergenceError",
-    "DegreeError", "DeriveError", "DrawDtypeError", "DrawError", "DtypeError", "FreedGraphError", "GradientError",
-    "InitialisationError", "LibraryMissingError", "MatrixError", "MissingModuleError", "MissingNameError",
-    "ModifiedError", "NoDerivativeError", "NoDeviceError", "NoRuleError", "NotProvidedError", "NotScalarError",
-    "NotTrackedError", "NotebookError", "NotebookFormatError", "NotebookMissingError", "OptionError",
-    "PromotionError", "ReportError", "RuleError", "SeedError", "ShapeError", "SingularMatrixError",
-    "SparsityError", "StandInError", "StandInIndexError", "StandInNotImplementedError", "StandInRuntimeError",
-    "StandInTypeError", "StandInValueError", "StartError", "StructureError", "TooLargeError", "WeakTestError",
-    "WrongGradientError",
+    "DegreeError", "DeriveError", "DrawDtypeError", "DrawError", "DtypeError", "ExportError", "FreedGraphError",
+    "GradientError", "InitialisationError", "LibraryMissingError", "MatrixError", "MissingModuleError",
+    "MissingNameError", "ModifiedError", "NoDerivativeError", "NoDeviceError", "NoRuleError", "NotProvidedError",
+    "NotScalarError", "NotTrackedError", "NotebookError", "NotebookFormatError", "NotebookMissingError", "OptionError",
+    "PromotionError", "ReportError", "RuleError", "SeedError", "ShapeError", "SingularMatrixError", "SparsityError",
+    "StandInError", "StandInIndexError", "StandInNotImplementedError", "StandInRuntimeError", "StandInTypeError",
+    "StandInValueError", "StartError", "StructureError", "TooLargeError", "WeakTestError", "WrongGradientError",
 ]  # fmt: skip
 
 
@@ -210,6 +210,10 @@ class OptionError(ChainruleError, ValueError):
     Wrong: ``np.quantile(x, 50)``.
     Right: ``np.quantile(x, 0.5)``, or ``np.percentile(x, 50)``.
     """
+
+
+class ExportError(ChainruleError, ValueError):
+    """A function that cannot be object code, such as ``lambda x: x if x[0] > 0 else -x``; with ``np.where`` it can."""
 
 
 class NotebookError(ChainruleError):

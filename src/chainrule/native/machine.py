@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -20,7 +19,7 @@ from chainrule.native.libraries import llvm
 from chainrule.native.numbers import Declarations
 from chainrule.native.text import METADATA
 
-__all__ = ["Code", "module_text"]
+__all__ = ["Code", "module_text", "object_file", "triple", "vector_sets"]
 
 _WIDTHS = {"double": ((2, "b"), (4, "d"), (8, "e")), "float": ((4, "b"), (8, "d"), (16, "e"))}
 _PLAIN = 'nounwind "prefer-vector-width"="512"'
@@ -47,7 +46,7 @@ def _machine() -> Any:
 @cache
 def _vector_library() -> str | None:
     """The library of functions of vectors that this platform has, if any."""
-    name = ctypes.util.find_library("mvec") or "libmvec.so.1"
+    name = "libmvec.so.1"
     try:
         ctypes.CDLL(name)
     except OSError:
@@ -56,22 +55,27 @@ def _vector_library() -> str | None:
 
 
 @cache
+def vector_sets() -> str:
+    """Letters for the instruction sets of this machine that the vector library has functions for."""
+    features = llvm.get_host_cpu_features()
+    letters = {"b": "sse2", "d": "avx2", "e": "avx512f"}
+    return "".join([letter for letter, feature in letters.items() if features.get(feature)])
+
+
+@cache
 def _has(symbol: str) -> bool:
     name = _vector_library()
     return bool(name) and hasattr(ctypes.CDLL(name), symbol)
 
 
-def _variants(name: str, kind: str) -> tuple[str, list[str]]:
+def _variants(name: str, kind: str, sets: str) -> tuple[str, list[str]]:
     """What LLVM is told of a function's vector forms, and their declarations."""
-    features = llvm.get_host_cpu_features()
     mappings, lines = [], []
     arguments = VECTORS[name]
     full = name + ("f" if kind == "float" else "")
     for lanes, isa in _WIDTHS[kind]:
-        if (isa == "d" and not features.get("avx2")) or (isa == "e" and not features.get("avx512f")):
-            continue
         symbol = f"_ZGV{isa}N{lanes}{'v' * arguments}_{full}"
-        if not _has(symbol):
+        if isa not in sets or not _has(symbol):
             continue
         mappings.append(f"_ZGV_LLVM_N{lanes}{'v' * arguments}_{full}({symbol})")
         vector = f"<{lanes} x {kind}>"
@@ -79,14 +83,17 @@ def _variants(name: str, kind: str) -> tuple[str, list[str]]:
     return ",".join(mappings), lines
 
 
-def module_text(functions: Iterable[str], declared: Declarations) -> str:
-    """A whole module: the functions, the declarations, the vector forms of the C library's functions."""
+def module_text(functions: Iterable[str], declared: Declarations, sets: str | None = None) -> str:
+    """A whole module: the functions, the declarations, the vector forms of the C library's functions.
+
+    ``sets`` are the letters of the instruction sets that may be used for those; None: all that this machine has.
+    """
     text = "\n".join(functions)
     lines = list(declared.lines.values())
     attributes = [f"attributes #0 = {{ {_PLAIN} }}", f"attributes #1 = {{ {_PURE} }}"]
     used = []
     for number, (name, kind) in enumerate(sorted(declared.library), 2):
-        mapping, more = _variants(name, kind)
+        mapping, more = _variants(name, kind, vector_sets() if sets is None else sets)
         if not mapping:
             continue
         start = f"call {kind} @{name}{'f' if kind == 'float' else ''}("
@@ -135,6 +142,23 @@ def _object_code(text: str) -> bytes:
         found = machine.emit_object(module)
         store().write(name, found)
     return found
+
+
+def object_file(text: str, processor: str | None) -> bytes:
+    """A module as an object file for a processor; None: for this one."""
+    target, here, features = _host()
+    if processor is not None:
+        here, features = processor, ""
+    machine = target.create_target_machine(cpu=here, features=features, opt=3, reloc="pic", codemodel="default")
+    module = llvm.parse_assembly(text)
+    _optimise(module, machine)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def triple() -> str:
+    """The platform that code is made for, as LLVM names it."""
+    return str(_host()[0].triple)
 
 
 class Code:

@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.program.deferred import METHOD, Deferred, needed
 from chainrule.program.node import LARGE
 
-__all__ = ["ChangedError", "compiled", "may_be_point", "steps_for"]
+__all__ = ["ChangedError", "Writer", "compiled", "may_be_point", "steps_for"]
 
 
 class ChangedError(Exception):
@@ -33,7 +33,7 @@ def steps_for(wanted: Iterable[Deferred]) -> list[Deferred]:
     return [found[number] for number in sorted(found)]
 
 
-class _Writer:
+class Writer:
     """The text of the function, and the constants that it closes over."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ def compiled(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable
     >>> function(np.array([0.0]))
     (array([0.]),)
     """
-    writer = _Writer()
+    writer = Writer()
     arguments = []
     for place, given in enumerate(inputs):
         writer.names[given.number] = f"a{place}"

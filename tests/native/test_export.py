@@ -206,7 +206,7 @@ def not_recordable(a: Any) -> Any:
 ERRORS: list[tuple[Any, type[Exception], list[str]]] = [
     (lambda: cr.export(not_recordable, x, path="f"), errors.ExportError, ["not_recordable cannot", "test_export.py"]),
     (lambda: cr.export(print, x, path="f"), errors.ExportError, ["print cannot be exported", "print()"]),
-    (lambda: cr.export(np.linalg.inv, A[:, :3] + np.eye(3), path="f"), errors.ExportError, ["inv cannot be exported: inv has no"]),
+    (lambda: cr.export(np.linalg.inv, np.eye(3), path="f"), errors.ExportError, ["inv cannot be exported: inv has no"]),
     (lambda: cr.export(np.sin, x * 1j, path="f"), errors.ExportError, ["sin cannot be exported", "complex128"]),
     (lambda: cr.export(np.sin, np.ones(0), path="f"), errors.ExportError, ["an argument is empty"]),
     (lambda: cr.export(3, x, path="f"), errors.ExportError, ["export wants a function; got int"]),  # type: ignore[arg-type]

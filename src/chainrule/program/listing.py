@@ -59,7 +59,10 @@ class Listing(Writer):
         """A step as Python, and whether it can stand beside an operator as it is."""
         function, arguments = step.function, step.arguments
         if function in _OPERATORS and len(arguments) == 2 and not step.options:
-            return f"{self.text(arguments[0])} {_OPERATORS[function]} {self.text(arguments[1])}", False
+            first, second = _plain(arguments[0], arguments[1], step), _plain(arguments[1], arguments[0], step)
+            if function is np.multiply and type(first) is float and first == 1.0:
+                return self._bare.get(second.number) or self.text(second), second.number not in self._bare
+            return f"{self.text(first)} {_OPERATORS[function]} {self.text(second)}", False
         if function is np.negative and not step.options:
             return f"-{self.text(arguments[0])}", False
         if function is np.ndarray.__getitem__:
@@ -109,6 +112,17 @@ class Listing(Writer):
             known = f"ARRAY_{len(self.arrays)}"
             self.arrays[known] = value
         return known
+
+
+def _plain(value: Any, other: Any, step: Deferred) -> Any:
+    """An operand; an array of one number as that number where this changes neither shape nor dtype.
+
+    Beside a number it has to stay an array: the result is one then, which the next step may need.
+    """
+    is_one = isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind == "f"
+    if is_one and step.shape and type(other) is Deferred and (other.shape, other.dtype) == (step.shape, step.dtype):
+        return float(value.reshape(()))
+    return value
 
 
 def array_text(value: Any) -> str:

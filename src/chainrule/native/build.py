@@ -41,21 +41,17 @@ class Entrance:
         entry = write_entry(kernel, call, again, other, into)
         self.code = code = Code(module_text([entry.text, kernel.text], kernel.declared))
         self.objects = entry.objects
-        table = (ctypes.c_void_p * max(len(entry.objects), 1)).from_address(code.address("objects"))
-        table[: len(entry.objects)] = [id(value) for value in entry.objects]
-        words = (ctypes.c_int64 * max(len(entry.numbers), 1)).from_address(code.address("numbers"))
-        words[: len(entry.numbers)] = [*entry.numbers]
-        functions = (ctypes.c_void_p * max(len(kernel.functions), 1)).from_address(code.address("functions"))
-        functions[: len(kernel.functions)] = [address_of(*name) for name in kernel.functions]
+        code.fill("objects", [id(value) for value in entry.objects])
+        code.fill("numbers", entry.numbers)
+        code.fill("functions", [address_of(*name) for name in kernel.functions])
         self.arena = np.empty(entry.arena + 64, np.uint8)
-        start = -(-self.arena.ctypes.data // 64) * 64
-        ctypes.c_void_p.from_address(code.address("arena")).value = start
+        code.fill("arena", [-(-self.arena.ctypes.data // 64) * 64])
         self.address = code.address("entry")
         self.call = _CALL(self.address)
 
     def follow(self, address: int) -> None:
         """Hand calls of other kinds on to the code at an address."""
-        ctypes.c_void_p.from_address(self.code.address("following")).value = address
+        self.code.fill("following", [address])
 
 
 class Built:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from chainrule.native.entry import Call
 from chainrule.native.libraries import address_of
 from chainrule.native.machine import Code, module_text
 from chainrule.native.recorded import Recorded
-from chainrule.native.scalar import Source
 from chainrule.native.text import Body
 from chainrule.program.replay import ChangedError, compiled
 from chainrule.transforms.trees import unflatten
@@ -46,18 +45,18 @@ class Foreign:
     how = "machine code through ctypes"
 
     def __init__(self, kernel: Kernel, call: Call, made: Recorded, this: Any) -> None:
-        self.kernel = kernel
         self.is_current = made.is_current
         self.this = this
         self.results = call.results
         self.structure = call.structure
-        self.check = call.check
-        self.memories = call.memories
-        self.held = call.captured
         self.captured = [array for _, array in call.captured]
         self.code = Code(module_text([_write_call(kernel), kernel.text], kernel.declared))
-        functions = (ctypes.c_void_p * max(len(kernel.functions), 1)).from_address(self.code.address("functions"))
-        functions[: len(kernel.functions)] = [address_of(*name) for name in kernel.functions]
+        self.code.fill("functions", [address_of(*name) for name in kernel.functions])
+        known = [*call.results, *call.memories, *[memory for memory, _ in call.captured]]
+        rest = [source for source in kernel.arrays if source not in known]  # they are no longer than a call
+        self._order = [[*known, *rest].index(source) for source in kernel.arrays]
+        self._rest = [((max(prod(source.shape), 1),), source.dtype) for source in rest]
+        self._check = len(known) + rest.index(call.check) if call.check is not None else None
         self._table = ctypes.c_void_p * len(kernel.arrays)
         self._run = _RUN(self.code.address("call"))
 
@@ -68,15 +67,10 @@ class Foreign:
     def called(self, arguments: Sequence[Any], leaves: Sequence[Any], out: Any, arrays: Sequence[Any] | None) -> Any:
         """A call with arguments of this kind."""
         made = arrays if arrays is not None else [np.empty(source.shape, source.dtype) for source in self.results]
-        data: dict[Source, Any] = dict(self.held)
-        data.update(zip(self.memories, [np.asarray(leaf) for leaf in leaves], strict=True))
-        data.update(zip(self.results, made, strict=True))
-        for source in self.kernel.arrays:  # what is left is no longer than the call
-            if source not in data:
-                data[source] = np.empty(max(prod(source.shape), 1), source.dtype)
-        table = self._table(*[data[source].ctypes.data for source in self.kernel.arrays])
+        data = [*made, *map(np.asarray, leaves), *self.captured, *[np.empty(*kind) for kind in self._rest]]
+        table = self._table(*[data[place].ctypes.data for place in self._order])
         status = self._run(ctypes.addressof(table))
-        if status or (self.check is not None and not np.isfinite(data[self.check][0])):
+        if status or (self._check is not None and not isfinite(data[self._check][0])):
             return self.this.in_python(arguments, out)
         if arrays is not None:
             return out

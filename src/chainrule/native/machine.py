@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
@@ -181,3 +181,8 @@ class Code:
     def address(self, name: str) -> int:
         """Where a function begins."""
         return int(self.engine.get_function_address(name))
+
+    def fill(self, name: str, words: Sequence[int]) -> None:
+        """Put words of 64 bits into a table."""
+        table = (ctypes.c_int64 * len(words)).from_address(self.address(name))
+        table[:] = [*words]

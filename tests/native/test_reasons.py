@@ -1,0 +1,82 @@
+"""Why a function is not machine code: each reason is said once, and the function answers as it always does."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.native.compiled import CompileWarning
+from chainrule.native.lowering import RULES, NotLowerableError
+from tests.native.test_doors import same
+
+x = np.linspace(0.3, 1.7, 4)
+backwards = np.arange(4.0).astype(">f8")
+kept: list[float] = []
+
+
+def draws(a: Any) -> Any:
+    return a * 0 + random.random() * 0
+
+
+def appends(a: Any) -> Any:
+    kept.append(1.0)
+    return a + len(kept) * 0
+
+
+REASONS: list[tuple[Any, tuple[Any, ...], str]] = [
+    (lambda a: a * 2, (x * 1j,), "an argument has dtype complex128"),
+    (lambda a: a * 2, (np.ones(0),), "an argument is empty"),
+    (lambda a: a * 2, (backwards,), "an argument has a byte order, an alignment or strides that are not the machine's"),
+    (lambda a, s: a * len(s), (x, frozenset([1])), "an argument is a frozenset"),
+    (lambda a: a * 2, (x.astype(np.float16),), "float16 has no native form"),
+    (lambda a: a.astype(np.float16), (x,), "float16 has no native form"),
+    (lambda a: a * backwards, (x,), "an array that it reads has a byte order or strides that are not the machine's"),
+    (lambda a: a if a[0] > 0 else -a, (x,), "test_reasons.py"),
+    (np.linalg.slogdet, (np.eye(3),), "a result is a SlogdetResult"),
+    (np.linalg.inv, (np.eye(3),), "inv has no native form"),
+    (draws, (x,), "random"),
+    (appends, (x,), "append"),
+]
+
+
+@pytest.mark.parametrize(("f", "arguments", "reason"), REASONS)
+def test_reason(f: Any, arguments: tuple[Any, ...], reason: str) -> None:
+    compiled = cr.compile(f)
+    with pytest.warns(CompileWarning, match="runs in Python, not as machine code: ") as said:
+        found = compiled(*arguments)
+    assert reason in str(said[0].message)
+    same(found, f(*arguments))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same(compiled(*arguments), f(*arguments))
+    assert any(reason in line for line in compiled.recordings)
+
+
+def test_a_reduction_that_is_more_than_one() -> None:
+    of_sums: Any = RULES[np.sum]
+    cases: list[Any] = [{"initial": 5.0}, {"where": np.array([True, False])}]
+    for options in cases:
+        with pytest.raises(NotLowerableError, match="begins with a number, or leaves elements out"):
+            of_sums(None, None, None, axis=0, dtype=np.float64, keepdims=True, **options)
+
+
+def test_what_changes_from_call_to_call_is_given_up() -> None:
+    number = 1.0
+    compiled = cr.compile(lambda a: a * number)
+    for number in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0):
+        assert compiled(np.ones(2)).tolist() == [number, number]
+    assert compiled.recordings == ["something that it reads changes from call to call: make it an argument"]
+
+
+def test_another_kind_of_arguments_may_still_be_machine_code() -> None:
+    compiled = cr.compile(lambda a: a * 2)
+    with pytest.warns(CompileWarning, match="complex"):
+        compiled(x * 1j)
+    assert compiled(x).tolist() == (x * 2).tolist()
+    assert compiled.recordings == ["an argument has dtype complex128", "machine code"]
+    assert "1 kind of arguments in machine code" in repr(compiled)

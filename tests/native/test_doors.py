@@ -98,6 +98,43 @@ def test_another_value_of_a_name_is_noticed(door: str) -> None:
     assert f(np.ones(2)).tolist() == [3.0, 3.0]
 
 
+class Model:
+    """Something with attributes."""
+
+    def __init__(self) -> None:
+        self.factor = 2.0
+
+
+whole = np.arange(1, 7)
+columns = np.asfortranarray(np.arange(1, 7).reshape(2, 3))
+table = {"factor": 2.0}
+factors = [2.0, 3.0]
+model = Model()
+READ: dict[str, tuple[Any, Any, Any]] = {
+    "an array of integers": (lambda a: a * whole, lambda: whole.__setitem__(0, 9), lambda: whole.__setitem__(0, 1)),
+    "in columns": (lambda a: a * columns, lambda: columns.__setitem__(0, 9), lambda: columns.__setitem__(0, 1)),
+    "a dictionary": (lambda a: a * table["factor"], lambda: table.update(factor=9.0), lambda: table.update(factor=2.0)),
+    "a list": (lambda a: a * factors[0], lambda: factors.__setitem__(0, 9.0), lambda: factors.__setitem__(0, 2.0)),
+    "an attribute": (
+        lambda a: a * model.factor,
+        lambda: vars(model).update(factor=9.0),
+        lambda: setattr(model, "factor", 2.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_is_read_may_change(name: str, door: str) -> None:
+    f, change, back = READ[name]
+    argument = np.ones((2, 3)) if name == "in columns" else np.ones(6)
+    compiled = cr.compile(f)
+    for turn in (lambda: None, change, back):
+        turn()
+        for _ in range(2):
+            same(compiled(argument), f(argument))
+    assert compiled.recordings == [door]
+
+
 def test_equal_arguments_that_are_other_objects(door: str) -> None:
     f = cr.compile(lambda a, n: a * n)
     assert f(np.ones(2), int("1000")).tolist() == f(np.ones(2), int("1000")).tolist() == [1000.0, 1000.0]

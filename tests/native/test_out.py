@@ -97,6 +97,7 @@ CASES_OF_ERRORS: list[tuple[Any, list[str]]] = [
     (lambda: two(x, out={"a": np.zeros(6), "c": [np.zeros(())]}), ["{a: *, c: [*]}"]),
     (lambda: two(x, out={"a": np.zeros(6), "b": (np.zeros(()),)}), ["{a: *, b: (*)}"]),
     (lambda: two(x, out={"a": np.zeros(6), "b": [np.zeros(1)]}), ["out['b'][0]", "(1,)", "()"]),
+    (lambda: cr.compile(lambda a: (None, a * 1))(x, out=(1.0, np.zeros(6))), ["(*, *)", "(None, *)"]),
     (lambda: two(x, out={"a": half, "b": [shared[5:6].reshape(())]}), ["out['a'] and out['b'][0] share memory"]),
 ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import subprocess
 import sys
@@ -135,6 +136,42 @@ def test_what_is_read_may_change(name: str, door: str) -> None:
     assert compiled.recordings == [door]
 
 
+def test_what_is_replaced_is_not_called_any_more(door: str) -> None:
+    """Code that was thrown away leaves no trace in the chain by which calls find theirs."""
+
+    def use() -> None:
+        factor = 1.0
+        f = cr.compile(lambda a: a * factor)
+        out = np.zeros(2)
+        for factor in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0):
+            for size in (2, 3, 2):
+                assert f(np.ones(size)).tolist() == [factor] * size
+            assert f(np.ones(2), out=out).tolist() == [factor] * 2
+            gc.collect(0)
+
+    for _ in range(20):
+        use()
+
+
+def test_code_is_kept_while_a_call_of_it_waits(door: str) -> None:
+    """What is not finite is done in Python, while machine code waits; meanwhile many other kinds may come."""
+    f = cr.compile(lambda a: 1.0 / a)
+    in_python = f.in_python
+    met = []
+
+    def while_it_waits(*call: Any) -> Any:
+        for size in range(3, 60):
+            met.append(f(np.ones(size)).size)
+        gc.collect()
+        return in_python(*call)
+
+    f(np.ones(2))
+    f.in_python = while_it_waits
+    with np.errstate(divide="ignore"):
+        assert f(np.zeros(2)).tolist() == [np.inf, np.inf]
+    assert met == ([] if door == "a NumPy program" else list(range(3, 60)))
+
+
 def test_equal_arguments_that_are_other_objects(door: str) -> None:
     f = cr.compile(lambda a, n: a * n)
     assert f(np.ones(2), int("1000")).tolist() == f(np.ones(2), int("1000")).tolist() == [1000.0, 1000.0]
@@ -248,6 +285,16 @@ def test_without_llvmlite_it_is_a_numpy_program_and_says_so_once() -> None:
 def test_an_interpreter_of_another_build_calls_through_ctypes() -> None:
     found = run("import sys, sysconfig\nsysconfig.get_config_vars()['Py_GIL_DISABLED'] = 1" + CALLS)
     assert found == "[2. 2.] [2. 2.] [3. 3. 3.] ['machine code through ctypes'] []\n"
+
+
+def test_without_addresses_products_are_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abi, "usable", lambda: False)
+    monkeypatch.setattr(build, "can_be_called", lambda: False)
+    monkeypatch.setattr(build, "address_of", None)
+    f, arguments = CASES["products"]
+    compiled = cr.compile(f)
+    same(compiled(*arguments), f(*arguments))
+    assert compiled.recordings == ["machine code through ctypes"]
 
 
 def test_this_interpreter_is_called_directly() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from chainrule.native.checks import Guards, Leaf, Same
 from chainrule.native.emit import Kernel, write_kernel
 from chainrule.native.entry import Call, write_entry
 from chainrule.native.foreign import Foreign, Replayed
-from chainrule.native.libraries import address_of, llvm
+from chainrule.native.libraries import address_of, can_be_called, llvm
 from chainrule.native.lowering import NotLowerableError, require_native
 from chainrule.native.machine import Code, module_text
 from chainrule.native.recorded import FLOATS, Recorded
@@ -30,8 +30,13 @@ from chainrule.program.replay import steps_for
 __all__ = ["Built", "build", "lowered"]
 
 _UNROLLED = 2000  # steps of a loop up to which it may be written out, if it must
-_CALL = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_void_p)
 _OUT = ("out",)
+
+
+@cache
+def _call_type() -> Any:
+    """The vectorcall protocol, as ctypes has it."""
+    return ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_void_p)
 
 
 class Entrance:
@@ -47,11 +52,11 @@ class Entrance:
         self.arena = np.empty(entry.arena + 64, np.uint8)
         code.fill("arena", [-(-self.arena.ctypes.data // 64) * 64])
         self.address = code.address("entry")
-        self.call = _CALL(self.address)
+        self.call = _call_type()(self.address)
 
-    def follow(self, address: int) -> None:
-        """Hand calls of other kinds on to the code at an address."""
-        self.code.fill("following", [address])
+    def hand_on(self, following: Entrance | None) -> None:
+        """Hand calls of other kinds on to the next entrance; to Python if there is none."""
+        self.code.fill("following", [following.address if following else self.code.address("last")])
 
 
 class Built:
@@ -68,7 +73,8 @@ class Built:
         self.results = call.results
         self.structure = call.structure
         self.captured = [array for _, array in call.captured]
-        self.plain = Entrance(kernel, call, this.function, self._other, into=False)
+        self.plain = Entrance(kernel, call, self._again, self._other, into=False)
+        self.into: Entrance | None = None
         self._callers: set[int] = set()
 
     @property
@@ -76,16 +82,20 @@ class Built:
         """The code of the call without ``out=``."""
         return self.plain.code
 
-    @cached_property
-    def into(self) -> Entrance:
-        """The call with ``out=``; made when there is one."""
-        return Entrance(self.kernel, self.kind, self._again, self._other, into=True)
+    def make_into(self) -> None:
+        """Make the call with ``out=``."""
+        self.into = Entrance(self.kernel, self.kind, self._again, self._other, into=True)
+
+    @property
+    def entrances(self) -> list[Entrance]:
+        """Those that there are by now."""
+        return [self.plain] if self.into is None else [self.plain, self.into]
 
     def _other(self, *arguments: Any, **options: Any) -> Any:
         return self.slow(self.this, *arguments, **options)
 
-    def _again(self, *arguments: Any, out: Any) -> Any:
-        return self.this.in_python(arguments, out)
+    def _again(self, *arguments: Any, **out: Any) -> Any:
+        return self.this.again(arguments, **out)
 
     def refuses(self) -> bool:
         """Whether this thread is in a call that came back, because something was not as recorded."""
@@ -96,7 +106,7 @@ class Built:
         rest = iter(leaves)
         arguments = [_filled(spec, rest) for spec in self.kind.arguments]
         held = (ctypes.py_object * (len(arguments) + 1))(*arguments, out)
-        entrance, names = (self.plain, None) if arrays is None else (self.into, id(_OUT))
+        entrance, names = (self.plain, None) if arrays is None or self.into is None else (self.into, id(_OUT))
         thread = threading.get_ident()
         self._callers.add(thread)
         try:
@@ -126,7 +136,7 @@ def build(
     if llvm is None:
         return Replayed(made, this)
     try:
-        kernel, call = lowered(made, arguments)
+        kernel, call = lowered(made, arguments, can_be_called())
     except NotLowerableError as problem:
         return str(problem)
     if not abi.usable():
@@ -134,7 +144,7 @@ def build(
     return Built(kernel, call, made, this, slow)
 
 
-def lowered(made: Recorded, arguments: Sequence[Any], blas: bool = True) -> tuple[Kernel, Call]:
+def lowered(made: Recorded, arguments: Sequence[Any], blas: bool) -> tuple[Kernel, Call]:
     """The kernel of a recording, and what its calls hand over."""
     steps = steps_for(made.wanted)
     uses: dict[int, int] = {}

@@ -34,6 +34,8 @@ class _Shared:
 
     function: AnyCallable[..., Any]
     known: dict[Any, Any]
+    retired: list[Any]  # what was known before, and may still be running
+    running: int
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", repr(self.function))
@@ -52,6 +54,14 @@ class _Shared:
         """The call as the function itself answers it."""
         result = self.function(*arguments)
         return result if out is _FRESH else put(result, out, _arrays(arguments))
+
+    def again(self, arguments: Sequence[Any], out: Any = _FRESH) -> Any:
+        """A call that machine code has begun, and waits for."""
+        self.running += 1
+        try:
+            return self.in_python(arguments, out)
+        finally:
+            self.running -= 1
 
 
 def _arrays(arguments: Any) -> list[Any]:
@@ -72,7 +82,8 @@ class Compiled(_Shared, callables.Callable):  # type: ignore[misc]
         self.function = function
         self.known = {}
         self.wasted = 0
-        self.address: int | None = None  # of the machine code that takes calls first
+        self.retired = []
+        self.running = 0
         self.takes_out = _takes_out(function)
         for name in ("__name__", "__qualname__", "__doc__", "__module__", "__wrapped__"):
             setattr(self, name, getattr(function, name, None))
@@ -138,7 +149,8 @@ def _called(this: Any, *arguments: Any, **options: Any) -> Any:
             return _answered(this, found, arguments, leaves, out)
         this.wasted += 1
         if this.wasted > _WASTED:
-            found = this.known[key] = "something that it reads changes from call to call: make it an argument"
+            found = "something that it reads changes from call to call: make it an argument"
+            _keep(this, key, found)
     if isinstance(found, str):
         return this.in_python(arguments, out)
     problem = _record(this, key, arguments, leaves)
@@ -153,8 +165,9 @@ def _answered(this: Any, found: Any, arguments: Any, leaves: Sequence[Any], out:
         return found.called(arguments, leaves, out, None)
     others = [leaf for leaf in leaves if isinstance(leaf, np.ndarray)] + found.captured
     arrays = fitting(found.structure, found.results, out, others)
-    if isinstance(found, Built) and "into" not in vars(found):
-        _put_first(this, found.into)
+    if isinstance(found, Built) and found.into is None:
+        found.make_into()
+        _link(this)
     return found.called(arguments, leaves, out, arrays)
 
 
@@ -163,7 +176,9 @@ def _explained(this: Any, problem: str, arguments: Any, out: Any, key: Any = Non
     if problem not in this.known.values():
         name = getattr(this.function, "__qualname__", repr(this.function))
         warnings.warn(f"{name} runs in Python, not as machine code: {problem}", CompileWarning, stacklevel=4)
-    this.known[key if key is not None else problem] = problem
+    key = key if key is not None else problem
+    if this.known.get(key) != problem:
+        _keep(this, key, problem)
     return this.in_python(arguments, out)
 
 
@@ -175,22 +190,31 @@ def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> str |
     built = made if isinstance(made, str) else build(this, _called, made, arguments)
     if isinstance(built, str):
         return built
-    if len(this.known) >= _KEPT:
-        this.known.clear()
-        this.address = None
-    this.known[key] = built
-    if isinstance(built, Built):
-        _put_first(this, built.plain)
+    _keep(this, key, built)
     return None
 
 
-def _put_first(this: Any, entrance: Any) -> None:
-    """Let machine code take calls first, and hand those that are not of its kind to what was first so far."""
-    if this.address is not None:
-        entrance.follow(this.address)
-    this.address = entrance.address
-    this.__class__ = _Direct
-    callables.point(this, this.address)
+def _keep(this: Any, key: Any, found: Any) -> None:
+    """Note what answers calls of a kind. What did so before goes, but only when no call of it can be under way."""
+    if not this.running:
+        this.retired.clear()
+    if len(this.known) >= _KEPT:
+        this.retired += this.known.values()
+        this.known.clear()
+    this.retired.append(this.known.pop(key, None))
+    this.known[key] = found
+    _link(this)
+
+
+def _link(this: Any) -> None:
+    """Let the newest machine code take calls first; each hands those that are not of its kind to the next."""
+    found = [built for built in reversed(this.known.values()) if isinstance(built, Built)]
+    entrances = [entrance for built in found for entrance in built.entrances]
+    for entrance, following in zip(entrances, [*entrances[1:], None], strict=False):
+        entrance.hand_on(following)
+    this.__class__ = _Direct if entrances else Compiled
+    if entrances:
+        callables.point(this, entrances[0].address)
 
 
 _said: list[str] = []  # what is said once in a process

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-__all__ = ["address_of", "llvm"]
+__all__ = ["address_of", "can_be_called", "llvm"]
 
 _MODULES = {"blas": "scipy.linalg.cython_blas", "lapack": "scipy.linalg.cython_lapack"}
 
@@ -23,6 +23,11 @@ def _llvm() -> Any:
 
 llvm = _llvm()
 """LLVM, as llvmlite brings it; None if there is none."""
+
+
+def can_be_called() -> bool:
+    """Whether functions of other libraries can be found by address, in 64 bits."""
+    return hasattr(ctypes, "pythonapi") and ctypes.sizeof(ctypes.c_void_p) == 8
 
 
 @cache

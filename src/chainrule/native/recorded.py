@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.transplant import Transplant
 from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.recording import Recording
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads
+from chainrule.transforms.transplant import Transplant
 from chainrule.transforms.trees import flatten
 
 __all__ = ["FLOATS", "Recorded", "UnsuitableError", "is_plain", "key_of", "rebuilt", "recorded"]

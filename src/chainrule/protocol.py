@@ -10,7 +10,8 @@ import numpy as np
 from chainrule.errors import AssignmentError, NoRuleError
 from chainrule.linear.functions import scatter
 from chainrule.op import REGISTRY
-from chainrule.tape import Tracked, enabled, write
+from chainrule.overwriting import write
+from chainrule.tape import Tracked, enabled
 
 __all__ = ["ASSIGNED", "ufunc_with_options", "without_rule"]
 

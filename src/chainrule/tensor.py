@@ -17,8 +17,9 @@ from chainrule.modes import enable_grad, no_grad, set_grad_enabled
 from chainrule.op import REGISTRY, Operation
 from chainrule.ops import elementwise as e
 from chainrule.ops.index import getitem, parse_index
+from chainrule.overwriting import write, write_at
 from chainrule.protocol import ASSIGNED, ufunc_with_options, without_rule
-from chainrule.tape import Tracked, notify, observe, plain_array, record, write, write_at
+from chainrule.tape import Tracked, notify, observe, plain_array, record
 
 __all__ = [
     "Tensor",

@@ -16,7 +16,7 @@ from chainrule.errors import (
 )
 from chainrule.ops.index import getitem
 from chainrule.ops.region import parse_index
-from chainrule.tape import write_at
+from chainrule.overwriting import write_at
 from chainrule.tensor import Tensor as CoreTensor
 from chainrule.torch.messages import listed, reworded
 from chainrule.torch.recording import apply

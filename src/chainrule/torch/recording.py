@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError, StandInRuntimeError
+from chainrule.overwriting import write as core_write
 from chainrule.program.node import NO_PARAMS, Node, owner, written
 from chainrule.tape import record
-from chainrule.tape import write as core_write
 from chainrule.torch.messages import listed, reworded, wrong_dimension
 
 __all__ = ["apply", "overwrite", "position_of"]

@@ -1,0 +1,210 @@
+"""Writes in place: a tensor gets another value and another history, and so do all views of the same memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import DtypeError, GradientError, ShapeError
+from chainrule.linear.functions import overwritten
+from chainrule.ops.index import build_index, getitem, overwrite, overwrite_flat, parse_index
+from chainrule.program.deferred import Deferred, UnrecordableError
+from chainrule.program.node import NO_PARAMS, Node, mark_written, owner, tick, written
+from chainrule.program.recording import deferred_call
+from chainrule.tape import Tracked, enabled, explained, make_node, notify
+
+__all__ = ["write", "write_at"]
+
+
+def write(target: Tracked, result: Any) -> Any:
+    """Overwrite ``target`` with ``result`` (a tensor or an array of its shape): value, history and family of views."""
+    vertex = result.vertex if isinstance(result, Tracked) else None
+    value = result.value if isinstance(result, Tracked) else np.asarray(result)
+    check_writable(target, vertex)
+    if value.shape != target.value.shape:
+        try:
+            value = np.broadcast_to(value, target.value.shape)
+        except ValueError:
+            raise ShapeError(
+                f"output with shape {list(target.value.shape)} doesn't match the broadcast shape {list(value.shape)}\n"
+                "An in-place operation cannot change the shape of what it overwrites."
+            ) from None
+    if not np.can_cast(value.dtype, target.value.dtype, "same_kind"):
+        raise DtypeError(
+            f"result type {value.dtype} can't be cast to the desired output type {target.value.dtype}\n"
+            "An in-place operation cannot change the dtype of what it overwrites."
+        )
+    if type(target.value) is Deferred or type(value) is Deferred:
+        replace(target, value)
+        if enabled():
+            rebind(target, vertex)
+        return target
+    if isinstance(vertex, Node):
+        keep_apart(vertex, target.value)
+    np.copyto(target.value, value, casting="same_kind")
+    if isinstance(vertex, Node):
+        mark_written(target.value, vertex.sequence)
+        if vertex.out is not None and vertex.out is value:
+            vertex.out = target.value
+    else:
+        mark_written(target.value, tick())
+    if enabled():
+        rebind(target, vertex)
+    notify("write", (target, result), target)
+    return target
+
+
+def replace(target: Tracked, value: Any) -> None:
+    """Let a deferred array be another from now on; so are the array that it is a view of, and all views of that.
+
+    A deferred array is never written to: what was computed from the one before stays right.
+    """
+    root = target if target.root is None else target.root
+    if type(root.value) is Deferred and root.value.function is None:
+        raise UnrecordableError("it writes into an array that it was given")
+    step = target
+    if value.dtype != target.value.dtype:
+        value = deferred_call(np.ndarray.astype, [value, target.value.dtype], {})
+    target.value = value
+    while step is not root:
+        assert step.recipe is not None
+        parent, operation, arguments, params = step.recipe
+        if operation is not getitem:
+            raise UnrecordableError(f"it writes into a view that {operation.name} made")
+        index = build_index(params["index"], arguments[1:])
+        parent.value = deferred_call(overwritten, [parent.value, step.value, index], {})
+        step = parent
+    for view in [known() for known in root.views or ()]:
+        if view is not None:
+            parent, operation, arguments, params = view.recipe
+            view.value = deferred_call(operation.forward, [parent.value, *arguments[1:]], params)
+
+
+def keep_apart(node: Node, array: Any) -> None:
+    """Let ``node`` keep copies of its values that share the memory of ``array``, which is about to be overwritten.
+
+    So `y *= x` can be differentiated by x although y is then gone. What was overwritten before is left to be noticed.
+    """
+    base = owner(array)
+    kept = [isinstance(value, np.ndarray) and owner(value) is base for value in node.values or ()]
+    last = written.get(id(base))
+    if any(kept) and (last is None or last[1] < node.sequence):
+        assert node.values is not None
+        node.values = [value.copy() if mine else value for value, mine in zip(node.values, kept, strict=True)]
+
+
+def check_writable(target: Tracked, vertex: Any) -> None:
+    """A leaf that requires grad (or a view of one) may only be written where nothing is recorded."""
+    if not enabled():
+        return
+    root = target if target.root is None else target.root
+    if root.tracked and root.node is None:
+        kind = (
+            "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
+        )
+        raise GradientError(
+            f"{kind} is being used in an in-place operation.\nIts gradient would have no value to belong to. Compute a "
+            "new tensor, or write under `with no_grad():` if the change is not part of the computation."
+        )
+
+
+def rebind(target: Tracked, vertex: Any) -> None:
+    """Give ``target`` a new history, and through it the tensor that it is a view of."""
+    root = target.root
+    if root is None:
+        target.node = vertex
+        target.tracked = vertex is not None
+        target.writes += 1
+        return
+    if vertex is None and not root.tracked:
+        root.writes += 1
+        target.seen = root.writes
+        return
+    before = root.vertex
+    shape = root.value.shape
+    assert target.recipe is not None
+    parent, operation, arguments, params = target.recipe
+    if parent is root and operation is getitem:
+        values = (root.value, target.value, *arguments[1:])
+        shapes = tuple([value.shape for value in values])
+        parents = (before, vertex) + (None,) * (len(arguments) - 1)
+        root.node = make_node(overwrite, parents, values, root.value, shapes, {"index": params["index"]})
+        root.tracked = True
+        root.writes += 1
+        return
+    positions = np.arange(root.value.size).reshape(shape)
+    path: list[Tracked] = []
+    step: Tracked = target
+    while step is not root:
+        path.append(step)
+        assert step.recipe is not None
+        step = step.recipe[0]
+    for step in reversed(path):
+        assert step.recipe is not None
+        _, operation, arguments, params = step.recipe
+        positions = operation.forward(positions, *arguments[1:], **params)
+    node = make_node(
+        overwrite_flat,
+        (before, vertex, None),
+        (root.value, target.value, positions),
+        root.value,
+        (shape, target.value.shape, positions.shape),
+        NO_PARAMS,
+    )
+    root.node = node
+    root.tracked = True
+    root.writes += 1
+
+
+def is_same_memory(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same elements in the same order."""
+    if type(a) is Deferred:
+        return a is b
+    if type(a) is not np.ndarray or a.shape != b.shape or a.strides != b.strides or a.dtype != b.dtype:
+        return False
+    same: bool = a.__array_interface__["data"] == b.__array_interface__["data"]
+    return same
+
+
+def write_at(target: Tracked, index: Any, value: Any) -> None:
+    """``target[index] = value``, recorded."""
+    template, arrays = parse_index(index)
+    vertex = value.vertex if isinstance(value, Tracked) else None
+    plain = value.value if isinstance(value, Tracked) else np.asarray(value)
+    check_writable(target, vertex)
+    place = build_index(template, arrays)
+    before = target.vertex
+    is_deferred = type(target.value) is Deferred or type(plain) is Deferred
+    old = target.value
+    try:
+        if isinstance(value, Tracked) and value.root is not None and is_same_memory(target.value[place], plain):
+            return  # the end of `x[i] += y`, in which the view x[i] has been written already
+        if is_deferred:
+            replace(target, deferred_call(overwritten, [old, plain, place], {}))
+        else:
+            target.value[place] = plain
+    except (ValueError, IndexError) as problem:
+        raise explained(overwrite, (target.value, plain), {}, problem) from problem
+    notify("setitem", (target, index, value), target)
+    if is_deferred and (before is not None or vertex is not None) and enabled():
+        arguments = (old, plain, *arrays)
+        shapes = tuple([argument.shape for argument in arguments])
+        parents = (before, vertex) + (None,) * len(arrays)
+        rebind(target, make_node(overwrite, parents, arguments, target.value, shapes, {"index": template}))
+        return
+    if is_deferred:
+        if enabled():
+            rebind(target, None)
+        return
+    if not enabled() or (before is None and vertex is None):
+        mark_written(target.value, tick())
+        if enabled():
+            rebind(target, None)
+        return
+    arguments = (target.value, plain, *arrays)
+    parents = (before, vertex) + (None,) * len(arrays)
+    shapes = tuple([argument.shape for argument in arguments])
+    node = make_node(overwrite, parents, arguments, target.value, shapes, {"index": template})
+    mark_written(target.value, node.sequence)
+    rebind(target, node)

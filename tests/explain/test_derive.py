@@ -218,3 +218,29 @@ def test_layers_in_a_list_are_numbered() -> None:
     expected = cr.grad(loss)(layers, derivation.computation.inputs["X"].value)
     np.testing.assert_allclose(found["W[1]"], expected[0]["W"])
     np.testing.assert_allclose(found["W[2]"], expected[1]["W"])
+
+
+def test_linear_equations_are_solved_in_the_source() -> None:
+    def likelihood(A: Any, y: Any) -> Any:
+        K = A @ A.T + np.eye(3)
+        alpha = np.linalg.solve(K, y)
+        return y @ alpha + np.linalg.slogdet(K)[1]
+
+    rng = np.random.default_rng(0)
+    source = derive(likelihood)(rng.normal(size=(3, 3)), rng.normal(size=3)).source
+    assert "alpha = np.linalg.solve(K, y)" in source
+    assert "dA = 2 * ((np.linalg.inv(K) - np.outer(alpha, alpha)) @ A)" in source
+    assert "dy = 2 * alpha" in source
+
+
+def test_what_is_true_or_false_is_never_negated_in_the_source() -> None:
+    derivation = derive(lambda x, y: -np.sum(np.maximum(x, 0) / y))(np.array([1.0, -2.0]), 3.0)
+    np.testing.assert_allclose(derivation.function()(*derivation.arguments)[0], [-1 / 3, 0])
+
+
+def test_rows_that_are_scaled_are_told_from_columns() -> None:
+    def scaled(x: Any, A: Any) -> Any:
+        return A @ np.exp(x)
+
+    derivation = derive(scaled, 0)(np.ones(3), np.ones((2, 3)))
+    assert derivation.jacobians["x"].text == "∂scaled/∂x = A diag(exp(x))"

@@ -280,11 +280,80 @@ def cross_entropy_of_rows_that_are_shifted(z: Any) -> Any:
     return L
 
 
+def rayleigh_quotient(x: Any, A: Any) -> Any:
+    """
+    ∂L/∂x = ((A + Aᵀ) x − 2 L x) / (xᵀ x)
+    ∂L/∂A = x xᵀ / (xᵀ x)
+    """
+    L = (x @ A @ x) / (x @ x)
+    return L
+
+
+def cosine(x: Any, v: Any) -> Any:
+    """
+    ∂L/∂x = v / (‖x‖ ‖v‖) − L x / ‖x‖²
+    """
+    L = x @ v / (np.linalg.norm(x) * np.linalg.norm(v))
+    return L
+
+
+def return_over_risk(w: Any, v: Any, A: Any) -> Any:
+    """
+    ∂L/∂w = (2 v − L (A + Aᵀ) w / √(wᵀ A w)) / (2 √(wᵀ A w))
+    """
+    L = (w @ v) / np.sqrt(w @ A @ w)
+    return L
+
+
+def determinant_and_trace(A: Any, M: Any) -> Any:
+    """
+    ∂L/∂A = L A⁻ᵀ + det(A) Mᵀ
+    ∂L/∂M = det(A) Aᵀ
+    """
+    L = np.linalg.det(A) * np.trace(M @ A)
+    return L
+
+
+def inverse_of_an_inverse(A: Any) -> Any:
+    """
+    ∂L/∂A = −A⁻ᵀ
+    """
+    L = np.log(np.linalg.det(np.linalg.inv(A)))
+    return L
+
+
+def scaled_rows(w: Any, x: Any, A: Any) -> Any:
+    """
+    ∂L/∂x = (diag(w) A + Aᵀ diag(w)) x
+    """
+    L = x @ np.diag(w) @ A @ x
+    return L
+
+
+def hinge(Q: Any, w: Any, u7: Any) -> Any:
+    """
+    ∂L/∂w = −Qᵀ (u7 ⊙ [1 − u7 ⊙ (Q w) > 0])/N
+    """
+    L = np.mean(np.maximum(0, 1 - u7 * (Q @ w)))
+    return L
+
+
+def mean_of_a_gaussian(Q: Any, v: Any, A: Any) -> Any:
+    """
+    ∂L/∂v = −(A⁻¹ + A⁻ᵀ) Rᵀ 1
+    """
+    R = Q - v
+    L = np.sum(R @ np.linalg.inv(A) * R)
+    return L
+
+
 GRADIENTS = [
     linear_least_squares, least_squares, softmax_cross_entropy, logistic_regression, quadratic_form, log_determinant,
     determinant, trace_of_a_product, trace_of_a_square, trace_of_an_inverse, batch_norm, attention, gaussian_process,
     norm, frobenius, outer_factorisation, a_norm, a_norm_squared, powers, relu_layer, huber, clipped, inner_product,
     weighted_length, kernel_parameter, layer_norm, cross_entropy_of_rows_that_are_shifted,
+    rayleigh_quotient, cosine, return_over_risk, determinant_and_trace, inverse_of_an_inverse, scaled_rows, hinge,
+    mean_of_a_gaussian,
 ]  # fmt: skip
 
 

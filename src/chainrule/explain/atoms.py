@@ -17,7 +17,7 @@ from chainrule.explain.form import ONE, Axes, Delta, Form, Group, Label, Monomia
 from chainrule.explain.ties import Tie
 from chainrule.op import Operation
 
-__all__ = ["Adjoint", "Choice", "Point", "Result", "Value", "atoms_in", "intern", "scaled_identity"]
+__all__ = ["Adjoint", "Array", "Choice", "Point", "Result", "Value", "atoms_in", "intern", "scaled_identity"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _orders = count(1 << 40)

@@ -180,8 +180,8 @@ class Deriver:
     def _read_off(self, simplifier: Simplifier) -> list[str]:
         """What the formulas owe to the data: sums that are the numbers they are because of them."""
         told = []
-        for form, number in simplifier.known_constants():
-            if not simplifier.holds_at(self.elsewhere, form, number):
+        for form, number in simplifier.looks.known_constants():
+            if not simplifier.looks.holds_at(self.elsewhere, form, number):
                 told.append(f"this rests on the data: {self.arranger.exact(form).text} = {number}")
         return list(dict.fromkeys(told))
 

@@ -15,6 +15,7 @@ __all__ = [
     "matching",
     "outer_labels",
     "picked",
+    "split",
     "summed_parts",
     "with_single_choices",
     "without_deltas",
@@ -124,6 +125,16 @@ def divides(known: Monomial, axes: Axes, monomial: Monomial, sign: int) -> tuple
     for f in known.renamed(names).factors:
         times.append(int(renamed.get((f.atom, f.labels), f.exponent * sign) / (f.exponent * sign)))
     return tuple(None if l is None else names[l] for l in axes), max(min(times), 1)
+
+
+def split(monomial: Monomial, factor: Factor) -> Monomial:
+    """A monomial with a higher power of a factor, if it has one, as two factors: that one and the rest."""
+    for place, other in enumerate(monomial.factors):
+        more = other.exponent - factor.exponent
+        if other.atom is factor.atom and other.labels == factor.labels and more * factor.exponent > 0:
+            others = monomial.factors[:place] + monomial.factors[place + 1 :]
+            return replace(monomial, factors=(*others, factor, other._replace(exponent=more)))
+    return monomial
 
 
 def matching(monomial: Monomial, factor: Factor, axes: Axes) -> Monomial | None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import combinations
 from math import prod
 
 from chainrule.explain.diagonals import trace
 from chainrule.explain.form import Label
 from chainrule.explain.piece import Binding, Piece, in_python, on_paper
-from chainrule.explain.typeset import beside, divide, hadamard, matmul, summed
+from chainrule.explain.typeset import beside, divide, hadamard, matmul, scaled, summed
 
 __all__ = ["alone", "batched", "divided_early", "in_order", "leads", "with_equals_merged", "work"]
 
 
 def divided_early(above: Sequence[Piece], below: Sequence[Piece], free: set[Label]) -> tuple[list[Piece], list[Piece]]:
-    """Divisors with summed labels divide the factor that has these labels; the others divide the whole."""
-    factors, late = list(above), list[Piece]()
-    for divisor in below:
+    """Divisors with summed labels divide the factor that has these labels; the others the whole, numbers as one."""
+    numbers = [divisor for divisor in below if not divisor.rank]
+    factors, late = list(above), [reduce(lambda a, b: scaled(b, a), numbers)] if numbers else []
+    for divisor in [divisor for divisor in below if divisor.rank]:
         labels = set(divisor.labels)
         hosts = [k for k, piece in enumerate(factors) if labels <= set(piece.labels)]
         same = [k for k in hosts if set(factors[k].labels) == labels]

@@ -11,9 +11,7 @@ from fractions import Fraction
 from itertools import permutations
 from typing import Any
 
-import numpy as np
-
-from chainrule.explain.atoms import Adjoint, Point, Result, Value, intern
+from chainrule.explain.atoms import Result, Value, intern
 from chainrule.explain.computation import Step
 from chainrule.explain.form import (
     ONE,
@@ -25,18 +23,21 @@ from chainrule.explain.form import (
     Label,
     Monomial,
     NotAlgebraicError,
+    delta,
     parenthesised,
     power_of,
     single,
     total,
 )
 from chainrule.explain.length import cost, monomial_cost
+from chainrule.explain.looks import Looks
 from chainrule.explain.parts import (
     divides,
     flat,
     matching,
     outer_labels,
     picked,
+    split,
     summed_parts,
     with_single_choices,
     without_deltas,
@@ -47,7 +48,7 @@ from chainrule.explain.ties import Tie, is_tie, opened, without_ties
 
 __all__ = ["Simplifier"]
 
-_LOOKED_AT = 1 << 16  # zeros and ones of a tie
+_FEW = 6  # summands up to which common factors of some of them are looked for
 _MANY = 48  # monomials up to which products of sums are multiplied out
 
 
@@ -57,13 +58,13 @@ class Simplifier:
     def __init__(self, reader: Reader, symmetry: Symmetry) -> None:
         self.reader = reader
         self.symmetry = symmetry
-        self.points: list[Point] = list(symmetry.points)
+        self.looks = Looks(symmetry.points)
         self._products: list[tuple[Step, Form]] = []
         self._openable: dict[Step, Form] = {}
         self._sums: dict[Any, tuple[Step, tuple[int, ...], Coefficient]] = {}
+        self._ratios: dict[Any, Monomial] = {}
         self._inverses: dict[Any, Form] = {}
         self._groups: dict[Group, Form | None] = {}
-        self._constants: dict[Any, tuple[Form, Fraction | None]] = {}
         for step in reader.computation.steps:
             if step.operation is not None and reader.is_name(step):
                 definition = reader.define(step)
@@ -79,11 +80,24 @@ class Simplifier:
             return
         if not definition.monomials or len(definition.axes) > 4:
             return
+        self._learn_ratio(step, definition)
         rest, common = _without_common(definition)
         kept = [k for k, label in enumerate(rest.axes) if label is not None]
         for order in permutations(kept):
             turned = Form(tuple(rest.axes[k] for k in order), rest.monomials)
             self._sums.setdefault(turned.key(), (step, order, common))
+
+    def _learn_ratio(self, step: Step, definition: Form) -> None:
+        """From the number q = xᵀ A x / s, xᵀ A x = q s."""
+        if definition.axes or len(definition.monomials) != 1:
+            return
+        (monomial,) = definition.monomials
+        bound = tuple([factor for factor in monomial.factors if any(factor.labels)])
+        rest = tuple([f._replace(exponent=-f.exponent) for f in monomial.factors if f not in bound])
+        if bound and rest:
+            mine = Factor(intern(Value, id(step), step), ())
+            told = Monomial(monomial.coefficient.inverse(), (mine, *rest))
+            self._ratios[Form((), (Monomial(ONE, bound),)).key()] = told
 
     def _named(self, form: Form) -> tuple[Factor, Coefficient] | None:
         """The name of a sum that has one, and the number before it; axes of size 1 do not count."""
@@ -192,60 +206,25 @@ class Simplifier:
         for part, rest in summed_parts(monomial, axes):
             outer = tuple(sorted(outer_labels(part, rest, axes), key=lambda l: l.number))
             inner = Form(outer, (Monomial(ONE, part),))
-            number = self._constant(inner)
+            number = self.looks.constant(inner)
             if number is not None:
                 scaled = monomial.coefficient.times(Coefficient(number))
                 return Monomial(scaled, rest)
+            if len(part) == 2 and len(outer) == 2 and self.looks.is_identity(inner):
+                return without_deltas(
+                    Monomial(monomial.coefficient, (*rest, Factor(delta(outer[0].size), outer))), axes
+                )
             named = self._named(inner)
             if named is not None:
                 scaled = monomial.coefficient.times(named[1].inverse())
                 return Monomial(scaled, (*rest, named[0])).combined(axes)
+            ratio = self._ratios.get(inner.key())
+            if ratio is not None:
+                scaled = monomial.coefficient.times(ratio.coefficient)
+                made = Monomial(scaled, (*rest, *ratio.factors)).combined(axes)
+                if monomial_cost(made, axes) < monomial_cost(monomial, axes):
+                    return made
         return monomial
-
-    def _constant(self, form: Form) -> Fraction | None:
-        """The small number that every entry of a form is at all points."""
-        atoms = [atom for m in form.monomials for atom, *_ in m.factors]
-        if len(self.points) < 2 or any(_is_stepped(atom) or _is_vast(atom) for atom in atoms):
-            return None
-        key = form.key()
-        if key not in self._constants:
-            self._constants[key] = form, self._looked_at(form)
-        return self._constants[key][1]
-
-    def known_constants(self) -> list[tuple[Form, Fraction]]:
-        """The sums that were found to be the same number everywhere, and the numbers."""
-        return [(form, number) for form, number in self._constants.values() if number is not None]
-
-    def holds_at(self, point: Point, form: Form, number: Fraction) -> bool:
-        """Whether every entry of a form is a number at a point; True where that cannot be seen."""
-        try:
-            values = point.form(form)
-            size = max(float(np.max(np.abs(values), initial=0.0)), _magnitude(form, point), 1e-30)
-        except (ValueError, KeyError, IndexError, TypeError):
-            return True
-        return not np.isfinite(values).all() or np.allclose(values, float(number), rtol=0, atol=1e-9 * size)
-
-    def _looked_at(self, form: Form) -> Fraction | None:
-        number: Fraction | None = None
-        seen = 0
-        for point in self.points:
-            try:
-                values = point.form(form)
-                size = max(float(np.max(np.abs(values), initial=0.0)), _magnitude(form, point))
-            except (ValueError, KeyError, IndexError, TypeError):
-                return None
-            if not values.size:
-                return None
-            if not np.isfinite(values).all():
-                continue  # outside of the function's domain
-            seen += 1
-            near = Fraction(float(values.flat[0])).limit_denominator(4)
-            if abs(near) > 4 or not np.allclose(values, float(near), rtol=0, atol=1e-9 * max(size, 1e-30)):
-                return None
-            if number is not None and near != number:
-                return None
-            number = near
-        return number if seen > 1 else None
 
     def _without_inverses(self, form: Form) -> Form | None:
         """Without what a name says better: e⁻ᶻ p² as p (1 − p), where p = 1/(1 + e⁻ᶻ)."""
@@ -346,22 +325,28 @@ class Simplifier:
     # -- common factors -----------------------------------------------------------------------------------------------
 
     def _factored(self, form: Form) -> Form:
-        """Σ X (a − b) for Σ X a − Σ X b."""
+        """Σ X (a − b) for Σ X a − Σ X b: what comes out of all summands, or else out of some."""
         if len(form.monomials) < 2:
             return form
         first, *others = form.monomials
-        for factor in sorted(first.factors, key=lambda f: -len([l for l in f.labels if l is not None])):
-            matched = [first]
-            for other in others:
-                renamed = matching(other, factor, form.axes)
-                if renamed is None:
-                    break
-                matched.append(renamed)
-            else:
-                made = self._taken_out(form, factor, matched)
-                if made is not None:
-                    return made
-        return form
+        whole = [made for factor in first.factors if (made := self._out_of(form, factor, [first, *others]))]
+        if whole:
+            return min(whole, key=cost)
+        if not 2 < len(form.monomials) <= _FEW:
+            return form
+        found = [form]
+        for factor in dict.fromkeys([f for m in form.monomials for f in m.factors]):
+            having = [m for m in form.monomials if matching(split(m, factor), factor, form.axes) is not None]
+            made = self._out_of(form, factor, having) if len(having) > 1 else None
+            if made is not None:
+                found.append(total([made, Form(form.axes, tuple([m for m in form.monomials if m not in having]))]))
+        return min(found, key=cost)
+
+    def _out_of(self, form: Form, factor: Factor, monomials: Sequence[Monomial]) -> Form | None:
+        """The sum of some monomials of a form with a factor taken out, if they all have it."""
+        matched = [matching(split(monomial, factor), factor, form.axes) for monomial in monomials]
+        found = [monomial for monomial in matched if monomial is not None]
+        return self._taken_out(form, factor, found) if len(found) == len(matched) else None
 
     def _taken_out(self, form: Form, factor: Factor, matched: Sequence[Monomial]) -> Form | None:
         rest = []
@@ -385,40 +370,11 @@ class Simplifier:
         return Form(form.axes, (Monomial(only.coefficient, (factor, *only.factors)).combined(form.axes),))
 
 
-def _is_stepped(atom: Any) -> bool:
-    """Whether an atom is constant in pieces, like a mask, or not known in numbers: points show little about it."""
-    if isinstance(atom, Adjoint):
-        return True
-    if isinstance(atom, Value):
-        return atom.step.operation is not None and not atom.step.is_tracked
-    if isinstance(atom, Result):
-        return not atom.operation.differentiable or any(_has_steps(argument) for argument in atom.arguments)
-    return isinstance(atom, Group) and _has_steps(atom.form)
-
-
 def _is_made_of_ties(atom: Any) -> bool:
     """Whether an atom is a matrix of zeros and ones, or a sum of such."""
     if isinstance(atom, Group):
         return all(is_tie(f) for monomial in atom.form.monomials for f in monomial.factors)
     return isinstance(atom, Tie)
-
-
-def _is_vast(atom: Any) -> bool:
-    """Whether an atom's numbers are too many to be looked at, for what there is to see."""
-    if isinstance(atom, Group):
-        return any(_is_vast(inner) for monomial in atom.form.monomials for inner, *_ in monomial.factors)
-    return isinstance(atom, Tie) and atom.size > _LOOKED_AT
-
-
-def _has_steps(form: Form) -> bool:
-    return any(_is_stepped(atom) for monomial in form.monomials for atom, *_ in monomial.factors)
-
-
-def _magnitude(form: Form, point: Point) -> float:
-    """How large the summands are that make up a sum."""
-    (monomial,) = form.monomials
-    labels = sorted(monomial.labels(), key=lambda l: l.number)
-    return float(np.max(np.abs(point.form(Form(tuple(labels), (monomial,)))), initial=0.0))
 
 
 def _without_common(form: Form) -> tuple[Form, Coefficient]:

@@ -9,7 +9,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import DtypeError
-from chainrule.explain.record import argument_names, record
+from chainrule.explain.arguments import argument_names
+from chainrule.explain.record import record
 
 Y = np.arange(6.0).reshape(3, 2)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.explain.arguments import Argument, Leaf
 from chainrule.linear.apply import pull, push
 from chainrule.linear.term import Term
 from chainrule.op import Operation
@@ -112,20 +113,39 @@ class Computation:
     """The steps of one run, earliest first; ``inputs`` by the names of the arguments; ``outputs`` in their order.
 
     ``steps`` holds everything that was computed, also what the outputs do not depend on. ``journal`` is the book that
-    it was noted in, where more can be noted; ``parameters`` are the names of all arguments, real or not.
+    it was noted in, where more can be noted; ``arguments`` are those of the call, real or not.
     """
 
     steps: tuple[Step, ...]
     inputs: Mapping[str, Step]
     outputs: tuple[Step, ...]
     journal: Any = None
-    parameters: tuple[str, ...] = ()
+    arguments: tuple[Argument, ...] = ()
 
     @property
     def output(self) -> Step:
         """The only output."""
         (output,) = self.outputs
         return output
+
+    @property
+    def parameters(self) -> tuple[Argument, ...]:
+        """The arguments of the call; the inputs, where it is not known."""
+        inputs = [Argument(name, name, {name: Leaf(name, name)}, step.given) for name, step in self.inputs.items()]
+        return self.arguments or tuple(inputs)
+
+    def arguments_of(self, inputs: Sequence[Step]) -> list[Argument]:
+        """The arguments that some inputs are in, in the order of these."""
+        owner = {leaf: argument for argument in self.parameters for leaf in argument.leaves}
+        names = [owner[self.leaf(step)] for step in inputs]
+        return list({argument.name: argument for argument in names}.values())
+
+    def leaf(self, step: Step) -> str:
+        """The name of an array of the arguments; empty for other steps."""
+        if step.is_input:
+            return next(name for name, other in self.inputs.items() if other is step)
+        known = step.is_constant and any(step.name in argument.arrays for argument in self.parameters)
+        return step.name if known else ""
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)

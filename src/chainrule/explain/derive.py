@@ -15,7 +15,8 @@ from chainrule.explain.computation import Computation, Step
 from chainrule.explain.derivation import Derivation
 from chainrule.explain.deriver import Deriver
 from chainrule.explain.formula import Formula
-from chainrule.explain.record import argument_names, record
+from chainrule.explain.record import record
+from chainrule.transforms.trees import flatten
 
 __all__ = ["derivation_of", "derive"]
 
@@ -85,23 +86,22 @@ def derivation_of(computation: Computation, wanted: Sequence[Step], title: str) 
 def _hessians(first: Deriver, derivation: Derivation) -> dict[str, Formula]:
     """The second derivatives, derived from the source of the first, which is short already."""
     gradient = derivation.function()
-    names = [step.called for step in first.wanted]
+    returned = first.returned()
     found: dict[str, Formula] = {}
     for k, row in enumerate(first.wanted):
         for column in first.wanted[k:]:
 
-            def block(*values: Any, k: int = k) -> Any:
-                result = gradient(*values)
-                return result[k] if len(names) > 1 else result
+            def block(*values: Any, k: int = returned.index(first.computation.leaf(row))) -> Any:
+                return flatten(gradient(*values))[0][k]
 
             block.__signature__ = inspect.signature(gradient)  # type: ignore[attr-defined]
             key = row.called if row is column else f"{row.called}, {column.called}"
             left = first.naming.second_derivative(row, column)
             position = list(first.computation.inputs.values()).index(column)
-            call = _Call(block, derivation.arguments, {}, position)
+            call = _Call(block, derivation.arguments, {}, None)
             try:
                 integers = first.computation.journal.names.integers
-                second = Deriver(call.computation, call.wanted, call.title, "", integers)
+                second = Deriver(call.computation, [call.wanted[position]], call.title, "", integers)
             except GradientError:  # the gradient does not depend on this argument
                 found[key] = Formula(f"{left[0]} = 0", f"{left[1]} = 0", f"{left[2]} = 0.0")
                 continue
@@ -138,25 +138,24 @@ class _Call:
     def _wanted(self, argnums: int | Sequence[int] | None) -> list[Step]:
         inputs = self.computation.inputs
         if argnums is None:
-            found = list(inputs.values())
-            if not found:
+            if not inputs:
                 raise DtypeError("derive: no argument is a real number or an array of real numbers (1.0, not 1).")
-            return found
-        names = argument_names(self.function, self.arguments, self.options)
+            return list(inputs.values())
         positions = [argnums] if isinstance(argnums, int | np.integer) else list(argnums)
-        found = []
+        found: list[Step] = []
         for position in positions:
             if not -len(self.arguments) <= position < len(self.arguments):
                 raise GradientError(
                     f"derive: argnums={argnums!r} names argument {position}, but the function was called with "
                     f"{len(self.arguments)} arguments."
                 )
-            name = names[position]
-            if name not in inputs:
+            argument = self.computation.parameters[position]
+            leaves = [inputs[name] for name in argument.leaves if name in inputs]
+            if not leaves:
                 kind = type(self.arguments[position]).__name__
                 raise DtypeError(
-                    f"derive: cannot differentiate with respect to {name}, which is {kind}: a derivative needs real "
-                    "numbers (1.0, not 1; for a list or dict of arrays, leave argnums out)."
+                    f"derive: cannot differentiate with respect to {argument.name}, which is {kind}: a derivative "
+                    "needs real numbers (1.0, not 1)."
                 )
-            found.append(inputs[name])
+            found += leaves
         return found

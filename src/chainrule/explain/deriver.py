@@ -99,11 +99,10 @@ class Deriver:
         story = Story(reader, simplifier, self.arranger, sweep, values)
         gradients = {step.called: story.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
         upstream = self.output.value.size != 1
-        source, parameters = gradient_source(sweep, reader, self.arranger, self.wanted, upstream)
+        source, given = gradient_source(sweep, reader, self.arranger, self.wanted, upstream)
         explained = self._finer(reader, values) or story
         told = explained.tell()
         jacobians = {s.called: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
-        given = tuple([step.given for step in parameters])
         where = [
             story.equation_of(s, sweep.found[s].chosen).text
             for s in sweep.needed(self._whole(sweep, w) for w in self.wanted)
@@ -121,8 +120,13 @@ class Deriver:
             ),
             source,
             {name: formula for name, formula in jacobians.items() if formula.text},
-            (*given, np.ones(self.output.shape)) if upstream else given,
+            given,
         )
+
+    def returned(self) -> list[str]:
+        """The names of the arrays that the source returns, in their order."""
+        leaves = [leaf for argument in self.computation.arguments_of(self.wanted) for leaf in argument.leaves]
+        return [leaf for leaf in leaves if leaf in self.computation.inputs]
 
     def _seed(self) -> Form:
         if self.output.value.size == 1:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from dis import get_instructions
+from functools import cache
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,9 +145,9 @@ class Names:
                 self.bind(inner, value, 1 + _depth(frame) - self._base)
 
     def _look_outside(self, frame: FrameType) -> None:
-        """What a function reads from outside: its globals, by the names that its code uses."""
+        """What a function reads from outside: its globals, by the names that its code reads (``A.T`` reads no T)."""
         names = frame.f_globals
-        for name in frame.f_code.co_names:
+        for name in _globals_of(frame.f_code):
             value = names.get(name)
             if isinstance(value, np.ndarray | float | Tracked):
                 self.bind(name, value, 0)
@@ -164,6 +166,13 @@ def _is_users(frame: FrameType) -> bool:
         and not package.startswith("namedtuple_")
         and "site-packages" not in file
     )
+
+
+@cache
+def _globals_of(code: CodeType) -> tuple[str, ...]:
+    """The names that a piece of code looks up outside of functions."""
+    read = [i.argval for i in get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    return tuple(dict.fromkeys(read))
 
 
 def _depth(frame: FrameType | None) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Container, Mapping, Sequence
 from fractions import Fraction
 from math import isqrt
 
+from chainrule.explain.arguments import Argument
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.form import Coefficient
 from chainrule.explain.indexed import below, brackets
@@ -41,6 +42,19 @@ def latex_name(name: str) -> str:
         return f"{letters}{below}" if len(letters) == 1 else f"\\mathit{{{letters}}}{below}"
     escaped = _ESCAPED.sub(r"\\\1", name)
     return f"\\mathit{{{escaped}}}"
+
+
+def _identifier(name: str, number: str = "") -> str:
+    """A name that Python takes."""
+    found = re.sub(r"\W+", "_", name).strip("_") + number
+    return found if found.isidentifier() and not keyword.iskeyword(found) else f"v_{found}"
+
+
+def _last_word(path: str) -> str:
+    """``W_0`` for ``params[0]["W"]``: the last word and the numbers."""
+    words = re.findall(r"\w+", path)
+    last = [word for word in words if not word.isdigit()][-1]
+    return "_".join([last, *[word for word in words if word.isdigit()]])
 
 
 Told = tuple[str, str, str]  # in text, LaTeX and Python
@@ -83,6 +97,15 @@ class Naming:
         self._taken = {step.name for step in computation.steps if step.name} | set(integers or {}) | {self.output}
         self.names = frozenset(step.name for step in computation.steps if step.name)
         self._used: set[str] = {"np", "scipy", *helper_names()}
+        self._parameters = {
+            argument.name: self._unused(_identifier(argument.name)) for argument in computation.parameters
+        }
+        self._paths = {
+            name: leaf.path.replace(argument.name, self._parameters[argument.name], 1)
+            for argument in computation.parameters
+            for name, leaf in argument.arrays.items()
+        }
+        self._short: dict[str, str] = {}  # entries of dicts, which have a variable of their own
 
     # -- values -------------------------------------------------------------------------------------------------------
 
@@ -109,12 +132,39 @@ class Naming:
         """A value in Python: a name that no other value has."""
         found = self._python.get(step)
         if found is None:
-            name = re.sub(r"\W+", "_", step.name).strip("_") or f"v{max(step.number, 0)}"
-            name = f"{name}_{step.occurrence}" if step.occurrence is not None else name
-            if not name.isidentifier() or keyword.iskeyword(name):
-                name = f"v_{name}"
-            found = self._python[step] = self._unused(name)
+            leaf = self.computation.leaf(step)
+            if leaf:
+                found = self._leaf(leaf)
+            else:
+                number = "" if step.occurrence is None else f"_{step.occurrence}"
+                found = self._unused(_identifier(step.name or f"v{max(step.number, 0)}", number))
+            self._python[step] = found
         return found
+
+    def _leaf(self, name: str) -> str:
+        """An array of an argument: by its key in a dict where that is a name of its own, else where it is."""
+        if self._paths[name] in self._parameters.values() or not name.isidentifier():
+            return self._paths[name]
+        if name not in self._short:
+            self._short[name] = self._unused(_identifier(name))
+        return self._short[name]
+
+    def place(self, step: Step) -> str:
+        """How Python gets at an array of an argument, or at another value by its name."""
+        leaf = self.computation.leaf(step)
+        return self._paths[leaf] if leaf else self.python(step)
+
+    def path(self, name: str) -> str:
+        """How Python gets at an array of an argument."""
+        return self._paths[name]
+
+    def parameter(self, argument: Argument) -> str:
+        """An argument in Python."""
+        return self._parameters[argument.name]
+
+    def unpacked(self) -> list[tuple[str, str]]:
+        """The entries of dicts that have a variable of their own, and how Python gets at them."""
+        return [(short, self._paths[name]) for name, short in self._short.items()]
 
     def _unused(self, name: str) -> str:
         while name in self._used:
@@ -168,7 +218,7 @@ class Naming:
         """``dh``: a name that no value has."""
         found = self._derivatives.get(step)
         if found is None:
-            name = f"d{self.python(step)}"
+            name = f"d{_last_word(self.python(step))}"
             while name in self._taken or name in self._used:
                 name += "_"
             self._used.add(name)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DtypeError
+from chainrule.explain.arguments import Argument, argument_names, leaf_names
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.journal import Journal
 from chainrule.explain.names import Names, key_of
@@ -19,50 +18,7 @@ from chainrule.transforms.guard import Reads
 from chainrule.transforms.transplant import Transplant
 from chainrule.transforms.trees import flatten, unflatten
 
-__all__ = ["Journal", "argument_names", "record"]
-
-
-def argument_names(function: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]) -> list[str]:
-    """The parameters that the positional arguments, then the options, belong to.
-
-    >>> argument_names(lambda x, *more: x, (1.0, 2.0, 3.0), {})
-    ['x', 'more[0]', 'more[1]']
-    """
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # a function in C says nothing
-        parameters = []
-    names: list[str] = []
-    for position in range(len(arguments)):
-        if position < len(parameters) and parameters[position].kind in (
-            inspect.Parameter.POSITIONAL_ONLY,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        ):
-            names.append(parameters[position].name)
-        else:
-            several = [p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL]
-            first = sum(p.kind is not inspect.Parameter.VAR_POSITIONAL for p in parameters[:position])
-            names.append(f"{several[0]}[{position - first}]" if several else f"argument{position}")
-    return names + list(options)
-
-
-def leaf_names(name: str, structure: Any) -> list[str]:
-    """Names for the arrays inside an argument, in the order of `flatten`: ``W`` of ``params["W"]``, ``layers[0]``."""
-    if structure is None:
-        return []
-    if isinstance(structure, int):
-        return [name]
-    kind, children = structure
-    if issubclass(kind, dict):
-        inner = [
-            leaf_names(key if isinstance(key, str) and key.isidentifier() else f"{name}[{key!r}]", child)
-            for key, child in children
-        ]
-    elif hasattr(kind, "_fields"):
-        inner = [leaf_names(f"{name}.{part}", child) for part, child in zip(kind._fields, children, strict=True)]
-    else:
-        inner = [leaf_names(f"{name}[{place}]", child) for place, child in enumerate(children)]
-    return [entry for part in inner for entry in part]
+__all__ = ["Journal", "record"]
 
 
 def record(
@@ -102,16 +58,16 @@ def _recorded(
     book = Journal(names)
     inputs: dict[str, Step] = {}
     called: list[Any] = []
-    parameters: list[str] = []
-    for name, argument in zip(
-        argument_names(function, arguments, options), [*arguments, *options.values()], strict=True
-    ):
+    kept: list[Argument] = []
+    given = [*arguments, *options.values()]
+    titles = argument_names(function, arguments, options)
+    for title, argument, arrays in zip(titles, given, leaf_names(titles, given), strict=True):
         leaves, structure = flatten(argument)
-        parameters += leaf_names(name, structure)
         entries = [
-            _tracked(book, inputs, entry, leaf, entry in integers)
-            for entry, leaf in zip(leaf_names(name, structure), leaves, strict=True)
+            _tracked(book, inputs, name, place.short, leaf, name in integers)
+            for (name, place), leaf in zip(arrays.items(), leaves, strict=True)
         ]
+        kept.append(Argument(title, unflatten(structure, list(arrays)), arrays, argument))
         called.append(unflatten(structure, entries))
     _number_twins(inputs.values())
     positional, named = called[: len(arguments)], dict(zip(options, called[len(arguments) :], strict=True))
@@ -124,10 +80,10 @@ def _recorded(
         set_enabled(before)
     outputs = [book.find(leaf) for leaf in _numbers(result)]
     book.name_steps()
-    return Computation(tuple(book.steps), inputs, tuple(outputs), book, tuple(parameters))
+    return Computation(tuple(book.steps), inputs, tuple(outputs), book, tuple(kept))
 
 
-def _tracked(book: Journal, inputs: dict[str, Step], name: str, leaf: Any, wanted: bool) -> Any:
+def _tracked(book: Journal, inputs: dict[str, Step], key: str, name: str, leaf: Any, wanted: bool) -> Any:
     """A real argument as a tensor that starts a graph; anything else as it is."""
     array = leaf.value if isinstance(leaf, Tracked) else leaf
     if isinstance(array, bool) or not isinstance(array, float | int | np.ndarray | np.generic):
@@ -137,7 +93,7 @@ def _tracked(book: Journal, inputs: dict[str, Step], name: str, leaf: Any, wante
         book.names.bind(name, leaf)
         return leaf
     tensor = Tensor(array, None, True)
-    inputs[_unused(name, inputs)] = book.input(name, tensor)
+    inputs[key] = book.input(name, tensor)
     return tensor
 
 
@@ -150,11 +106,6 @@ def _number_twins(inputs: Iterable[Step]) -> None:
         if len(steps) > 1:
             for number, step in enumerate(steps, start=1):
                 step.occurrence = number
-
-
-def _unused(name: str, taken: Mapping[str, Any]) -> str:
-    count = Counter(key.partition("'")[0] for key in taken)[name]
-    return name + "'" * count
 
 
 def _name_captured(names: Names, function: Callable[..., Any]) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.explain.arguments import Argument
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.atoms import Value, atoms_in, scaled_identity
 from chainrule.explain.computation import Step
 from chainrule.explain.cotangents import Sweep
 from chainrule.explain.form import Form
+from chainrule.explain.naming import Naming
 from chainrule.explain.reader import Reader
 from chainrule.explain.symbols import helpers_in
 
@@ -23,37 +25,81 @@ _INLINE = 12  # numbers of a captured array that are written out
 
 def gradient_source(
     sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[Step], upstream: bool
-) -> tuple[str, list[Step]]:
-    """The source of ``gradient(…)``, and the steps that its parameters are.
+) -> tuple[str, tuple[Any, ...]]:
+    """The source of ``gradient(…)``, and the values of its parameters.
 
     In go the arguments of the function, large arrays that it captured, and the upstream derivative if its result is an
-    array; out come the gradients.
+    array; out come the gradients, each in the structure of its argument.
     """
     naming = arranger.naming
     output = sweep.steps[-1]
-    backward = sweep.needed(sweep.found[step].chosen for step in wanted)
-    forms = {step: sweep.found[step].chosen for step in [*backward, *wanted]}
-    values = _needed_values(list(forms.values()), reader)
-    lines: list[str] = []
-    for step in values:
-        lines.append(f"{naming.python(step)} = {arranger.exact(reader.define(step)).python}")
-    back: list[str] = []
-    for step in dict.fromkeys([*backward, *wanted]):
-        back.append(f"{naming.derivative_python(step)} = {arranger.exact(forms[step]).python}")
-    body = [*lines, *back]
-    parameters = _parameters(reader, body, naming.python)
-    names = [naming.python(step) for step in parameters]
+    body = _straight(sweep, reader, arranger, wanted)
+    arguments, captured = _parameters(reader, body, naming)
+    names = [naming.parameter(argument) for argument in arguments] + [naming.python(step) for step in captured]
     given = [naming.derivative_python(output)] if upstream else []
-    constants = list(_constants(reader, body, naming.python))
-    sizes = list(_sizes(arranger, body, names))
-    result = ", ".join([naming.derivative_python(step) for step in wanted])
-    text = "\n".join([*constants, *sizes, *body])
+    unpacked = [f"{name} = {path}" for name, path in naming.unpacked() if _mentions(body, name)]
+    constants = list(_constants(reader, body, naming))
+    sizes = list(_sizes(arranger, body, arguments, captured))
+    told = [_returned(argument, wanted, reader, naming) for argument in reader.computation.arguments_of(wanted)]
+    lines = [*unpacked, *constants, *sizes, *body, f"return {', '.join(told)}"]
+    text = "\n".join(lines)
     imports = ["import numpy as np"] + [f"import {name}" for name in ("scipy.special", "scipy.linalg") if name in text]
     helpers = helpers_in(text)
     head = "\n".join(imports) + "\n\n\n" + (helpers + "\n\n\n" if helpers else "")
-    inside = "\n".join([f"    {line}" for line in [*constants, *sizes, *body]])
-    signature = ", ".join([*names, *given])
-    return f"{head}def gradient({signature}):\n{inside}\n    return {result}\n", parameters
+    inside = "\n".join([f"    {line}" for line in lines])
+    values = [argument.value for argument in arguments] + [step.given for step in captured]
+    values += [np.ones(output.shape)] if upstream else []
+    return f"{head}def gradient({', '.join([*names, *given])}):\n{inside}\n", tuple(values)
+
+
+def _straight(sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[Step]) -> list[str]:
+    """Forward and backward, a line for each value."""
+    naming = arranger.naming
+    backward = sweep.needed(sweep.found[step].chosen for step in wanted)
+    forms = {step: sweep.found[step].chosen for step in [*backward, *wanted]}
+    return [
+        *[
+            f"{naming.python(step)} = {arranger.exact(reader.define(step)).python}"
+            for step in _needed_values(list(forms.values()), reader)
+        ],
+        *[f"{naming.derivative_python(step)} = {arranger.exact(form).python}" for step, form in forms.items()],
+    ]
+
+
+def _returned(argument: Argument, wanted: Sequence[Step], reader: Reader, naming: Naming) -> str:
+    """The gradient of an argument, in its structure."""
+    derivatives = {reader.computation.leaf(step): naming.derivative_python(step) for step in wanted}
+
+    def leaf(name: str) -> str:
+        if name in derivatives:
+            return derivatives[name]
+        return f"np.zeros_like({naming.path(name)})" if name in reader.computation.inputs else "None"
+
+    return _written(argument.tree, naming.parameter(argument), leaf)
+
+
+def _written(tree: Any, path: str, leaf: Callable[[str], str]) -> str:
+    """Containers written out."""
+    if isinstance(tree, str):
+        return leaf(tree)
+    if isinstance(tree, dict):
+        inside = ", ".join(
+            [f"{_quoted(key)}: {_written(v, f'{path}[{_quoted(key)}]', leaf)}" for key, v in tree.items()]
+        )
+        return f"{{{inside}}}"
+    if not isinstance(tree, tuple | list):
+        return "None"
+    fields = getattr(tree, "_fields", None)
+    places = [f".{field}" for field in fields] if fields else [f"[{k}]" for k in range(len(tree))]
+    parts = [_written(child, path + place, leaf) for place, child in zip(places, tree, strict=True)]
+    inside = ", ".join(parts)
+    if fields:
+        return f"type({path})({inside})"
+    return f"[{inside}]" if isinstance(tree, list) else f"({inside}{',' if len(parts) == 1 else ''})"
+
+
+def _quoted(key: Any) -> str:
+    return f'"{key}"' if isinstance(key, str) and key.isidentifier() else repr(key)
 
 
 def _needed_values(forms: Sequence[Form], reader: Reader) -> list[Step]:
@@ -79,16 +125,13 @@ def _mentions(body: Sequence[str], name: str) -> bool:
     return any(re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", line) for line in body)
 
 
-def _parameters(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> list[Step]:
-    """The inputs, and the large arrays that the function captured and the source mentions."""
+def _parameters(reader: Reader, body: Sequence[str], naming: Naming) -> tuple[list[Argument], list[Step]]:
+    """The arguments that are real or mentioned, and the large captured arrays that the source mentions."""
     computation = reader.computation
-    others = [step for step in computation.steps if step.is_constant and _mentions(body, naming_of(step))]
-    arguments = [step for step in others if step.name in computation.parameters]
-    captured = [step for step in others if step not in arguments and _literal(step.value) is None]
-    order = list(computation.parameters)
-    given = [*computation.inputs.values(), *arguments]
-    given.sort(key=lambda step: order.index(step.name) if step.name in order else len(order))
-    return [*given, *captured]
+    others = [step for step in computation.steps if step.is_constant and _mentions(body, naming.python(step))]
+    used = {computation.leaf(step) for step in others} | set(computation.inputs)
+    arguments = [argument for argument in computation.parameters if used & set(argument.leaves)]
+    return arguments, [s for s in others if not computation.leaf(s) and _literal(s.value) is None]
 
 
 def _literal(array: np.ndarray[Any, np.dtype[Any]]) -> str | None:
@@ -116,28 +159,33 @@ def _length(shape: tuple[int, ...]) -> str:
     return str(shape[0]) if len(shape) == 1 else str(shape)
 
 
-def _constants(reader: Reader, body: Sequence[str], naming_of: Callable[[Step], str]) -> Iterator[str]:
+def _constants(reader: Reader, body: Sequence[str], naming: Naming) -> Iterator[str]:
     """Small constant arrays, written out."""
-    for step in [*reader.computation.steps, *reader.journal.steps[len(reader.computation.steps) :]]:
-        if step.name in reader.computation.parameters:
-            continue
-        literal = _literal(step.value) if step.is_constant else None
-        if literal is None and step.is_constant and step.number >= len(reader.computation.steps):
+    computation = reader.computation
+    for step in [*computation.steps, *reader.journal.steps[len(computation.steps) :]]:
+        literal = _literal(step.value) if step.is_constant and not computation.leaf(step) else None
+        if (
+            literal is None
+            and step.is_constant
+            and not computation.leaf(step)
+            and step.number >= len(computation.steps)
+        ):
             literal = f"np.array({step.value.tolist()})"
-        if literal is not None and (step.shape or step.name) and _mentions(body, naming_of(step)):
-            yield f"{naming_of(step)} = {literal}"
+        if literal is not None and (step.shape or step.name) and _mentions(body, naming.python(step)):
+            yield f"{naming.python(step)} = {literal}"
 
 
-def _sizes(arranger: Arranger, body: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+def _sizes(
+    arranger: Arranger, body: Sequence[str], arguments: Sequence[Argument], captured: Sequence[Step]
+) -> Iterator[str]:
     """What the letters for sizes are: the length of an axis of an argument, if it is one."""
-    computation = arranger.naming.computation
-    for size, letter in arranger.naming.sizes.items():
+    naming = arranger.naming
+    leaves = {leaf for argument in arguments for leaf in argument.leaves}
+    computation = naming.computation
+    known = [s for s in computation.steps if s.operation is None and (computation.leaf(s) in leaves or s in captured)]
+    for size, letter in naming.sizes.items():
         if not _mentions(body, letter):
             continue
-        for step in computation.steps:
-            name = arranger.naming.python(step) if step.is_input or step.is_constant else ""
-            if name in names and size in step.shape:
-                yield f"{letter} = {name}.shape[{step.shape.index(size)}]"
-                break
-        else:
-            yield f"{letter} = {size}"
+        step = next((step for step in known if size in step.shape), None)
+        told = size if step is None else f"{naming.place(step)}.shape[{step.shape.index(size)}]"
+        yield f"{letter} = {told}"

@@ -15,8 +15,9 @@ from chainrule.check.function.measured import measured
 from chainrule.check.function.numeric import jacobian_by_differences
 from chainrule.check.function.twin import bare, twin
 from chainrule.errors import ChainruleError, ClaimError
+from chainrule.explain.arguments import argument_names, leaf_names
 from chainrule.explain.computation import Computation, Step
-from chainrule.explain.record import argument_names, leaf_names, record
+from chainrule.explain.record import record
 from chainrule.transforms.trees import flatten, unflatten
 
 __all__ = ["Run", "Subject"]
@@ -41,12 +42,7 @@ class Subject:
         self.templates, self._structure = flatten(self.given)
         self.is_foreign = any(is_foreign(leaf) for leaf in self.templates)
         self.arguments = argument_names(bare(function) if self.is_foreign else function, arguments, options)
-        named = [
-            leaf
-            for name, tree in zip(self.arguments, self.given, strict=True)
-            for leaf in leaf_names(name, flatten(tree)[1])
-        ]
-        self.names = _unique(named)
+        self.names = [name for arrays in leaf_names(self.arguments, self.given) for name in arrays]
         self.leaves = [np.array(plain(leaf)) if _is_numeric(leaf) else leaf for leaf in self.templates]
         self.real = [name for name, leaf in zip(self.names, self.leaves, strict=True) if _kind(leaf) in "fc"]
         self.is_complex = any(_kind(leaf) == "c" for leaf in self.leaves)
@@ -156,15 +152,6 @@ def _is_numeric(leaf: Any) -> bool:
     if isinstance(leaf, bool | str | bytes) or leaf is None:
         return False
     return isinstance(leaf, int | float | complex | np.ndarray | np.generic) or hasattr(leaf, "shape")
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    for name in names:
-        while name in found:
-            name += "'"
-        found.append(name)
-    return found
 
 
 @dataclass(eq=False)

@@ -1,0 +1,113 @@
+"""The printed source: it takes and returns what the function takes, and is what a person would write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.explain.derive import derive
+from chainrule.transforms.trees import flatten, skeleton
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(7, 4))
+T = 5  # a whole number that the functions here do not read, though they read transposes
+
+
+class Layer(NamedTuple):
+    """The parameters of a layer."""
+
+    W: Any
+    b: Any
+
+
+def layer(rows: int, columns: int) -> Layer:
+    return Layer(RNG.normal(size=(rows, columns)), RNG.normal(size=columns))
+
+
+def assert_source_is_the_gradient(function: Callable[..., Any], arguments: Sequence[Any]) -> None:
+    """The source computes what `cr.grad` does, in the structure of the arguments."""
+    derivation = derive(function)(*arguments)
+    found = derivation.function()(*derivation.arguments)
+    found = found if len(arguments) > 1 else (found,)
+    expected = cr.grad(function, argnums=tuple(range(len(arguments))))(*arguments)
+    values, structure = flatten(tuple(found))
+    right, right_structure = flatten(tuple(expected))
+    assert skeleton(structure) == skeleton(right_structure)
+    for value, truth in zip(values, right, strict=True):
+        np.testing.assert_allclose(value, truth, rtol=1e-9, atol=1e-9)
+
+
+def of_dicts(params: Any, X: Any) -> Any:
+    h = X
+    for p in params:
+        h = np.tanh(h @ p["W"] + p["b"])
+    return np.sum(h**2)
+
+
+def of_layers(params: Any, X: Any) -> Any:
+    h = X
+    for p in params:
+        h = np.tanh(h @ p.W + p.b)
+    return np.sum(h**2)
+
+
+def of_arrays(Ws: Any, X: Any) -> Any:
+    h = X
+    for W in Ws:
+        h = np.tanh(h @ W)
+    return np.sum(h)
+
+
+def of_pairs(pairs: Any, X: Any) -> Any:
+    (W, b), (V, c) = pairs
+    return np.sum(np.tanh(X @ W + b) @ V + c)
+
+
+def of_a_dict(params: Any, X: Any) -> Any:
+    return np.sum(np.tanh(X @ params["W1"] + params["b1"]) @ params["layers"][0])
+
+
+def of_keys(params: Any, X: Any) -> Any:
+    return np.sum(X @ params["class"] @ params["out-put"]) + params["lambda"]
+
+
+DICTS = [layer(4, 5)._asdict(), layer(5, 5)._asdict(), layer(5, 2)._asdict()]
+ARRAYS = [RNG.normal(size=(4, 5)), RNG.normal(size=(5, 5)), RNG.normal(size=(5, 2))]
+UNUSED = {"W1": RNG.normal(size=(4, 3)), "b1": RNG.normal(size=3), "extra": np.ones(2), "layers": [np.ones((3, 2))]}
+KEYS = {"class": RNG.normal(size=(4, 3)), "out-put": RNG.normal(size=(3, 2)), "lambda": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (of_dicts, DICTS),
+        (of_layers, (layer(4, 5), layer(5, 2))),
+        (of_arrays, ARRAYS),
+        (of_arrays, tuple(ARRAYS[:1])),
+        (of_pairs, (tuple(layer(4, 5)), list(layer(5, 2)))),
+        (of_a_dict, UNUSED),
+        (of_keys, KEYS),
+    ],
+)
+def test_containers_come_back_in_their_structure(function: Callable[..., Any], parameters: Any) -> None:
+    assert_source_is_the_gradient(function, (parameters, X))
+
+
+def test_every_entry_has_a_name_of_its_own() -> None:
+    derivation = derive(of_dicts)(DICTS, X)
+    assert list(derivation.gradients) == [*[f"{key}[{k}]" for k in (1, 2, 3) for key in "Wb"], "X"]
+    assert 'return [{"W": dW_0, "b": db_0}, {"W": dW_1, "b": db_1}, {"W": dW_2, "b": db_2}], dX' in derivation.source
+    assert list(derive(of_a_dict, 0)(UNUSED, X).gradients) == ["W1", "b1", "layers[0]"]
+
+
+def test_a_transpose_is_no_name_of_a_number() -> None:
+    def descent(w: Any, A: Any) -> Any:
+        for _ in range(2):
+            w = w - 0.1 * (2 * A.T @ (A @ w))
+        return np.sum(w)
+
+    assert "T = 5" not in derive(descent)(np.ones(3), RNG.normal(size=(4, 3))).source

@@ -17,7 +17,9 @@ from chainrule.explain.derive import derive
 
 PAGE = Path(__file__).parents[1] / "docs" / "matrixcalculus.md"
 PAIR = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-OURS = re.compile(r"^∂(?:²)?f(?:\[[^]]*\])?/∂(\w+?)(?:²|\[[^]]*\])? = |^∂\(∂f/∂(\w+)\)", re.MULTILINE)
+OURS = re.compile(
+    r"^∂²?f(?:\[[^]]*\])?/∂(\w+?)(?:²|\[[^]]*\])?(?:∂\w+(?:\[[^]]*\])?)? = |^∂\(∂f/∂(\w+)\)", re.MULTILINE
+)
 
 
 class Entry(NamedTuple):

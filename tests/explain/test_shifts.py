@@ -160,7 +160,7 @@ def convolution_in_two_dimensions(X: Any, K: Any, T: Any) -> Any:
 def convolution_with_channels(N: Any, F: Any) -> Any:
     """
     ∂L/∂N[i,j,k,l] = Σ_mna F[m,j,n,a] (1 − Y²)[i,m,k−n,l−a]
-    ∂L/∂F[i,j,k,l] = Σ_mna V[m,j,n,a,k,l] (1 − Y²)[m,i,n,a]
+    ∂L/∂F[i,j,k,l] = Σ_mna V[m,j,n,a,k,l] (1 − Y[m,i,n,a]²)
     """
     V = sliding_window_view(N, (3, 2), axis=(2, 3))
     Y = np.tanh(np.einsum("ncpqij,ocij->nopq", V, F))

@@ -26,7 +26,7 @@ from chainrule.explain.products import alone, batched, divided_early, in_order, 
 from chainrule.explain.stacking import Stacker
 from chainrule.explain.symbols import call
 from chainrule.explain.symmetry import Symmetry
-from chainrule.explain.ties import Tie, is_order, is_window, spread
+from chainrule.explain.ties import Tie, is_made_of_ties, is_order, is_window, spread
 from chainrule.explain.tying import Tying
 from chainrule.explain.typeset import (
     divide,
@@ -56,6 +56,7 @@ class Arranger:
         self.naming = naming
         self.symmetry = symmetry
         self.diagonals: dict[str, str] = {}
+        self._sizes: dict[str, tuple[int, ...]] = {}  # of what has a name
         self._keep = False  # whether sums over an axis keep it
         self._is_map = False  # whether a Jacobian is written
         self._rows: Axes = ()  # the axes of the matrix that is written, in their order
@@ -279,10 +280,7 @@ class Arranger:
         told = f"diag({vector.text})", rf"\operatorname{{diag}}\left({vector.latex}\right)"
         if vector.binding == Binding.ATOM:
             return told
-        name = next((name for name, text in self.diagonals.items() if text == told[0]), None)
-        if name is None:
-            name = self.naming.free_letter("DCEG", taken=self.diagonals)
-            self.diagonals[name] = told[0]
+        name = self._noted(vector, told[0]).text
         return name, name
 
     # -- factors ------------------------------------------------------------------------------------------------------
@@ -307,21 +305,27 @@ class Arranger:
         if isinstance(atom, Choice):
             return self._choice(atom, labels)
         if isinstance(atom, Tie):
-            return self._triangle(Factor(atom, labels))
+            made = matrix_of(Factor(atom, labels))
+            told = f"{made.python.replace('np.', '')}, ones on and below the diagonal"
+            return self._noted(made, told, "LTJ")
         if isinstance(atom, Group):
+            if is_made_of_ties(atom) and not negative and len(labels) == 2:
+                return self._noted(self._relabelled(self.form(atom.form), atom.form.axes, labels))
             form = -atom.form if negative else atom.form
             return self._relabelled(self._inside(form, labels), form.axes, labels)
         return self._result(atom, labels)
 
-    def _triangle(self, factor: Factor) -> Piece:
-        """The ones below a diagonal, by a name that is noted."""
-        made = matrix_of(factor)
-        told = f"{made.python.replace('np.', '')}, ones on and below the diagonal"
+    def _noted(self, piece: Piece, told: str = "", letters: str = "DCEG") -> Piece:
+        """A matrix of zeros and ones by a name on paper, which is noted."""
+        told = told or piece.text
+        sizes = tuple(label.size for label in piece.labels)
+        if self._sizes.setdefault(told, sizes) != sizes:
+            told += f" ({'×'.join(map(str, sizes))})"
         name = next((name for name, text in self.diagonals.items() if text == told), None)
         if name is None:
-            name = self.naming.free_letter("LTJ", taken=self.diagonals)
+            name = self.naming.free_letter(letters, taken=self.diagonals)
             self.diagonals[name] = told
-        return replace(made, text=name, latex=name)
+        return replace(piece, text=name, latex=name, binding=Binding.ATOM)
 
     def _inside(self, form: Form, labels: Axes) -> Piece:
         """A sum in parentheses; that of a matrix as it stands outside of them."""

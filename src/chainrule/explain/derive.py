@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -106,10 +106,14 @@ def _hessians(first: Deriver, derivation: Derivation) -> dict[str, Formula]:
                 found[key] = Formula(f"{left[0]} = 0", f"{left[1]} = 0", f"{left[2]} = 0.0")
                 continue
             second.naming.output = f"({first.naming.derivative_text(row)})"
-            formula = second.jacobian(left)
+            formula = second.jacobian(left, None, partial(_entry, first, row, column))
             where = "".join([f", {name} = {text}" for name, text in second.arranger.diagonals.items()])
             found[key] = replace(formula, text=formula.text + where.replace(", ", "   where ", 1))
     return found
+
+
+def _entry(first: Deriver, row: Step, column: Step, *indices: Sequence[str]) -> tuple[str, str]:
+    return first.naming.second_derivative(row, column, indices)[:2]
 
 
 class _Call:

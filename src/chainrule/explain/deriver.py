@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -147,10 +148,13 @@ class Deriver:
         sweep = Sweep(fine, simplifier, self.steps, self._seed(), values)
         return Story(fine, simplifier, self.arranger, sweep, values)
 
-    def jacobian(self, left: tuple[str, str, str], step: Step | None = None) -> Formula:
+    def jacobian(
+        self, left: tuple[str, str, str], step: Step | None = None, entry: Callable[..., tuple[str, str]] | None = None
+    ) -> Formula:
         """∂output/∂step (the only wanted one by default) in matrix notation, or with indices if it is no matrix.
 
-        ``left`` is the left-hand side in text, LaTeX and Python. The formula is empty where labels cannot say it.
+        ``left`` is the left-hand side in text, LaTeX and Python, ``entry`` gives it with the indices of the output and
+        of the step. The formula is empty where labels cannot say it.
         """
         step = self.wanted[0] if step is None else step
         reader = Reader(self.computation)
@@ -165,8 +169,8 @@ class Deriver:
         apart = form.with_axes(fresh_axes(form.shape)) if sum(size > 1 for size in form.shape) > 2 else form
         piece = self.arranger.exact(apart, is_map=True)
         if apart is not form or piece.index:
-            symbols = (self.naming.output, self.naming.output_latex), (self.naming.text(step), self.naming.latex(step))
-            told = jacobian_entry(form, len(rows), *symbols, self.arranger.indexer())
+            named = entry or partial(self.naming.jacobian_entry, self.output, step)
+            told = jacobian_entry(form, len(rows), named, self.arranger.indexer())
             return replace(told, python=f"{left[2]} = {piece.python}")
         return Formula(f"{left[0]} = {piece.text}", f"{left[1]} = {piece.latex}", f"{left[2]} = {piece.python}")
 

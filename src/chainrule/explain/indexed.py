@@ -10,9 +10,10 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from chainrule.explain.form import Axes, Coefficient, Delta, Factor, Form, Label, Monomial
+from chainrule.explain.form import Axes, Coefficient, Delta, Factor, Form, Group, Label, Monomial
 from chainrule.explain.formula import Formula
 from chainrule.explain.ties import Place, equation, is_order, is_tie, place_of
+from chainrule.explain.typeset import exponent_text
 from chainrule.linear.notation import label_names
 
 __all__ = ["Indexer", "below", "brackets", "jacobian_entry"]
@@ -79,7 +80,8 @@ class Indexer:
     def entry(self, form: Form, deltas: Sequence[Told] = ()) -> Told:
         """The sum of products that one entry is."""
         text = latex = ""
-        for place, monomial in enumerate(form.monomials):
+        ordered = sorted(form.monomials, key=lambda m: m.coefficient.number < 0)
+        for place, monomial in enumerate(ordered):
             minus = monomial.coefficient.number < 0
             signs = ("−", "-") if minus else ("+", "+") if place else ("", "")
             body = self._monomial(monomial, form.axes, deltas) or [("1", "1")]
@@ -103,16 +105,29 @@ class Indexer:
 
         for factor in arrays:
             indices = [self._index(label, places, letter) for label in factor.labels if label is not None]
-            text, latex = self.symbol(factor)
-            told = text + brackets(indices), below(latex, indices)
+            is_whole = not any(label in places for label in factor.labels)  # outside of its axes a sum is 0
+            if isinstance(factor.atom, Group) and len(indices) > 2 and is_whole:
+                told = self._inside(factor.atom.form, factor.labels, indices)
+            else:
+                text, latex = self.symbol(factor)
+                told = text + brackets(indices), below(latex, indices)
             power = str(factor.exponent)
-            parts.append(told if power == "1" else (f"{told[0]}^{power}", f"{{{told[1]}}}^{{{power}}}"))
+            parts.append(told if power == "1" else (told[0] + exponent_text(power), f"{{{told[1]}}}^{{{power}}}"))
         parts += [self._tie(tie, letter) for tie in ties]
         self.letters = before
         number = self.number(monomial.coefficient)
         ahead = [number] if number[0] else []
         sums = [(f"Σ_{''.join(summed)}", rf"\sum_{{{', '.join(map(_in_latex, summed))}}}")] if summed else []
         return [*ahead, *sums, *parts, *deltas]
+
+    def _inside(self, form: Form, labels: Axes, indices: Sequence[str]) -> Told:
+        """A sum in parentheses with the indices inside of it, where they may stand in any order."""
+        kept = [axis for axis, label in zip(form.axes, labels, strict=True) if label is not None]
+        before = self.letters
+        self.letters = {**before, **dict(zip([l for l in kept if l is not None], indices, strict=True))}
+        text, latex = self.entry(form)
+        self.letters = before
+        return (text, latex) if len(form.monomials) == 1 else (f"({text})", rf"\left({latex}\right)")
 
     def _index(self, label: Label, places: Mapping[Label, Place], letter: Callable[[Label], str]) -> str:
         place = places.get(label)
@@ -136,13 +151,16 @@ class Indexer:
         return _delta([letter(chosen), _expression(place, letter)])
 
 
-def jacobian_entry(form: Form, rank: int, out: Told, arg: Told, indexer: Indexer) -> Formula:
-    """A Jacobian in index notation; the first ``rank`` axes of the form are those of the output."""
+def jacobian_entry(
+    form: Form, rank: int, left: Callable[[Sequence[str], Sequence[str]], Told], indexer: Indexer
+) -> Formula:
+    """A Jacobian in index notation; the first ``rank`` axes of the form are those of the output.
+
+    ``left`` is the left-hand side with these indices of the output and of the argument.
+    """
     indices, deltas = indexer.axes(form.axes)
-    row, column = indices[:rank], indices[rank:]
-    text, latex = indexer.entry(form, deltas)
-    left = rf"\frac{{\partial {below(out[1], row)}}}{{\partial {below(arg[1], column)}}}"
-    return Formula(f"∂{out[0]}{brackets(row)}/∂{arg[0]}{brackets(column)} = {text}", f"{left} = {latex}")
+    told = left(indices[:rank], indices[rank:])
+    return Formula(*[f"{one} = {other}" for one, other in zip(told, indexer.entry(form, deltas), strict=True)])
 
 
 def _delta(indices: Sequence[str]) -> Told:

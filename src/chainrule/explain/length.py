@@ -6,7 +6,7 @@ from typing import Any
 
 from chainrule.explain.atoms import Choice, Result, Value
 from chainrule.explain.form import Axes, Form, Group, Monomial
-from chainrule.explain.ties import Tie
+from chainrule.explain.ties import Tie, is_made_of_ties
 
 __all__ = ["cost", "monomial_cost"]
 
@@ -29,7 +29,7 @@ def monomial_cost(monomial: Monomial, axes: Axes) -> float:
 
 def _atom_cost(atom: Any) -> float:
     if isinstance(atom, Group):
-        return cost(atom.form) + 0.3
+        return cost(atom.form) + (0.6 if is_made_of_ties(atom) else 0.3)
     if isinstance(atom, Result):
         return 1.0 + sum([cost(argument) for argument in atom.arguments])
     if isinstance(atom, Tie):

@@ -192,14 +192,24 @@ class Naming:
         latex = rf"\frac{{\partial {self.output_latex}}}{{\partial {self.latex(step)}}}"
         return f"∂{self.output}/∂{self.text(step)}", latex, "J"
 
-    def second_derivative(self, row: Step, column: Step) -> tuple[str, str, str]:
-        """The second derivative with respect to two steps in text, LaTeX and Python."""
-        if row is column:
-            below, below_latex = f"∂{self.text(row)}²", rf"\partial {{{self.latex(row)}}}^2"
+    def jacobian_entry(self, out: Step, step: Step, row: Sequence[str], column: Sequence[str]) -> tuple[str, str]:
+        """∂z[i]/∂h[j] in text and LaTeX."""
+        is_output = not out.name and out in self.computation.outputs
+        name, latex = (self.output, self.output_latex) if is_output else (self.text(out), self.latex(out))
+        text = f"∂{name}{brackets(row)}/∂{self.text(step)}{brackets(column)}"
+        return text, rf"\frac{{\partial {below(latex, row)}}}{{\partial {below(self.latex(step), column)}}}"
+
+    def second_derivative(
+        self, row: Step, column: Step, indices: Sequence[Sequence[str]] = ((), ())
+    ) -> tuple[str, str, str]:
+        """The second derivative with respect to two steps, or entries of these, in text, LaTeX and Python."""
+        if row is column and not any(indices):
+            told, latex = f"∂{self.text(row)}²", rf"\partial {{{self.latex(row)}}}^2"
         else:
-            below = f"∂{self.text(row)}∂{self.text(column)}"
-            below_latex = rf"\partial {self.latex(row)}\, \partial {self.latex(column)}"
-        return f"∂²{self.output}/{below}", rf"\frac{{\partial^2 {self.output_latex}}}{{{below_latex}}}", "H"
+            steps = list(zip((row, column), indices, strict=True))
+            told = "".join([f"∂{self.text(step)}{brackets(index)}" for step, index in steps])
+            latex = r"\, ".join([rf"\partial {below(self.latex(step), index)}" for step, index in steps])
+        return f"∂²{self.output}/{told}", rf"\frac{{\partial^2 {self.output_latex}}}{{{latex}}}", "H"
 
     def derivative_text(self, step: Step) -> str:
         """∂L/∂h."""

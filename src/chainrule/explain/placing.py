@@ -62,7 +62,7 @@ def _readable(pieces: Sequence[Piece], ties: Sequence[Factor], free: set[Label])
 def _opened(piece: Piece, label: Label, place: Place, parts: Sequence[Label]) -> Piece:
     """An axis split into several: a reshape, or windows."""
     if not parts:
-        return windowed(piece, label, place)
+        return windowed(piece, {label: place})
     axis = piece.axes.index(label)
     axes = (*piece.axes[:axis], *parts, *piece.axes[axis + 1 :])
     return _reshaped(piece, axes)
@@ -126,28 +126,42 @@ def _indexed(piece: Piece, index: str, axes: Axes) -> Piece:
     return Piece(*paper, f"{in_python(piece, Binding.ATOM)}[{index}]", axes, is_truth=piece.is_truth)
 
 
-def windowed(piece: Piece, label: Label, place: Place) -> Piece:
-    """A piece at places that are the sum of two indices, with zeros outside of it; the shorter axis comes last."""
-    low, high = place.bounds
-    before, after = max(0, -low), max(0, high - label.size + 1)
-    axis = piece.axes.index(label)
-    if before or after:
-        piece = padded(numeric(piece), axis, before, after)
-    outer, inner = sorted(place.strides, key=lambda l: -l.size)
-    length = abs(place.strides[inner]) * (inner.size - 1) + 1
-    extent = label.size + before + after - length + 1
-    starts = {l: low + before if l is outer else 0 for l in (outer, inner)}
-    index = [":"] * axis + [_run(place.strides[outer], starts[outer], outer.size, extent)]
-    index += [":"] * (len(piece.axes) - axis - 1) + [_run(place.strides[inner], 0, inner.size, length)]
-    along = f", axis={axis}" if len(piece.axes) > 1 else ""
-    python = f"{WINDOWS}({piece.python}, {length}{along})"
-    axes = (*piece.axes[:axis], outer, *piece.axes[axis + 1 :], inner)
+def windowed(piece: Piece, places: Mapping[Label, Place]) -> Piece:
+    """A piece at places that are sums of two indices, with zeros outside of it; the shorter of the two come last."""
+    rank = len(piece.axes)
+    widths, lengths, along = [(0, 0)] * rank, list[int](), list[int]()
+    index, inside, axes, last = [":"] * rank, list[str](), list(piece.axes), list[Label]()
+    for label, place in places.items():
+        low, high = place.bounds
+        axis = piece.axes.index(label)
+        widths[axis] = max(0, -low), max(0, high - label.size + 1)
+        outer, inner = sorted(place.strides, key=lambda l: -l.size)
+        length = abs(place.strides[inner]) * (inner.size - 1) + 1
+        extent = label.size + sum(widths[axis]) - length + 1
+        index[axis] = _run(place.strides[outer], low + widths[axis][0], outer.size, extent)
+        inside.append(_run(place.strides[inner], 0, inner.size, length))
+        axes[axis] = outer
+        last.append(inner)
+        lengths.append(length)
+        along.append(axis)
+    source = numeric(piece).python if any(map(any, widths)) else piece.python
+    if any(map(any, widths)):
+        source = f"np.pad({source}, {_widths(widths)})"
+    told = (str(lengths[0]), str(along[0])) if len(lengths) == 1 else (str(tuple(lengths)), str(tuple(along)))
+    python = f"{WINDOWS}({source}, {told[0]}{f', axis={told[1]}' if len(along) < rank else ''})"
+    index += inside
     while index and index[-1] == ":":
         index.pop()
-    if index:
-        python += f"[{', '.join(index)}]"
+    python += f"[{', '.join(index)}]" if index else ""
     text, latex = on_paper(piece, Binding.SUM)
-    return Piece(f"windows({text})", rf"\operatorname{{windows}}\left({latex}\right)", python, axes)
+    return Piece(f"windows({text})", rf"\operatorname{{windows}}\left({latex}\right)", python, (*axes, *last))
+
+
+def _widths(widths: Sequence[tuple[int, int]]) -> str:
+    """What np.pad takes."""
+    if len(widths) == 1:
+        return str(widths[0] if widths[0][0] != widths[0][1] else widths[0][0])
+    return str(tuple(widths))
 
 
 def _run(stride: int, start: int, count: int, size: int) -> str:
@@ -162,10 +176,7 @@ def _run(stride: int, start: int, count: int, size: int) -> str:
 def padded(piece: Piece, axis: int, before: int, after: int) -> Piece:
     """Zeros before and after, along one axis."""
     rank = len(piece.axes)
-    widths = f"({before}, {after})" if before != after else str(before)
-    if rank > 1:
-        every = [f"({before}, {after})" if k == axis else "(0, 0)" for k in range(rank)]
-        widths = f"({', '.join(every)})"
+    widths = _widths([(before, after) if k == axis else (0, 0) for k in range(rank)])
     blocks = [("0", "0")] * bool(before) + [on_paper(piece, Binding.SUM)] + [("0", "0")] * bool(after)
     return Piece(*bracketed(blocks, axis, rank), f"np.pad({piece.python}, {widths})", piece.axes)
 

@@ -9,8 +9,8 @@ from math import prod
 
 from chainrule.explain.diagonals import trace
 from chainrule.explain.form import Label
-from chainrule.explain.piece import Binding, Piece, in_python, on_paper
-from chainrule.explain.typeset import beside, divide, hadamard, matmul, scaled, summed
+from chainrule.explain.piece import Piece
+from chainrule.explain.typeset import beside, divide, hadamard, last_swapped, matmul, scaled, summed
 
 __all__ = ["alone", "batched", "divided_early", "in_order", "leads", "with_equals_merged", "work"]
 
@@ -109,14 +109,6 @@ def matmul_of_batches(left: Piece, right: Piece, label: Label, shared: Sequence[
     if right.labels[-2] is not label:
         right = last_swapped(right)
     return beside(left, right, (left, right), (*shared, left.labels[-2], right.labels[-1]))
-
-
-def last_swapped(piece: Piece) -> Piece:
-    """The matrices transposed, for each index of the leading axes."""
-    text, latex = on_paper(piece, Binding.ATOM)
-    axes = (*piece.axes[:-2], piece.axes[-1], piece.axes[-2])
-    python = f"{in_python(piece, Binding.ATOM)}.mT"
-    return Piece(f"{text}ᵀ", f"{latex}^{{\\top}}", python, axes, Binding.POWER, Binding.ATOM)
 
 
 def _is_trace(left: Piece, right: Piece, pieces: Sequence[Piece], free: Sequence[Label]) -> bool:

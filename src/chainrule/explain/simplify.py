@@ -44,7 +44,7 @@ from chainrule.explain.parts import (
 )
 from chainrule.explain.reader import Reader
 from chainrule.explain.symmetry import Symmetry
-from chainrule.explain.ties import Tie, is_tie, opened, without_ties
+from chainrule.explain.ties import is_made_of_ties, is_tie, opened, with_one_sign, without_ties
 
 __all__ = ["Simplifier"]
 
@@ -196,7 +196,7 @@ class Simplifier:
         return self._groups[group]
 
     def _tidy(self, monomial: Monomial, axes: Axes) -> Monomial:
-        monomial = opened(self._with_tidy_sums(monomial))
+        monomial = with_one_sign(opened(self._with_tidy_sums(monomial)))
         monomial = without_ties(without_deltas(self._ordered(monomial).combined(axes), axes), axes)
         monomial = picked(with_single_choices(monomial), axes)
         return self._with_known_sums(monomial, axes)
@@ -357,7 +357,7 @@ class Simplifier:
         # the labels that the rest shares with the factor, and the free ones, are the axes of the parenthesis
         wanted = set(form.axes) | set(factor.labels)
         inside = tuple(sorted({l for m in rest for l in m.labels() if l in wanted}, key=lambda l: l.number))
-        has_ties = any(is_tie(f) for m in rest for f in m.factors) and not _is_made_of_ties(factor.atom)
+        has_ties = any(is_tie(f) for m in rest for f in m.factors) and not is_made_of_ties(factor.atom)
         if len(inside) > max(2, len(form.axes)) or has_ties:
             return None  # shorter, but nobody would think in it
         inner = self._folded(self._factored(self._tidied(total([Form(inside, tuple(rest))]))))
@@ -368,13 +368,6 @@ class Simplifier:
         if len(inner.monomials) == 1:
             (only,) = inner.with_fresh_sums().monomials
         return Form(form.axes, (Monomial(only.coefficient, (factor, *only.factors)).combined(form.axes),))
-
-
-def _is_made_of_ties(atom: Any) -> bool:
-    """Whether an atom is a matrix of zeros and ones, or a sum of such."""
-    if isinstance(atom, Group):
-        return all(is_tie(f) for monomial in atom.form.monomials for f in monomial.factors)
-    return isinstance(atom, Tie)
 
 
 def _without_common(form: Form) -> tuple[Form, Coefficient]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -158,8 +159,8 @@ class Story:
     def _indices(self, step: Step, start: Step, form: Form | None, jacobian: Jacobian) -> Formula:
         out, arg = self._name(step), self.naming.text(start)
         if form is not None:
-            symbols = (out, self._latex(step)), (arg, self.naming.latex(start))
-            return jacobian_entry(self.simplify(form), len(step.shape), *symbols, self.arranger.indexer())
+            left = partial(self.naming.jacobian_entry, step, start)
+            return jacobian_entry(self.simplify(form), len(step.shape), left, self.arranger.indexer())
         names = Names(jacobian.terms)
         told = [written(term, names, out, arg) for term in jacobian.terms]
         text = "; ".join([f"{w.formula}{f' ({w.ranges})' if w.ranges else ''}" for w in told])

@@ -27,6 +27,7 @@ from chainrule.explain.form import (
     Label,
     Monomial,
     delta,
+    grouped,
     power_of,
     single,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "Tie",
     "equation",
     "group_of",
+    "is_made_of_ties",
     "is_order",
     "is_tie",
     "is_window",
@@ -45,6 +47,7 @@ __all__ = [
     "position_tie",
     "spread",
     "triangle",
+    "with_one_sign",
     "without_ties",
 ]
 
@@ -284,6 +287,27 @@ def opened(monomial: Monomial) -> Monomial:
         factors += [f._replace(exponent=f.exponent * factor.exponent) for f in inner.factors]
         number = number.times(power_of(inner.coefficient, int(factor.exponent)))
     return Monomial(number, tuple(factors)) if len(factors) > len(monomial.factors) else monomial
+
+
+def is_made_of_ties(atom: Any) -> bool:
+    """Whether an atom is a matrix of zeros and ones, or a sum of such."""
+    if isinstance(atom, Group):
+        return all(is_tie(factor) for monomial in atom.form.monomials for factor in monomial.factors)
+    return isinstance(atom, Tie | Delta)
+
+
+def with_one_sign(monomial: Monomial) -> Monomial:
+    """Differences of matrices of zeros and ones in one order, so that D and −D are known for the same."""
+    factors, number = list[Factor](), monomial.coefficient
+    for factor in monomial.factors:
+        atom = factor.atom
+        if isinstance(atom, Group) and factor.exponent == 1 and is_made_of_ties(atom):
+            first = min(atom.form.monomials, key=lambda m: [-getattr(f.atom, "offset", 0) for f in m.factors])
+            if first.coefficient.number < 0:
+                common, turned = grouped(-atom.form)
+                factor, number = factor._replace(atom=turned), number.times(common).times(Coefficient(Fraction(-1)))
+        factors.append(factor)
+    return Monomial(number, tuple(factors))
 
 
 def _is_read(form: Form) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chainrule.explain.form import Factor, Label
 from chainrule.explain.piece import Piece, squeezed
 from chainrule.explain.placing import convolved, matrix_of, merged, windowed
-from chainrule.explain.ties import group_of, place_of
+from chainrule.explain.ties import Place, group_of, is_window, place_of
 
 __all__ = ["Tying"]
 
@@ -29,10 +29,10 @@ class Tying:
             found = convolved(pieces, ties[0], set(self.free))
             if found is not None:
                 return found
+        pieces, ties = self._windows(pieces, ties)
         for k, tie in enumerate(ties):
             others = {l for other in ties[k + 1 :] for l in other.labels if l is not None}
-            made = self._grouped(pieces, tie, others) or self._windows(pieces, tie, others)
-            pieces = made or [*pieces, matrix_of(tie)]
+            pieces = self._grouped(pieces, tie, others) or [*pieces, matrix_of(tie)]
         return pieces
 
     def _grouped(self, pieces: list[Piece], tie: Factor, others: set[Label]) -> list[Piece] | None:
@@ -46,14 +46,31 @@ class Tying:
         made = merged(whole, group[1], group[0]) if whole is not None else None
         return [*[piece for piece in found if piece not in carriers], made] if made is not None else None
 
-    def _windows(self, pieces: list[Piece], tie: Factor, others: set[Label]) -> list[Piece] | None:
-        """A summed index as the difference of two others: windows of an array with zeros around it."""
-        for label in sorted([l for l in tie.labels if l is not None], key=lambda l: -l.size):
-            place = place_of(label, tie) if label not in self.free and label not in others else None
+    def _windows(self, pieces: list[Piece], ties: Sequence[Factor]) -> tuple[list[Piece], list[Factor]]:
+        """Summed indices as differences of two others: windows of an array with zeros around it."""
+        left: list[Factor] = []
+        found: dict[Label, Place] = {}
+        for tie in ties:
+            solved = self._solved(tie, ties, pieces) if is_window(tie) else None
+            if solved is None:
+                left.append(tie)
+            else:
+                found[solved[0]] = solved[1]
+        while found:
+            label = next(iter(found))
             carriers = [piece for piece in pieces if label in piece.labels]
-            if place is None or len(place.strides) != 2 or not carriers:
-                continue
             whole = self.combined(carriers, self.free)
             assert whole is not None
-            return [*[piece for piece in pieces if piece not in carriers], windowed(squeezed(whole), label, place)]
+            chosen = {l: place for l, place in found.items() if l in whole.labels}
+            found = {l: place for l, place in found.items() if l not in chosen}
+            pieces = [*[piece for piece in pieces if piece not in carriers], windowed(squeezed(whole), chosen)]
+        return pieces, left
+
+    def _solved(self, tie: Factor, ties: Sequence[Factor], pieces: Sequence[Piece]) -> tuple[Label, Place] | None:
+        """The longest index that the tie says in terms of two others, of which no other tie speaks."""
+        taken = {l for other in ties if other is not tie for l in other.labels} | set(self.free)
+        for label in sorted([l for l in tie.labels if l is not None and l not in taken], key=lambda l: -l.size):
+            place = place_of(label, tie)
+            if place is not None and len(place.strides) == 2 and any(label in piece.labels for piece in pieces):
+                return label, place
         return None

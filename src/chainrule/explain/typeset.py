@@ -224,7 +224,18 @@ def turned(piece: Piece, axes: Axes) -> Piece:
     wanted = [label for label in axes if label in piece.labels]
     if len(piece.axes) == 2 and piece.rank == 2 and list(piece.labels) == wanted[::-1]:
         return transposed(piece)
+    swapped = [*piece.labels[:-2], *piece.labels[:-3:-1]]
+    if piece.rank > 2 and None not in piece.axes and wanted == swapped != list(piece.labels):
+        return last_swapped(piece)
     return piece
+
+
+def last_swapped(piece: Piece) -> Piece:
+    """The matrices transposed, for each index of the leading axes."""
+    text, latex = on_paper(piece, Binding.ATOM)
+    axes = (*piece.axes[:-2], piece.axes[-1], piece.axes[-2])
+    python = f"{in_python(piece, Binding.ATOM)}.mT"
+    return Piece(f"{text}ᵀ", f"{latex}^{{\\top}}", python, axes, Binding.POWER, Binding.ATOM)
 
 
 def scaled(piece: Piece, number: Piece) -> Piece:

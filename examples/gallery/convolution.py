@@ -1,21 +1,19 @@
-"""A convolution in one dimension: the gradient of each side is a correlation with the other.
+"""A convolution in one dimension: the gradient of each side is a sum over the other, with the places shifted.
 
-The signal is cut into windows, one for each place where the kernel fits, and y is the product of the matrix of windows
-with the kernel. So the gradient of the kernel is that matrix transposed times dy: a correlation of the signal with dy.
-An entry of the signal lies in up to three windows, at another place of the kernel in each. Going back, what the windows
-get is added up at the places that they were cut from; whoever writes this as a convolution has to turn the kernel
-round, and to pad dy, so that the ends get their smaller number of contributions.
+The signal is seen through windows, one for each place where the kernel fits: y_i = Σ_j k_j x_{i+j}. The kernel's
+gradient is a correlation of the signal with dy. An entry x_i of the signal lies in up to three windows, at another
+place of the kernel in each: it was met by k_j in the window i − j, and so its gradient is Σ_j k_j dy_{i−j}. That is a
+full convolution: the kernel is turned round, and dy counts as 0 outside, so that the ends get fewer contributions.
 """
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 import chainrule as cr
 
 
 def forward(x, k):
-    places = np.arange(len(x) - len(k) + 1)[:, None] + np.arange(len(k))
-    windows = x[places]
-    y = windows @ k
+    y = sliding_window_view(x, len(k)) @ k
     return y
 
 

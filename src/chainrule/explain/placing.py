@@ -13,7 +13,6 @@ from chainrule.ops.writing import as_latex, as_text
 
 __all__ = ["convolved", "matrix_of", "merged", "padded", "read", "scattered", "slice_of", "stacked", "windowed"]
 
-_FEW = 4  # entries of which each is called by its number
 WINDOWS = "np.lib.stride_tricks.sliding_window_view"
 
 
@@ -106,8 +105,7 @@ def _sliced(piece: Piece, places: Mapping[Label, Place]) -> Piece:
             axes.append(label)
             index.append(":")
         elif not place.strides:
-            is_end = place.offset == label.size - 1 and label.size > _FEW
-            index.append("-1" if is_end else str(place.offset))
+            index.append(str(place.offset))
         else:
             ((other, stride),) = place.strides.items()
             axes.append(other)

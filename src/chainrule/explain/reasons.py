@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import prod
 
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.computation import Step
@@ -95,8 +96,10 @@ class Reasons:
         column = {l for axis in made.column for l in axis.labels}
         labelled = [(form, f.labels) for form, f in zip(factors, made.factors, strict=True) if f.labels]
         if tabled or any(not made.is_bare(axis) and axis.size > 1 for axis in made.row + made.column):
-            if not tabled and row == column and not labelled:
+            if not tabled and row == column and not labelled and prod(made.row_shape) == prod(made.column_shape):
                 return [f"only the arrangement of {name} changed, so its gradient is arranged back"]
+            if not tabled and row == column and not labelled and prod(made.row_shape) > prod(made.column_shape):
+                return [f"an entry of {name} is seen in several places of {out}, so its gradient adds up theirs"]
             some = f"only some entries of {name} were used: these get the gradient of what they became, added up where"
             return [f"{some} an entry was used more than once, and the others get 0"]
         summed, spread = row - column, column - row
@@ -163,16 +166,9 @@ def _stretched(wide: tuple[int, ...], narrow: tuple[int, ...]) -> list[int]:
 def _axes_in_words(shape: tuple[int, ...], axes: Sequence[int]) -> str:
     """``the 7 rows``, ``the 3 columns``, ``all 21 entries``."""
     if len(axes) == len([size for size in shape if size != 1]) and len(axes) > 1:
-        return f"all {_product(shape)} entries"
+        return f"all {prod(shape)} entries"
     told = []
     for axis in axes:
         kind = _AXES[axis] if len(shape) == 2 else "entries" if len(shape) == 1 else f"places of axis {axis}"
         told.append(f"the {shape[axis]} {kind}")
     return " and ".join(told) or "nothing"
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total

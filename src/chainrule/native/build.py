@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from itertools import count
 from typing import Any
 
 import numpy as np
 
-from chainrule.native import abi
+from chainrule.native import abi, callables
 from chainrule.native.checks import Guards, Leaf, Same
 from chainrule.native.emit import Kernel, write_kernel
 from chainrule.native.entry import Call, write_entry
@@ -25,12 +27,13 @@ from chainrule.native.scalar import Memory, Number
 from chainrule.native.schedule import Schedule
 from chainrule.native.turns import Turns
 from chainrule.program.deferred import Deferred, needed
-from chainrule.program.replay import steps_for
+from chainrule.program.replay import compiled, steps_for
 
-__all__ = ["Built", "build", "lowered"]
+__all__ = ["Built", "build", "lowered", "program"]
 
 _UNROLLED = 2000  # steps of a loop up to which it may be written out, if it must
 _OUT = ("out",)
+NOTHING = Guards([], [], [], [], [], None)
 
 
 @cache
@@ -146,27 +149,66 @@ def build(
 
 def lowered(made: Recorded, arguments: Sequence[Any], blas: bool) -> tuple[Kernel, Call]:
     """The kernel of a recording, and what its calls hand over."""
-    steps = steps_for(made.wanted)
-    uses: dict[int, int] = {}
-    for used in [*[other for step in steps for other in needed(step)], *made.wanted]:
-        uses[used.number] = uses.get(used.number, 0) + 1
-    low = Lowering(uses, blas)
-    memories = [_memory(step.known) for step in made.inputs]
-    for step, memory in zip(made.inputs, memories, strict=True):
+    guards = _guards(made.reads, made.replaced)
+    return _lowered(made.inputs, made.wanted, arguments, made.structure, guards, blas)
+
+
+def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable[..., Sequence[Any]]:
+    """A recording as a function in machine code, which takes the inputs as arrays and gives a tuple of arrays.
+
+    What `chainrule.program.replay.compiled` makes stands in for it, where there is no machine code, where an array is
+    laid out otherwise, and where a result is not finite.
+    """
+    plain = compiled(inputs, wanted)
+    if llvm is None or not abi.usable():
+        return plain
+    arguments = [np.asarray(step.known) for step in inputs]
+    places = count()
+    structure = tuple, [Same(step.known) if step.is_captured else next(places) for step in wanted]
+    made = [step for step in wanted if not step.is_captured]
+    try:
+        kernel, call = _lowered(inputs, made, arguments, structure, NOTHING, can_be_called())
+    except NotLowerableError:
+        return plain
+    return Program(Entrance(kernel, call, plain, plain, into=False))
+
+
+class Program(callables.Callable):  # type: ignore[misc]
+    """Machine code that Python calls directly."""
+
+    def __init__(self, entrance: Entrance) -> None:
+        self.entrance = entrance
+        callables.point(self, entrance.address)
+
+
+callables.direct(Program)
+
+
+def _lowered(
+    inputs: Sequence[Deferred],
+    wanted: Sequence[Deferred],
+    arguments: Sequence[Any],
+    structure: Any,
+    guards: Guards,
+    blas: bool,
+) -> tuple[Kernel, Call]:
+    steps = steps_for(wanted)
+    used = [*[other for step in steps for other in needed(step)], *wanted]
+    low = Lowering(Counter([step.number for step in used]), blas)
+    memories = [_memory(step.known) for step in inputs]
+    for step, memory in zip(inputs, memories, strict=True):
         require_native(step.dtype)
         low.values[step.number] = low.memory(memory)
-    for step in made.recording.constants.values():
-        if uses.get(step.number):
+    for step in used:
+        if step.is_captured and step.number not in low.values:
             low.values[step.number] = low.capture(step.known)
     _lower(low, steps)
-    results, check = _results(low, made.wanted)
+    results, check = _results(low, wanted)
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
     kernel = write_kernel(Schedule(low.statements), low.pool, given)
     leaves = iter(memories)
     specs = [_spec(value, leaves) for value in arguments]
-    return kernel, Call(
-        specs, memories, low.captured, results, check, made.structure, _guards(made.reads, made.replaced)
-    )
+    return kernel, Call(specs, memories, low.captured, results, check, structure, guards)
 
 
 def _lower(low: Lowering, steps: Sequence[Deferred]) -> None:

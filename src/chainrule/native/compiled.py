@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.native import callables
-from chainrule.native.build import Built, build
+from chainrule.native.build import Built, build, program
 from chainrule.native.into import fitting, put
 from chainrule.native.libraries import llvm
 from chainrule.native.recorded import UnsuitableError, key_of, recorded
 from chainrule.program.recording import active
+from chainrule.transforms.recorded import Recorded as Replaying
+from chainrule.transforms.recorded import replaying
 from chainrule.transforms.trees import flatten
 
 __all__ = ["CompileWarning", "Compiled", "compile"]
@@ -129,6 +131,9 @@ def compile(function: AnyCallable[..., Any]) -> Any:  # noqa: A001 (the name tha
         return function
     if not callable(function):
         raise TypeError(f"compile wants a function; got {type(function).__name__}")
+    kept = getattr(function, "recorded", None)
+    if isinstance(kept, Replaying):  # a Jacobian: its entries are what machine code computes
+        return replaying(function, kept.transform, kept.read, kept.argnums, program)
     return Compiled(function)
 
 

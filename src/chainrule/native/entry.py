@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.native import abi
-from chainrule.native.checks import Checks, Guards
+from chainrule.native.checks import Checks, Guards, Same
 from chainrule.native.emit import Kernel
 from chainrule.native.scalar import Memory, Source, row_major
 from chainrule.native.text import Body, memory_type
@@ -73,6 +73,10 @@ class _EntryWriter(Checks):
             return found
         if isinstance(structure, int):
             return results[structure]
+        if isinstance(structure, Same):
+            found = self.held(structure.value)
+            self.body.do(f"call void @Py_IncRef(ptr {found})")
+            return found
         kind, children = structure
         if kind is dict:
             return self.dictionary([(key, self.built(child, results)) for key, child in children])

@@ -31,6 +31,7 @@ __all__ = ["Recorded", "replaying"]
 _MANY = 1 << 20  # numbers in a program from which it is compiled before its first run
 _WASTED = 2  # recordings in a row that are never replayed before no more are made
 _KEPT = 64  # recordings that one transform keeps before it starts afresh
+Compiling = Callable[[Sequence[Deferred], Sequence[Deferred]], Callable[..., Sequence[Any]]]
 _FLOATS = (float, np.float64, np.float32)
 
 
@@ -85,8 +86,9 @@ class _Call(NamedTuple):
 class _Derivation:
     """What one call of a transform left behind: the sketches of its results, and the program that fills them in."""
 
-    def __init__(self, transform: Callable[..., Any], reads: Reads, call: _Call) -> None:
+    def __init__(self, transform: Callable[..., Any], reads: Reads, call: _Call, compiling: Compiling) -> None:
         arguments, options, leaves, frozen = call
+        self.compiling = compiling
         # The program holds copies: what the caller writes into an array later must not reach it.
         self.frozen = [array.copy() for array in frozen]
         recording = Recording()
@@ -122,7 +124,7 @@ class _Derivation:
 
     def first(self, leaves: Sequence[Any]) -> Any:
         """The results at the point of the recording."""
-        if sum([step.size for step in steps_for(self.wanted)]) > _MANY:
+        if self.compiling is not compiled or sum([step.size for step in steps_for(self.wanted)]) > _MANY:
             return self.again(leaves)  # which lets go of each array when it has been used
         with np.errstate(all="ignore"):
             arrays = [np.array(step.numbers()) if may_be_point(step) else step.numbers() for step in self.wanted]
@@ -133,7 +135,7 @@ class _Derivation:
         if self.run is None:
             with self.lock:  # of several threads, one writes the function
                 if self.run is None:
-                    self.run = compiled(self.inputs, self.wanted)
+                    self.run = self.compiling(self.inputs, self.wanted)
                     self.inputs, self.wanted = [], []  # and with them the arrays of the first call
         with np.errstate(all="ignore"):
             arrays = self.run(*leaves)
@@ -166,10 +168,17 @@ class Recorded:
 
     ``read`` is what it reads besides the arguments: the function that it is the transform of, or several things.
     ``transform`` is called with the arguments, or with tensors of deferred arrays in their place; ``argnums`` are the
-    positions at which they are tensors in any case.
+    positions at which they are tensors in any case. ``compiling`` makes a function of a recording.
     """
 
-    def __init__(self, read: Any, transform: Callable[..., Any], argnums: int | Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        read: Any,
+        transform: Callable[..., Any],
+        argnums: int | Sequence[int] = (),
+        compiling: Compiling = compiled,
+    ) -> None:
+        self.compiling = compiling
         self.read = read
         self.transform = transform
         self.argnums = argnums
@@ -210,7 +219,7 @@ class Recorded:
         if problem is None:
             try:
                 with uncollected():
-                    made = _Derivation(self.transform, reads, call)
+                    made = _Derivation(self.transform, reads, call, self.compiling)
             except UnrecordableError as unrecordable:
                 problem = str(unrecordable)
             except Exception as error:  # it is the transform's to raise, on the arrays that were given
@@ -242,10 +251,14 @@ class Recorded:
 
 
 def replaying(
-    function: Callable[..., Any], derived: Callable[..., Any], read: Any, argnums: int | Sequence[int]
+    function: Callable[..., Any],
+    derived: Callable[..., Any],
+    read: Any,
+    argnums: int | Sequence[int],
+    compiling: Compiling = compiled,
 ) -> Callable[..., Any]:
     """The transform ``derived`` of ``function`` that replays; its attribute ``recorded`` is the :class:`Recorded`."""
-    recorded = Recorded(read, derived, argnums)
+    recorded = Recorded(read, derived, argnums, compiling)
 
     @wraps(function)
     def differentiated(*arguments: Any, **options: Any) -> Any:

@@ -21,6 +21,7 @@ from chainrule.explain.symbols import helpers_in
 __all__ = ["gradient_source"]
 
 _INLINE = 12  # numbers of a captured array that are written out
+_READABLE = 100  # characters of it up to which it is written out
 
 
 def gradient_source(
@@ -152,7 +153,8 @@ def _literal(array: np.ndarray[Any, np.dtype[Any]]) -> str | None:
             for offset in (0, -1 if name == "tril" else 1):
                 if np.array_equal(array, triangle(np.ones(shape), offset)):
                     return f"np.{name}(np.ones({shape}){f', {offset}' if offset else ''})"
-    return f"np.array({array.tolist()})" if array.size <= _INLINE else None
+    text = f"np.array({array.tolist()})"
+    return text if array.size <= _INLINE and len(text) <= _READABLE else None
 
 
 def _length(shape: tuple[int, ...]) -> str:

@@ -347,13 +347,58 @@ def mean_of_a_gaussian(Q: Any, v: Any, A: Any) -> Any:
     return L
 
 
+def correlation(x: Any, v: Any) -> Any:
+    """
+    ∂L/∂x = b / (√(aᵀ a) √(bᵀ b)) − L a / (aᵀ a)
+    """
+    a, b = x - x.mean(), v - v.mean()
+    L = a @ b / np.sqrt((a @ a) * (b @ b))
+    return L
+
+
+def elastic_net(Q: Any, w: Any, u7: Any, scale: Any) -> Any:
+    """
+    ∂L/∂w = 2/N Qᵀ (Q w − u7) + scale sign(w) + 0.6 w
+    """
+    L = np.mean((Q @ w - u7) ** 2) + scale * np.sum(np.abs(w)) + 0.3 * np.sum(w**2)
+    return L
+
+
+def quadratic_with_a_linear_term(x: Any, A: Any, v: Any) -> Any:
+    """
+    ∂L/∂x = (A + Aᵀ) x / 2 − v
+    """
+    L = 0.5 * x @ A @ x - v @ x
+    return L
+
+
+def log_of_sums_of_exponentials(z: Any) -> Any:
+    """
+    ∂L/∂z = exp(z − m) / (exp(z − m) 1)
+    """
+    m = z.max(axis=1, keepdims=True)
+    L = np.sum(m[:, 0] + np.log(np.exp(z - m).sum(axis=1)))
+    return L
+
+
+def cross_entropy_with_targets_that_vary(z: Any, G: Any) -> Any:
+    """
+    ∂L/∂z = (p ⊙ (G 1) − G)/N
+    """
+    e = np.exp(z)
+    p = e / e.sum(axis=1, keepdims=True)
+    L = -np.mean(np.sum(G * np.log(p), axis=1))
+    return L
+
+
 GRADIENTS = [
     linear_least_squares, least_squares, softmax_cross_entropy, logistic_regression, quadratic_form, log_determinant,
     determinant, trace_of_a_product, trace_of_a_square, trace_of_an_inverse, batch_norm, attention, gaussian_process,
     norm, frobenius, outer_factorisation, a_norm, a_norm_squared, powers, relu_layer, huber, clipped, inner_product,
     weighted_length, kernel_parameter, layer_norm, cross_entropy_of_rows_that_are_shifted,
     rayleigh_quotient, cosine, return_over_risk, determinant_and_trace, inverse_of_an_inverse, scaled_rows, hinge,
-    mean_of_a_gaussian,
+    mean_of_a_gaussian, correlation, elastic_net, quadratic_with_a_linear_term, log_of_sums_of_exponentials,
+    cross_entropy_with_targets_that_vary,
 ]  # fmt: skip
 
 

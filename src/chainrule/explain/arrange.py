@@ -29,6 +29,7 @@ from chainrule.explain.symmetry import Symmetry
 from chainrule.explain.ties import Tie, is_made_of_ties, is_order, is_window, spread
 from chainrule.explain.tying import Tying
 from chainrule.explain.typeset import (
+    closed,
     divide,
     einsum,
     hadamard,
@@ -203,7 +204,7 @@ class Arranger:
 
     def _combined(self, pieces: Sequence[Piece], free: Sequence[Label]) -> Piece | None:
         """What is left, multiplied elementwise."""
-        scalars = [piece for piece in pieces if not piece.rank]
+        scalars = [closed(piece) if len(pieces) > 1 else piece for piece in pieces if not piece.rank]
         arrays = sorted([piece for piece in pieces if piece.rank], key=lambda p: (-p.rank, p.binding != Binding.CHAIN))
         whole: Piece | None = None
         for piece in arrays:
@@ -420,13 +421,12 @@ def _beside(left: Piece, right: Piece, label: Label, pending: Sequence[Piece]) -
 def _with_number_apart(form: Form, whole: bool) -> tuple[Form, Coefficient]:
     """A sum, and the number that all its summands have in common: 2/N a − 2/N b is 2/N (a − b).
 
-    2 a − 2 b stays, unless ``whole`` numbers are to be set apart too.
+    2 a − 2 b stays, unless ``whole`` numbers are to be set apart too; and a/2 − b, as most summands are not divided.
     """
     if len(form.monomials) < 2:
         return form, ONE
-    number, _ = grouped(form)
-    if number.number < 0:
-        number = number._replace(number=-number.number)
-    if number == ONE or (not whole and not number.sizes and number.number.denominator == 1):
+    found, _ = grouped(form)
+    number = found.of_most([m.coefficient for m in form.monomials])
+    if number == ONE or (not whole and not number.is_fraction):
         return form, ONE
     return form.scaled(number.inverse()), number

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -22,6 +23,18 @@ class Coefficient(NamedTuple):
         for size, power in self.sizes:
             result *= float(size) ** power
         return result
+
+    @property
+    def is_fraction(self) -> bool:
+        """Whether something stands below the line."""
+        return self.number.denominator > 1 or any(power < 0 for _, power in self.sizes)
+
+    def of_most(self, others: Sequence[Coefficient]) -> Coefficient:
+        """Its magnitude, below the line only what most of the others have there."""
+        halves = sum([other.number.denominator > 1 for other in others])
+        below = Counter([size for other in others for size, power in other.sizes if power < 0])
+        number = abs(self.number) if 2 * halves > len(others) else Fraction(abs(self.number.numerator))
+        return Coefficient(number, tuple([(s, p) for s, p in self.sizes if p > 0 or 2 * below[s] > len(others)]))
 
     def times(self, other: Coefficient) -> Coefficient:
         """The product."""

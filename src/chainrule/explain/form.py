@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
-from itertools import count
 from math import gcd, lcm
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from chainrule.explain.coefficient import ONE, Coefficient, joined_sizes, power_of
+from chainrule.explain.labels import Axes, Delta, Label, delta, fresh_axes, next_order
 
 __all__ = [
     "ONE",
@@ -36,30 +35,13 @@ __all__ = [
     "constant",
     "delta",
     "fresh_axes",
+    "grouped",
     "parenthesised",
     "power_of",
     "product",
     "single",
     "total",
 ]
-
-_numbers = count()
-
-
-class Label:
-    """An index: two labels of the same size are different indices."""
-
-    __slots__ = ("number", "size")
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.number = next(_numbers)
-
-    def __repr__(self) -> str:
-        return f"l{self.number}"
-
-
-Axes = tuple[Label | None, ...]
 
 
 class Atom(Protocol):
@@ -261,7 +243,7 @@ class Group:
 
     def __init__(self, form: Form) -> None:
         self.form = form
-        self.order = next(_numbers)
+        self.order = next_order()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -301,25 +283,6 @@ def _common(monomials: Sequence[Monomial]) -> Coefficient:
     return Coefficient(divisor if positive else -divisor, joined_sizes(sizes))
 
 
-class Delta:
-    """δ_ij, or the identity matrix."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.order = next(_numbers)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Square."""
-        return (self.size, self.size)
-
-
-@cache
-def delta(size: int) -> Delta:
-    """The atom δ of a size."""
-    return Delta(size)
-
-
 def _diagonal(axes: Axes) -> tuple[int, ...]:
     """Which axes have the same label."""
     return tuple(axes.index(l) if l is not None else -1 for l in axes)
@@ -333,7 +296,7 @@ def _fresh_sums(monomial: Monomial, axes: Axes) -> Monomial:
 def _raised(monomial: Monomial, axes: Axes, power: Fraction) -> Monomial | None:
     """A power of a product of powers; None where that is another number, or the power of a sum."""
     if monomial.labels() - set(axes):
-        return None
+        return _raised_apart(monomial, axes, power)
     if power.denominator != 1:
         even = any(exponent.denominator == 1 and exponent % 2 == 0 for *_, exponent in monomial.factors)
         if monomial.coefficient != ONE or even:  # √(x²) is |x|
@@ -341,6 +304,30 @@ def _raised(monomial: Monomial, axes: Axes, power: Fraction) -> Monomial | None:
         return replace(monomial, factors=tuple(Factor(a, l, e * power) for a, l, e in monomial.factors))
     factors = tuple(Factor(a, l, e * power) for a, l, e in monomial.factors)
     return Monomial(power_of(monomial.coefficient, int(power)), factors) if power else Monomial(ONE, ())
+
+
+def _raised_apart(monomial: Monomial, axes: Axes, power: Fraction) -> Monomial | None:
+    """(Σ a²) (Σ b²) to a power as powers of the sums, if there are several."""
+    parts = list[set[Label | None]]()
+    for factor in monomial.factors:
+        own = set(factor.labels) - set(axes) - {None}
+        tied = [part for part in parts if part & own]
+        parts = [part for part in parts if part not in tied] + [own.union(*tied)]
+    parts = [part for part in parts if part]
+    if power.denominator != 1 and any(f.exponent % 2 for f in monomial.factors if set(f.labels) - set(axes) - {None}):
+        return None
+    sums = [tuple([f for f in monomial.factors if part & set(f.labels)]) for part in parts]
+    rest = tuple([f for f in monomial.factors if not any(f in factors for factors in sums)])
+    if len(sums) + len(rest) < 2:
+        return None
+    outside = _raised(Monomial(monomial.coefficient, rest), axes, power)
+    if outside is None:
+        return None
+    made = []
+    for factors in sums:
+        inner = tuple([l for l in dict.fromkeys(axes) if l is not None and any(l in f.labels for f in factors)])
+        made.append(Factor(grouped(Form(inner, (Monomial(ONE, factors),)))[1], inner, power))
+    return replace(outside, factors=(*made, *outside.factors))
 
 
 def as_number(form: Form) -> Fraction | None:
@@ -351,11 +338,6 @@ def as_number(form: Form) -> Fraction | None:
         return Fraction(0)
     (only,) = form.monomials
     return None if only.factors or only.coefficient.sizes else only.coefficient.number
-
-
-def fresh_axes(shape: Iterable[int]) -> Axes:
-    """A new label for each axis that is longer than 1."""
-    return tuple(None if size == 1 else Label(size) for size in shape)
 
 
 def single(atom: Any, axes: Axes) -> Form:

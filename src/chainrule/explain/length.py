@@ -12,19 +12,23 @@ __all__ = ["cost", "monomial_cost"]
 
 
 def cost(form: Form) -> float:
-    """How long a formula is to read."""
-    return sum([monomial_cost(m, form.axes) for m in form.monomials]) + 0.5 * max(len(form.monomials) - 1, 0)
+    """How long a formula is to read; a number that all summands have is read once."""
+    told = sum([monomial_cost(m, form.axes) for m in form.monomials]) + 0.5 * max(len(form.monomials) - 1, 0)
+    numbers = {(abs(m.coefficient.number), m.coefficient.sizes) for m in form.monomials}
+    return told - (len(form.monomials) - 1) * _number_cost(form.monomials[0]) if len(numbers) == 1 else told
 
 
 def monomial_cost(monomial: Monomial, axes: Axes) -> float:
     """How long a summand is to read."""
-    number, sizes = monomial.coefficient
-    told = 0.0 if number in (1, -1) else 0.6
-    told += 0.3 * len(sizes)
-    told += 0.4 * len(monomial.labels() - set(axes))
+    told = _number_cost(monomial) + 0.4 * len(monomial.labels() - set(axes))
     for atom, _, exponent in monomial.factors:
         told += _atom_cost(atom) + (0.0 if exponent == 1 else 0.3 + 0.1 * abs(float(exponent)))
     return told or 1.0
+
+
+def _number_cost(monomial: Monomial) -> float:
+    number, sizes = monomial.coefficient
+    return (0.0 if number in (1, -1) else 0.6) + 0.3 * len(sizes)
 
 
 def _atom_cost(atom: Any) -> float:

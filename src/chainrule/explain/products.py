@@ -10,7 +10,7 @@ from math import prod
 from chainrule.explain.diagonals import trace
 from chainrule.explain.form import Label
 from chainrule.explain.piece import Piece
-from chainrule.explain.typeset import beside, divide, hadamard, last_swapped, matmul, scaled, summed
+from chainrule.explain.typeset import beside, closed, divide, hadamard, last_swapped, matmul, scaled, summed
 
 __all__ = ["alone", "batched", "divided_early", "in_order", "leads", "with_equals_merged", "work"]
 
@@ -18,6 +18,7 @@ __all__ = ["alone", "batched", "divided_early", "in_order", "leads", "with_equal
 def divided_early(above: Sequence[Piece], below: Sequence[Piece], free: set[Label]) -> tuple[list[Piece], list[Piece]]:
     """Divisors with summed labels divide the factor that has these labels; the others the whole, numbers as one."""
     numbers = [divisor for divisor in below if not divisor.rank]
+    numbers = [closed(number) for number in numbers] if len(numbers) > 1 else numbers
     factors, late = list(above), [reduce(lambda a, b: scaled(b, a), numbers)] if numbers else []
     for divisor in [divisor for divisor in below if divisor.rank]:
         labels = set(divisor.labels)

@@ -24,6 +24,7 @@ from chainrule.explain.form import (
     Monomial,
     NotAlgebraicError,
     delta,
+    grouped,
     parenthesised,
     power_of,
     single,
@@ -214,6 +215,10 @@ class Simplifier:
                 return without_deltas(
                     Monomial(monomial.coefficient, (*rest, Factor(delta(outer[0].size), outer))), axes
                 )
+            if len(outer) < 2:
+                _, group = grouped(inner)
+                if any(f.atom is group and f.labels == outer for f in rest):
+                    return Monomial(monomial.coefficient, (*rest, Factor(group, outer))).combined(axes)
             named = self._named(inner)
             if named is not None:
                 scaled = monomial.coefficient.times(named[1].inverse())

@@ -13,6 +13,7 @@ from chainrule.linear.notation import label_names
 
 __all__ = [
     "beside",
+    "closed",
     "divide",
     "hadamard",
     "matmul",
@@ -241,13 +242,19 @@ def last_swapped(piece: Piece) -> Piece:
 def scaled(piece: Piece, number: Piece) -> Piece:
     """A number times an array."""
     number = numeric(number)
-    is_closed = not piece.rank or number.text.startswith("Σ(")
-    (a, a_latex) = on_paper(number, Binding.CHAIN if is_closed else Binding.SIGN)
-    (b, b_latex) = on_paper(piece, Binding.HADAMARD)
+    (a, a_latex), (b, b_latex) = on_paper(number, Binding.CHAIN), on_paper(piece, Binding.HADAMARD)
     scalar = squeezed(number) if number.axes and not number.rank and len(number.axes) > len(piece.axes) else number
     python = f"{in_python(scalar, Binding.CHAIN)} * {in_python(piece, Binding.SIGN)}"
     binding = min(Binding.CHAIN, max(piece.binding, Binding.HADAMARD))
     return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, piece.axes, binding, Binding.CHAIN)
+
+
+def closed(number: Piece) -> Piece:
+    """An inner product and the like as it stands beside other factors: (aᵀ b) c, and not aᵀ b c."""
+    if number.rank or number.binding != Binding.CHAIN or number.text.startswith("Σ("):
+        return number
+    text, latex = on_paper(number, Binding.SIGN)
+    return replace(number, text=text, latex=latex, binding=Binding.ATOM)
 
 
 def divide(piece: Piece, divisor: Piece) -> Piece:
@@ -265,7 +272,7 @@ def divide(piece: Piece, divisor: Piece) -> Piece:
 
 def outer(left: Piece, right: Piece) -> Piece:
     """The matrix of all products of the entries of two vectors."""
-    left, right = squeezed(left), squeezed(right)
+    left, right = upright(squeezed(left)), squeezed(right)
     (a, a_latex), (b, b_latex) = on_paper(left, Binding.CHAIN), on_paper(transposed(right), Binding.CHAIN)
     python = f"np.outer({left.python}, {right.python})"
     return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, (*left.axes, *right.axes), Binding.CHAIN)

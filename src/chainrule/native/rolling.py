@@ -7,7 +7,7 @@ back goes through those from the last turn to the first).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -77,24 +77,15 @@ class _Place(NamedTuple):
 
 def rolled(steps: Sequence[Deferred]) -> list[Deferred | Roll]:
     """The steps in order, with loops in the place of those that repeat."""
-    keys = _keys(steps)
-    position = {step.number: k for k, step in enumerate(steps)}
+    finder = _Finder(steps)
     found: list[Deferred | Roll] = []
-    places: dict[int, _Place] = {}
     k = 0
-    for start, length, count in _repetitions(keys):
-        if start < k:
-            count -= -(-(k - start) // length)
-            start += length * -(-(k - start) // length)
-        roll = _made(steps, position, places, start, length, count)
-        if roll is None:
-            continue
-        found += steps[k : roll.first]
-        found.append(roll)
-        for turn in range(roll.count):
-            for slot in range(length):
-                places[steps[roll.first + turn * length + slot].number] = _Place(roll, turn, slot)
-        k = roll.first + roll.count * length
+    for start, length, count in _repetitions(_keys(steps)):
+        gone = -(-max(k - start, 0) // length)  # turns that the loop before has taken
+        roll = finder.loop(start + gone * length, length, count - gone)
+        if roll is not None:
+            found += [*steps[k : roll.first], roll]
+            k = roll.first + roll.count * length
     return [*found, *steps[k:]]
 
 
@@ -106,10 +97,17 @@ def _keys(steps: Sequence[Deferred]) -> list[int]:
     known: dict[Any, int] = {}
     found = []
     for step in steps:
-        options = repr(step.options) if step.options else ""
-        key = (step.function, step.shape, step.dtype, options, *[_kind(value) for value in step.arguments])
+        options = [(name, _option(value)) for name, value in step.options.items()]
+        key = (step.function, step.shape, step.dtype, *options, *[_kind(value) for value in step.arguments])
         found.append(known.setdefault(key, len(known)))
     return found
+
+
+def _option(value: Any) -> Any:
+    """What options have in common; one that holds arrays is like no other."""
+    kinds = (np.ndarray, Deferred)
+    entries = value if isinstance(value, tuple | list) else (value,)
+    return object() if any([isinstance(entry, kinds) for entry in entries]) else repr(value)
 
 
 def _kind(value: Any) -> Any:
@@ -158,111 +156,98 @@ def _repetitions(keys: Sequence[int]) -> list[tuple[int, int, int]]:
 # --- checking that they are loops ---
 
 
-def _made(
-    steps: Sequence[Deferred],
-    position: Mapping[int, int],
-    places: Mapping[int, _Place],
-    start: int,
-    length: int,
-    count: int,
-) -> Roll | None:
-    """The loop in a stretch of repetitions: as many turns as follow one pattern."""
-    for first in range(start, min(start + length, start + (count - _TURNS) * length + 1)):
-        turns = (count * length - (first - start)) // length
-        for begin in (first, first + length):  # the first turn may start from something else than the others
-            fits = _fitting(steps, position, places, begin, length, turns - (begin != first))
-            if fits is not None:
-                return fits
-        break
-    return None
+class _Finder:
+    """Finds the pattern that the turns of a loop follow; ``places`` is where the results of loops so far are."""
 
+    def __init__(self, steps: Sequence[Deferred]) -> None:
+        self.steps = steps
+        self.position = {step.number: k for k, step in enumerate(steps)}
+        self.places: dict[int, _Place] = {}
 
-def _fitting(
-    steps: Sequence[Deferred],
-    position: Mapping[int, int],
-    places: Mapping[int, _Place],
-    first: int,
-    length: int,
-    count: int,
-) -> Roll | None:
-    roll = Roll(count, list(steps[first : first + length]), [], first)
-    while roll.count >= _TURNS and roll.count * length >= _STEPS:
-        arguments, good = [], roll.count
-        for slot in range(length):
-            column = [steps[first + turn * length + slot].arguments for turn in range(roll.count)]
-            merged, turns = _merged(column, roll, slot, position, places)
-            good = min(good, turns)
-            arguments.append(merged)
-        if good == roll.count:
-            roll.arguments = arguments
-            return roll
-        roll = Roll(good, roll.body, [], first)
-    return None
+    def loop(self, start: int, length: int, count: int) -> Roll | None:
+        """The loop in a stretch of repetitions: as many turns as follow one pattern."""
+        roll = self._fitting(start, length, count)
+        if roll is None:  # the first turn may start from something else than the others
+            roll = self._fitting(start + length, length, count - 1)
+        if roll is not None:
+            for k in range(roll.count * length):
+                turn, slot = divmod(k, length)
+                self.places[self.steps[roll.first + k].number] = _Place(roll, turn, slot)
+        return roll
 
+    def _fitting(self, first: int, length: int, count: int) -> Roll | None:
+        roll = Roll(count, list(self.steps[first : first + length]), [], first)
+        while roll.count >= _TURNS and roll.count * length >= _STEPS:
+            roll.arguments, good = [], roll.count
+            for slot in range(length):
+                column = [self.steps[first + turn * length + slot].arguments for turn in range(roll.count)]
+                merged, turns = self._merged(column, roll)
+                good = min(good, turns)
+                roll.arguments.append(merged)
+            if good == roll.count:
+                return roll
+            roll = Roll(good, roll.body, [], first)
+        return None
 
-def _merged(
-    column: Sequence[Any], roll: Roll, slot: int, position: Mapping[int, int], places: Mapping[int, _Place]
-) -> tuple[Any, int]:
-    """One argument over all turns as one thing, and for how many turns that holds."""
-    model = column[0]
-    kind = type(model)
-    if kind in (tuple, list):
-        parts, good = [], len(column)
-        for k in range(len(model)):
-            part, turns = _merged([value[k] for value in column], roll, slot, position, places)
-            parts.append(part)
-            good = min(good, turns)
-        return kind(parts), good
-    if kind is slice:
-        parts = [
-            _merged([getattr(v, n) for v in column], roll, slot, position, places) for n in ("start", "stop", "step")
+    def _merged(self, column: Sequence[Any], roll: Roll) -> tuple[Any, int]:
+        """One argument over all turns as one thing, and for how many turns that holds."""
+        model = column[0]
+        kind = type(model)
+        if kind in (tuple, list):
+            merged = [self._merged(entries, roll) for entries in zip(*column, strict=True)]
+            return kind([part for part, _ in merged]), min([turns for _, turns in merged], default=len(column))
+        if kind is slice:
+            columns = [[getattr(value, name) for value in column] for name in ("start", "stop", "step")]
+            merged = [self._merged(entries, roll) for entries in columns]
+            return slice(*[part for part, _ in merged]), min([turns for _, turns in merged])
+        if kind is Deferred:
+            return self._array(column, roll)
+        if kind is int:
+            by = column[1] - column[0]
+            good = _while([value == model + by * turn for turn, value in enumerate(column)])
+            return (Moving(model, by) if by else model), good
+        if kind is float and any([repr(value) != repr(model) for value in column]):
+            return Numbers(np.array(column)), len(column)
+        return model, _while([_same(value, model) for value in column])
+
+    def _array(self, column: Sequence[Deferred], roll: Roll) -> tuple[Any, int]:
+        length, first = roll.length, roll.first
+        if column[1] is column[0]:
+            same = _while([value is column[0] for value in column])
+            if same >= min(_TURNS, len(column)):
+                return column[0], same
+        at = [self.position.get(value.number, -1) for value in column]
+        late = min(_TURNS, len(column)) - 1  # a turn by which what the first turns started from is gone
+        if at[late] < first:
+            return self._of_earlier(column)
+        offset = at[late] - first - late * length  # from the beginning of its turn
+        slot, turns = offset % length, -(offset // length)
+        if any([a >= first for a in at[:turns]]):
+            return None, 0
+        expected = [first + (turn - turns) * length + slot for turn in range(len(column))]
+        good = turns + _while([a == b for a, b in zip(at[turns:], expected[turns:], strict=True)])
+        return Before(slot, turns, tuple(column[:turns])), good
+
+    def _of_earlier(self, column: Sequence[Deferred]) -> tuple[Any, int]:
+        """An argument that another loop made."""
+        where = [self.places.get(value.number) for value in column]
+        one, two = where[0], where[1]
+        if one is None or two is None or one.roll is not two.roll or one.slot != two.slot:
+            return None, 0
+        by = two.turn - one.turn
+        truths = [
+            place is not None and (place.roll, place.slot, place.turn) == (one.roll, one.slot, one.turn + by * turn)
+            for turn, place in enumerate(where)
         ]
-        return slice(*[part for part, _ in parts]), min([turns for _, turns in parts])
-    if kind is Deferred:
-        return _array(column, roll, position, places)
-    if kind is int:
-        by = column[1] - column[0]
-        good = _while([value == model + by * turn for turn, value in enumerate(column)])
-        return (Moving(model, by) if by else model), good
-    if kind is float and any([repr(value) != repr(model) for value in column]):
-        return Numbers(np.array(column)), len(column)
-    return model, _while([value is model or repr(value) == repr(model) for value in column])
+        return Turn(one.roll, one.slot, one.turn, by), _while(truths)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two arguments that are no deferred arrays are the same."""
+    if isinstance(a, np.ndarray):
+        return a is b or (isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b))
+    return a is b or repr(a) == repr(b)
 
 
 def _while(truths: Sequence[bool]) -> int:
     return next((k for k, truth in enumerate(truths) if not truth), len(truths))
-
-
-def _array(
-    column: Sequence[Deferred], roll: Roll, position: Mapping[int, int], places: Mapping[int, _Place]
-) -> tuple[Any, int]:
-    length, first = roll.length, roll.first
-    if column[1] is column[0]:
-        same = _while([value is column[0] for value in column])
-        if same >= min(_TURNS, len(column)):
-            return column[0], same
-    at = [position.get(value.number, -1) for value in column]
-    late = min(3, len(column) - 1)
-    if at[late] >= first:
-        offset = at[late] - first - late * length  # from the beginning of its turn
-        slot, turns = offset % length, -(offset // length)
-        expected = [first + (turn - turns) * length + slot for turn in range(len(column))]
-        good = turns + _while([a == b for a, b in zip(at[turns:], expected[turns:], strict=True)])
-        initial = tuple(column[:turns])
-        if any([a >= first for a in at[:turns]]):
-            return None, 0
-        return Before(slot, turns, initial), good
-    return _of_earlier(column, places)
-
-
-def _of_earlier(column: Sequence[Deferred], places: Mapping[int, _Place]) -> tuple[Any, int]:
-    where = [places.get(value.number) for value in column]
-    one, two = where[0], where[1]
-    if one is None or two is None or one.roll is not two.roll or one.slot != two.slot:
-        return None, 0
-    by = two.turn - one.turn
-    truths = [
-        place is not None and (place.roll, place.slot, place.turn) == (one.roll, one.slot, one.turn + by * turn)
-        for turn, place in enumerate(where)
-    ]
-    return Turn(one.roll, one.slot, one.turn, by), _while(truths)

@@ -173,6 +173,8 @@ class Turns:
                 return self._noted(inner[value.slot])
             return self._noted(self._earlier(memories[value.slot], value.turns, step))
         if kind is Turn:
+            if value.roll not in self.values:
+                raise NotLowerableError("a loop over what is no loop itself")
             whole = self.values[value.roll][value.slot]
             start, by = value.start, value.by
             return self._noted(whole.like(lambda place: whole.at((now().shifted(start, by), *place)), whole.shape[1:]))

@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule.linear.compose import axes_of
 from chainrule.linear.functions import frozen
-from chainrule.program.extent import shadow
+from chainrule.program.extent import VIEWS, shadow
 
 __all__ = [
     "METHOD",
@@ -344,24 +344,7 @@ class UnrecordableError(BaseException):
 
 
 _GETITEM = np.ndarray.__getitem__
-_VIEWING = {
-    _GETITEM,
-    np.transpose,
-    np.ndarray.transpose,
-    np.reshape,
-    np.ndarray.reshape,
-    np.ravel,
-    np.ndarray.ravel,
-    np.swapaxes,
-    np.ndarray.swapaxes,
-    np.moveaxis,
-    np.expand_dims,
-    np.squeeze,
-    np.ndarray.squeeze,
-    np.diagonal,
-    np.flip,
-    np.broadcast_to,
-}
+_VIEWING = VIEWS | {_GETITEM, np.ravel, np.ndarray.ravel}
 
 
 def _has_arrays(index: Any) -> bool:

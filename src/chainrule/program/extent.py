@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.linear.functions import overwritten, scatter
 
-__all__ = ["UNKNOWN", "Extent", "extent_of", "shadow"]
+__all__ = ["UNKNOWN", "VIEWS", "Extent", "extent_of", "shadow"]
 
 Extent = tuple[tuple[int, ...], np.dtype[Any]]
 UNKNOWN = None
@@ -40,7 +40,7 @@ def extent_of(function: Any, arguments: Sequence[Any], options: Mapping[str, Any
             return UNKNOWN
         shape = shapes[0] if all([shape == shapes[0] for shape in shapes]) else np.broadcast_shapes(*shapes)
         return shape, _ufunc_dtype(function, arguments)
-    if function in _VIEWS:
+    if function in VIEWS:
         return _seen(function, arguments, options)
     rule = _RULES.get(function)
     if rule is None:
@@ -88,7 +88,7 @@ def _seen(function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -
     return found.shape, found.dtype
 
 
-_VIEWS = {
+VIEWS = {
     np.reshape,
     np.ndarray.reshape,
     np.transpose,

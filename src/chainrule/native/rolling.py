@@ -15,10 +15,11 @@ import numpy as np
 
 from chainrule.program.deferred import Deferred
 
-__all__ = ["Before", "Moving", "Numbers", "Roll", "Turn", "rolled"]
+__all__ = ["Before", "Moving", "Numbers", "Roll", "Turn", "carried", "rolled"]
 
 _TURNS = 4  # turns from which steps are a loop
 _STEPS = 60  # steps that a loop has in all, at least
+_EARLY = 3  # turns that may be left out at the beginning
 _GRAM = 3  # steps that are compared at once to find repetitions
 
 
@@ -87,6 +88,31 @@ def rolled(steps: Sequence[Deferred]) -> list[Deferred | Roll]:
             found += [*steps[k : roll.first], roll]
             k = roll.first + roll.count * length
     return [*found, *steps[k:]]
+
+
+def carried(roll: Roll) -> dict[int, tuple[Any, ...]] | None:
+    """The steps whose results later turns need, and what the first turns find in their place.
+
+    None if different arguments find different things there.
+    """
+    found: dict[int, tuple[Any, ...]] = {}
+    for before in _of_kind(roll.arguments, Before):
+        if before.turns:
+            shorter, longer = sorted([found.get(before.slot, ()), before.first], key=len)
+            if any([a is not b for a, b in zip(longer[len(longer) - len(shorter) :], shorter, strict=True)]):
+                return None
+            found[before.slot] = longer
+    return found
+
+
+def _of_kind(value: Any, kind: type) -> list[Any]:
+    if type(value) is kind:
+        return [value]
+    if type(value) in (tuple, list):
+        return [found for entry in value for found in _of_kind(entry, kind)]
+    if type(value) is slice:
+        return _of_kind((value.start, value.stop, value.step), kind)
+    return []
 
 
 # --- finding repetitions ---
@@ -166,9 +192,9 @@ class _Finder:
 
     def loop(self, start: int, length: int, count: int) -> Roll | None:
         """The loop in a stretch of repetitions: as many turns as follow one pattern."""
-        roll = self._fitting(start, length, count)
-        if roll is None:  # the first turn may start from something else than the others
-            roll = self._fitting(start + length, length, count - 1)
+        roll = None
+        for early in range(_EARLY):  # the first turns may start from something else than the others
+            roll = roll or self._fitting(start + early * length, length, count - early)
         if roll is not None:
             for k in range(roll.count * length):
                 turn, slot = divmod(k, length)
@@ -185,7 +211,7 @@ class _Finder:
                 good = min(good, turns)
                 roll.arguments.append(merged)
             if good == roll.count:
-                return roll
+                return roll if carried(roll) is not None else None
             roll = Roll(good, roll.body, [], first)
         return None
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import WORTH_KEEPING, Lowering, NotLowerableError, Value, at_turn, now
-from chainrule.native.rolling import Before, Numbers, Roll, Turn
+from chainrule.native.rolling import Before, Numbers, Roll, Turn, carried
 from chainrule.native.scalar import Expression, Index, Place
 from chainrule.native.work import Kept
 from chainrule.program.deferred import Deferred
@@ -57,14 +57,9 @@ class Turns:
     def add(self, roll: Roll) -> None:
         """Lower a loop."""
         low = self.low
-        carried = self._carried(roll)
-        summed = {slot for slot in carried if self._is_sum(roll, slot)}
-        memories: dict[int, Kept] = {}
-        firsts: dict[int, Sequence[Any]] = {}
-        for slot, first in carried.items():
-            firsts[slot] = first
-            if slot not in summed:
-                memories[slot] = self._memory(roll, slot, first)
+        firsts = carried(roll) or {}
+        summed = {slot for slot in firsts if self._is_sum(roll, slot)}
+        memories = {slot: self._memory(roll, slot, first) for slot, first in firsts.items() if slot not in summed}
         low.turns = roll
         try:
             inner = self._body(roll, memories, summed)
@@ -76,18 +71,6 @@ class Turns:
             low.values[self._number(roll, slot, roll.count - 1)] = self._total(roll, slot, firsts[slot], inner[slot])
 
     # --- what goes from turn to turn ---
-
-    def _carried(self, roll: Roll) -> dict[int, tuple[Any, ...]]:
-        """The steps whose results later turns need, and what the first turns find in their place."""
-        found: dict[int, tuple[Any, ...]] = {}
-        for before in _of_kind(roll.arguments, Before):
-            if before.turns:
-                known = found.get(before.slot, ())
-                longer, shorter = sorted([known, before.first], key=len, reverse=True)
-                if any([a is not b for a, b in zip(longer[len(longer) - len(shorter) :], shorter, strict=True)]):
-                    raise NotLowerableError("a loop whose first turns differ")
-                found[before.slot] = longer
-        return found
 
     def _memory(self, roll: Roll, slot: int, first: Sequence[Any]) -> Kept:
         """Memory for what a step makes in all turns, and for what is there before."""
@@ -213,13 +196,3 @@ def _at_row(low: Lowering, value: Value, row: int, dtype: Any) -> Any:
         return (Index(row), *place), low.pool.cast(value.broadcast_at(place), dtype)
 
     return make
-
-
-def _of_kind(value: Any, kind: type) -> list[Any]:
-    if type(value) is kind:
-        return [value]
-    if type(value) in (tuple, list):
-        return [found for entry in value for found in _of_kind(entry, kind)]
-    if type(value) is slice:
-        return _of_kind((value.start, value.stop, value.step), kind)
-    return []

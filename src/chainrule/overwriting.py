@@ -75,7 +75,9 @@ def replace(target: Tracked, value: Any) -> None:
         index = build_index(params["index"], arguments[1:])
         parent.value = deferred_call(overwritten, [parent.value, step.value, index], {})
         step = parent
-    for view in [known() for known in root.views or ()]:
+    alive = [known for known in root.views or () if known() is not None]
+    root.views = alive
+    for view in [known() for known in alive]:
         if view is not None:
             parent, operation, arguments, params = view.recipe
             view.value = deferred_call(operation.forward, [parent.value, *arguments[1:]], params)

@@ -23,6 +23,12 @@ def draws(a: Any) -> Any:
     return a * 0 + random.random() * 0
 
 
+def long(a: Any) -> Any:
+    for k in range(3100):
+        a = np.sin(a) if (k * k) % 7 < 3 + k % 5 else np.cos(a) * (1 + k % 11)
+    return a
+
+
 def appends(a: Any) -> Any:
     kept.append(1.0)
     return a + len(kept) * 0
@@ -40,6 +46,7 @@ REASONS: list[tuple[Any, tuple[Any, ...], str]] = [
     (np.linalg.slogdet, (np.eye(3),), "a result is a SlogdetResult"),
     (np.linalg.inv, (np.eye(3),), "inv has no native form"),
     (draws, (x,), "random"),
+    (long, (x,), "steps are left when loops are found"),
     (appends, (x,), "append"),
 ]
 

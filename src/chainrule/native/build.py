@@ -31,6 +31,7 @@ from chainrule.program.replay import compiled, steps_for
 
 __all__ = ["Built", "build", "lowered", "program"]
 
+_MOST = 3000  # steps and loops of a recording: LLVM would take long, and NumPy's own work counts for more
 _UNROLLED = 2000  # steps of a loop up to which it may be written out, if it must
 _OUT = ("out",)
 NOTHING = Guards([], [], [], [], [], None)
@@ -215,6 +216,8 @@ def _lower(low: Lowering, steps: Sequence[Deferred]) -> None:
     """Lower all steps; loops as loops, unless they cannot be."""
     turns = Turns(low, steps)
     items = rolled(steps)
+    if len(items) > _MOST:
+        raise NotLowerableError(f"{len(items)} steps are left when loops are found, more than {_MOST}")
     for item in items:
         if not isinstance(item, Roll):
             low.add(item)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -86,6 +86,10 @@ class Rule:
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         """The local Jacobian at these values."""
         raise NotImplementedError
+
+    def written(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        """The same for a formula: functions of the values where `terms` has positions that follow from them."""
+        return self.terms(call, position, out, arguments)
 
 
 def needs_of(function: Callable[..., Any], arguments: Sequence[str]) -> tuple[int, ...]:
@@ -165,20 +169,18 @@ class Structural(Rule):
         self.known: dict[Any, Sequence[Term]] = {}
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
-        found: Sequence[Term] = cached_by_call(
-            self.known, call, position, lambda: tuple(self.structure(call, position))
-        )
-        return found
+        return cached_by_call(self.known, call, position, lambda: tuple(self.structure(call, position)))
 
 
 _KNOWN_LIMIT = 1 << 14  # structures that a rule remembers before it starts afresh
+Made = TypeVar("Made")
 
 
-def cached_by_call(known: dict[Any, Any], call: Call, position: int, make: Callable[[], Any]) -> Any:
+def cached_by_call(known: dict[Any, Any], call: Call, position: int, make: Callable[[], Made]) -> Made:
     """``make()``, once for each shapes, parameters and position."""
     params = call.params
     key = (call.shapes, position, *params.values()) if params else (call.shapes, position)
-    found = known.get(key)
+    found: Made | None = known.get(key)
     if found is None:
         if len(known) > _KNOWN_LIMIT:
             known.clear()
@@ -217,9 +219,7 @@ class Product(Rule):
 
     def parts(self, call: Call, position: int) -> tuple[Pattern, Sequence[Part]]:
         """The pattern and the factors; made once for each shapes and parameters."""
-        found: tuple[Pattern, Sequence[Part]]
-        found = cached_by_call(self.known, call, position, lambda: self.make(call, position))
-        return found
+        return cached_by_call(self.known, call, position, lambda: self.make(call, position))
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         made, parts = self.parts(call, position)

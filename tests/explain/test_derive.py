@@ -244,3 +244,15 @@ def test_rows_that_are_scaled_are_told_from_columns() -> None:
 
     derivation = derive(scaled, 0)(np.ones(3), np.ones((2, 3)))
     assert derivation.jacobians["x"].text == "∂scaled/∂x = A diag(exp(x))"
+
+
+def test_where_the_largest_is_stays_a_question_in_the_source() -> None:
+    def spread(x: Any) -> Any:
+        return np.max(x) - np.min(x)
+
+    derivation = derive(spread)(np.array([1.0, 3.0, 2.0]))
+    assert derivation.gradients["x"].text == "∂spread/∂x = [x = max(x)] − [x = min(x)]"
+    assert any("no ties" in note for note in derivation.notes)
+    np.testing.assert_array_equal(derivation.function()(np.array([5.0, 3.0, 4.0])), [1, -1, 0])
+    tied = derive(spread)(np.array([3.0, 3.0, 2.0]))
+    np.testing.assert_array_equal(tied.function()(*tied.arguments), [0.5, 0.5, -1])

@@ -391,6 +391,14 @@ def cross_entropy_with_targets_that_vary(z: Any, G: Any) -> Any:
     return L
 
 
+def largest_of_each_row(z: Any) -> Any:
+    """
+    ∂L/∂z = [z = max(z, axis=1)]
+    """
+    L = np.sum(z.max(axis=1))
+    return L
+
+
 GRADIENTS = [
     linear_least_squares, least_squares, softmax_cross_entropy, logistic_regression, quadratic_form, log_determinant,
     determinant, trace_of_a_product, trace_of_a_square, trace_of_an_inverse, batch_norm, attention, gaussian_process,
@@ -398,7 +406,7 @@ GRADIENTS = [
     weighted_length, kernel_parameter, layer_norm, cross_entropy_of_rows_that_are_shifted,
     rayleigh_quotient, cosine, return_over_risk, determinant_and_trace, inverse_of_an_inverse, scaled_rows, hinge,
     mean_of_a_gaussian, correlation, elastic_net, quadratic_with_a_linear_term, log_of_sums_of_exponentials,
-    cross_entropy_with_targets_that_vary,
+    cross_entropy_with_targets_that_vary, largest_of_each_row,
 ]  # fmt: skip
 
 

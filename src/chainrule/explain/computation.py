@@ -83,6 +83,11 @@ class Step:
         values = [argument.given for argument in self.arguments] if arguments is None else arguments
         return self.operation.rule(position).terms(self, position, self.value if out is None else out, values)
 
+    def written(self, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        """The local Jacobian as it stands in a formula: what follows from values is said by functions of them."""
+        assert self.operation is not None, f"{self.called} is no result of an operation"
+        return self.operation.rule(position).written(self, position, out, arguments)
+
     def pull(self, position: int, cotangent: Any) -> Array:
         """The cotangent of an argument from the cotangent of this step: the local Jacobian, transposed, applied."""
         total: Any = np.zeros(self.arguments[position].shape)

@@ -152,7 +152,7 @@ class Sweep:
         with journal.extended():
             out, arguments = journal.revived(consumer)
             result: Any = None
-            for made, factors, tables in consumer.local(position, out, arguments):
+            for made, factors, tables in consumer.written(position, out, arguments):
                 part = pull(made, tensor, factors, tables)
                 result = part if result is None else result + part
         if result is None:

@@ -19,6 +19,7 @@ from chainrule.explain.form import ONE, Form, Monomial, fresh_axes
 from chainrule.explain.formula import Formula
 from chainrule.explain.indexed import jacobian_entry
 from chainrule.explain.length import cost
+from chainrule.explain.looks import compares
 from chainrule.explain.naming import Naming
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
 from chainrule.explain.series import shortened
@@ -189,8 +190,11 @@ class Deriver:
         """What the formulas owe to the data: sums that are the numbers they are because of them."""
         told = []
         for form, number in simplifier.looks.known_constants():
-            if not simplifier.looks.holds_at(self.elsewhere, form, number):
-                told.append(f"this rests on the data: {self.arranger.exact(form).text} = {number}")
+            equation = f"{self.arranger.exact(form).text} = {number}"
+            if compares(form):
+                told.append(f"this rests on there being no ties: {equation}, as it is here")
+            elif not simplifier.looks.holds_at(self.elsewhere, form, number):
+                told.append(f"this rests on the data: {equation}")
         return list(dict.fromkeys(told))
 
     def _assumed(self, reader: Reader) -> list[str]:

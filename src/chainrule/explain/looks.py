@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.atoms import Adjoint, Array, Point, Result, Value
+from chainrule.explain.atoms import Adjoint, Array, Point, Result, Value, atoms_in
 from chainrule.explain.form import Form, Group
 from chainrule.explain.ties import Tie
 
-__all__ = ["Looks"]
+__all__ = ["Looks", "compares"]
 
 _LOOKED_AT = 1 << 16  # zeros and ones of a tie
 
@@ -77,6 +77,11 @@ class Looks:
         return found if len(found) > 1 else []
 
 
+def compares(form: Form) -> bool:
+    """Whether a form asks which numbers are equal."""
+    return any(isinstance(atom, Result) and atom.operation.generic is not None for atom in atoms_in(form))
+
+
 def _at(point: Point, form: Form) -> tuple[Array, float]:
     values = point.form(form)
     return values, max(float(np.max(np.abs(values), initial=0.0)), _magnitude(form, point), 1e-30)
@@ -97,7 +102,8 @@ def _is_stepped(atom: Any) -> bool:
     if isinstance(atom, Value):
         return atom.step.operation is not None and not atom.step.is_tracked
     if isinstance(atom, Result):
-        return not atom.operation.differentiable or any(_has_steps(argument) for argument in atom.arguments)
+        is_step = not atom.operation.differentiable and atom.operation.generic is None
+        return is_step or any(_has_steps(argument) for argument in atom.arguments)
     return isinstance(atom, Group) and _has_steps(atom.form)
 
 

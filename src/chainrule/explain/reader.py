@@ -183,7 +183,7 @@ class Reader:
         if found is None:
             with self.journal.extended():
                 out, arguments = self.journal.revived(step)
-                terms = list(step.local(position, out, arguments))
+                terms = list(step.written(position, out, arguments))
                 found = [self._symbolic(term) for term in terms]
             self._locals[step, position] = found
         return found

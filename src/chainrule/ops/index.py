@@ -105,7 +105,7 @@ class Kept(Rule):
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         if len(call.shapes) == 2:
-            return cached_by_call(self.known, call, 0, lambda: tuple(outside(located(call, ())[0])))  # type: ignore[no-any-return]
+            return cached_by_call(self.known, call, 0, lambda: tuple(outside(located(call, ())[0])))
         return tuple(outside_arrays(*located(call, arguments[2:])))
 
 
@@ -121,7 +121,7 @@ class Written(Rule):
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         shape = call.shapes[1]
         if len(call.shapes) == 2:
-            return cached_by_call(self.known, call, 1, lambda: (Term(placed(located(call, ())[0], shape)),))  # type: ignore[no-any-return]
+            return cached_by_call(self.known, call, 1, lambda: (Term(placed(located(call, ())[0], shape)),))
         found, tables = located(call, arguments[2:])
         return () if 0 in found.sizes else (last_written(found, tables, shape),)
 

@@ -57,6 +57,16 @@ def extreme_terms(call: Call, position: int, out: Any, x: Any) -> Iterable[Term]
     return (Term(made, (share,), where),)
 
 
+class ExtremeRule(General):
+    """In a formula, where the largest entry is stays a question: [x = max x], shared where entries tie."""
+
+    def written(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        (x,) = arguments
+        gone = reduced_axes(call.params.get("axis"), len(x.shape))
+        kept = tuple([1 if k in gone else size for k, size in enumerate(x.shape)])
+        return (everywhere(call, x == np.reshape(out, kept), gone, x.dtype),)
+
+
 def everywhere(call: Call, hit: Any, gone: Sequence[int], dtype: Any) -> Term:
     """The same with the share of every entry as a factor, most of them 0."""
     shape = call.shapes[0]
@@ -105,7 +115,7 @@ def _extreme(function: Any) -> Operation:
     return define(
         function.__name__,
         lambda x, axis=None, keepdims=False: function(x, axis=axis, keepdims=keepdims),
-        General(extreme_terms, ("out", "x"), ("x",)),
+        ExtremeRule(extreme_terms, ("out", "x"), ("x",)),
         samples=EXTREMES,
     )
 

@@ -171,6 +171,7 @@ class Point:
         operands: list[Any] = []
         for atom, labels, exponent in monomial.factors:
             array = self.atom(atom)
+            array = array.astype(float) if array.dtype == bool else array  # sums of truth values count
             kept = [k for k, label in enumerate(labels) if label is not None]
             array = np.reshape(array, [np.shape(array)[k] for k in kept])
             power = float(exponent)

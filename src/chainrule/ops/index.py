@@ -50,7 +50,7 @@ class Read(Rule):
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         if len(call.shapes) == 1:
-            return cached_by_call(self.known, call, 0, lambda: (Term(taken(located(call, ())[0])),))  # type: ignore[no-any-return]
+            return cached_by_call(self.known, call, 0, lambda: (Term(taken(located(call, ())[0])),))
         found, tables = straight(*located(call, arguments[1:]))
         return (Term(taken(found), (), tables),)
 

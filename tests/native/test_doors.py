@@ -290,7 +290,7 @@ def test_an_interpreter_of_another_build_calls_through_ctypes() -> None:
 def test_without_addresses_products_are_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(abi, "usable", lambda: False)
     monkeypatch.setattr(build, "can_be_called", lambda: False)
-    monkeypatch.setattr(build, "address_of", None)
+    monkeypatch.setattr(libraries, "address_of", None)
     f, arguments = CASES["products"]
     compiled = cr.compile(f)
     same(compiled(*arguments), f(*arguments))

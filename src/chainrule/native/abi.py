@@ -71,6 +71,8 @@ def usable() -> bool:
     looks += [
         _at(id(scalar) + FLOAT, ctypes.c_double) == 2.5,
         _at(id(narrow) + FLOAT, ctypes.c_float) == 2.5,
+        _at(id(np.int8(-5)) + FLOAT, ctypes.c_int8) == -5,
+        _at(id(np.longlong(7)) + FLOAT, word) == 7,
         _at(id(pair) + SIZE, word) == 2 and _at(id(pair) + ITEMS, pointer) == base,
         _at(id(entries) + SIZE, word) == 2 and _at(_at(id(entries) + LIST_ITEMS, pointer), pointer) == base,
         _at(id(cell) + CELL, pointer) == id(_at),

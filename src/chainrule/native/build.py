@@ -17,10 +17,10 @@ from chainrule.native.checks import Guards, Leaf, Same
 from chainrule.native.emit import Kernel, write_kernel
 from chainrule.native.entry import Call, write_entry
 from chainrule.native.foreign import Foreign, Replayed
-from chainrule.native.libraries import address_of, can_be_called, llvm
-from chainrule.native.lowering import NotLowerableError, require_native
+from chainrule.native.libraries import addresses, can_be_called, llvm
+from chainrule.native.lowering import NotLowerableError, is_native, require_native
 from chainrule.native.machine import Code, module_text
-from chainrule.native.recorded import FLOATS, Recorded
+from chainrule.native.recorded import NUMBERS, Recorded
 from chainrule.native.rolling import Roll, rolled
 from chainrule.native.rules import Lowering
 from chainrule.native.scalar import Memory, Number
@@ -50,9 +50,10 @@ class Entrance:
         entry = write_entry(kernel, call, again, other, into)
         self.code = code = Code(module_text([entry.text, kernel.text], kernel.declared))
         self.objects = entry.objects
+        self.functions = kernel.functions
         code.fill("objects", [id(value) for value in entry.objects])
         code.fill("numbers", entry.numbers)
-        code.fill("functions", [address_of(*name) for name in kernel.functions])
+        code.fill("functions", addresses(kernel.functions))
         self.arena = np.empty(entry.arena + 64, np.uint8)
         code.fill("arena", [-(-self.arena.ctypes.data // 64) * 64])
         self.address = code.address("entry")
@@ -61,6 +62,20 @@ class Entrance:
     def hand_on(self, following: Entrance | None) -> None:
         """Hand calls of other kinds on to the next entrance; to Python if there is none."""
         self.code.fill("following", [following.address if following else self.code.address("last")])
+
+    def __del__(self) -> None:
+        """Keep what a call is still running in: it gave the word to Python, where its function was dropped."""
+        _left[:] = [code for code in _left if _is_running(code)]
+        if "call" in vars(self) and _is_running(self.code):
+            self.code.held = self.objects, self.functions
+            _left.append(self.code)
+
+
+_left: list[Code] = []  # code whose functions are gone, and that some call will come back to
+
+
+def _is_running(code: Code) -> bool:
+    return bool(ctypes.c_int64.from_address(code.address("running")).value)
 
 
 class Built:
@@ -140,7 +155,7 @@ def build(
     if llvm is None:
         return Replayed(made, this)
     try:
-        kernel, call = lowered(made, arguments, can_be_called())
+        kernel, call = lowered(made, arguments, can_be_called(), can_be_called())
     except NotLowerableError as problem:
         return str(problem)
     if not abi.usable():
@@ -148,10 +163,10 @@ def build(
     return Built(kernel, call, made, this, slow)
 
 
-def lowered(made: Recorded, arguments: Sequence[Any], blas: bool) -> tuple[Kernel, Call]:
-    """The kernel of a recording, and what its calls hand over."""
+def lowered(made: Recorded, arguments: Sequence[Any], blas: bool, python: bool = False) -> tuple[Kernel, Call]:
+    """The kernel of a recording, and what its calls hand over; with ``python`` it may call Python for some steps."""
     guards = _guards(made.reads, made.replaced)
-    return _lowered(made.inputs, made.wanted, arguments, made.structure, guards, blas)
+    return _lowered(made.inputs, made.wanted, arguments, (made.structure, made.kinds, guards), blas, python)
 
 
 def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable[..., Sequence[Any]]:
@@ -167,8 +182,10 @@ def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable[
     places = count()
     structure = tuple, [Same(step.known) if step.is_captured else next(places) for step in wanted]
     made = [step for step in wanted if not step.is_captured]
+    kinds: list[type] = [np.ndarray] * len(made)
+    native = can_be_called()
     try:
-        kernel, call = _lowered(inputs, made, arguments, structure, NOTHING, can_be_called())
+        kernel, call = _lowered(inputs, made, arguments, (structure, kinds, NOTHING), native, native)
     except NotLowerableError:
         return plain
     return Program(Entrance(kernel, call, plain, plain, into=False))
@@ -189,27 +206,26 @@ def _lowered(
     inputs: Sequence[Deferred],
     wanted: Sequence[Deferred],
     arguments: Sequence[Any],
-    structure: Any,
-    guards: Guards,
+    results_are: tuple[Any, list[type], Guards],
     blas: bool,
+    python: bool,
 ) -> tuple[Kernel, Call]:
     steps = steps_for(wanted)
     used = [*[other for step in steps for other in needed(step)], *wanted]
-    low = Lowering(Counter([step.number for step in used]), blas)
+    low = Lowering(Counter([step.number for step in used]), blas, python)
     memories = [_memory(step.known) for step in inputs]
     for step, memory in zip(inputs, memories, strict=True):
-        require_native(step.dtype)
+        if not python:
+            require_native(step.dtype)
         low.values[step.number] = low.memory(memory)
-    for step in used:
-        if step.is_captured and step.number not in low.values:
-            low.values[step.number] = low.capture(step.known)
     _lower(low, steps)
     results, check = _results(low, wanted)
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
     kernel = write_kernel(Schedule(low.statements), low.pool, given)
     leaves = iter(memories)
     specs = [_spec(value, leaves) for value in arguments]
-    return kernel, Call(specs, memories, low.captured, results, check, structure, guards)
+    structure, kinds, guards = results_are
+    return kernel, Call(specs, memories, low.captured, results, kinds, check, structure, guards)
 
 
 def _lower(low: Lowering, steps: Sequence[Deferred]) -> None:
@@ -246,7 +262,7 @@ def _results(low: Lowering, wanted: Sequence[Deferred]) -> tuple[list[Any], Any]
         target.is_wanted = True
         low.fill(target, value.shape, low.copying(value, value.dtype))
         results.append(target)
-        if value.dtype.kind == "f":
+        if is_native(value.dtype) and value.dtype.kind == "f":
             if total is None:
                 total = low.new((), np.float64, np.add)
                 total.is_wanted = True
@@ -267,7 +283,7 @@ def _zeros_of(low: Lowering, target: Any) -> Any:
 
 def _spec(value: Any, leaves: Any) -> Any:
     kind = type(value)
-    if kind is np.ndarray or kind in FLOATS:
+    if kind is np.ndarray or kind in NUMBERS:
         return Leaf(next(leaves), kind)
     if kind in (tuple, list):
         return kind, [_spec(entry, leaves) for entry in value]

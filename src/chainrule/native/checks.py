@@ -94,6 +94,20 @@ class Checks:
         held = self.held(function)
         return f"call ptr @PyObject_Vectorcall(ptr {held}, ptr {arguments}, i64 {flags}, ptr {names})"
 
+    def leave_to(self, function: Any) -> None:
+        """Let a Python function answer. No frame of this module is left: it may be thrown away meanwhile."""
+        answer = self.body.put("musttail " + self.calling(function, "%args", "%flags", "%names"))
+        self.body.do(f"ret ptr {answer}")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """What calls Python and comes back; it is counted, so that nobody throws the module away meanwhile."""
+        for by in (1, -1):
+            count = self.body.put("load i64, ptr @running")
+            self.body.do(f"store i64 {self.body.put(f'add i64 {count}, {by}')}, ptr @running")
+            if by == 1:
+                yield
+
     @contextmanager
     def when(self, condition: str) -> Iterator[None]:
         """Instructions that are done if the condition holds."""
@@ -179,7 +193,8 @@ class Checks:
             same = self.body.put(f"call i32 @memcmp(ptr {data}, ptr {self.copy_of(numbers)}, i64 {len(numbers)})")
             self.equal(same, "0", "i32")
         if guards.rest is not None:
-            found = self.call(guards.rest, "null", "0", "null")
+            with self.running():
+                found = self.call(guards.rest, "null", "0", "null")
             failed = self.body.put(f"icmp eq ptr {found}, null")
             with self.when(failed):
                 self.body.do("call void @PyErr_Clear()")

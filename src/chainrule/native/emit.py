@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.native.inner import InnerLoop
 from chainrule.native.numbers import Declarations, write_apply
 from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source, row_major
 from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.text import Body, literal, memory_type, value_type
-from chainrule.native.work import Kept, Multiplication, Operand, Statement, base_of, is_at
+from chainrule.native.work import Callback, Kept, Multiplication, Operand, Statement, base_of, is_at
 
 __all__ = ["Kernel", "write_kernel"]
 
@@ -29,7 +30,8 @@ class Kernel:
     text: str
     arrays: list[Source]
     declared: Declarations
-    functions: list[tuple[str, str]]  # of other libraries: what ``@functions`` has to hold
+    functions: list[Any]  # of other libraries: what ``@functions`` has to hold
+    calls_python: bool
 
 
 class _Storage:
@@ -60,7 +62,8 @@ class _Writer:
         self.starts: dict[int, list[Kept]] = {}  # what is filled with its first value before an item of a body
         self.stack = 0
         self.constants: dict[tuple[str, str], str] = {}
-        self.functions: list[tuple[str, str]] = []
+        self.functions: list[Any] = []
+        self.calls_python = False
         self.status = self.body.reserve("alloca i1")
         self.body.prologue.append(f"  store i1 false, ptr {self.status}")
 
@@ -70,13 +73,14 @@ class _Writer:
         """Decide the memory of every kept array."""
         writers: dict[Kept, list[Leaf]] = {}
         for leaf in self.schedule.leaves.values():
-            writers.setdefault(leaf.statement.target, []).append(leaf)
+            for target in leaf.statement.targets:
+                writers.setdefault(target, []).append(leaf)
         for target, leaves in writers.items():
             readers = self.schedule.readers.get(target, [])
             prefix = self._own_turns(leaves, [leaf for leaf, _ in readers])
             dropped = [
-                not target.is_wanted and self._is_turn(axis, prefix, leaves, readers)
-                for axis in range(len(target.shape))
+                not target.is_wanted and self._is_turn(axis, size, prefix, leaves, readers)
+                for axis, size in enumerate(target.shape)
             ]
             storage = self.storages[target] = _Storage(target.shape, dropped)
             self._point(target, storage)
@@ -99,7 +103,7 @@ class _Writer:
         return prefix
 
     @staticmethod
-    def _is_turn(axis: int, prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]) -> bool:
+    def _is_turn(axis: int, size: int, prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]) -> bool:
         """Whether each turn of one of these loops writes and reads its own element of an axis only."""
         everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
         loops: set[tuple[Loop | None, int]] = set()
@@ -107,7 +111,7 @@ class _Writer:
             if place is None:
                 return False
             index = place[axis]
-            if index == Index() and leaf.statement.target.shape and _size(everyone, axis) == 1:
+            if index == Index() and size == 1:
                 loops.add((None, 0))
                 continue
             label = next((label for label, loop in leaf.loops.items() if loop in prefix and is_at(index, label)), None)
@@ -175,19 +179,36 @@ class _Writer:
             if found is not None:
                 return found
         if type(made) is Read:
-            found = self.load(made)
+            found = self.load(made.dtype, self.address(made.source, made.place))
         else:
             assert isinstance(made, Apply)
             parts = [self.expression(part) for part in made.parts]
-            found = write_apply(self.body, self.declared, made, parts, self.fail)
+            if type(made.function) is InnerLoop:
+                found = self.inner_loop(made, parts)
+            else:
+                found = write_apply(self.body, self.declared, made, parts, self.fail)
         self.known[-1][id(made)] = found
         return found
 
-    def load(self, made: Read) -> str:
-        pointer = self.address(made.source, made.place)
-        kind = memory_type(made.dtype)
-        found = self.body.put(f"load {kind}, ptr {pointer}")
-        return self.body.put(f"trunc i8 {found} to i1") if made.dtype.kind == "b" else found
+    def load(self, dtype: np.dtype[Any], pointer: str) -> str:
+        found = self.body.put(f"load {memory_type(dtype)}, ptr {pointer}")
+        return self.body.put(f"trunc i8 {found} to i1") if dtype.kind == "b" else found
+
+    def inner_loop(self, made: Apply, parts: Sequence[str]) -> str:
+        """One turn of a loop of NumPy's: it takes pointers to arrays, their length, their steps, and its data."""
+        dtypes = [*[part.dtype for part in made.parts], made.dtype]
+        slots = [self.body.reserve(f"alloca {memory_type(dtype)}, align 16") for dtype in dtypes]
+        table = self.body.reserve(f"alloca [{len(slots)} x ptr]")
+        steps = self.body.reserve(f"alloca [{len(slots)} x i64]")
+        for k, slot in enumerate(slots):
+            for base, kind, value in ((table, "ptr", slot), (steps, "i64", "0")):
+                at = self.body.reserve(f"getelementptr {kind}, ptr {base}, i64 {k}")
+                self.body.prologue.append(f"  store {kind} {value}, ptr {at}")
+        for part, dtype, slot in zip(parts, dtypes, slots, strict=False):
+            self.store(part, dtype, slot)
+        function, data = self.outside(made.function.function), self.outside(made.function.data)
+        self.body.do(f"call void {function}(ptr {table}, ptr {self.word(1, 'i64')}, ptr {steps}, ptr {data})")
+        return self.load(made.dtype, slots[-1])
 
     def store(self, value: str, dtype: np.dtype[Any], pointer: str) -> None:
         if dtype.kind == "b":
@@ -207,6 +228,8 @@ class _Writer:
         self.items(self.schedule.body)
         failed = self.body.put(f"load i1, ptr {self.status}")
         self.body.do(f"ret i32 {self.body.put(f'zext i1 {failed} to i32')}")
+        self.body.start("unanswered")
+        self.body.do("ret i32 1")
 
     def items(self, body: Sequence[Loop | Leaf]) -> None:
         for item in body:
@@ -215,6 +238,8 @@ class _Writer:
             if isinstance(item, Leaf):
                 if isinstance(item.statement, Multiplication):
                     self.multiply(item, item.statement)
+                elif isinstance(item.statement, Callback):
+                    self.call_back(item, item.statement)
                 else:
                     self.statement(item)
                 continue
@@ -269,7 +294,7 @@ class _Writer:
         one, zero = (self.constant(literal(number, dtype), kind) for number in (1, 0))
         arguments = [*words, *sizes, one, right, self.word(step, "i32"), left, self.word(left_step, "i32"), zero]
         arguments += [result, self.word(result_step, "i32")]
-        function = self.outside("blas", name)
+        function = self.outside(("blas", name))
         self.body.do(f"call void {function}({', '.join([f'ptr {argument}' for argument in arguments])})")
 
     def matrix(self, operand: Operand) -> tuple[str, str, int]:
@@ -289,12 +314,31 @@ class _Writer:
             self.body.prologue.append(f"  store {kind} {value}, ptr {found}")
         return found
 
-    def outside(self, library: str, name: str) -> str:
+    def outside(self, function: Any) -> str:
         """The address of a function of another library."""
-        if (library, name) not in self.functions:
-            self.functions.append((library, name))
-        place = self.functions.index((library, name))
+        if function not in self.functions:
+            self.functions.append(function)
+        place = self.functions.index(function)
         return self.body.put(f"load ptr, ptr getelementptr (ptr, ptr @functions, i64 {place})")
+
+    def call_back(self, leaf: Leaf, made: Callback) -> None:
+        """A call with a table of pointers, unless something went wrong before; the kernel ends if it does now."""
+        self.calls_python = True
+        for label, loop in leaf.loops.items():
+            self.index[label] = self.index[loop.label]
+        table = self.body.reserve(f"alloca [{len(made.arrays)} x ptr]")
+        for k, (source, place) in enumerate(made.arrays):
+            at = self.body.put(f"getelementptr ptr, ptr {table}, i64 {k}", "p")
+            self.body.do(f"store ptr {self.address(source, place)}, ptr {at}")
+        self.end_if(self.body.put(f"load i1, ptr {self.status}"))
+        status = self.body.put(f"call i32 {self.outside(made.function)}(ptr {table})")
+        self.end_if(self.body.put(f"icmp ne i32 {status}, 0"))
+
+    def end_if(self, condition: str) -> None:
+        """Leave the kernel without an answer."""
+        after = self.body.fresh("on")[1:]
+        self.body.do(f"br i1 {condition}, label %unanswered, label %{after}, !prof !1")
+        self.body.start(after)
 
     def statement(self, leaf: Leaf) -> None:
         statement = leaf.statement
@@ -323,10 +367,6 @@ class _Writer:
         return self.body.put(f"call {kind} {name}({kind} {before}, {kind} {value})")
 
 
-def _size(everyone: Sequence[Any], axis: int) -> int:
-    return int(everyone[0][0].statement.target.shape[axis])
-
-
 def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], name: str = "kernel") -> Kernel:
     """The function that does all loops; ``given`` are the arrays in memory that it is handed, results among them."""
     writer = _Writer(schedule, pool, given)
@@ -337,4 +377,4 @@ def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], name: 
     text = f"@functions = global [{count} x ptr] zeroinitializer\n"
     text += f"define internal i32 @{name}({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
     text += "\n".join([*writer.body.notes, ""])
-    return Kernel(text, writer.arrays, writer.declared, writer.functions)
+    return Kernel(text, writer.arrays, writer.declared, writer.functions, writer.calls_python)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from itertools import accumulate
 from math import prod
 from typing import Any, NamedTuple
 
@@ -34,6 +36,9 @@ declare i32 @PyDict_SetItem(ptr, ptr, ptr)
 declare ptr @PyType_GenericAlloc(ptr, i64)
 declare void @PyErr_Clear()
 declare i32 @memcmp(ptr, ptr, i64)
+declare ptr @PyMem_Malloc(i64)
+declare void @PyMem_Free(ptr)
+declare ptr @llvm.ptrmask.p0.i64(ptr, i64)
 """
 
 
@@ -49,10 +54,10 @@ class Entry(NamedTuple):
 class _EntryWriter(Checks):
     # --- results ---
 
-    def fresh(self, shape: Sequence[int], dtype: np.dtype[Any]) -> tuple[str, str]:
-        """A new array, or a number of NumPy's: the object, and where its data goes."""
-        if not shape:
-            kind = self.held(dtype.type)
+    def fresh(self, shape: Sequence[int], dtype: np.dtype[Any], type_: type) -> tuple[str, str]:
+        """A new array, or a number: the object, and where its data goes."""
+        if type_ is not np.ndarray:
+            kind = self.held(type_)
             made = self.body.put(f"call ptr @PyType_GenericAlloc(ptr {kind}, i64 0)")
             return made, self.body.put(f"getelementptr i8, ptr {made}, i64 {abi.FLOAT}", "d")
         sizes = self.body.reserve(f"alloca [{len(shape)} x i64]")
@@ -162,6 +167,7 @@ class Call(NamedTuple):
     memories: list[Memory]  # of the leaves, in order
     captured: list[tuple[Memory, Any]]
     results: list[Source]
+    kinds: list[type]  # of the results: arrays, NumPy's numbers, floats
     check: Source | None  # a number that is finite if all results are
     structure: Any
     guards: Guards
@@ -194,15 +200,14 @@ def write_entry(kernel: Kernel, call: Call, again: Any, other: Any, into: bool =
         if call.results:
             writer.apart(call.results, [*call.memories, *[memory for memory, _ in call.captured]], data)
     else:
-        for source in call.results:
-            found, data[source] = writer.fresh(source.shape, source.dtype)
+        for source, kind in zip(call.results, call.kinds, strict=True):
+            found, data[source] = writer.fresh(source.shape, source.dtype, kind)
             made.append(found)
     fine, arena = _run(writer, kernel, data, call.check)
     with writer.when(body.put(f"xor i1 {fine}, true")):
         for found in made:
             body.do(f"call void @Py_DecRef(ptr {found})")
-        answer = writer.call(again, "%args", "%flags", "%names")
-        body.do(f"ret ptr {answer}")
+        writer.leave_to(again)
         body.start(writer.label("never"))
     if into:
         body.do(f"call void @Py_IncRef(ptr {out})")
@@ -212,14 +217,12 @@ def write_entry(kernel: Kernel, call: Call, again: Any, other: Any, into: bool =
     body.do(f"ret ptr {body.put(f'musttail call ptr {following}(ptr %self, ptr %args, i64 %flags, ptr %names)')}")
     main = body.text()
     writer.body = body = Body()
-    # No frame of this module may be left when Python is called: the module may be thrown away meanwhile.
-    answer = "musttail " + writer.calling(other, "%args", "%flags", "%names")
-    body.do(f"ret ptr {body.put(answer)}")
+    writer.leave_to(other)
     objects, numbers = max(len(writer.objects), 1), max(len(writer.numbers), 1)
     text = (
         f"{_DECLARED}@objects = global [{objects} x ptr] zeroinitializer\n"
         f"@numbers = global [{numbers} x i64] zeroinitializer\n"
-        "@following = global ptr @last\n@arena = global ptr null\n"
+        "@following = global ptr @last\n@arena = global ptr null\n@running = global i64 0\n"
         f"define ptr @entry(ptr %self, ptr %args, i64 %flags, ptr %names) #0 {{\n{main}\n}}\n"
         f"define ptr @last(ptr %self, ptr %args, i64 %flags, ptr %names) #0 {{\n{body.text()}\n}}\n"
     )
@@ -231,17 +234,27 @@ def _run(writer: _EntryWriter, kernel: Kernel, data: dict[Source, str], check: S
     body = writer.body
     if check is not None:
         data[check] = body.reserve(f"alloca {memory_type(check.dtype)}")
-    start, arena = 0, ""
-    for source in kernel.arrays:
-        if source not in data:  # it is no longer than a call: in the arena
-            arena = arena or body.put("load ptr, ptr @arena", "t")
-            data[source] = body.put(f"getelementptr i8, ptr {arena}, i64 {start}", "t") if start else arena
-            start += -(-prod(source.shape) * source.dtype.itemsize // 64) * 64
+    inner = [source for source in kernel.arrays if source not in data]  # they are no longer than a call: in the arena
+    starts = [0, *accumulate([-(-prod(source.shape) * source.dtype.itemsize // 64) * 64 for source in inner])]
+    own = ""
+    if inner and kernel.calls_python:  # other threads may come in meanwhile
+        own = body.put(f"call ptr @PyMem_Malloc(i64 {starts[-1] + 64})")
+        writer.require(body.put(f"icmp ne ptr {own}, null"))
+        arena = body.put(
+            f"call ptr @llvm.ptrmask.p0.i64(ptr {body.put(f'getelementptr i8, ptr {own}, i64 63')}, i64 -64)"
+        )
+    elif inner:
+        arena = body.put("load ptr, ptr @arena", "t")
+    for source, start in zip(inner, starts, strict=False):
+        data[source] = body.put(f"getelementptr i8, ptr {arena}, i64 {start}", "t")
     arguments_text = ", ".join([f"ptr {data[source]}" for source in kernel.arrays])
-    status = body.put(f"call i32 @kernel({arguments_text})")
+    with writer.running() if kernel.calls_python else nullcontext():
+        status = body.put(f"call i32 @kernel({arguments_text})")
+    if own:
+        body.do(f"call void @PyMem_Free(ptr {own})")
     fine = body.put(f"icmp eq i32 {status}, 0")
     if check is not None:
         kind = memory_type(check.dtype)
         total = body.put(f"load {kind}, ptr {data[check]}")
         fine = body.put(f"and i1 {fine}, {body.put(f'fcmp ord {kind} {total}, {total}')}")
-    return fine, start
+    return fine, 0 if own else starts[-1]

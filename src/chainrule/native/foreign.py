@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.native.emit import Kernel
 from chainrule.native.entry import Call
-from chainrule.native.libraries import address_of
+from chainrule.native.libraries import addresses
 from chainrule.native.machine import Code, module_text
 from chainrule.native.recorded import Recorded
 from chainrule.native.text import Body
@@ -39,6 +39,12 @@ def _write_call(kernel: Kernel) -> str:
     return f"define i32 @call(ptr %table) #0 {{\n{body.text()}\n}}\n"
 
 
+def _of_kind(value: Any, kind: type) -> Any:
+    """A result as the type that the function gives."""
+    array = np.asarray(value)
+    return array if kind is np.ndarray else float(array) if kind is float else array[()]
+
+
 class Foreign:
     """Machine code for one kind of arguments, called through ctypes; the memory of each call is its own."""
 
@@ -49,14 +55,16 @@ class Foreign:
         self.this = this
         self.results = call.results
         self.structure = call.structure
+        self.kinds = call.kinds
         self.captured = [array for _, array in call.captured]
         self.code = Code(module_text([_write_call(kernel), kernel.text], kernel.declared))
-        self.code.fill("functions", [address_of(*name) for name in kernel.functions])
+        self.code.fill("functions", addresses(kernel.functions))
         known = [*call.results, *call.memories, *[memory for memory, _ in call.captured]]
         rest = [source for source in kernel.arrays if source not in known]  # they are no longer than a call
         self._order = [[*known, *rest].index(source) for source in kernel.arrays]
         self._rest = [((max(prod(source.shape), 1),), source.dtype) for source in rest]
         self._check = len(known) + rest.index(call.check) if call.check is not None else None
+        self.functions = kernel.functions
         self._table = ctypes.c_void_p * len(kernel.arrays)
         self._run = _RUN(self.code.address("call"))
 
@@ -74,7 +82,7 @@ class Foreign:
             return self.this.in_python(arguments, out)
         if arrays is not None:
             return out
-        return unflatten(self.structure, [array if array.ndim else array[()] for array in made])
+        return unflatten(self.structure, [_of_kind(*pair) for pair in zip(made, self.kinds, strict=True)])
 
 
 class Replayed:
@@ -87,6 +95,7 @@ class Replayed:
         self.this = this
         self.results = made.wanted
         self.structure = made.structure
+        self.kinds = made.kinds
         self.captured = [step.known for step in made.recording.constants.values()]
         self._run = compiled(made.inputs, made.wanted)
 
@@ -101,7 +110,7 @@ class Replayed:
         except ChangedError:
             return self.this.in_python(arguments, out)
         if arrays is None:
-            return unflatten(self.structure, [value if np.ndim(value) else np.asarray(value)[()] for value in found])
+            return unflatten(self.structure, [_of_kind(*pair) for pair in zip(found, self.kinds, strict=True)])
         for array, value in zip(arrays, found, strict=True):
             np.copyto(array, value)
         return out

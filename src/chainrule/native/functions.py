@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ARITHMETIC", "COMPARISONS", "INTRINSICS", "LIBRARY", "VECTORS", "cost_of", "is_known"]
+__all__ = ["ARITHMETIC", "COMPARISONS", "INTRINSICS", "LIBRARY", "TRUTH", "VECTORS", "WHOLE", "cost_of", "is_known"]
 
 ARITHMETIC = {np.add: "add", np.subtract: "sub", np.multiply: "mul", np.divide: "div"}
 COMPARISONS = {  # for floating point, for integers
@@ -71,29 +71,44 @@ _COMPOSED = {
     np.reciprocal: 4,
     np.sign: 2,
     np.logaddexp: 30,
-    np.logical_and: 1,
-    np.logical_or: 1,
-    np.logical_not: 1,
-    np.logical_xor: 1,
-    np.bitwise_and: 1,
-    np.bitwise_or: 1,
-    np.bitwise_xor: 1,
-    np.invert: 1,
-    np.isnan: 1,
-    np.isfinite: 1,
-    np.isinf: 1,
 }
+WHOLE = {np.add: "add", np.subtract: "sub", np.multiply: "mul", np.negative: "", np.positive: "", np.square: ""}
+"""What there is for integers; what has no name is composed."""
+
+TRUTH = {
+    np.logical_and: "and",
+    np.bitwise_and: "and",
+    np.multiply: "and",
+    np.logical_or: "or",
+    np.bitwise_or: "or",
+    np.add: "or",
+    np.maximum: "or",
+    np.minimum: "and",
+    np.logical_xor: "xor",
+    np.bitwise_xor: "xor",
+    np.logical_not: "",
+    np.invert: "",
+}
+TESTS = (np.isnan, np.isfinite, np.isinf)
 
 
-def is_known(function: Any) -> bool:
-    """Whether a ufunc has a form in LLVM."""
-    tables = (ARITHMETIC, COMPARISONS, INTRINSICS, LIBRARY, _COMPOSED)
-    return any([function in table for table in tables])
+def is_known(function: Any, arguments: tuple[np.dtype[Any], ...], result: np.dtype[Any]) -> bool:
+    """Whether a ufunc has a form in LLVM, for numbers of these types."""
+    if len(set(arguments)) > 1:
+        return False
+    if result.kind == "b":
+        is_truth = arguments[0].kind == "b" or function.__name__.startswith("logical")
+        return function in COMPARISONS or function in TESTS or (function in TRUTH and is_truth)
+    if arguments[0] != result:
+        return False
+    if result.kind == "f":
+        return any([function in table for table in (ARITHMETIC, INTRINSICS, LIBRARY, _COMPOSED)])
+    return function in WHOLE
 
 
 def cost_of(function: Any) -> float:
     """Roughly the price of one element, in multiplications."""
-    if function in LIBRARY:
+    if function in LIBRARY or not isinstance(function, np.ufunc):
         return 12.0
     if function in (np.divide, np.sqrt):
         return 4.0

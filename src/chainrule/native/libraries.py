@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["address_of", "can_be_called", "llvm"]
+__all__ = ["Address", "address_of", "addresses", "can_be_called", "llvm"]
 
 _MODULES = {"blas": "scipy.linalg.cython_blas", "lapack": "scipy.linalg.cython_lapack"}
 
@@ -39,3 +40,15 @@ def address_of(library: str, name: str) -> int:
     pointer: Any = ctypes.pythonapi.PyCapsule_GetPointer
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return int(pointer(capsule, title(capsule)))
+
+
+class Address(NamedTuple):
+    """A function of this process, and the object that it lives as long as."""
+
+    address: int
+    owner: Any
+
+
+def addresses(functions: Sequence[Address | tuple[str, str]]) -> list[int]:
+    """Where functions begin: those that have an address, and those named by library and name."""
+    return [found.address if isinstance(found, Address) else address_of(*found) for found in functions]

@@ -6,32 +6,37 @@ and products are statements, and so is what is worth keeping because several nee
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from chainrule.native.callback import Extent, callback
 from chainrule.native.functions import cost_of, is_known
+from chainrule.native.inner import inner_loop
 from chainrule.native.recorded import is_plain
+from chainrule.native.rolling import Moving
 from chainrule.native.scalar import (
     BetweenError,
     Expression,
+    Flat,
     Index,
     Label,
     Memory,
     Number,
     Place,
     Pool,
+    Read,
     Reader,
     Source,
+    merged,
+    merges,
     position,
     row_major,
 )
-from chainrule.native.work import Kept, Make, Multiplication, Statement, base_of
-from chainrule.program.deferred import Deferred
+from chainrule.native.value import Value, at_turn, now
+from chainrule.native.work import Callback, Kept, Make, Statement, Work, base_of
+from chainrule.program.deferred import Deferred, needed
 
 __all__ = [
     "RULES",
@@ -42,6 +47,7 @@ __all__ = [
     "Value",
     "at_turn",
     "both",
+    "is_native",
     "is_strided",
     "now",
     "places",
@@ -57,72 +63,18 @@ class NotLowerableError(Exception):
     """A step that has no native form."""
 
 
-class _Clock(threading.local):
-    """The turn of the loop that is being written, as an index; None outside of loops."""
-
-    now: Index | None = None
-
-
-_clock = _Clock()
-
-
-@contextmanager
-def at_turn(turn: Index | None) -> Iterator[None]:
-    """Read values as they are in one turn of their loop."""
-    before = _clock.now
-    _clock.now = turn
-    try:
-        yield
-    finally:
-        _clock.now = before
-
-
-def now() -> Index:
-    """The turn that is being written."""
-    assert _clock.now is not None
-    return _clock.now
-
-
-@dataclass
-class Value:
-    """An array as what one element of it is; ``cost`` is roughly that of computing it."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    read: Reader
-    cost: float = 1.0
-    source: Source | None = None  # where it is memory as it stands
-    parts: int = 1  # boxes that it consists of, which are read in different ways
-    known: dict[Any, Expression] = field(default_factory=dict)
-
-    def at(self, place: Place) -> Expression:
-        """The element at a place."""
-        key = _clock.now, place
-        found = self.known.get(key)
-        if found is None:
-            found = self.known[key] = self.read(place)
-        return found
-
-    def like(self, read: Reader, shape: tuple[int, ...] | None = None, dtype: Any = None) -> Value:
-        """Another value of the same cost and parts."""
-        return Value(self.shape if shape is None else shape, dtype or self.dtype, read, self.cost, parts=self.parts)
-
-    def broadcast_at(self, place: Place) -> Expression:
-        """The element for a place in a result that it is stretched to."""
-        own = place[len(place) - len(self.shape) :]
-        return self.at(tuple([Index() if size == 1 else index for index, size in zip(own, self.shape, strict=True)]))
-
-
 class Lowering:
     """The values of the steps of one recording, and the statements in the order in which they can be done."""
 
-    def __init__(self, uses: Mapping[int, int], blas: bool = True) -> None:
+    def __init__(self, uses: Mapping[int, int], blas: bool = True, python: bool = False) -> None:
         self.blas = blas  # whether there is a BLAS for products of large matrices
+        self.python = python  # whether steps without a native form may be calls of Python
+        self.several: dict[int, list[Value]] = {}  # the results of steps that have several
         self.pool = Pool()
         self.uses = uses
         self.values: dict[int, Value] = {}
         self.kept: list[Kept] = []
-        self.statements: list[Statement | Multiplication] = []
+        self.statements: list[Work] = []
         self.captured: list[tuple[Memory, Any]] = []
         self._captured: dict[int, Value] = {}
         self.turns: Any = None  # the loop that is being lowered
@@ -155,7 +107,7 @@ class Lowering:
         if type(argument) is Deferred:
             found = self.values.get(argument.number)
             if found is None:
-                found = self.elsewhere(argument.number)
+                found = self.capture(argument.known) if argument.is_captured else self.elsewhere(argument.number)
                 assert found is not None
                 self.values[argument.number] = found
             return found
@@ -171,7 +123,6 @@ class Lowering:
         if found is None:
             if not is_plain(array):
                 raise NotLowerableError("an array that it reads has a byte order or strides that are not the machine's")
-            require_native(array.dtype)
             memory = Memory(array.shape, array.dtype, tuple([step // array.itemsize for step in array.strides]))
             self.captured.append((memory, array))
             found = self._captured[id(array)] = self.memory(memory)
@@ -179,17 +130,32 @@ class Lowering:
 
     def add(self, step: Deferred) -> None:
         """Lower one step."""
-        made = self.lowered(step)
-        if made.parts > _PARTS:
-            made = self.keep(made)
-        if made.cost >= WORTH_KEEPING and self.uses.get(step.number, 0) > 1:
-            made = self.keep(made)
-        self.values[step.number] = made
+        if step.dtype == object:
+            self.several[step.number] = self.called(step, [np.asarray(part) for part in step.known])
+            return
+        made = self.values[step.number] = self.lowered(step)
+        if made.parts > _PARTS or (made.cost >= WORTH_KEEPING and self.uses.get(step.number, 0) > 1):
+            self.values[step.number] = self.in_memory(step)
 
     def lowered(self, step: Deferred) -> Value:
-        """The value of one step."""
+        """The value of one step: by its rule, or what Python makes of it."""
+        mark = self.mark()
+        try:
+            return self._by_rule(step)
+        except NotLowerableError:
+            self.reset(mark)
+            if not self.python:
+                raise
+            return self.called(step, [step])[0]
+
+    def _by_rule(self, step: Deferred) -> Value:
         function = step.function
-        require_native(step.dtype)
+        if 0 in step.shape and is_native(step.dtype):
+            nothing = Number(step.dtype.type(0), step.dtype)
+            return Value(step.shape, step.dtype, lambda place: nothing, 0.0)
+        for other in (step, *needed(step)):
+            if other.dtype != object:
+                require_native(other.dtype)
         if type(function) is np.ufunc and function.signature is None:
             made = self._elementwise(step)
         else:
@@ -200,6 +166,42 @@ class Lowering:
         if made.shape != step.shape:
             raise NotLowerableError(f"{function} gives {made.shape}, not {step.shape}")
         return self._in_its_dtype(made, step.dtype)
+
+    def called(self, step: Deferred, results: Sequence[Any]) -> list[Value]:
+        """The results of a step as its function makes them, which Python calls between loops."""
+        if not self.python or (self.turns is not None and _moves((step.arguments, step.options))):
+            raise NotLowerableError(f"{getattr(step.function, '__name__', step.function)} has no native form")
+        turn = Label(self.turns.count) if self.turns is not None else None
+        arrays = {other.number: other for other in needed(step) if not other.is_captured}
+        values = [self.in_memory(other) for other in arrays.values()]
+        targets = [self.new(result.shape, result.dtype) for result in results]
+        extents = {number: _extent(value) for number, value in zip(arrays, values, strict=True)}
+        function = callback(step, extents, [_extent(self.memory(target)) for target in targets])
+        with at_turn(None if turn is None else position(turn)):
+            sources = [self._start(value) for value in values]
+            ends = [self._start(self.memory(target)) for target in targets]
+        self.statements.append(Callback(ends, sources, function, self.turns, [] if turn is None else [turn]))
+        return [self.memory(target) for target in targets]
+
+    def in_memory(self, step: Deferred) -> Value:
+        """The value of a step, in memory as it stands; by Python if its parts are no boxes."""
+        value = self.value(step)
+        if value.source is not None:
+            return value
+        mark = self.mark()
+        try:
+            self.values[step.number] = self.keep(value)
+        except NotLowerableError:
+            self.reset(mark)
+            self.values[step.number] = self.called(step, [step])[0]
+        return self.values[step.number]
+
+    @staticmethod
+    def _start(value: Value) -> Any:
+        """The memory of a value, and the place of its first element in it."""
+        first = value.at((Index(),) * len(value.shape))
+        assert type(first) is Read
+        return first.source, first.place
 
     def _in_its_dtype(self, made: Value, dtype: np.dtype[Any]) -> Value:
         if made.dtype == dtype:
@@ -235,6 +237,12 @@ class Lowering:
 
     def fill(self, target: Kept, sizes: Sequence[int], make: Make) -> None:
         """A statement that fills an array; in a loop, in each turn. Several, if it consists of parts that differ."""
+        if 0 in sizes:
+            own = target.shape if target.turns is None else target.shape[1:]
+            if target.start is None or 0 in own:
+                return
+            number = Number(target.dtype.type(target.start), target.dtype)
+            sizes, make = own, lambda place: (place, number)
         starts = [0] * len(sizes)
         if self.turns is None:
             self._fill(target, list(sizes), starts, make)
@@ -266,6 +274,8 @@ class Lowering:
         self, combine: Any, dtype: Any, sizes: Sequence[int], axes: Sequence[int], read: Reader, shape: tuple[int, ...]
     ) -> Value:
         """``read`` at all places of ``sizes``, combined over ``axes``, in the given shape."""
+        if np.dtype(dtype).kind not in ("f" if combine in (np.maximum, np.minimum) else "fiu"):
+            raise NotLowerableError(f"{combine.__name__} over axes of {dtype} has no native form")
         target = self.new(tuple([n for k, n in enumerate(sizes) if k not in axes]), dtype, combine)
 
         def make(place: Place) -> tuple[Place, Expression]:
@@ -278,23 +288,31 @@ class Lowering:
     # --- elementwise ---
 
     def _elementwise(self, step: Deferred) -> Value:
-        function = step.function
-        if step.options or not is_known(function):
-            raise NotLowerableError(f"{function.__name__} has no native form")
+        """A ufunc, on numbers of the types that NumPy would choose for it."""
+        if step.options or step.function.nout > 1:
+            raise NotLowerableError(f"{step.function.__name__} with options has no native form")
         parts = [self.value(argument) for argument in step.arguments]
-        dtype = step.dtype
-        if dtype.kind == "b":  # numbers are compared in the precision that they have together
-            kinds = [a.dtype if hasattr(a, "dtype") else a for a in step.arguments]
-            dtype = np.result_type(*kinds)
-        require_native(dtype)
+        kinds = [
+            type(argument) if type(argument) in (int, float) else part.dtype
+            for argument, part in zip(step.arguments, parts, strict=True)
+        ]
+        *wanted, dtype = step.function.resolve_dtypes((*kinds, None))
+        for kind in (*wanted, dtype):
+            require_native(kind)
+        function = step.function
+        if not is_known(function, tuple(wanted), dtype):
+            function = inner_loop(function, (*wanted, dtype)) if self.python else None
+            if function is None:
+                raise NotLowerableError(f"{step.function.__name__} has no native form")
 
         def read(place: Place) -> Expression:
+            operands = zip(parts, wanted, strict=True)
             return self.pool.apply(
-                function, [self.pool.cast(part.broadcast_at(place), dtype) for part in parts], step.dtype
+                function, [self.pool.cast(part.broadcast_at(place), kind) for part, kind in operands], dtype
             )
 
         cost = cost_of(function) + sum([part.cost for part in parts])
-        return Value(step.shape, step.dtype, read, cost, parts=1 + sum([part.parts - 1 for part in parts]))
+        return Value(step.shape, dtype, read, cost, parts=1 + sum([part.parts - 1 for part in parts]))
 
     # --- views ---
 
@@ -303,7 +321,7 @@ class Lowering:
         if value.shape == shape:
             return value
         bare, wanted = [n for n in value.shape if n != 1], [n for n in shape if n != 1]
-        if bare != wanted and (value.parts > 1 or not _merges(bare, wanted)):
+        if bare != wanted and (value.parts > 1 or not merges(bare, wanted)):
             value = self.keep(value)
             source = value.source
             assert source is not None
@@ -313,19 +331,27 @@ class Lowering:
 
         def read(place: Place) -> Expression:
             inside = [index for index, n in zip(place, shape, strict=True) if n != 1]
-            merged = inside if bare == wanted else _merged(inside, wanted, bare)
-            rest = iter(merged)
+            rest = iter(inside if bare == wanted else merged(inside, wanted, bare))
             return value.at(tuple([Index() if n == 1 else next(rest) for n in value.shape]))
 
         return value.like(read, shape)
 
 
-class Flat(Source):
-    """Memory in C order seen in another shape."""
+def _extent(value: Value) -> Extent:
+    """What is known of an array in memory."""
+    is_given = isinstance(value.source, Memory)
+    return Extent(value.shape, value.source.strides if is_given else row_major(value.shape), value.dtype)  # type: ignore[union-attr]
 
-    def __init__(self, base: Source, shape: tuple[int, ...]) -> None:
-        super().__init__(shape, base.dtype)
-        self.base = base_of(base)
+
+def _moves(value: Any) -> bool:
+    """Whether an argument is another integer in each turn of a loop."""
+    if isinstance(value, slice):
+        return _moves((value.start, value.stop, value.step))
+    if type(value) in (tuple, list):
+        return any([_moves(entry) for entry in value])
+    if type(value) is dict:
+        return any([_moves(entry) for entry in value.values()])
+    return isinstance(value, Moving)
 
 
 def is_strided(source: Source) -> bool:
@@ -333,40 +359,20 @@ def is_strided(source: Source) -> bool:
     return isinstance(source, Memory) and source.strides != row_major(source.shape) and len(source.shape) > 0
 
 
+def is_native(dtype: np.dtype[Any]) -> bool:
+    """Whether numbers are of a type of the machine's."""
+    return dtype.kind in "fbiu" and dtype.itemsize in ((4, 8) if dtype.kind == "f" else (1, 2, 4, 8))
+
+
 def require_native(dtype: np.dtype[Any]) -> None:
-    """Refuse numbers that are no type of the machine's."""
-    if dtype.kind not in "fbiu" or dtype.itemsize not in ((4, 8) if dtype.kind == "f" else (1, 2, 4, 8)):
+    """Refuse numbers that are of no type of the machine's."""
+    if not is_native(dtype):
         raise NotLowerableError(f"{dtype} has no native form")
 
 
 def places(labels: Sequence[Label]) -> Place:
     """The indices of loops as a place."""
     return tuple([position(label) for label in labels])
-
-
-def _merges(bare: Sequence[int], wanted: Sequence[int]) -> bool:
-    """Whether every axis of ``bare`` is a product of neighbours in ``wanted``."""
-    k = 0
-    for size in bare:
-        product = 1
-        while product < size and k < len(wanted):
-            product *= wanted[k]
-            k += 1
-        if product != size:
-            return False
-    return k == len(wanted)
-
-
-def _merged(inside: Sequence[Index], wanted: Sequence[int], bare: Sequence[int]) -> list[Index]:
-    found, k = [], 0
-    for size in bare:
-        product, index = 1, Index()
-        while product < size:
-            index = index.shifted(0, wanted[k]).plus(inside[k])
-            product *= wanted[k]
-            k += 1
-        found.append(index)
-    return found
 
 
 Rule = Callable[..., Value]

@@ -166,6 +166,7 @@ class Code:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.held: Any = None  # what it points to, if nobody else has it
         code = llvm.ObjectFileRef.from_data(_object_code(text))
         self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
         self.engine.add_object_file(code)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.functions import ARITHMETIC, COMPARISONS, INTRINSICS, LIBRARY
+from chainrule.native.functions import ARITHMETIC, COMPARISONS, INTRINSICS, LIBRARY, TRUTH, WHOLE
 from chainrule.native.scalar import Apply, Number
 from chainrule.native.text import Body, literal, value_type
 
@@ -43,7 +43,7 @@ def write_apply(body: Body, declared: Declarations, made: Apply, parts: list[str
     function, dtype = made.function, made.dtype
     kind = value_type(dtype)
     if function is None:
-        return _cast(body, made.parts[0].dtype, dtype, parts[0])
+        return _cast(body, made.parts[0].dtype, dtype, parts[0], fail)
     if function == "within":
         return _within(body, parts, fail)
     if function is np.where:
@@ -136,22 +136,10 @@ def _truth(body: Body, function: Any, whole: np.dtype[Any], parts: list[str]) ->
             return finite
         unequal = body.put(f"fcmp ord {kind} {parts[0]}, {parts[0]}")
         return body.put(f"and i1 {unequal}, {body.put(f'xor i1 {finite}, true')}")
-    truths = [_cast(body, whole, np.dtype(bool), part) for part in parts]
-    if function in (np.logical_not, np.invert):
+    truths = [_as_truth(body, whole, part) for part in parts]
+    if not TRUTH[function]:
         return body.put(f"xor i1 {truths[0]}, true")
-    name = {
-        np.logical_and: "and",
-        np.bitwise_and: "and",
-        np.multiply: "and",
-        np.logical_or: "or",
-        np.bitwise_or: "or",
-        np.add: "or",
-        np.maximum: "or",
-        np.minimum: "and",
-        np.logical_xor: "xor",
-        np.bitwise_xor: "xor",
-    }[function]
-    return body.put(f"{name} i1 {truths[0]}, {truths[1]}")
+    return body.put(f"{TRUTH[function]} i1 {truths[0]}, {truths[1]}")
 
 
 def _integer(body: Body, function: Any, kind: str, parts: list[str]) -> str:
@@ -161,29 +149,43 @@ def _integer(body: Body, function: Any, kind: str, parts: list[str]) -> str:
         return parts[0]
     if function is np.square:
         return body.put(f"mul {kind} {parts[0]}, {parts[0]}")
-    name = {np.add: "add", np.subtract: "sub", np.multiply: "mul"}[function]
-    return body.put(f"{name} {kind} {parts[0]}, {parts[1]}")
+    return body.put(f"{WHOLE[function]} {kind} {parts[0]}, {parts[1]}")
 
 
 def _signed(test: str, dtype: np.dtype[Any]) -> str:
     return test.replace("s", "u", 1) if dtype.kind in "ub" and test[0] == "s" else test
 
 
-def _cast(body: Body, old: np.dtype[Any], new: np.dtype[Any], value: str) -> str:
+def _as_truth(body: Body, old: np.dtype[Any], value: str) -> str:
+    """Whether a number is not zero."""
+    if old.kind == "b":
+        return value
+    return body.put(f"{'fcmp une' if old.kind == 'f' else 'icmp ne'} {value_type(old)} {value}, {literal(0, old)}")
+
+
+def _whole(body: Body, old: np.dtype[Any], new: np.dtype[Any], value: str, fail: Callable[[str], None]) -> str:
+    """The integer part of a number; what does not fit, the processor decides, so that it is left to Python."""
+    kind, limits = value_type(old), np.iinfo(new)
+    above = body.put(f"fcmp oge {kind} {value}, {literal(float(limits.min), old)}")
+    below = body.put(f"fcmp olt {kind} {value}, {literal(float(limits.max) + 1, old)}")
+    fits = body.put(f"and i1 {above}, {below}")
+    fail(body.put(f"xor i1 {fits}, true"))
+    held = body.put(f"select i1 {fits}, {kind} {value}, {kind} {literal(0, old)}")
+    return body.put(f"{'fptoui' if new.kind == 'u' else 'fptosi'} {kind} {held} to {value_type(new)}")
+
+
+def _cast(body: Body, old: np.dtype[Any], new: np.dtype[Any], value: str, fail: Callable[[str], None]) -> str:
     a, b = value_type(old), value_type(new)
     if old.kind == new.kind == "f":
         return (
             body.put(f"{'fpext' if new.itemsize > old.itemsize else 'fptrunc'} {a} {value} to {b}") if a != b else value
         )
     if new.kind == "b":
-        if old.kind == "b":
-            return value
-        zero = literal(0, old)
-        return body.put(f"{'fcmp une' if old.kind == 'f' else 'icmp ne'} {a} {value}, {zero}")
+        return _as_truth(body, old, value)
     if new.kind == "f":
         return body.put(f"{'uitofp' if old.kind in 'ub' else 'sitofp'} {a} {value} to {b}")
     if old.kind == "f":
-        return body.put(f"fptosi {a} {value} to {b}")
+        return _whole(body, old, new, value, fail)
     if a == b:
         return value
     if new.itemsize < old.itemsize and old.kind != "b":

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.program.deferred import Deferred, UnrecordableError
+from chainrule.native.callback import filled
+from chainrule.program.deferred import Deferred, UnrecordableError, needed, run_step
 from chainrule.program.recording import Recording
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads
 from chainrule.transforms.transplant import Transplant
 from chainrule.transforms.trees import flatten
 
-__all__ = ["FLOATS", "Recorded", "UnsuitableError", "is_plain", "key_of", "rebuilt", "recorded"]
+__all__ = ["NUMBERS", "Recorded", "UnsuitableError", "is_plain", "key_of", "rebuilt", "recorded"]
 
-FLOATS = (float, np.float64, np.float32)
+NUMBERS = (float, *{kind for kind in np.sctypeDict.values() if np.dtype(kind).kind in "fiubc"})
+"""The types of numbers that may be other ones at each call; Python's integers and truths may not."""
 
 
 class UnsuitableError(Exception):
@@ -46,6 +48,7 @@ class Recorded:
             self.wanted = [
                 value if type(value) is Deferred else recording.captured(np.asarray(value)) for value in plain
             ]
+        self.kinds: list[type] = []  # of the results: arrays, NumPy's numbers, floats
         self.replaced = transplant.arrays
         self.is_current = partial(reads.unchanged, self.replaced)
 
@@ -60,10 +63,11 @@ def recorded(function: Callable[..., Any], arguments: Any, leaves: Sequence[Any]
             made = Recorded(function, arguments, leaves, reads, replacing)
         except UnrecordableError as problem:
             return str(problem)
-        except Exception:
+        except Exception as problem:
             if replacing:
                 continue  # perhaps what it does with its own arrays cannot be recorded
-            raise
+            function(*arguments)  # if it is wrong, it says so itself
+            return f"recording it raised {type(problem).__name__}: {problem}"
         if made.recording.looked is None:
             break
         if not replacing:
@@ -71,7 +75,34 @@ def recorded(function: Callable[..., Any], arguments: Any, leaves: Sequence[Any]
     if not made.is_current():
         return "it changes what it reads"
     other = _other_container(made.structure)
+    if other is None:
+        made.kinds = _kinds(function, arguments, made)
+        pairs = zip(made.kinds, made.wanted, strict=True)
+        other = next((kind for kind, step in pairs if kind not in (np.ndarray, float, step.dtype.type)), None)
     return made if other is None else f"a result is a {other.__name__}"
+
+
+def _kinds(function: Callable[..., Any], arguments: Any, made: Recorded) -> list[type]:
+    """The types of the results; where numbers may be one thing or another, as they are in Python."""
+    kinds = [np.ndarray if step.shape else _kind_of_number(step) for step in made.wanted]
+    if None in kinds or (not all([step.shape for step in made.wanted]) and not all([s.shape for s in made.inputs])):
+        return [type(leaf) for leaf in flatten(function(*arguments))[0]]
+    return kinds
+
+
+def _kind_of_number(step: Deferred) -> Any:
+    """The type of the number that a step makes, where the arguments of the function are arrays; None if not known."""
+    others = needed(step)
+    if type(step.function) is np.ufunc:
+        return step.dtype.type
+    if step.function is None or not all([other.shape for other in others]):
+        return None
+    given = {other.number: np.broadcast_to(np.ones((), other.dtype), other.shape) for other in others}
+    try:
+        with np.errstate(all="ignore"):
+            return type(run_step(step.function, filled(step.arguments, given), filled(step.options, given)))
+    except Exception:  # it takes no ones
+        return None
 
 
 def _other_container(structure: Any) -> type | None:
@@ -95,15 +126,13 @@ def key_of(value: Any, leaves: list[Any]) -> Any:
     """The kind of arguments: two calls with the same differ in numbers alone, which are appended to ``leaves``."""
     kind = type(value)
     if kind is np.ndarray:
-        if value.dtype.kind not in "fiub":
+        if value.dtype.kind not in "fiubc":
             raise UnsuitableError(f"an argument has dtype {value.dtype}")
-        if not value.size:
-            raise UnsuitableError("an argument is empty")
         if not is_plain(value):
             raise UnsuitableError("an argument has a byte order, an alignment or strides that are not the machine's")
         leaves.append(value)
         return value.shape, value.dtype, value.strides
-    if kind in FLOATS:
+    if kind in NUMBERS:
         leaves.append(value)
         return kind
     if kind in (tuple, list):
@@ -118,7 +147,7 @@ def key_of(value: Any, leaves: list[Any]) -> Any:
 def rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
     """The arguments with other leaves."""
     kind = type(value)
-    if kind in (*FLOATS, np.ndarray):
+    if kind in (*NUMBERS, np.ndarray):
         return next(leaves)
     if kind in (tuple, list):
         return kind([rebuilt(entry, leaves) for entry in value])

@@ -16,6 +16,7 @@ __all__ = [
     "Apply",
     "BetweenError",
     "Expression",
+    "Flat",
     "Index",
     "Label",
     "Memory",
@@ -24,6 +25,8 @@ __all__ = [
     "Pool",
     "Read",
     "Source",
+    "merged",
+    "merges",
     "part_of",
     "position",
     "reads",
@@ -104,12 +107,46 @@ def part_of(index: Index, cuts: Sequence[int]) -> int:
     raise BetweenError(label, turn)
 
 
+def merges(bare: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether every axis of ``bare`` is a product of neighbours in ``wanted``."""
+    k = 0
+    for size in bare:
+        product = 1
+        while product < size and k < len(wanted):
+            product *= wanted[k]
+            k += 1
+        if product != size:
+            return False
+    return k == len(wanted)
+
+
+def merged(inside: Sequence[Index], wanted: Sequence[int], bare: Sequence[int]) -> list[Index]:
+    """Positions along axes of which each is a product of neighbours in ``wanted``."""
+    found, k = [], 0
+    for size in bare:
+        product, index = 1, Index()
+        while product < size:
+            index = index.shifted(0, wanted[k]).plus(inside[k])
+            product *= wanted[k]
+            k += 1
+        found.append(index)
+    return found
+
+
 class Source:
     """An array in memory that expressions read."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
+
+
+class Flat(Source):
+    """Memory in C order seen in another shape."""
+
+    def __init__(self, base: Source, shape: tuple[int, ...]) -> None:
+        super().__init__(shape, base.dtype)
+        self.base = getattr(base, "base", base)
 
 
 class Memory(Source):

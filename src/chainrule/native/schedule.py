@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule.native.scalar import Index, Label, Place
-from chainrule.native.work import Kept, Multiplication, Statement, is_at
+from chainrule.native.work import Kept, Work, is_at
 
 __all__ = ["Leaf", "Loop", "Schedule"]
 
@@ -23,7 +23,7 @@ Needs = list[tuple[Kept, Place | None]]
 class Leaf:
     """A statement in its place; ``path`` are the loops around it, and ``loops`` says which label runs in which."""
 
-    statement: Statement | Multiplication
+    statement: Work
     path: list[Loop] = field(default_factory=list)
     loops: dict[Label, Loop] = field(default_factory=dict)
 
@@ -51,15 +51,15 @@ class Loop:
 class Schedule:
     """The loops of a list of statements, in an order in which everything is there when it is read."""
 
-    def __init__(self, statements: Sequence[Statement | Multiplication]) -> None:
+    def __init__(self, statements: Sequence[Work]) -> None:
         self.body: list[Loop | Leaf] = []
-        self.leaves: dict[Statement | Multiplication, Leaf] = {}
+        self.leaves: dict[Work, Leaf] = {}
         self.turns: dict[Any, Loop] = {}
         self.readers: dict[Kept, list[tuple[Leaf, tuple[Index, ...] | None]]] = {}
         for statement in statements:
             self._place(statement)
 
-    def _place(self, statement: Statement | Multiplication) -> None:
+    def _place(self, statement: Work) -> None:
         leaf = Leaf(statement)
         order = statement.order()
         needs = statement.needs
@@ -98,25 +98,24 @@ class Schedule:
         self, body: list[Loop | Leaf], order: list[Label], needs: Needs, leaf: Leaf
     ) -> tuple[Loop, Label] | None:
         """The latest loop that the statement can join, and the label that would run in it."""
-        before = {leaf.statement.target, *[source for source, _ in needs]}
+        before = {*leaf.statement.targets, *[source for source, _ in needs]}
         for item in reversed(body):
             if isinstance(item, Loop):
                 inside = list(item.leaves())
                 for label in order:
                     if label.size == item.label.size and self._fits(item, label, inside, needs, label is order[0]):
                         return item, label
-                if any([other.statement.target in before for other in inside]):
+                if any([not before.isdisjoint(other.statement.targets) for other in inside]):
                     return None
-            elif item.statement.target in before:
+            elif not before.isdisjoint(item.statement.targets):
                 return None
         return None
 
     def _fits(self, loop: Loop, label: Label, inside: Sequence[Leaf], needs: Needs, is_first: bool) -> bool:
         tied = False
         for other in inside:
-            target = other.statement.target
             for source, place in needs:
-                if source is not target:
+                if source not in other.statement.targets:
                     continue
                 if place is None or not _same_turn(other, place, loop, label):
                     return False

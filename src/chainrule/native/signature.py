@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.native.entry import Call
 from chainrule.native.functions import VECTORS
-from chainrule.native.recorded import FLOATS
+from chainrule.native.recorded import NUMBERS
 from chainrule.native.scalar import Source
 
 __all__ = ["Parameter", "Signature", "is_identifier", "names_of_c", "signature_of"]
@@ -75,7 +75,7 @@ def signature_of(function: Callable[..., Any], name: str, arguments: Sequence[An
     memories = iter(call.memories)
     for parameter, value in zip(_names(function, len(arguments)), arguments, strict=True):
         for path, said, leaf in _leaves(value, parameter, parameter):
-            if type(leaf) is np.ndarray or type(leaf) in FLOATS:
+            if type(leaf) is np.ndarray or type(leaf) in NUMBERS:
                 is_number = type(leaf) is not np.ndarray
                 inputs.append(Parameter(_free(path, taken), next(memories), is_number, said))
             else:

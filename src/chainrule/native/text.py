@@ -20,7 +20,9 @@ def value_type(dtype: np.dtype[Any]) -> str:
 
 
 def memory_type(dtype: np.dtype[Any]) -> str:
-    """The type of a number in an array."""
+    """The type of a number in an array; of one that is no type of the machine's, its bytes."""
+    if dtype.str[1:].replace("u", "i") not in _TYPES:
+        return f"[{dtype.itemsize} x i8]"
     return "i8" if dtype.kind == "b" else value_type(dtype)
 
 

@@ -13,7 +13,18 @@ import numpy as np
 
 from chainrule.native.scalar import Expression, Index, Label, Place, Read, Source, position, reads
 
-__all__ = ["COMBINATIONS", "Kept", "Make", "Multiplication", "Operand", "Statement", "base_of", "is_at"]
+__all__ = [
+    "COMBINATIONS",
+    "Callback",
+    "Kept",
+    "Make",
+    "Multiplication",
+    "Operand",
+    "Statement",
+    "Work",
+    "base_of",
+    "is_at",
+]
 
 COMBINATIONS: dict[Any, Any] = {np.add: 0, np.multiply: 1, np.maximum: -np.inf, np.minimum: np.inf}
 
@@ -25,7 +36,7 @@ class Kept(Source):
         super().__init__(shape, np.dtype(dtype))
         self.combine = combine
         self.start = COMBINATIONS[combine] if start is None and combine is not None else start
-        self.statements: list[Statement | Multiplication] = []
+        self.statements: list[Work] = []
         self.is_wanted = False  # whether it is memory that somebody outside sees
         self.turns: Any = None  # the loop that it belongs to, if it has an element for each turn, along its first axis
         self.ahead = 0  # turns that the first element lies before the first turn
@@ -41,6 +52,7 @@ class Statement:
         self, target: Kept, labels: Sequence[Label], starts: Sequence[int], make: Make, turns: Any = None
     ) -> None:
         self.target = target
+        self.targets = (target,)
         self.make = make
         self.turns = turns  # the loop whose turns its first label counts
         self.labels = list(labels)
@@ -105,6 +117,7 @@ class Multiplication:
         labels: list[Label] | None = None,
     ) -> None:
         self.target = target
+        self.targets = (target,)
         self.turns = turns
         self.labels = labels or []  # the turn of a loop that it is done in
         self.summed: set[Label] = set()
@@ -122,6 +135,41 @@ class Multiplication:
     def order(self) -> list[Label]:
         """It joins no loop but that of its turns."""
         return list(self.labels)
+
+
+class Callback:
+    """A call of a function outside on whole arrays in memory: it reads ``sources`` and fills ``targets``.
+
+    Both come with the place of the first element.
+    """
+
+    place = None
+
+    def __init__(
+        self,
+        targets: Sequence[tuple[Kept, Place]],
+        sources: Sequence[tuple[Source, Place]],
+        function: Any,
+        turns: Any = None,
+        labels: Sequence[Label] = (),
+    ) -> None:
+        self.targets = tuple([target for target, _ in targets])
+        self.arrays: list[tuple[Source, Place]] = [*sources, *targets]
+        self.function = function
+        self.turns = turns
+        self.labels = list(labels)  # the turn of a loop that it is done in
+        self.summed: set[Label] = set()
+        bases = [base_of(source) for source, _ in sources]
+        self.needs: list[tuple[Kept, Place | None]] = [(base, None) for base in bases if isinstance(base, Kept)]
+        for target in self.targets:
+            target.statements.append(self)
+
+    def order(self) -> list[Label]:
+        """It joins no loop but that of its turns."""
+        return list(self.labels)
+
+
+Work = Statement | Multiplication | Callback
 
 
 def base_of(source: Source) -> Source:

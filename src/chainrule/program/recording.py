@@ -18,7 +18,7 @@ from chainrule.program.algebra import simpler, without_numbers
 from chainrule.program.deferred import Deferred, NeedsNumbersError, numbers_of, run_step
 from chainrule.program.extent import UNKNOWN, extent_of
 
-__all__ = ["Recording", "active", "deferred_call", "recordings"]
+__all__ = ["Recording", "active", "deferred_call", "part_of_several", "recordings"]
 
 
 class _Active(threading.local):
@@ -214,7 +214,7 @@ def _computed(recording: Recording, function: Any, arguments: Sequence[Any], opt
         whole.known = result
         parts = []
         for place, part in enumerate(result):
-            entry = Deferred(recording, _entry, (whole, place), {}, part.shape, part.dtype)
+            entry = Deferred(recording, part_of_several, (whole, place), {}, part.shape, part.dtype)
             entry.known = part
             entry.is_measured = True
             parts.append(entry)
@@ -229,7 +229,8 @@ def _computed(recording: Recording, function: Any, arguments: Sequence[Any], opt
     return made
 
 
-def _entry(values: Any, place: int) -> Any:
+def part_of_several(values: Any, place: int) -> Any:
+    """One of several results."""
     return values[place]
 
 

@@ -23,7 +23,7 @@ def contracted(
     sizes: dict[Any, int] = {}
     for value, names in zip(values, labels, strict=True):
         for name, size in zip(names, value.shape, strict=True):
-            sizes[name] = max(size, sizes.get(name, 1))
+            sizes[name] = size if sizes.get(name, 1) == 1 else sizes[name]
     names = [*out, *[name for name in sizes if name not in out]]
     volume = prod(sizes.values())
     kept = []
@@ -126,8 +126,8 @@ def _without(index: Index, labels: set[Label]) -> Index:
 @rule(np.matmul, *both("dot"))
 def _matmul(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     left, right = len(a.shape), len(b.shape)
-    if step.function is not np.matmul and max(left, right) > 2:
-        raise NotLowerableError("dot of arrays of more than two axes")
+    if step.function is not np.matmul and (max(left, right) > 2 or min(left, right) == 0):
+        raise NotLowerableError("dot of numbers, or of arrays of more than two axes")
     batch = [f"batch{k}" for k in range(max(left, right) - 2)]
     first = [*batch[len(batch) - (left - 2) :], "row", "sum"] if left > 1 else ["sum"]
     second = [*batch[len(batch) - (right - 2) :], "sum", "column"] if right > 1 else ["sum"]

@@ -1,0 +1,15 @@
+"""One of the results of a step that has several."""
+
+from __future__ import annotations
+
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, rule
+from chainrule.program.deferred import Deferred
+from chainrule.program.recording import part_of_several
+
+
+@rule(part_of_several)
+def _part(low: Lowering, step: Deferred, whole: Deferred, place: int) -> Value:
+    found = low.several.get(whole.number)
+    if found is None:
+        raise NotLowerableError("several results in each turn of a loop")
+    return found[place]

@@ -1,0 +1,146 @@
+"""Every operation of the registry, compiled: equal to what Python gives, as are its first and second derivatives."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from copy import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import chainrule as cr
+from chainrule.native.compiled import CompileWarning
+from chainrule.op import OPERATIONS, Operation, Sample, Undefined
+from tests.native.agreement import agree
+from tests.operations import draw, samples_of
+from tests.random_programs import Program, programs, weights
+
+
+def arguments_of(operation: Operation, sample: Sample, dtype: Any) -> list[Any] | None:
+    """Arguments that the operation takes: real numbers, or else integers; None if it takes neither."""
+    arguments = draw(operation, sample.arguments, 3, dtype)
+    whole = [np.rint(3 * np.asarray(value)).astype(int) for value in arguments]
+    for chosen in (arguments, whole):
+        try:
+            operation.forward(*chosen, **sample.params)
+        except TypeError:
+            continue
+        return chosen
+    return None
+
+
+CASES = [
+    pytest.param(operation, number, id=f"{operation.name}-{number}")
+    for operation in OPERATIONS.values()
+    for number, sample in enumerate(samples_of(operation))
+    if operation.name != "empty_like"  # its numbers are whatever was in memory
+    and arguments_of(operation, sample, float) is not None
+]
+
+
+def functions_of(operation: Operation, number: int, dtype: Any) -> tuple[dict[str, Any], list[Any]]:
+    """The operation, its gradient and the gradient of that, as functions of the arguments that are numbers."""
+    sample = samples_of(operation)[number]
+    arguments: Any = arguments_of(operation, sample, dtype)
+    params = dict(sample.params)
+    places = [place for place, value in enumerate(arguments) if np.asarray(value).dtype.kind == "f"]
+    is_whole = not places
+    places = places or list(range(len(arguments)))
+
+    def value(*given: Any) -> Any:
+        every = list(arguments)
+        for place, argument in zip(places, given, strict=True):
+            every[place] = argument
+        return operation(*every, **params)
+
+    found: dict[str, Any] = {"value": value}
+    out = np.asarray(operation.forward(*arguments, **params))
+    is_smooth = operation.differentiable and not isinstance(operation.rule(0), Undefined)
+    if is_smooth and not is_whole and out.dtype.kind == "f":
+        weight = np.random.default_rng(5).normal(size=out.shape)
+        argnums = tuple(range(len(places)))
+        gradient = cr.grad(lambda *given: np.sum(value(*given) * weight), argnums=argnums)
+        found["gradient"] = gradient
+        if dtype is np.float64:
+            found["second"] = cr.grad(
+                lambda *given: sum(np.sum(part * part) for part in gradient(*given)), argnums=argnums
+            )
+    return found, [arguments[place] for place in places]
+
+
+# Whose rules look at numbers, such as where ties are: what is recorded of them may be other code at another point.
+LOOKS = {
+    *["cofactors", "cumprod", "det", "sort", "partition", "accumulate_maximum", "accumulate_minimum"],
+    *["eigenvalues", "eigenvectors", "singular_values", "singular_vectors"],
+}
+
+
+@pytest.mark.parametrize(("operation", "number"), CASES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_equals_python(operation: Operation, number: int, dtype: Any) -> None:
+    if number and dtype is np.float32:
+        pytest.skip("one sample in single precision is enough")
+    functions, arguments = functions_of(operation, number, dtype)
+    for what, function in functions.items():
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = function(*arguments)
+            compiled = cr.compile(function)
+            for same in (arguments, arguments, [copy(argument) for argument in arguments]):
+                agree(compiled(*same), expected)
+        assert compiled.recordings == ["machine code"] or (what != "value" and operation.name in LOOKS), what
+
+
+COUNT = int(os.environ.get("CHAINRULE_PROGRAMS", "60"))
+many = settings(
+    max_examples=COUNT,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+
+
+def arranged(array: Any, how: int) -> Any:
+    """The same numbers in memory of another order, or with gaps."""
+    if how == 0 or not array.ndim:
+        return array.copy()
+    if how == 1:
+        return np.ascontiguousarray(array.T).T
+    spread = np.repeat(array, 2, axis=-1)[..., ::2]
+    return spread if how == 2 else np.ascontiguousarray(array[::-1])[::-1]
+
+
+@many
+@given(programs(10))
+def test_random_programs(program: Program) -> None:
+    f = program.function()
+    argnums = tuple(range(len(program.arguments)))
+
+    def scalar(*given: Any) -> Any:
+        out = f(*given)
+        return np.sum(out * weights(np.shape(out), 0.9))
+
+    gradient = cr.value_and_grad(scalar, argnums=argnums)
+    for function in (f, gradient):
+        compiled = cr.compile(function)
+        for dtype in (np.float64, np.float32):
+            for how in range(4):
+                arguments = [arranged(argument.astype(dtype), how) for argument in program.arguments]
+                agree(compiled(*arguments), function(*arguments), 1.0 if dtype is np.float64 else 2e5)
+        assert "machine code" in compiled.recordings
+
+
+@many
+@given(programs(10, in_place=True))
+def test_random_programs_that_overwrite(program: Program) -> None:
+    f = program.function()
+    compiled = cr.compile(f)
+    arguments = program.arguments
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompileWarning)
+            found = compiled(*[argument.copy() for argument in arguments])
+        agree(found, f(*[argument.copy() for argument in arguments]))

@@ -39,6 +39,7 @@ REASONS: list[tuple[Any, tuple[Any, ...], str]] = [
     (np.isnat, (durations,), "an argument has dtype timedelta64[s]"),
     (lambda a: a * 2, (backwards,), "an argument has a byte order, an alignment or strides that are not the machine's"),
     (lambda a, s: a * len(s), (x, frozenset([1])), "an argument is a frozenset"),
+    (lambda a, b: a * b, (x.astype(np.float32), 2.5), "a Python float beside single precision"),
     (lambda a: (a, 5), (x,), "a result is a int"),
     (lambda a: a << 1, (np.arange(3),), "recording it raised TypeError"),
     (lambda a: a if a[0] > 0 else -a, (x,), "test_reasons.py"),

@@ -132,20 +132,34 @@ class Checks:
             for inner, (_, entry) in zip(self.parts(pointer, kind, [key for key, _ in pairs]), pairs, strict=True):
                 self.argument(inner, entry, data)
 
-    def parts(self, pointer: str, kind: type, keys: Sequence[Any]) -> Iterator[str]:
+    def parts(self, pointer: str, kind: type, keys: Sequence[Any], in_order: bool = True) -> Iterator[str]:
         """Check that an object is a container of a kind with these keys; its entries, one after the other."""
         self.equal(self.field(pointer, abi.TYPE), self.held(kind))
         if kind is dict:
             self.equal(self.field(pointer, abi.DICT_SIZE, "i64"), str(len(keys)), "i64")
-            for name in keys:
-                found = self.body.put(f"call ptr @PyDict_GetItemWithError(ptr {pointer}, ptr {self.held(name)})")
-                self.require(self.body.put(f"icmp ne ptr {found}, null"))
-                yield found
+            yield from self.entries_in_order(pointer, keys) if in_order else self.entries_by_name(pointer, keys)
             return
         self.equal(self.field(pointer, abi.SIZE, "i64"), str(len(keys)), "i64")
         items = self.field(pointer, abi.LIST_ITEMS) if kind is list else None
         for k in range(len(keys)):
             yield self.field(items, 8 * k) if items else self.field(pointer, abi.ITEMS + 8 * k)
+
+    def entries_in_order(self, pointer: str, keys: Sequence[Any]) -> Iterator[str]:
+        """The values of a dictionary, whose keys are the same and in the same order: a function may go by that."""
+        at, key, value = [self.body.reserve(f"alloca {kind}") for kind in ("i64", "ptr", "ptr")]
+        self.body.do(f"store i64 0, ptr {at}")
+        for name in keys:
+            arguments = ", ".join([f"ptr {given}" for given in (pointer, at, key, value)])
+            self.body.put(f"call i32 @PyDict_Next({arguments})")
+            self.equal(self.body.put(f"load ptr, ptr {key}"), self.held(name))
+            yield self.body.put(f"load ptr, ptr {value}")
+
+    def entries_by_name(self, pointer: str, keys: Sequence[Any]) -> Iterator[str]:
+        """The values of a dictionary that has these keys, in whatever order."""
+        for name in keys:
+            found = self.body.put(f"call ptr @PyDict_GetItemWithError(ptr {pointer}, ptr {self.held(name)})")
+            self.require(self.body.put(f"icmp ne ptr {found}, null"))
+            yield found
 
     def leaf(self, pointer: str, spec: Leaf) -> str:
         if spec.kind is np.ndarray:

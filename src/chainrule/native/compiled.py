@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import warnings
 from collections.abc import Callable as AnyCallable
 from collections.abc import Sequence
@@ -158,10 +159,10 @@ def _called(this: Any, *arguments: Any, **options: Any) -> Any:
             _keep(this, key, found)
     if isinstance(found, str):
         return this.in_python(arguments, out)
-    problem = _record(this, key, arguments, leaves)
-    if problem is not None:
-        return _explained(this, problem, arguments, out, key)
-    return _answered(this, this.known[key], arguments, leaves, out)
+    made = _record(this, key, arguments, leaves)
+    if isinstance(made, str):
+        return _explained(this, made, arguments, out, key)
+    return _answered(this, made, arguments, leaves, out)
 
 
 def _answered(this: Any, found: Any, arguments: Any, leaves: Sequence[Any], out: Any) -> Any:
@@ -171,8 +172,9 @@ def _answered(this: Any, found: Any, arguments: Any, leaves: Sequence[Any], out:
     others = [leaf for leaf in leaves if isinstance(leaf, np.ndarray)] + found.captured
     arrays = fitting(found.structure, found.results, out, others)
     if isinstance(found, Built) and found.into is None:
-        found.make_into()
-        _link(this)
+        with _changing:
+            found.make_into()
+            _link(this)
     return found.called(arguments, leaves, out, arrays)
 
 
@@ -187,28 +189,31 @@ def _explained(this: Any, problem: str, arguments: Any, out: Any, key: Any = Non
     return this.in_python(arguments, out)
 
 
-def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> str | None:
+def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> Any:
     """Record the function and make machine code; or say why not."""
     if llvm is None:
         _say_once()
     made = recorded(this.function, arguments, leaves)
     built = made if isinstance(made, str) else build(this, _called, made, arguments)
-    if isinstance(built, str):
-        return built
-    _keep(this, key, built)
-    return None
+    if not isinstance(built, str):
+        _keep(this, key, built)
+    return built
+
+
+_changing = threading.RLock()  # held while functions change what answers calls
 
 
 def _keep(this: Any, key: Any, found: Any) -> None:
     """Note what answers calls of a kind. What did so before goes, but only when no call of it can be under way."""
-    if not this.running:
-        this.retired.clear()
-    if len(this.known) >= _KEPT:
-        this.retired += this.known.values()
-        this.known.clear()
-    this.retired.append(this.known.pop(key, None))
-    this.known[key] = found
-    _link(this)
+    with _changing:
+        if not this.running:
+            this.retired.clear()
+        if len(this.known) >= _KEPT:
+            this.retired += this.known.values()
+            this.known.clear()
+        this.retired.append(this.known.pop(key, None))
+        this.known[key] = found
+        _link(this)
 
 
 def _link(this: Any) -> None:

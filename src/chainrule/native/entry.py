@@ -32,6 +32,7 @@ declare ptr @PyList_New(i64)
 declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
 declare ptr @PyDict_GetItemWithError(ptr, ptr)
 declare ptr @PyDict_New()
+declare i32 @PyDict_Next(ptr, ptr, ptr, ptr)
 declare i32 @PyDict_SetItem(ptr, ptr, ptr)
 declare ptr @PyType_GenericAlloc(ptr, i64)
 declare void @PyErr_Clear()
@@ -116,7 +117,9 @@ class _EntryWriter(Checks):
         else:
             kind, children = structure
             pairs = children if kind is dict else list(enumerate(children))
-            for inner, (_, child) in zip(self.parts(pointer, kind, [key for key, _ in pairs]), pairs, strict=True):
+            for inner, (_, child) in zip(
+                self.parts(pointer, kind, [key for key, _ in pairs], in_order=False), pairs, strict=True
+            ):
                 self.given(inner, child, results, data)
 
     def apart(self, results: Sequence[Source], others: Sequence[Memory], data: dict[Source, str]) -> None:

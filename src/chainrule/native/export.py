@@ -122,6 +122,8 @@ def _lowered(function: Callable[..., Any], arguments: Sequence[Any], blas: bool)
     given: list[Any] = []
     try:
         key_of(arguments, given)
+        if any([np.size(leaf) == 0 for leaf in given]):  # C has no arrays of no elements
+            raise UnsuitableError("an argument is empty")
         straight = rebuilt(arguments, iter([_in_order(leaf) for leaf in given]))
         leaves: list[Any] = []
         key_of(straight, leaves)

@@ -74,12 +74,20 @@ def recorded(function: Callable[..., Any], arguments: Any, leaves: Sequence[Any]
             return made.recording.looked
     if not made.is_current():
         return "it changes what it reads"
+    if float in map(type, leaves) and _is_narrow(made.recording):
+        return "a Python float beside single precision, whose precision it takes: pass np.float32(...)"
     other = _other_container(made.structure)
     if other is None:
         made.kinds = _kinds(function, arguments, made)
         pairs = zip(made.kinds, made.wanted, strict=True)
         other = next((kind for kind, step in pairs if kind not in (np.ndarray, float, step.dtype.type)), None)
     return made if other is None else f"a result is a {other.__name__}"
+
+
+def _is_narrow(recording: Recording) -> bool:
+    """Whether numbers of less than double precision are met: Python's floats, recorded as doubles, would widen them."""
+    met = [*recording.inputs, *recording.constants.values(), *recording.steps.values()]
+    return any([step.dtype.char in "efF" for step in met])
 
 
 def _kinds(function: Callable[..., Any], arguments: Any, made: Recorded) -> list[type]:

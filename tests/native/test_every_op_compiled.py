@@ -94,7 +94,7 @@ def test_equals_python(operation: Operation, number: int, dtype: Any) -> None:
         assert compiled.recordings == ["machine code"] or (what != "value" and operation.name in LOOKS), what
 
 
-COUNT = int(os.environ.get("CHAINRULE_PROGRAMS", "60"))
+COUNT = int(os.environ.get("CHAINRULE_PROGRAMS", "20"))
 many = settings(
     max_examples=COUNT,
     deadline=None,
@@ -126,10 +126,9 @@ def test_random_programs(program: Program) -> None:
     gradient = cr.value_and_grad(scalar, argnums=argnums)
     for function in (f, gradient):
         compiled = cr.compile(function)
-        for dtype in (np.float64, np.float32):
-            for how in range(4):
-                arguments = [arranged(argument.astype(dtype), how) for argument in program.arguments]
-                agree(compiled(*arguments), function(*arguments), 1.0 if dtype is np.float64 else 2e5)
+        for dtype, how in [(np.float64, 0), (np.float32, 0), (np.float64, len(program.lines) % 3 + 1)]:
+            arguments = [arranged(argument.astype(dtype), how) for argument in program.arguments]
+            agree(compiled(*arguments), function(*arguments), 1.0 if dtype is np.float64 else 2e5)
         assert "machine code" in compiled.recordings
 
 

@@ -19,6 +19,10 @@ from tests.operations import draw, samples_of
 from tests.random_programs import Program, programs, weights
 
 
+# A function takes LLVM a tenth of a second, and there are thousands: all samples, and second derivatives, on request.
+EVERY = bool(os.environ.get("CHAINRULE_SAMPLES"))
+
+
 def arguments_of(operation: Operation, sample: Sample, dtype: Any) -> list[Any] | None:
     """Arguments that the operation takes: real numbers, or else integers; None if it takes neither."""
     arguments = draw(operation, sample.arguments, 3, dtype)
@@ -36,7 +40,8 @@ CASES = [
     pytest.param(operation, number, id=f"{operation.name}-{number}")
     for operation in OPERATIONS.values()
     for number, sample in enumerate(samples_of(operation))
-    if operation.name != "empty_like"  # its numbers are whatever was in memory
+    if (number == 0 or EVERY)
+    and operation.name != "empty_like"  # its numbers are whatever was in memory
     and arguments_of(operation, sample, float) is not None
 ]
 
@@ -64,7 +69,7 @@ def functions_of(operation: Operation, number: int, dtype: Any) -> tuple[dict[st
         argnums = tuple(range(len(places)))
         gradient = cr.grad(lambda *given: np.sum(value(*given) * weight), argnums=argnums)
         found["gradient"] = gradient
-        if dtype is np.float64:
+        if dtype is np.float64 and EVERY:
             found["second"] = cr.grad(
                 lambda *given: sum(np.sum(part * part) for part in gradient(*given)), argnums=argnums
             )
@@ -81,8 +86,8 @@ LOOKS = {
 @pytest.mark.parametrize(("operation", "number"), CASES)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_equals_python(operation: Operation, number: int, dtype: Any) -> None:
-    if number and dtype is np.float32:
-        pytest.skip("one sample in single precision is enough")
+    if dtype is np.float32 and not EVERY:
+        pytest.skip("single precision is tried with CHAINRULE_SAMPLES=1")
     functions, arguments = functions_of(operation, number, dtype)
     for what, function in functions.items():
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -94,7 +99,7 @@ def test_equals_python(operation: Operation, number: int, dtype: Any) -> None:
         assert compiled.recordings == ["machine code"] or (what != "value" and operation.name in LOOKS), what
 
 
-COUNT = int(os.environ.get("CHAINRULE_PROGRAMS", "20"))
+COUNT = int(os.environ.get("CHAINRULE_PROGRAMS", "6"))
 many = settings(
     max_examples=COUNT,
     deadline=None,

@@ -18,7 +18,6 @@ from tests.native.agreement import agree
 from tests.operations import draw, samples_of
 from tests.random_programs import Program, programs, weights
 
-
 # A function takes LLVM a tenth of a second, and there are thousands: all samples, and second derivatives, on request.
 EVERY = bool(os.environ.get("CHAINRULE_SAMPLES"))
 

@@ -5,6 +5,7 @@
 #   make check    formatter, linter, strict types, order of imports, documentation
 #   make coverage the tests again, with the lines they never reach
 #   make bench    times beside PyTorch and autograd (its own environment, of some gigabytes)
+#   make bench-native       value and gradient as machine code beside C by hand, JAX, CasADi, … (half an hour)
 #   make bench-structured   Jacobians and Hessians beside the limit by hand, JAX, asdex, CasADi, … (half an hour)
 #   make bench-growth       their cost as the work grows, with plots
 #   make clean    remove all that the above made
@@ -14,7 +15,7 @@
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check coverage bench bench-structured bench-growth clean
+.PHONY: help demo test check coverage bench bench-native bench-structured bench-growth clean
 
 PYTHON ?=
 VENV ?= .venv
@@ -28,7 +29,7 @@ BIN = $(VENV)/bin
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
 help:
-	@sed -n '3,10s/^#   //p' Makefile
+	@sed -n '3,12s/^#   //p' Makefile
 
 # -- what users and contributors run ----------------------------------------------------------------------------------
 
@@ -57,6 +58,9 @@ coverage: $(VENV)/.test
 bench: $(BENCH_VENV)/.bench
 	@$(BENCH_VENV)/bin/python benchmarks/eager.py
 	@$(BENCH_VENV)/bin/python benchmarks/structure.py
+
+bench-native: $(BENCH_VENV)/.bench
+	@$(BENCH_VENV)/bin/python -m benchmarks.native --only '$(ONLY)' --passes $(PASSES)
 
 # ONLY=rosenbrock,bundle chooses rows, PASSES=3 measures thrice and keeps the smallest of the medians.
 bench-structured: $(BENCH_VENV)/.bench

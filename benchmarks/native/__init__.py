@@ -1,0 +1,1 @@
+"""Value and gradient as machine code, beside C written by hand and beside other libraries."""

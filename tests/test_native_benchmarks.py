@@ -1,0 +1,154 @@
+"""The benchmark of machine code at tiny sizes: the limit by hand is right, and the report says what was measured."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from benchmarks.native import calls, limit, measuring, peers, report
+from benchmarks.native.__main__ import main, parsed, spawn
+from benchmarks.native.row import Row, difference
+from benchmarks.native.rows import ROWS, named
+from chainrule.native.compiled import CompileWarning
+
+needs_compiler = pytest.mark.skipif(limit.compiler() is None, reason="there is no C compiler")
+IN_C = [name for name in ROWS if isinstance(named(name, tiny=True).limit, str)]
+
+
+def eager(row: Row) -> list[Any]:
+    """Value and gradients in Python."""
+    both = cr.value_and_grad(lambda *arrays: row.function(np, *arrays), tuple(range(row.count)))
+    value, gradients = both(*row.arguments)
+    return [value, *gradients]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_limit_by_hand_is_the_derivative(name: str) -> None:
+    row = named(name, tiny=True)
+    hand = limit.by_hand(row)
+    if hand is None:
+        pytest.skip("there is no C compiler")
+    assert difference(hand(), eager(row)) <= row.tolerance
+    assert difference(hand(), eager(row)) <= row.tolerance  # again: nothing is left from the call before
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_ours_is_machine_code_and_right(name: str) -> None:
+    row = named(name, tiny=True)
+    call = peers.prepared("chainrule", row)
+    assert difference(call(), eager(row)) <= row.tolerance
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["lstm", "gmm10"])
+def test_a_kernel_agrees_with_differences(name: str) -> None:
+    row = named(name, tiny=True)
+    gradients = limit.by_hand(row)()[1:]  # type: ignore[misc]
+    rng = np.random.default_rng(5)
+    directions = [rng.normal(size=np.shape(array)) for array in row.given]
+
+    def along(step: float) -> Any:
+        moved = [array + step * way for array, way in zip(row.given, directions, strict=True)]
+        return row.function(np, *moved, *row.arguments[row.count :])
+
+    slope = (along(1e-6) - along(-1e-6)) / 2e-6
+    assert np.isclose(sum(np.vdot(g, way) for g, way in zip(gradients, directions, strict=True)), slope, rtol=1e-6)
+
+
+def test_a_measurement_has_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(peers.SYSTEMS, "wrong", lambda row: lambda: [0.0, *row.given])
+    record = measuring.measured(named("net", tiny=True), ["chainrule", "wrong", "casadi"], 1, 1, 0.01)
+    assert json.loads(json.dumps(record)) == record
+    systems = record["systems"]
+    assert systems["chainrule"]["error"] <= 1e-9 and systems["chainrule"]["again"] > 0
+    assert "differs" in systems["wrong"]["failed"]
+    assert {"again", "first", "error"} <= systems["casadi"].keys() or "skipped" in systems["casadi"]
+
+
+def test_a_function_that_runs_in_python_is_left_out_with_the_reason() -> None:
+    row = Row("", lambda xp, x: x * x if x > 0 else x, (2.0,), 1, "cubic")
+    with pytest.warns(CompileWarning), pytest.raises(peers.AbsentError, match="runs in Python"):
+        peers.prepared("chainrule", row)
+
+
+def test_a_library_that_is_absent_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(peers.AbsentError, match="not installed"):
+        peers.prepared("jax", named("net", tiny=True))
+    with pytest.raises(peers.AbsentError, match="no way"):
+        peers.prepared("casadi", named("mlp", tiny=True))
+
+
+def test_without_a_compiler_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limit, "kernels", lambda: None)
+    assert limit.by_hand(named("net", tiny=True)) is None
+    record = measuring.measured(named("net", tiny=True), ["chainrule"], 1, 1, 0.01)
+    assert "limit" not in record["systems"] and record["systems"]["chainrule"]["again"] > 0
+
+
+def test_programs_have_the_operations_that_they_say_and_stay_finite() -> None:
+    x = np.linspace(0.1, 1, 16)
+    for count in (5, 30, 300):
+        function = calls.program(count, seed=0)
+        graph = cr.value_and_grad(lambda x, function=function: function(np, x))
+        assert np.isfinite(graph(x)[1]).all()
+    assert calls.program(30, 1)(np, x) != calls.program(30, 2)(np, x)
+    assert set(calls.compiling(5, 1)) >= {"chainrule"}
+
+
+def test_every_kind_of_call_is_timed() -> None:
+    assert all(spent > 0 for spent in calls.costs(1, 0.01).values())
+
+
+def test_shapes_and_numbers_that_differ_are_seen() -> None:
+    assert difference([np.zeros(2)], [np.zeros(3)]) == np.inf
+    assert difference([1.0], [1.0, 2.0]) == np.inf
+    assert difference([np.nan], [1.0]) == np.inf
+    assert difference([1.0, np.array([1.0, 4.0])], [1.0, np.array([2.0, 4.0])]) == 0.25
+
+
+FOUND: dict[str, Any] = {
+    f"wave{place}": {
+        "title": f"row {place}",
+        "goal": goal,
+        "systems": {
+            "limit": {"again": 2e-6},
+            "chainrule": {"again": 3e-6, "first": 0.1, "error": 0.0},
+            "value": {"again": 1e-6},
+            "jax": {"again": 2.4e-6, "first": 0.2, "error": 0.0},
+            "torch": {"skipped": "not installed"},
+        },
+    }
+    for place, goal in ((1, 1.2), (2, 2.0))
+}
+
+
+def test_the_tables_say_what_was_measured_and_what_was_missed(tmp_path: Path) -> None:
+    lines = report.markdown(FOUND).splitlines()
+    assert "| row 1 | 2.00 µs | 3.00 µs | 1.50 | ≤ 1.2 **missed** | 3.00 | – | 0.80 | – | – |" in lines
+    assert "| row 2 | 2.00 µs | 3.00 µs | 1.50 | ≤ 2 | 3.00 | – | 0.80 | – | – |" in lines
+    assert "- Missed: row 1: 1.50 × by hand, goal 1.2." in lines
+    assert "- Behind jax: row 1: 1.25 × its time." in lines
+    assert "- Left out: torch: not installed (every row)." in lines
+    assert "- Value and gradient over the value alone: 3.00 in the median." in lines
+    written = report.save({**FOUND, "mlp": {"failed": "more than 1 s"}}, tmp_path)
+    assert all(path.exists() for path in written)
+    assert "Not measured: mlp: more than 1 s." in (tmp_path / "native.html").read_text(encoding="utf-8")
+    assert (tmp_path / "native_growth.png").exists() == report.CAN_DRAW
+
+
+def test_the_command_measures_a_row_in_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--only", "cubic", "--no-peers", "--tiny", "--passes", "1", "--rounds", "1", "--out", str(tmp_path)])
+    assert "3x³ − y²" in capsys.readouterr().out
+    assert (
+        json.loads((tmp_path / "native.json").read_text(encoding="utf-8"))["cubic"]["systems"]["chainrule"]["again"] > 0
+    )
+    late = spawn("cubic", ["chainrule"], parsed(["--tiny", "--timeout", "0.01"]))
+    assert late == {"failed": "more than 0.01 s"}
+    assert "stopped" in spawn("no such row", ["chainrule"], parsed(["--tiny"]))["failed"]

@@ -26,9 +26,12 @@ def divided_early(above: Sequence[Piece], below: Sequence[Piece], free: set[Labe
         same = [k for k in hosts if set(factors[k].labels) == labels]
         if labels <= free and not same:
             late.append(divisor)
+        elif same:  # a b / c, and not (a / c) b
+            whole = reduce(hadamard, [factors[k] for k in same])
+            factors = [piece for k, piece in enumerate(factors) if k not in same[1:]]
+            factors[same[0]] = divide(whole, divisor)
         elif hosts:
-            k = (same or hosts)[0]
-            factors[k] = divide(factors[k], divisor)
+            factors[hosts[0]] = divide(factors[hosts[0]], divisor)
         else:
             factors.append(divide(Piece("1", "1", "1", ()), divisor))
     return factors, late

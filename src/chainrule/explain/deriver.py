@@ -94,19 +94,15 @@ class Deriver:
 
     def derivation(self) -> Derivation:
         """All of it."""
-        reader = Reader(self.computation)
-        simplifier = Simplifier(reader, self.symmetry)
-        values = self.computation.adjoints(inputs=self.wanted)
-        sweep = Sweep(reader, simplifier, self.steps, self._seed(), values)
-        story = Story(reader, simplifier, self.arranger, sweep, values)
-        gradients = {step.called: story.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
+        plain = self._plain()
+        reader, sweep = plain.reader, plain.sweep
+        gradients = {step.called: plain.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
         upstream = self.output.value.size != 1
         source, given = gradient_source(sweep, reader, self.arranger, self.wanted, upstream)
-        explained = self._finer(reader, values) or story
-        told = explained.tell()
+        told = self._finest(plain).tell()
         jacobians = {s.called: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
         where = [
-            story.equation_of(s, sweep.found[s].chosen).text
+            plain.equation_of(s, sweep.found[s].chosen).text
             for s in sweep.needed(self._whole(sweep, w) for w in self.wanted)
         ]
         return Derivation(
@@ -118,7 +114,7 @@ class Deriver:
                 *shortened([f"with {equation}" for equation in where]),
                 *self._notes(upstream),
                 *self._assumed(reader),
-                *self._read_off(simplifier),
+                *self._read_off(plain.simplify),
             ),
             source,
             {name: formula for name, formula in jacobians.items() if formula.text},
@@ -130,6 +126,19 @@ class Deriver:
         leaves = [leaf for argument in self.computation.arguments_of(self.wanted) for leaf in argument.leaves]
         return [leaf for leaf in leaves if leaf in self.computation.inputs]
 
+    def story(self) -> Story:
+        """The steps with their gradients, nothing of it told yet."""
+        return self._finest(self._plain())
+
+    def _plain(self) -> Story:
+        """The story with the names that the user gave."""
+        return self._story(Reader(self.computation), self.computation.adjoints(inputs=self.wanted))
+
+    def _story(self, reader: Reader, values: Mapping[Step, Any]) -> Story:
+        simplifier = Simplifier(reader, self.symmetry)
+        sweep = Sweep(reader, simplifier, self.steps, self._seed(), values)
+        return Story(reader, simplifier, self.arranger, sweep, values)
+
     def _seed(self) -> Form:
         if self.output.value.size == 1:
             return Form(fresh_axes(self.output.shape), (Monomial(ONE, ()),))
@@ -139,15 +148,12 @@ class Deriver:
         found = sweep.found[step]
         return found.full if cost(found.full) <= _WHOLE else found.chosen
 
-    def _finer(self, reader: Reader, values: Mapping[Step, Any]) -> Story | None:
+    def _finest(self, plain: Story) -> Story:
         """Where the user named nothing on the way, every operation is a step of the story."""
         operations = [step for step in self.steps if step.operation is not None and step is not self.output]
-        if not operations or any(reader.is_name(step) for step in operations):
-            return None
-        fine = Reader(self.computation, operations)
-        simplifier = Simplifier(fine, self.symmetry)
-        sweep = Sweep(fine, simplifier, self.steps, self._seed(), values)
-        return Story(fine, simplifier, self.arranger, sweep, values)
+        if not operations or any(plain.reader.is_name(step) for step in operations):
+            return plain
+        return self._story(Reader(self.computation, operations), plain.values)
 
     def jacobian(
         self, left: tuple[str, str, str], step: Step | None = None, entry: Callable[..., tuple[str, str]] | None = None

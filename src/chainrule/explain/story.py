@@ -54,8 +54,12 @@ class Story:
 
     def tell(self) -> tuple[Explained, ...]:
         """Every named step, in the order of the computation."""
-        shown = [step for step in self.steps if self._is_shown(step)]
-        return tuple([self._explained(step) for step in shown])
+        return tuple([self._explained(step) for step in self.shown])
+
+    @property
+    def shown(self) -> list[Step]:
+        """The named steps, in the order of the computation."""
+        return [step for step in self.steps if self._is_shown(step)]
 
     def _is_shown(self, step: Step) -> bool:
         return step is self.steps[-1] or self.reader.is_name(step)

@@ -8,6 +8,7 @@ from functools import cached_property
 from chainrule.check.chain.sweeps import ILLEGAL
 from chainrule.check.function.subject import Run
 from chainrule.explain.deriver import Deriver
+from chainrule.explain.story import Story
 
 __all__ = ["Remedies"]
 
@@ -24,17 +25,18 @@ class Remedies:
 
     def formula(self, name: str) -> str:
         """``dz = dh * (1 - h**2)`` for the variable z; empty if none can be given, or it is too long to help."""
-        found = self._formulas.get(name, "")
+        story = self._story
+        steps = [] if story is None else [step for step in story.shown if step.called == name]
+        found = story.adjoint(steps[0]).python if story is not None and steps else ""
         return found if len(found) <= LONGEST and not UNREADABLE.search(found) else ""
 
     @cached_property
-    def _formulas(self) -> dict[str, str]:
+    def _story(self) -> Story | None:
         computation = self._run.computation
         if computation is None or len(computation.steps) > LONG:
-            return {}
+            return None
         wanted = [step for step in computation.inputs.values() if step in computation.between([step])]
         try:
-            explained = Deriver(computation, wanted, "").derivation().explained if wanted else ()
-            return {entry.step.called: entry.adjoint.python for entry in explained}
+            return Deriver(computation, wanted, "").story() if wanted else None
         except ILLEGAL:
-            return {}
+            return None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
+
+import chainrule as cr
 
 NETWORK = """
 dtype = torch.{tape}
@@ -80,3 +83,45 @@ def test_where_a_function_saturates_its_derivative_is_mostly_rounding(audit: Any
     )
     assert [finding.verdict for finding in result.findings] == ["right up to rounding", "wrong"]
     assert result.findings[1].details["index"] == [1]
+
+
+RECURRENCE = """
+W = (torch.randn(24, 24, dtype=torch.float64) * 0.4).requires_grad_(True)
+X = torch.randn(30, 5, 24, dtype=torch.float64)
+h = torch.zeros(5, 24, dtype=torch.float64)
+states = [h.numpy()]
+for t in range(30):
+    h = torch.tanh(X[t] + h @ W)
+    states.append(h.detach().numpy())
+loss = (h ** 2).sum()
+loss.backward()
+
+w, total = W.detach().numpy(), np.zeros((24, 24))
+back = 2 * states[-1]
+for t in reversed(range(30)):
+    inner = back * (1 - states[t + 1] ** 2)
+    total += states[t].T @ inner
+    back = inner @ w.T
+total[0, 0] *= {factor}
+print(np.allclose(W.grad, total))
+"""
+
+
+def test_on_a_long_way_roundings_do_not_conspire(audit: Any) -> None:
+    assert audit(RECURRENCE.format(factor=1)).findings[-1].ok
+    assert audit(RECURRENCE.format(factor=1.01)).findings[-1].verdict == "wrong"
+
+
+def test_on_a_long_way_a_wrong_gradient_of_a_function_is_not_taken_for_rounding() -> None:
+    random = np.random.default_rng(0)
+    X, W = random.normal(size=(30, 5, 24)), 0.4 * random.normal(size=(24, 24))
+
+    def loss(W: Any) -> Any:
+        h = np.zeros((5, 24))
+        for t in range(30):
+            h = np.tanh(X[t] + h @ W)
+        return np.sum(h**2)
+
+    gradient = np.asarray(cr.grad(loss)(W))
+    assert cr.check(loss, {"W": gradient * (1 + 1e-13 * random.normal(size=W.shape))}, W).ok
+    assert [finding.verdict for finding in cr.check(loss, {"W": gradient + 0.01}, W).findings] == ["wrong"]

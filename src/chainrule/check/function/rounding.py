@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from chainrule.check.chain.contributions import contributions
 from chainrule.check.chain.reach import Reach
 from chainrule.check.chain.sweeps import ILLEGAL
 from chainrule.check.function.subject import Run
 from chainrule.check.mistakes.reruns import rerun
 from chainrule.explain.computation import Step
-from chainrule.linear.apply import pull
-from chainrule.linear.term import Opaque
+from chainrule.linear.term import Term
 
-__all__ = ["lost", "sizes", "unguarded"]
+__all__ = ["lost", "size_of", "unguarded"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NUDGE = 2.0**-26  # relative, by which numbers are moved
@@ -28,7 +28,7 @@ def lost(run: Run, name: str) -> Array | None:
     """Per unit of eps, what computing the gradient by an argument can lose; None where nothing is known."""
     if run.computation is None:
         return None
-    size = sizes(run).get(run.step(name))
+    size = size_of(run, run.step(name))
     if size is None:
         return None
     longest = max([step.value.size for step in run.computation.inputs.values()])
@@ -37,27 +37,24 @@ def lost(run: Run, name: str) -> Array | None:
     return total if np.isfinite(total).all() else None
 
 
-def sizes(run: Run, given: Mapping[Step, Array] | None = None) -> dict[Step, Array]:
-    """|J₁|ᵀ|J₂|ᵀ…|v| at every step; ``given`` are cotangents that are taken as they are said to be."""
-    assert run.computation is not None
-    steps = run.computation.between(list(run.computation.inputs.values()))
-    arrived: dict[Step, Array] = {step: np.zeros(step.shape) for step in steps}
-    output = run.computation.output
-    if output in arrived:
-        arrived[output] = np.abs(np.broadcast_to(run.seed, output.shape))
-    with np.errstate(all="ignore"):
-        for step in reversed(steps):
-            if given is not None and step in given:
-                arrived[step] = np.abs(given[step])
-            for position, argument in enumerate(step.arguments):
-                if argument not in arrived:
-                    continue
-                for made, factors, tables in step.local(position):
-                    # A map that can only be applied is taken as it is: the order of magnitude is what counts.
-                    positive = tuple([f if isinstance(f, Opaque) else np.abs(f) for f in factors])
-                    part = np.abs(pull(made, arrived[step], positive, tables))
-                    arrived[argument] = arrived[argument] + np.nan_to_num(np.broadcast_to(part, argument.shape))
-    return arrived
+def size_of(run: Run, step: Step, given: Mapping[Step, Array] | None = None) -> Array | None:
+    """The size of what comes back to a step; ``given`` are cotangents that are taken as they are said to be."""
+    computation = run.computation
+    assert computation is not None
+    steps = computation.between(list(computation.inputs.values()))
+    known = set(steps)
+    if step not in known or computation.output not in known:
+        return None
+    way = ((here, _edges(here, known)) for here in reversed(steps))
+    seeds = {computation.output: np.broadcast_to(run.seed, computation.output.shape)}
+    size = contributions(step, way, seeds, given or {})
+    return np.zeros(step.shape) if size is None else np.broadcast_to(size, step.shape)
+
+
+def _edges(step: Step, known: Collection[Step]) -> Iterator[tuple[Step, Sequence[Term]]]:
+    for position, argument in enumerate(step.arguments):
+        if argument in known:
+            yield argument, step.local(position)
 
 
 def _moved(run: Run, name: str) -> Any:

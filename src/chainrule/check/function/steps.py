@@ -13,7 +13,7 @@ from chainrule.check.function.again import called_with
 from chainrule.check.function.draws import another, upstream_like
 from chainrule.check.function.judging import explained
 from chainrule.check.function.reading import as_array, match
-from chainrule.check.function.rounding import sizes
+from chainrule.check.function.rounding import size_of
 from chainrule.check.function.subject import Run, Subject
 from chainrule.check.mistakes.diagnosis import Claim, diagnose
 from chainrule.check.verdicts.compare import UNDECIDABLE, WRONG, Judgement, Truth, Value, judge
@@ -162,7 +162,7 @@ def _judged(way: _Pass, named: _Named, true: Array) -> Judgement:
     judgement = judge(value, Truth(Value(true, 2.0**-52, "float64")))
     if judgement.ok:
         return judgement
-    size = sizes(way.run, way.given).get(named.step)
+    size = size_of(way.run, named.step, way.given)
     loss = None if size is None else 8.0 * size
     return judge(value, Truth(Value(true, 2.0**-52, "float64"), loss=loss))
 

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from chainrule.backward import cotangents_of
+from chainrule.check.chain.contributions import contributions
 from chainrule.check.verdicts.compare import Truth, Value
 from chainrule.check.watching.backend import Observer, replace_while
 from chainrule.check.watching.history import History
 from chainrule.check.watching.pulling import pulled
 from chainrule.errors import ChainruleError
 from chainrule.explain.computation import Computation
-from chainrule.linear.apply import pull, push
+from chainrule.linear.apply import push
 from chainrule.linear.jacobian import Jacobian
-from chainrule.linear.term import Opaque, Term
+from chainrule.linear.term import Term
 from chainrule.program.node import Node
 from chainrule.program.sweep import schedule
 from chainrule.tape import journal, observe
@@ -173,7 +174,7 @@ class Tape:
             if len(nodes) > LARGEST_GRAPH:
                 return None
             try:
-                back = self._magnitude(nodes, output, cotangent, argument)
+                back = self._size(nodes, output, cotangent, argument)
                 forward = None if back is None else self._moved(nodes, output, cotangent, argument)
             except ChainruleError:
                 return None
@@ -184,29 +185,12 @@ class Tape:
             lost: Array = growth * (back if forward is None else back + forward)
             return lost if np.isfinite(lost).all() else None
 
-    def _magnitude(self, nodes: Sequence[Node], output: Any, cotangent: Any, argument: Any) -> Array | None:
-        """|J₁|ᵀ|J₂|ᵀ…|v|: the same sweep as backward, with magnitudes."""
+    @staticmethod
+    def _size(nodes: Sequence[Node], output: Any, cotangent: Any, argument: Any) -> Array | None:
+        """The size of what comes back to the argument."""
         weights = np.ones(output.value.shape) if cotangent is None else getattr(cotangent, "value", cotangent)
-        pending: dict[Any, Any] = {output.vertex: np.abs(np.asarray(weights, dtype=np.float64))}
-        target = argument.vertex
-        for node in nodes:
-            if node is target or node not in pending:
-                continue
-            arriving = pending.pop(node)
-            out, values = node.saved()
-            for position, parent in enumerate(node.parents):
-                if parent is None:
-                    continue
-                for term in node.operation.rule(position).terms(node, position, out, values):
-                    size = _absolute(term)
-                    if size is None:
-                        return None
-                    part = pull(size.pattern, arriving, size.factors, size.tables)
-                    pending[parent] = part if parent not in pending else pending[parent] + part
-        if target not in pending:
-            return None
-        size_of_all: Array = np.array(np.broadcast_to(pending[target], argument.value.shape), dtype=np.float64)
-        return size_of_all
+        size = contributions(argument.vertex, ((node, _edges(node)) for node in nodes), {output.vertex: weights}, {})
+        return None if size is None else np.broadcast_to(size, argument.value.shape)
 
     def _moved(self, nodes: Sequence[Node], output: Any, cotangent: Any, argument: Any) -> Array | None:
         """How far the gradient moves when the result of every operation moves by its own size, in random directions.
@@ -289,18 +273,15 @@ def _pushed(program: Sequence[Node], leaves: Sequence[Any], values: Mapping[Any,
     for node in reversed(program):
         value = values.get(node)
         total = np.zeros(node.shape) if value is None else move(value)
-        out, kept = node.saved()
-        for position, parent in enumerate(node.parents):
-            if parent is not None:
-                for term in node.operation.rule(position).terms(node, position, out, kept):
-                    total = total + push(term.pattern, tangents[parent], term.factors, term.tables)
+        for parent, terms in _edges(node):
+            for term in terms:
+                total = total + push(term.pattern, tangents[parent], term.factors, term.tables)
         tangents[node] = total
     return tangents[program[0]]
 
 
-def _absolute(term: Term) -> Term | None:
-    """The term with the magnitudes of its factors; None if one can only be applied."""
-    if any(isinstance(factor, Opaque) for factor in term.factors):
-        return None
-    factors = tuple(np.abs(np.asarray(getattr(factor, "value", factor), dtype=np.float64)) for factor in term.factors)
-    return Term(term.pattern, factors, term.tables)
+def _edges(node: Node) -> Iterator[tuple[Any, Sequence[Term]]]:
+    out, values = node.saved()
+    for position, parent in enumerate(node.parents):
+        if parent is not None:
+            yield parent, node.operation.rule(position).terms(node, position, out, values)

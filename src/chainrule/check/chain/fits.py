@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.check.chain.budget import Budget
 from chainrule.check.chain.constants import Expression, named
 from chainrule.check.chain.links import Link
 from chainrule.check.chain.point import Point
@@ -40,8 +41,9 @@ class Trial:
     Points beyond the first are those where the same steps were run on arrays of the same shapes.
     """
 
-    def __init__(self, points: Sequence[Point]) -> None:
+    def __init__(self, points: Sequence[Point], budget: Budget) -> None:
         first = points[0]
+        self.budget = budget
         self.points = [point for point in points if _alike(first, point)]
         self.wanted = [self._seen(point, point.claimed - point.true) for point in self.points]
         self.equations = len(self.wanted[0])

@@ -8,7 +8,8 @@ hypothesis then costs one inner product for each direction, however long the way
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ class Reach:
     ``seeds`` gives the cotangents of the output, or of any steps at which they are taken as they are said to be: what
     comes after those does not matter. Steps are known by their numbers, the places in ``computation.steps``, so that
     what is said about one run can be said about another. ``path`` are the numbers of the steps between the target and
-    the seeds, both included, earliest first.
+    the seeds, both included, earliest first. Local Jacobians that ``like`` knows of the same steps are taken from it.
 
     >>> from chainrule.explain.record import record
     >>> run = record(lambda x: np.sum(x * x), (np.array([1.0, 2.0]),))
@@ -62,12 +63,15 @@ class Reach:
     (array([2., 4.]), array([1., 2.]))
     """
 
-    def __init__(self, computation: Computation, target: Step, seeds: Mapping[Step, Array]) -> None:
+    def __init__(
+        self, computation: Computation, target: Step, seeds: Mapping[Step, Array], like: Reach | None = None
+    ) -> None:
         self.computation = computation
         self.steps = computation.steps
         self.number_of = {step: number for number, step in enumerate(self.steps)}
         self.seeds = {self.number_of[step]: np.asarray(value, dtype=float) for step, value in seeds.items()}
-        self._terms: dict[Edge, Sequence[Term]] = {}
+        known = {} if like is None else like._terms
+        self._terms: MutableMapping[tuple[Step, int], Sequence[Term]] = ChainMap({}, known)
         self._parts: dict[Edge, Array] = {}
         self.adjoints = self._adjoints()
         self._aim(self.number_of[target])
@@ -132,9 +136,10 @@ class Reach:
 
     def terms(self, edge: Edge) -> Sequence[Term]:
         """The local Jacobian along an edge."""
-        found = self._terms.get(edge)
+        key = self.steps[edge.step], edge.position
+        found = self._terms.get(key)
         if found is None:
-            found = self._terms[edge] = self.steps[edge.step].local(edge.position)
+            found = self._terms[key] = key[0].local(edge.position)
         return found
 
     def argument(self, edge: Edge) -> int:

@@ -90,11 +90,12 @@ def explained(finding: Finding, found: Sequence[Diagnosis]) -> Finding:
         finding.hint = hint_for(finding.mistake)
         return finding
     first = found[0]
+    told = first.message if first.mistake != "unknown" else f"{finding.message}; {first.message}"
     if first.mistake == "rounding":
         finding.verdict = ROUNDED
     finding.details = finding.details | {"judgement": finding.message, **first.details}
     finding.mistake, finding.step, finding.fix, finding.hint = first.mistake, first.step, first.fix, first.hint
-    finding.message = first.message
+    finding.message = told
     return finding
 
 

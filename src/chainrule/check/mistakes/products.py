@@ -50,7 +50,7 @@ def products(trial: Trial) -> Iterator[Candidate]:
         return
     last = [edge for edge in reach.edges if reach.argument(edge) == reach.target]
     operands = list(_operands(point, last))
-    for left, right in itertools.product(operands, repeat=2):
+    for left, right in trial.budget.each(itertools.product(operands, repeat=2)):
         if left.kind == "value" and right.kind == "value" and any(seed.size > 1 for seed in reach.seeds.values()):
             continue  # a gradient has the upstream in it
         made = _product(left, right, point)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,12 +56,21 @@ class _Way:
     inside: bool  # whether what lies between is multiplied before the sum
 
 
+class _Tried(NamedTuple):
+    """A way at a waist, with how the right sum and the wrong one show."""
+
+    waist: _Waist
+    way: _Way
+    right: Array
+    wrong: Array
+
+
 def reductions(trial: Trial) -> Iterator[Candidate]:
     """Explanations in which one waist, or two of them, sum over other axes."""
     point = trial.points[0]
     reach = point.sure_reach
-    tried: list[tuple[_Waist, _Way, Array, Array]] = []
-    for waist in itertools.islice(_waists(reach), MOST):
+    tried: list[_Tried] = []
+    for waist in trial.budget.each(itertools.islice(_waists(reach), MOST)):
         low = waist.low(reach)
         right = trial.seen(low, partial(_right, waist))
         if right is None:
@@ -71,7 +81,7 @@ def reductions(trial: Trial) -> Iterator[Candidate]:
                 continue
             if trial.multiple(trial.target + right, seen) is not None:
                 yield from _candidate(trial, [(waist, way)])
-            tried.append((waist, way, right, seen))
+            tried.append(_Tried(waist, way, right, seen))
     yield from _two(trial, tried)
 
 
@@ -177,16 +187,36 @@ def _summed(waist: _Waist, way: _Way, point: Point) -> Array:
     return whole
 
 
-def _two(trial: Trial, tried: Sequence[tuple[_Waist, _Way, Array, Array]]) -> Iterator[Candidate]:
+def _two(trial: Trial, tried: Sequence[_Tried]) -> Iterator[Candidate]:
     """The same at two waists, whose sums then belong to one formula."""
-    for one, other in itertools.combinations(tried, 2):
-        if one[0].out == other[0].out or one[1].axes != other[1].axes:
-            continue
-        columns = np.stack([one[3], other[3]], axis=1)
-        goal = trial.target + one[2] + other[2]
-        solution, _, rank, _ = np.linalg.lstsq(columns, goal, rcond=1e-10)
-        if rank == 2 and np.linalg.norm(columns @ solution - goal) <= 1e-8 * np.linalg.norm(goal):
-            yield from _candidate(trial, [one[:2], other[:2]])
+    by_axes: dict[tuple[int, ...], list[_Tried]] = defaultdict(list)
+    for one in tried:
+        by_axes[one.way.axes].append(one)
+    for alike in by_axes.values():
+        for first, second in trial.budget.each(_fitting(trial.target, alike)):
+            one, other = alike[first], alike[second]
+            columns = np.stack([one.wrong, other.wrong], axis=1)
+            goal = trial.target + one.right + other.right
+            solution, _, rank, _ = np.linalg.lstsq(columns, goal, rcond=1e-10)
+            if rank == 2 and np.linalg.norm(columns @ solution - goal) <= 1e-8 * np.linalg.norm(goal):
+                yield from _candidate(trial, [(one.waist, one.way), (other.waist, other.way)])
+
+
+def _fitting(target: Array, tried: Sequence[_Tried]) -> Array:
+    """The pairs that may explain the target: all at once, by the normal equations, to half of the digits."""
+    scale = np.array([1 / np.linalg.norm(one.wrong) for one in tried])
+    wrong = np.stack([one.wrong for one in tried]) * scale[:, None]
+    right = np.stack([one.right for one in tried])
+    gram, cross, alone = wrong @ wrong.T, wrong @ right.T, wrong @ target
+    along = alone[:, None] + np.diag(cross)[:, None] + cross  # of the goal of (i, j) on the wrong sum of i
+    sizes = right @ target + np.einsum("im,im->i", right, right) / 2
+    goal = target @ target + 2 * (sizes[:, None] + sizes[None, :] + right @ right.T)
+    spread = 1 - gram**2
+    explained = along**2 + along.T**2 - 2 * gram * along * along.T
+    outs = np.array([one.waist.out for one in tried])
+    others = (outs[:, None] != outs[None, :]).any(axis=-1)
+    fits = np.abs(goal * spread - explained) <= (1e-7 * spread + 1e-13) * goal
+    return np.argwhere(np.triu(others & fits & (spread > 1e-10), 1))
 
 
 def _candidate(trial: Trial, chosen: Sequence[tuple[_Waist, _Way]]) -> Iterator[Candidate]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -63,7 +62,7 @@ def _gradient(point: Point, changes: Mapping[int, Change]) -> Array | None:
     try:
         run, became = rerun(reach.computation, changes)
         seeds = {became[number]: np.broadcast_to(seed, became[number].shape) for number, seed in reach.seeds.items()}
-        return Reach(run, became[reach.target], seeds).true
+        return Reach(run, became[reach.target], seeds, reach).true
     except ILLEGAL:
         return None
 
@@ -80,12 +79,10 @@ class _Idea:
         return {number: partial(self.change, point) for number in self.steps}
 
 
-def reruns(trial: Trial, until: float) -> Iterator[Candidate]:
+def reruns(trial: Trial) -> Iterator[Candidate]:
     """Explanations in which the gradient is right, but that of a slightly different function."""
     point = trial.points[0]
-    for idea in sorted(_ideas(point), key=lambda idea: idea.cost):
-        if perf_counter() > until:
-            return
+    for idea in trial.budget.each(sorted(_ideas(point), key=lambda idea: idea.cost)):
         found = _gradient(point, idea.changes(point))
         if found is None or found.shape != point.claimed.shape or point.near(found, point.true):
             continue

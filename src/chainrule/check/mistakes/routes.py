@@ -31,7 +31,7 @@ def routes(trial: Trial) -> Iterator[Candidate]:
     point = trial.points[0]
     reach = point.sure_reach
     seen: list[Array] = [trial.target]
-    for first in branching(reach)[:MOST]:
+    for first in trial.budget.each(branching(reach)[:MOST]):
         parts = after(reach, first)
         for second, part in parts.items():
             tail = reach.argument(second)

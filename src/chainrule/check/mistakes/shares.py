@@ -51,7 +51,7 @@ def _rows(trial: Trial) -> Iterator[Candidate]:
     """The first or the last few rows of what is summed left out."""
     point = trial.points[0]
     reach = point.sure_reach
-    for link in edges(reach):
+    for link in trial.budget.each(edges(reach)):
         shape = reach.shape(link.head)
         kept = {label for term in link.terms(reach) for axis in term.pattern.column for label in axis.labels}
         for axis, size in enumerate(shape):

@@ -17,6 +17,7 @@ from chainrule.check.chain.point import Point
 from chainrule.check.chain.reach import Edge, Reach
 from chainrule.check.mistakes.routes import after, branching
 from chainrule.check.rules.forms import Form, functions
+from chainrule.explain.computation import Step
 
 __all__ = ["standins"]
 
@@ -38,11 +39,16 @@ class _Base(NamedTuple):
 class _Array(NamedTuple):
     """An array that may stand in: a value, or a function of one."""
 
-    text: str
     number: int
     form: Form | None
 
+    def text(self, point: Point) -> str:
+        """How it is written."""
+        name = called(point.sure_reach.steps[self.number])
+        return name if self.form is None else self.form.text.format(name)
+
     def get(self, point: Point) -> Array | None:
+        """Its numbers at a point, where they are finite."""
         value = point.sure_reach.value(self.number).astype(float)
         with np.errstate(all="ignore"):
             made = value if self.form is None else np.asarray(self.form.function(value))
@@ -52,25 +58,38 @@ class _Array(NamedTuple):
 def standins(trial: Trial) -> Iterator[Candidate]:
     """Explanations in which one or two arrays, times constants, stand for what comes back to a step."""
     yield from _constants(trial)
-    point = trial.points[0]
-    reach = point.sure_reach
-    links = [*nodes(reach), *edges(reach)]
-    bases = [_Base(link.tail, link.head, partial(_part, link), bool(link.inside)) for link in links]
-    for base in [*bases, *_of_routes(reach)]:
-        shape = reach.shape(base.tail)
-        if not shape or int(np.prod(shape)) < 2:
-            continue
+    usable: dict[int, list[tuple[_Array, Array]]] = {}
+    for base in trial.budget.each(_bases(trial.points[0].sure_reach)):
         part = trial.seen(base.tail, base.part)
         if part is None:
             continue
-        arrays = _arrays(point, base.tail)
-        seen = [trial.seen(base.tail, partial(_get, array)) for array in arrays]
-        usable = [
-            (array, column) for array, column in zip(arrays, seen, strict=True) if column is not None and np.any(column)
-        ]
-        if usable:
-            yield from _singles(trial, base, usable, trial.target + part)
-            yield from _pairs(trial, base, usable, trial.target + part)
+        if base.tail not in usable:
+            usable[base.tail] = _usable(trial, base.tail)
+        if usable[base.tail]:
+            yield from _singles(trial, base, usable[base.tail], trial.target + part)
+            yield from _pairs(trial, base, usable[base.tail], trial.target + part)
+
+
+def _bases(reach: Reach) -> Iterator[_Base]:
+    """What arrives at a step, what comes along an edge, and of that what goes back along another one."""
+    for link in (*nodes(reach), *edges(reach)):
+        if np.prod(reach.shape(link.tail)) > 1:
+            yield _Base(link.tail, link.head, partial(_part, link), bool(link.inside))
+    for first in branching(reach):
+        ways: dict[Point, dict[Edge, Array]] = {}
+        for second in itertools.islice(after(reach, first), SECONDS):
+            if np.prod(reach.shape(reach.argument(second))) > 1:
+                yield _Base(reach.argument(second), first.step, partial(_route, ways, first, second), True)
+
+
+def _usable(trial: Trial, tail: int) -> list[tuple[_Array, Array]]:
+    """The arrays that can stand in at a step, and how they show."""
+    found = []
+    for array in _arrays(trial.points[0], tail):
+        seen = trial.seen(tail, array.get)
+        if seen is not None and np.any(seen):
+            found.append((array, seen))
+    return found
 
 
 def _constants(trial: Trial) -> Iterator[Candidate]:
@@ -104,45 +123,32 @@ def _instead(point: Point, edge: Edge) -> tuple[Array, Array]:
     return right, point.claimed - point.true + right
 
 
-def _of_routes(reach: Reach) -> Iterator[_Base]:
-    """What comes along one edge and then goes back another one."""
-    for first in branching(reach):
-        for second in itertools.islice(after(reach, first), SECONDS):
-            part = partial(_route, first, second)
-            yield _Base(reach.argument(second), first.step, part, True)
-
-
-def _route(first: Edge, second: Edge, point: Point) -> Array:
-    return after(point.sure_reach, first)[second]
+def _route(ways: dict[Point, dict[Edge, Array]], first: Edge, second: Edge, point: Point) -> Array:
+    """What comes along one edge and then goes back along another; ``ways`` keeps what was found at a point."""
+    if point not in ways:
+        ways[point] = after(point.sure_reach, first)
+    return ways[point][second]
 
 
 def _part(link: Link, point: Point) -> Array:
     return link.part(point.sure_reach)
 
 
-def _get(array: _Array, point: Point) -> Any:
-    return array.get(point)
-
-
 def _arrays(point: Point, tail: int) -> list[_Array]:
     """Values that broadcast to the place, near ones first, and functions of the value at the place."""
     reach = point.sure_reach
     shape = reach.shape(tail)
-    found: list[_Array] = []
     near = sorted(range(len(reach.steps)), key=lambda number: abs(number - tail))
-    for number in near:
-        step = reach.steps[number]
-        if step.value.dtype.kind not in "fb" or not step.shape or len(found) >= MOST:
-            continue
-        if not (step.name or abs(number - tail) <= NEAR):
-            continue
-        try:
-            if np.broadcast_shapes(step.shape, shape) == shape:
-                found.append(_Array(called(step), number, None))
-        except ValueError:
-            continue
-    name = called(reach.steps[tail])
-    return found + [_Array(form.text.format(name), tail, form) for form in functions()]
+    found = [number for number in near if _stands(reach.steps[number], shape, abs(number - tail))]
+    return [_Array(number, None) for number in found[:MOST]] + [_Array(tail, form) for form in functions()]
+
+
+def _stands(step: Step, shape: tuple[int, ...], distance: int) -> bool:
+    """Whether a value may stand in at a place of this shape that is so many steps away."""
+    if step.value.dtype.kind not in "fb" or not 0 < step.value.ndim <= len(shape):
+        return False
+    ends = zip(reversed(step.shape), reversed(shape), strict=False)
+    return (bool(step.name) or distance <= NEAR) and all(size in (1, whole) for size, whole in ends)
 
 
 def _singles(trial: Trial, base: _Base, usable: Sequence[tuple[_Array, Array]], wanted: Array) -> Iterator[Candidate]:
@@ -223,7 +229,9 @@ def _candidate(trial: Trial, base: _Base, arrays: Sequence[_Array], cost: float)
     point = trial.points[0]
     reach = point.sure_reach
     tail = called(reach.steps[base.tail])
-    written = " + ".join([_term(array.text, coefficient) for array, coefficient in zip(arrays, named, strict=True)])
+    written = " + ".join(
+        [_term(array.text(point), coefficient) for array, coefficient in zip(arrays, named, strict=True)]
+    )
     what = f"d{tail}" if not base.is_part else f"what comes back to {tail} from {called(reach.steps[base.head])}"
     message = f"{written} stands in place of {what}."
     own = all(array.number == base.tail for array in arrays)

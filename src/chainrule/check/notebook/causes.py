@@ -7,14 +7,14 @@ what is still wrong has a mistake of its own.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from time import thread_time
 from typing import Any
 
 import numpy as np
 
-from chainrule.check.mistakes.diagnosis import Claim, diagnose
+from chainrule.check.mistakes.diagnosis import SECONDS, Claim, diagnose
 from chainrule.check.mistakes.hints import hint_for
 from chainrule.check.notebook.evidence import Evidence, Pass
 from chainrule.check.notebook.scene import Scene
@@ -26,7 +26,8 @@ __all__ = ["Causes", "origin_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 FEW = 2  # elements from which on it means something that all are off by one factor
-LONGEST = 30.0  # seconds that the search for causes may take in one notebook
+LONGEST = 6.0  # seconds that the search for causes may take in one notebook
+SHARE = 1 / 4  # of what is left of them, for one claim
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +94,12 @@ class Causes:
     def _diagnose(self, finding: Finding, evidence: Evidence, origin: Pass | None, before: Sequence[_Wrong]) -> None:
         """Say which mistake it is, judged with the user's own gradients in place of those on the way."""
         finding.hint = hint_for(finding.mistake or "unknown")
-        start = time.monotonic()
+        start = thread_time()
         known = finding.mistake == "stale"  # the notebook's own passes tell that for certain
-        if known or self._spent > LONGEST or not np.isfinite(evidence.claimed.array).all():
+        if known or not np.isfinite(evidence.claimed.array).all():
             return
-        found = diagnose(self._claim(finding, evidence, origin, before))
-        self._spent += time.monotonic() - start
+        found = diagnose(self._claim(finding, evidence, origin, before), self._seconds())
+        self._spent += thread_time() - start
         if not found:
             return
         best = found[0]
@@ -107,10 +108,17 @@ class Causes:
         finding.step, finding.fix, finding.hint = best.step, best.fix, best.hint
         if finding.verdict == WRONG:
             finding.mistake = best.mistake
-            finding.message = f"{best.message} ({finding.message})" if best.mistake != "unknown" else finding.message
+            is_known = best.mistake != "unknown"
+            finding.message = (
+                f"{best.message} ({finding.message})" if is_known else f"{finding.message}; {best.message}"
+            )
             if best.step is not None and finding.name not in best.message:
                 self._told[id(finding)] = best.message
         finding.details = best.details | finding.details
+
+    def _seconds(self) -> float:
+        """How long one more claim may take: less and less, so that simple mistakes are found in all of many."""
+        return min(SECONDS, SHARE * (LONGEST - self._spent))
 
     def _claim(self, finding: Finding, evidence: Evidence, origin: Pass | None, before: Sequence[_Wrong]) -> Claim:
         """All that is known of a wrong claim."""

@@ -6,7 +6,6 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -53,17 +52,17 @@ class _Idea:
         self.key, self.cost, self.make, self.say, self.step = key, cost, make, say, step
 
 
-def everywhere(trial: Trial, until: float) -> Iterator[Candidate]:
-    """Explanations in which the same rule is wrong at every pass; ``until`` is when to give up."""
+def everywhere(trial: Trial) -> Iterator[Candidate]:
+    """Explanations in which the same rule is wrong at every pass."""
     point = trial.points[0]
     groups = grouped(point.places, edges(point.sure_reach))
     if not groups:
         return
-    ideas = iter(sorted(_ideas(point, groups), key=lambda idea: idea.cost))
+    ideas = sorted(_ideas(point, groups), key=lambda idea: idea.cost)
     cheapest = np.inf
-    while True:
-        batch = list(itertools.islice(ideas, BATCH))
-        if not batch or perf_counter() > until or cheapest < batch[0].cost - 0.25:
+    for start in trial.budget.each(range(0, len(ideas), BATCH)):
+        batch = ideas[start : start + BATCH]
+        if cheapest < batch[0].cost - 0.25:
             return
         found = swept(point.sure_reach, [idea.make(point) for idea in batch])
         for idea, gradient in zip(batch, found, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -30,12 +29,10 @@ Ideas = Callable[[Trial, Link, Array], Iterable[Variation]]
 MARGIN = 0.6  # by how much a name can make a wrong rule simpler than it looks
 
 
-def mutants(trial: Trial, links: Sequence[Link], ideas: Ideas, until: float) -> Iterator[Candidate]:
-    """The wrong rules, of those that ``ideas`` gives for each link, that explain the claim; tried ``until`` a time."""
+def mutants(trial: Trial, links: Sequence[Link], ideas: Ideas) -> Iterator[Candidate]:
+    """The wrong rules, of those that ``ideas`` gives for each link, that explain the claim."""
     best = np.inf
-    for link in links:
-        if perf_counter() > until:
-            return
+    for link in trial.budget.each(links):
         part = trial.seen(link.tail, partial(_right, link))
         if part is None or not np.any(part):
             continue

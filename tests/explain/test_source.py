@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.explain.derivation import Derivation
 from chainrule.explain.derive import derive
 from chainrule.transforms.trees import flatten, skeleton
 
@@ -28,8 +29,8 @@ def layer(rows: int, columns: int) -> Layer:
     return Layer(RNG.normal(size=(rows, columns)), RNG.normal(size=columns))
 
 
-def assert_source_is_the_gradient(function: Callable[..., Any], arguments: Sequence[Any]) -> None:
-    """The source computes what `cr.grad` does, in the structure of the arguments."""
+def assert_source_is_the_gradient(function: Callable[..., Any], arguments: Sequence[Any]) -> Derivation:
+    """The source computes what `cr.grad` does, in the structure of the arguments; the derivation."""
     derivation = derive(function)(*arguments)
     found = derivation.function()(*derivation.arguments)
     found = found if len(arguments) > 1 else (found,)
@@ -39,6 +40,7 @@ def assert_source_is_the_gradient(function: Callable[..., Any], arguments: Seque
     assert skeleton(structure) == skeleton(right_structure)
     for value, truth in zip(values, right, strict=True):
         np.testing.assert_allclose(value, truth, rtol=1e-9, atol=1e-9)
+    return derivation
 
 
 def of_dicts(params: Any, X: Any) -> Any:

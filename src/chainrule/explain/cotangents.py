@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ class Sweep:
     """The cotangents of ``steps`` (of a computation, earliest first), from the ``seed``, that of the last.
 
     With a ``prefix`` every cotangent has these axes first: it is a Jacobian. ``values`` are the cotangents in numbers.
+    The derivatives of the steps in ``always`` are not put into others.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Sweep:
         seed: Form,
         values: Mapping[Step, Array],
         prefix: Axes = (),
+        always: Container[Step] = (),
     ) -> None:
         self.reader = reader
         self.simplify = simplifier
@@ -62,6 +64,7 @@ class Sweep:
         self.seed = seed
         self.values = values
         self.prefix = prefix
+        self.always = always
         self.found: dict[Step, Cotangent] = {}
         self._inputs: dict[Step, set[Step]] = {}
         self._stories: dict[Step, float] = {}
@@ -98,6 +101,11 @@ class Sweep:
         if self.prefix:  # a Jacobian is one formula
             found.reference = found.chosen = found.full
             return
+        if found.step in self.always and self.reader.is_name(found.step):
+            found.chosen = found.local
+            varies = next(atoms_in(found.local), None) is not None
+            found.full = found.reference = adjoint(found.step) if varies else found.local
+            return
         if found.chosen.is_zero or cost(found.chosen) <= _SHORT or not named:
             found.reference = found.chosen
         else:
@@ -122,6 +130,10 @@ class Sweep:
             below = [self._below(argument) for argument in step.arguments if argument in self._consumers]
             found = self._inputs[step] = set().union(*below) if below else {step}
         return found
+
+    def summed(self, forms: Sequence[Form], shape: tuple[int, ...]) -> Form:
+        """The sum of contributions to a derivative of this shape."""
+        return self.simplify(_sum(forms, fresh_axes(shape)))
 
     def needed(self, forms: Iterable[Form]) -> list[Step]:
         """The steps whose derivatives formulas refer to, at once or through each other, latest first."""

@@ -11,6 +11,7 @@ from chainrule.explain.explained import Account, Explained, Local
 from chainrule.explain.report.fragment import fragment
 from chainrule.explain.report.page import report_page
 from chainrule.explain.series import shortened
+from chainrule.explain.source import function_of
 
 __all__ = ["Derivation", "Explained", "Local"]
 
@@ -52,10 +53,7 @@ class Derivation(Account):
 
     def function(self) -> Callable[..., Any]:
         """The function that ``source`` defines."""
-        namespace: dict[str, Any] = {"__name__": "derivation"}
-        exec(compile(self.source, f"<gradient of {self.title}>", "exec"), namespace)
-        made: Callable[..., Any] = namespace["gradient"]
-        return made
+        return function_of(self.source, self.title)
 
     def to_html(self, path: str | Path) -> None:
         """Write the derivation as one HTML file, with the graph to walk through; it needs no network.

@@ -20,13 +20,17 @@ from chainrule.explain.formula import Formula
 from chainrule.explain.indexed import jacobian_entry
 from chainrule.explain.length import cost
 from chainrule.explain.looks import compares
+from chainrule.explain.looped import Looped
 from chainrule.explain.naming import Naming
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
+from chainrule.explain.recurrence import NotRegularError, Recurrence, to_be_named
 from chainrule.explain.series import shortened
 from chainrule.explain.simplify import Simplifier
-from chainrule.explain.source import gradient_source
+from chainrule.explain.source import function_of, gradient_source, straight
 from chainrule.explain.story import Story
 from chainrule.explain.symmetry import Symmetry
+from chainrule.explain.turns import longest_loop
+from chainrule.transforms.trees import flatten
 
 __all__ = ["Deriver"]
 
@@ -98,7 +102,9 @@ class Deriver:
         reader, sweep = plain.reader, plain.sweep
         gradients = {step.called: plain.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
         upstream = self.output.value.size != 1
-        source, given = gradient_source(sweep, reader, self.arranger, self.wanted, upstream)
+        source, given = self._with_loop(plain.values) or gradient_source(
+            straight(sweep, reader, self.arranger, self.wanted), reader, self.arranger, self.wanted
+        )
         told = self._finest(plain).tell()
         jacobians = {s.called: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
         where = [
@@ -120,6 +126,31 @@ class Deriver:
             {name: formula for name, formula in jacobians.items() if formula.text},
             given,
         )
+
+    def _with_loop(self, values: Mapping[Step, Any]) -> tuple[str, tuple[Any, ...]] | None:
+        """The source with a loop, if there is one whose turns are alike and the source computes the gradients."""
+        loop = longest_loop(self.computation)
+        if loop is None:
+            return None
+        reader = Reader(self.computation, to_be_named(loop, self.computation, Reader(self.computation)))
+        sweep = Sweep(reader, Simplifier(reader, self.symmetry), self.steps, self._seed(), values, always=loop.place)
+        arranger = Arranger(self.naming.afresh(), self.symmetry)
+        try:
+            looped = Looped(Recurrence(loop, sweep, reader, self.wanted), arranger)
+        except NotRegularError:
+            return None
+        source, given = gradient_source(looped.lines, reader, arranger, self.wanted, looped.returned)
+        try:
+            found = flatten(function_of(source)(*given))[0]
+        except Exception:  # turns that only looked alike
+            return None
+        expected = {self.computation.leaf(step): values[step] for step in self.wanted}
+        same = all(
+            np.shape(one) == expected[name].shape and np.allclose(one, expected[name], rtol=1e-6, equal_nan=True)
+            for name, one in zip(self.returned(), found, strict=True)
+            if name in expected
+        )
+        return (source, given) if same else None
 
     def returned(self) -> list[str]:
         """The names of the arrays that the source returns, in their order."""

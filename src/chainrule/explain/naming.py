@@ -5,7 +5,9 @@ from __future__ import annotations
 import keyword
 import re
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from fractions import Fraction
 from math import isqrt
 
@@ -98,7 +100,7 @@ class Naming:
         self.names = frozenset(step.name for step in computation.steps if step.name)
         self._used: set[str] = {"np", "scipy", *helper_names()}
         self._parameters = {
-            argument.name: self._unused(_identifier(argument.name)) for argument in computation.parameters
+            argument.name: self.unused(_identifier(argument.name)) for argument in computation.parameters
         }
         self._paths = {
             name: leaf.path.replace(argument.name, self._parameters[argument.name], 1)
@@ -137,7 +139,7 @@ class Naming:
                 found = self._leaf(leaf)
             else:
                 number = "" if step.occurrence is None else f"_{step.occurrence}"
-                found = self._unused(_identifier(step.name or f"v{max(step.number, 0)}", number))
+                found = self.unused(_identifier(step.name or f"v{max(step.number, 0)}", number))
             self._python[step] = found
         return found
 
@@ -146,7 +148,7 @@ class Naming:
         if self._paths[name] in self._parameters.values() or not name.isidentifier():
             return self._paths[name]
         if name not in self._short:
-            self._short[name] = self._unused(_identifier(name))
+            self._short[name] = self.unused(_identifier(name))
         return self._short[name]
 
     def place(self, step: Step) -> str:
@@ -166,8 +168,33 @@ class Naming:
         """The entries of dicts that have a variable of their own, and how Python gets at them."""
         return [(short, self._paths[name]) for name, short in self._short.items()]
 
-    def _unused(self, name: str) -> str:
-        while name in self._used:
+    def afresh(self) -> Naming:
+        """The same names on paper, and new ones in Python."""
+        copied = copy(self)
+        copied._python, copied._derivatives, copied._short = {}, {}, {}
+        copied._used = {"np", "scipy", *helper_names(), *self._parameters.values()}
+        return copied
+
+    @contextmanager
+    def saying(self, values: Mapping[Step, str], derivatives: Mapping[Step, str]) -> Iterator[None]:
+        """Call some values and derivatives otherwise in Python."""
+        before = self._python, self._derivatives
+        self._python, self._derivatives = {**before[0], **values}, {**before[1], **derivatives}
+        try:
+            yield
+        finally:
+            new = self._python, self._derivatives
+            for old, now, said in zip(before, new, (values, derivatives), strict=True):
+                old.update({step: name for step, name in now.items() if step not in said})
+            self._python, self._derivatives = before
+
+    def derive_as(self, step: Step, name: str) -> None:
+        """Call the derivative of a step so in Python."""
+        self._derivatives[step] = name
+
+    def unused(self, name: str) -> str:
+        """The name, or one like it that nothing else has."""
+        while name in self._used or keyword.iskeyword(name):
             name += "_"
         self._used.add(name)
         return name

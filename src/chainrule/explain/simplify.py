@@ -60,7 +60,7 @@ class Simplifier:
         self.reader = reader
         self.symmetry = symmetry
         self.looks = Looks(symmetry.points)
-        self._products: list[tuple[Step, Form]] = []
+        self._products: dict[Any, dict[int, tuple[Step, Form]]] = {}  # by an atom that few of them have, in order
         self._openable: dict[Step, Form] = {}
         self._sums: dict[Any, tuple[Step, tuple[int, ...], Coefficient]] = {}
         self._ratios: dict[Any, Monomial] = {}
@@ -74,7 +74,10 @@ class Simplifier:
     def _learn(self, step: Step, definition: Form) -> None:
         """Remember what a named step is, to recognise it."""
         if len(definition.monomials) == 1 and set(definition.axes) >= definition.monomials[0].labels():
-            self._products.append((step, definition))
+            atoms = [factor.atom for factor in definition.monomials[0].factors]
+            if atoms:
+                rare = min(atoms, key=lambda atom: len(self._products.get(atom, ())))
+                self._products.setdefault(rare, {})[step.number] = step, definition
             if len(definition.monomials[0].factors) > 1:
                 self._openable[step] = definition
             self._learn_inverse(step, definition)
@@ -312,7 +315,9 @@ class Simplifier:
         return form
 
     def _shorter(self, monomial: Monomial, axes: Axes) -> Iterator[Monomial]:
-        for step, definition in self._products:
+        atoms = dict.fromkeys([factor.atom for factor in monomial.factors])
+        known_here = {number: pair for atom in atoms for number, pair in self._products.get(atom, {}).items()}
+        for _, (step, definition) in sorted(known_here.items()):
             (known,) = definition.monomials
             for sign in (1, -1):
                 divided = divides(known, definition.axes, monomial, sign)

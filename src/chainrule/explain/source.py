@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,30 +18,36 @@ from chainrule.explain.naming import Naming
 from chainrule.explain.reader import Reader
 from chainrule.explain.symbols import helpers_in
 
-__all__ = ["gradient_source"]
+__all__ = ["function_of", "gradient_source", "straight"]
 
 _INLINE = 12  # numbers of a captured array that are written out
 _READABLE = 100  # characters of it up to which it is written out
 
 
 def gradient_source(
-    sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[Step], upstream: bool
+    body: Sequence[str],
+    reader: Reader,
+    arranger: Arranger,
+    wanted: Sequence[Step],
+    made: Mapping[str, str] | None = None,
 ) -> tuple[str, tuple[Any, ...]]:
-    """The source of ``gradient(…)``, and the values of its parameters.
+    """The source of ``gradient(…)`` with these lines, and the values of its parameters.
 
     In go the arguments of the function, large arrays that it captured, and the upstream derivative if its result is an
-    array; out come the gradients, each in the structure of its argument.
+    array; out come the gradients, each in the structure of its argument. ``made`` are those put together already.
     """
-    naming = arranger.naming
-    output = sweep.steps[-1]
-    body = _straight(sweep, reader, arranger, wanted)
+    naming, output = arranger.naming, reader.computation.output
+    upstream = output.value.size != 1
     arguments, captured = _parameters(reader, body, naming)
     names = [naming.parameter(argument) for argument in arguments] + [naming.python(step) for step in captured]
     given = [naming.derivative_python(output)] if upstream else []
     unpacked = [f"{name} = {path}" for name, path in naming.unpacked() if _mentions(body, name)]
     constants = list(_constants(reader, body, naming))
     sizes = list(_sizes(arranger, body, arguments, captured))
-    told = [_returned(argument, wanted, reader, naming) for argument in reader.computation.arguments_of(wanted)]
+    told = [
+        (made or {}).get(argument.name) or _returned(argument, wanted, reader, naming)
+        for argument in reader.computation.arguments_of(wanted)
+    ]
     lines = [*unpacked, *constants, *sizes, *body, f"return {', '.join(told)}"]
     text = "\n".join(lines)
     imports = ["import numpy as np"] + [f"import {name}" for name in ("scipy.special", "scipy.linalg") if name in text]
@@ -53,7 +59,15 @@ def gradient_source(
     return f"{head}def gradient({', '.join([*names, *given])}):\n{inside}\n", tuple(values)
 
 
-def _straight(sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[Step]) -> list[str]:
+def function_of(source: str, title: str = "") -> Callable[..., Any]:
+    """The function that a source defines."""
+    namespace: dict[str, Any] = {"__name__": "derivation"}
+    exec(compile(source, f"<gradient of {title}>", "exec"), namespace)
+    made: Callable[..., Any] = namespace["gradient"]
+    return made
+
+
+def straight(sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[Step]) -> list[str]:
     """Forward and backward, a line for each value."""
     naming = arranger.naming
     backward = sweep.needed(sweep.found[step].chosen for step in wanted)
@@ -185,6 +199,7 @@ def _sizes(
     leaves = {leaf for argument in arguments for leaf in argument.leaves}
     computation = naming.computation
     known = [s for s in computation.steps if s.operation is None and (computation.leaf(s) in leaves or s in captured)]
+    known.sort(key=lambda step: "[" in naming.place(step))  # an array by itself before one in a list
     for size, letter in naming.sizes.items():
         if not _mentions(body, letter):
             continue

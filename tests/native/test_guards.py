@@ -222,13 +222,15 @@ def test_references(door: str) -> None:
         compiled(a, b)
     gc.collect()
     held = [a, b, a.dtype, np.ndarray, np.float64, None, compiled]
-    before = [sys.getrefcount(value) for value in held]
-    calls = 20000 if door == "machine code" else 2000
-    for _ in range(calls):
-        compiled(a, b)
-    gc.collect()
-    after = [sys.getrefcount(value) for value in held]
-    assert max([abs(one - other) for one, other in zip(before, after, strict=True)]) < calls / 4
+    drifts = []
+    for _ in range(4):  # other tests leave threads and garbage that come and go; what is lost is lost in every round
+        before = [sys.getrefcount(value) for value in held]
+        for _ in range(2000):
+            compiled(a, b)
+        gc.collect()
+        after = [sys.getrefcount(value) for value in held]
+        drifts.append(max([abs(one - other) for one, other in zip(before, after, strict=True)]))
+    assert min(drifts) < 100
 
 
 def test_threads_and_collection(door: str) -> None:

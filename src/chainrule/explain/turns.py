@@ -52,7 +52,7 @@ def longest_loop(computation: Computation) -> Loop | None:
     ...         y = np.sin(y * x)
     ...     return y + 1
     >>> [[step.called for step in turn] for turn in longest_loop(record(power, (2.0,))).turns][:2]
-    [['#1', 'y[1]'], ['#4', 'y[2]']]
+    [['#1', 'y[1]'], ['#3', 'y[2]']]
     """
     below = {computation.output}
     for step in reversed(computation.steps):

@@ -167,3 +167,33 @@ def test_differences_in_single_precision_are_rough(eps: float, verdict: str) -> 
 )  # fmt: skip
 def test_names_of_finite_differences(name: str, expected: bool) -> None:
     assert is_numerical(name) is expected
+
+
+QUOTIENTS = """
+w = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+s = torch.sin(w)
+s.sum().backward()
+step = 1e-5
+for i in range(2):
+    shifted = torch.zeros(2, dtype=torch.float64)
+    shifted[i] = step
+    s_plus, s_minus = torch.sin(w.detach() + shifted), torch.sin(w.detach() - shifted)
+    ds_dw = (s_plus - s_minus) / (2 * step)
+"""
+
+
+def test_what_is_itself_a_difference_quotient_is_no_claim(audit: Any) -> None:
+    assert audit(QUOTIENTS).findings == []
+    claimed = audit(QUOTIENTS.replace("(s_plus - s_minus) / (2 * step)", "torch.sin(w)"))
+    assert claimed.verdicts == {"ds_dw": "wrong"}
+
+
+def test_the_side_that_was_divided_by_a_step_is_the_numerical_one(audit: Any) -> None:
+    named = SETUP.replace("slopes", "by_steps")
+    found = audit(named, "guess = by_steps(loss, w)\ndw = A.T @ (A @ w - t)\nprint(np.abs(guess - dw).max())")
+    assert found.only("dw").mistake == "factor"
+
+
+def test_what_is_divided_by_a_large_number_is_no_difference_quotient(audit: Any) -> None:
+    named = SETUP.replace("slopes", "by_steps").replace("h=1e-5", "h=0.5")
+    assert audit(named, "guess = by_steps(loss, w)\ndw = A.T @ (A @ w - t)\nnp.allclose(guess, dw)").findings == []

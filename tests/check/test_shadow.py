@@ -182,6 +182,40 @@ def test_a_layer_whose_upstream_is_given(verdicts: Callable[..., Watcher]) -> No
     assert wrong == {"dx": "right", "dw": "right", "db": "averaged"}
 
 
+TWO_RESULTS = """
+    def step(x, state, W):
+        a = x @ W
+        gate = 1 / (1 + np.exp(-a[:, :2]))
+        change = np.tanh(a[:, 2:])
+        state = gate * state + change
+        shown = np.tanh(state)
+        return shown, state, (x, W, a, gate, change, state, shown)
+    def step_back(dshown, dstate, cache, before):
+        x, W, a, gate, change, state, shown = cache
+        dsum = dstate + dshown * (1 - shown ** 2)
+        dgate = dsum * before
+        dchange = dsum
+        da = np.hstack([dgate * gate * (1 - gate), dchange * (1 - change ** 2)])
+        dW = x.T @ da
+        return dW
+    x, before, W = rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), rng.normal(size=(3, 4))
+    shown, state, cache = step(x, before, W)
+    dshown, dstate = rng.normal(size=shown.shape), rng.normal(size=state.shape)
+    dW = step_back(dshown, dstate, cache, before)
+"""
+
+
+def test_a_step_with_two_results(verdicts: Callable[..., Watcher]) -> None:
+    found = told(verdicts(TWO_RESULTS))
+    assert {name: found[name] for name in ("dgate", "dchange", "da", "dW")} == dict.fromkeys(
+        ("dgate", "dchange", "da", "dW"), "right"
+    )
+    assert not {"dshown", "dstate"} & set(found)  # they are what one starts from
+    wrong = told(verdicts(TWO_RESULTS.replace("(1 - change ** 2)", "(1 - change)")))
+    assert wrong["dgate"] == "right"
+    assert wrong["dW"] not in {"right"}
+
+
 def test_a_loop_that_fills_arrays_and_steps_in_place(verdicts: Callable[..., Watcher]) -> None:
     cell = """
     W, xs = 0.5 * rng.normal(size=(3, 3)), rng.normal(size=(4, 3))
@@ -280,6 +314,7 @@ def test_which_notebooks_and_variables(sources: list[str], expected: Shadows | N
         ("W = W + f(x)", "W = hook.tracked(W + f(x))"),
         ("W -= rate * dW", "W -= rate * dW"),
         ("dW = f()", "dW = hook.plain(f())"),
+        ("dW = X.T @ dz", "dW = hook.derived(X.T @ dz)"),
         ("dW[i] += f()", "dW[i] += hook.plain(f())"),
         ("grads['W'] = f()", "grads['W'] = hook.plain(f())"),
         ("q = np.zeros(3)", "q = hook.blank(np.zeros(3))"),

@@ -26,7 +26,7 @@ from chainrule.check.rewriting.site import Site
 from chainrule.check.verdicts.finding import Finding
 from chainrule.check.watching.backend import Backend
 from chainrule.check.watching.provenance import DIRECT, Origin, Provenance
-from chainrule.check.watching.shadow import blank, dot, plain, stepped, tracked
+from chainrule.check.watching.shadow import apart, blank, dot, plain, stepped, tracked
 
 __all__ = ["Watcher"]
 
@@ -142,12 +142,17 @@ class Watcher:
 
         def called(*args: Any, **kwargs: Any) -> Any:
             if self.scene.shadows is not None:
-                args = tuple([plain(argument) for argument in args])
+                return apart(function, args, kwargs)
             result = function(*args, **kwargs)
             self._comparisons.differences.approximate(result)
             return result
 
         return called
+
+    def quotient(self, value: Any, step: Any, *filled: Any) -> Any:
+        """A difference, divided by a small step: it is numerical, and so is the array that it is put into."""
+        self._comparisons.differences.divided(value, step, filled)
+        return value
 
     def part(self, index: int, position: int, value: Any) -> Any:
         """A value that is about to be printed."""
@@ -201,6 +206,13 @@ class Watcher:
         """A gradient that was derived by hand there."""
         array = plain(value)
         if array is not value:
+            self.scene.known.set(array, Provenance(derived=True))
+        return array
+
+    def derived(self, value: Any) -> Any:
+        """The same, from another gradient."""
+        array = plain(value)
+        if isinstance(array, np.ndarray | np.floating):
             self.scene.known.set(array, Provenance(derived=True))
         return array
 

@@ -36,6 +36,7 @@ SMALLEST = 1e-8  # absolute: what rounding leaves of a difference of losses abou
 HUGE = 1e3  # how much larger than any claim they are when they are only noise
 FEW = 0.02  # the share of entries that kinks may spoil
 CLOSE = 1e-5  # relative: how near the others are then
+LARGEST_STEP = 2e-2
 ROUNDS = 200
 
 
@@ -104,8 +105,20 @@ class Differences:
     def approximate(self, result: Any) -> None:
         """Remember that a function returned finite differences."""
         for part in result if isinstance(result, tuple | list) else [result]:
-            if isinstance(part, np.ndarray | np.floating | float):
+            if isinstance(part, np.ndarray | np.floating | float) or self.scene.known.owner(part) is not None:
                 self.scene.known.set(part, Provenance(numerical=True))
+
+    def divided(self, result: Any, step: Any, filled: Sequence[Any]) -> None:
+        """Remember that a difference was divided by a step, if that is as small as steps are."""
+        try:
+            small = 0 < abs(float(step)) <= LARGEST_STEP
+        except (TypeError, ValueError):
+            return
+        if small:
+            self.approximate(result)
+            for array in filled:
+                if self.scene.known.owner(array) is not None or isinstance(array, np.ndarray):
+                    self.scene.known.set(array, Provenance(numerical=True))
 
     def _number(self, given: Any) -> Value | None:
         if isinstance(given, list | tuple | int):

@@ -3,7 +3,8 @@
 Which they are is told by the names of their derivatives: `W1` where there is a `dW1`::
 
     W1 = np.random.randn(5, 3)      W1 = __chainrule__.tracked(np.random.randn(5, 3))
-    dW1 = X.T @ dz                  dW1 = __chainrule__.plain(X.T @ dz)
+    dz = p - y                      dz = __chainrule__.plain(p - y)
+    dW1 = X.T @ dz                  dW1 = __chainrule__.derived(X.T @ dz)
     W1 = W1 - 0.1 * dW1             W1 = __chainrule__.stepped(W1 - 0.1 * dW1)
     h = np.zeros(5)                 h = __chainrule__.blank(np.zeros(5))
     a.dot(b)                        __chainrule__.dot(a, b)
@@ -171,7 +172,10 @@ def _rewritten(statement: ast.stmt, shadows: Shadows, filled: set[str]) -> Itera
     if method == "tracked" and _base(targets[0]) in filled and _is_room(statement.value):
         return  # an array that is filled later, by what is tracked
     if method is not None and statement.value is not None:
-        if method == "plain" or not isinstance(statement, ast.AugAssign):
+        if method == "plain":
+            method = "derived" if any(map(is_derivative_name, _names_in(statement.value))) else "plain"
+            statement.value = hook(method, statement.value)
+        elif not isinstance(statement, ast.AugAssign):
             statement.value = hook(method, statement.value)
         return
     for target in targets:
@@ -219,8 +223,13 @@ def _is_step(target: ast.expr, value: ast.expr, shadows: Shadows) -> bool:
         and ast.unparse(value.left) == ast.unparse(target)
     ):
         return True
-    names = {name for node in ast.walk(value) for name in _mentioned(node)} - shadows.variables
+    names = _names_in(value) - shadows.variables
     return bool(names & shadows.gradients) or any(GRADIENTS.match(name) for name in names)
+
+
+def _names_in(value: ast.expr) -> set[str]:
+    """The names, attributes and keys in an expression."""
+    return {name for node in ast.walk(value) for name in _mentioned(node)}
 
 
 def _base(node: ast.expr) -> str:

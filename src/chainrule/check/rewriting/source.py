@@ -8,6 +8,7 @@ methods of one object that the builtins hold under `HOOK`, so the notebook's own
     (a - b).abs().max()         __chainrule__.compared(site, "sub", a, b).abs().max()
     print(f"{a} and {b}", c)    __chainrule__.showing(site, print)(f"{…part(site, 0, a)} and {…part(site, 1, b)}", …)
     numerical_gradient(f, x)    __chainrule__.approximating(numerical_gradient)(f, x)
+    g[i] = (f(a) - f(b)) / h    g[i] = __chainrule__.quotient((f(a) - f(b)) / h, h, g)
     dloss_dW = …                the same, then __chainrule__.named(site, dloss_dW)
 """
 
@@ -19,6 +20,7 @@ import re
 from typing import cast
 
 from chainrule.check.rewriting.binding import hook_bindings
+from chainrule.check.rewriting.quotients import steps_of
 from chainrule.check.rewriting.settling import hook_names
 from chainrule.check.rewriting.site import HOOK, Site, hook, literal_of
 
@@ -111,7 +113,13 @@ class _Expressions(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         named = [ast.unparse(target) for target in node.targets]
+        steps = steps_of(node.value)
         self.within(["difference"] if any(DIFFERENCE.search(name) for name in named) else [], node)
+        if steps is not None:
+            filled = [target.value for target in node.targets if isinstance(target, ast.Subscript)]
+            whole = [ast.parse(ast.unparse(base), mode="eval").body for base in filled]
+            divisor = ast.parse(steps, mode="eval").body
+            node.value = hook("quotient", node.value, divisor, *whole)
         return node
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST:

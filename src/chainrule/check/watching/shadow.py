@@ -7,6 +7,8 @@ is at hand, or of the value `out` whose gradient `dout` is given.
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +20,9 @@ from chainrule.check.rewriting.site import is_derivative_name
 from chainrule.check.watching.containers import entries
 from chainrule.tensor import Tensor, no_grad
 
-__all__ = ["Assumed", "assumed_passes", "blank", "dot", "plain", "stepped", "tracked"]
+__all__ = ["Assumed", "apart", "assumed_passes", "blank", "dot", "plain", "stepped", "tracked"]
 
+TOGETHER = 4  # results of one function that have gradients of their own, as the two of an LSTM's step
 LOSS = re.compile(r"loss|cost|^(mse|ce|bce|nll|obj|objective|[lje])$", re.IGNORECASE)
 
 
@@ -96,6 +99,12 @@ def blank(value: Any) -> Any:
     return Shadow(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
 
 
+def apart(function: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """What a function of arrays returns that calls others many times, for differences: no part of the record."""
+    with no_grad():
+        return function(*[plain(argument) for argument in arguments], **options)
+
+
 def dot(left: Any, right: Any) -> Any:
     """`left.dot(right)`, also where only the right one is a tensor."""
     return np.dot(left, right) if type(left) is np.ndarray and isinstance(right, Tensor) else left.dot(right)
@@ -120,7 +129,7 @@ def assumed_passes(
     is_derived: Callable[[Any], bool],
     converted: Sequence[tuple[float, Any]],
 ) -> Iterator[Assumed]:
-    """The losses at hand, then the results `out` of which a gradient `dout` is at hand.
+    """The losses at hand, then the results `out` of which a gradient `dout` is at hand, and those all together.
 
     ``name_of`` tells what functions called a tensor, ``number`` gives the array of an array or a number,
     ``is_derived`` says whether one was itself derived by hand: then it may leave a constant to the last step.
@@ -137,9 +146,15 @@ def assumed_passes(
     for _, value in losses:
         yield Assumed(value)
     arrays = {name: value for name, value in variables if is_derivative_name(name) and not isinstance(value, Tensor)}
+    given: dict[int, Assumed] = {}
     for name, value in results:
         for called in dict.fromkeys((name, name_of(value))):
             for written in (f"d{called}", f"d_{called}", f"grad_{called}"):
-                given = number(arrays.get(written))
-                if given is not None and given.shape == value.shape:
-                    yield Assumed(value, Tensor(given), not is_derived(arrays[written]))
+                cotangent = number(arrays.get(written))
+                if cotangent is not None and cotangent.shape == value.shape:
+                    assumed = Assumed(value, Tensor(cotangent), not is_derived(arrays[written]))
+                    given.setdefault(id(value), assumed)
+                    yield assumed
+    upstream = [assumed for assumed in given.values() if assumed.strict]
+    if 1 < len(upstream) <= TOGETHER:
+        yield Assumed(functools.reduce(operator.add, [np.sum(each.result * each.cotangent) for each in upstream]))

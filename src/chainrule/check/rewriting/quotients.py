@@ -1,0 +1,78 @@
+"""Recognises a difference quotient in the source: `(f(x + h) - f(x - h)) / (2 * h)`, `(loss2 - loss1) / eps`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+__all__ = ["steps_of"]
+
+TWO_SIDES = re.compile(
+    r"(?i)plus|minus|pos|neg|left|right|forward|backward|up|down|high|low|hi|lo|new|old|perturb|after|before"
+    r"|(^|_|[a-z])([12]|[pm]h?|[lr])$"
+)
+
+
+def steps_of(value: ast.expr) -> str | None:
+    """The source of what a difference is divided by, if an expression looks like a difference quotient; else None.
+
+    What it is divided by must be a small number, which only shows when it runs.
+
+    >>> [steps_of(ast.parse(text, mode="eval").body) for text in ("(f(a) - f(b)) / (2 * h)", "(lp - lm) / 2 / h")]
+    ['2 * h', '2 * h']
+    >>> [steps_of(ast.parse(text, mode="eval").body) for text in ("(p - y) / n", "(f(a) + f(b)) / h", "(x - mu) / var")]
+    [None, None, None]
+    """
+    found = _quotient(value)
+    if found is None:
+        return None
+    difference, divisors = found
+    while isinstance(difference, ast.Call) and len(difference.args) == 1 and not difference.keywords:
+        difference = difference.args[0]  # np.sum((pos - neg) * dout), float(a - b)
+    if isinstance(difference, ast.BinOp) and isinstance(difference.op, ast.Mult):
+        difference = difference.left if _is_difference(difference.left) else difference.right
+    if not _is_difference(difference):
+        return None
+    return " * ".join(f"({divisor})" if " " in divisor and len(divisors) > 1 else divisor for divisor in divisors)
+
+
+def _quotient(value: ast.expr) -> tuple[ast.expr, list[str]] | None:
+    """What is divided, and by what, one after the other."""
+    divisors: list[str] = []
+    while isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div):
+        divisors.insert(0, ast.unparse(value.right))
+        value = value.left
+    return (value, divisors) if divisors else None
+
+
+def _is_difference(node: ast.expr) -> bool:
+    """Whether something is the difference of two values of one function, or of two variables named like that."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub):
+        return False
+    left, right = _function_of(node.left), _function_of(node.right)
+    if left or right:
+        return left == right
+    names = [next(_names(side), "") for side in (node.left, node.right)]
+    return all(names) and names[0] != names[1] and all(TWO_SIDES.search(name) for name in names)
+
+
+def _function_of(node: ast.expr) -> str:
+    """The function that is called: `f` of `f(x)[0]`, of `f(x).copy()`."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    if not isinstance(node, ast.Call):
+        return ""
+    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
+        return _function_of(node.func.value)
+    return ast.unparse(node.func)
+
+
+def _names(node: ast.expr) -> Iterator[str]:
+    """The variable that a side is, or is a part of."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.Attribute):
+        yield node.attr

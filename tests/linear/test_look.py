@@ -324,7 +324,7 @@ KINDS = [
     (lambda: jacobian_of(lambda w: X @ w, 3, 2), "A ⊗ I₂"),
     (lambda: jacobian_of(lambda x: x @ W, 6, 3), "I₆ ⊗ Aᵀ"),
     (lambda: jacobian_of(lambda x: x[::-1], 5), "permutation"),
-    (lambda: jacobian_of(np.sort, 5), "permutation"),
+    (lambda: jacobian_of(lambda x: np.sort(x + 9 * np.array([3, 1, 4, 0, 2])), 5), "permutation"),
     (lambda: jacobian_of(lambda x: np.sin(x)[np.array([2, 0, 1])], 3), "scaled permutation"),
     (lambda: jacobian_of(lambda x: x[np.array([3, 1, 1])], 5), "selection"),
     (lambda: jacobian_of(lambda x: x[::2], 5), "selection"),

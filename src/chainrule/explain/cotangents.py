@@ -66,10 +66,13 @@ class Sweep:
         self.prefix = prefix
         self.always = always
         self.found: dict[Step, Cotangent] = {}
-        self._inputs: dict[Step, set[Step]] = {}
+        self._inputs: dict[Step, set[Step]] = {}  # those that a step depends on
         self._stories: dict[Step, float] = {}
         self._turns = Counter([_place(step) for step in self.steps])
         self._consumers = reader.computation.consumers(self.steps)
+        for step in self.steps:
+            below = [self._inputs[argument] for argument in step.arguments if argument in self._consumers]
+            self._inputs[step] = set().union(*below) if below else {step}
         for step in reversed(self.steps):
             self.found[step] = self._cotangent(step)
 
@@ -120,16 +123,8 @@ class Sweep:
             uses = len({argument for argument in step.arguments if argument in self._consumers})
             if step not in self._stories:  # a step's formula is settled when it is referred to
                 self._stories[step] = self._story(self.found[step].chosen)
-            told += self._stories[step] / max(min(uses, len(self._below(step))), 1)
+            told += self._stories[step] / max(min(uses, len(self._inputs[step])), 1)
         return told
-
-    def _below(self, step: Step) -> set[Step]:
-        """The inputs that a step depends on."""
-        found = self._inputs.get(step)
-        if found is None:
-            below = [self._below(argument) for argument in step.arguments if argument in self._consumers]
-            found = self._inputs[step] = set().union(*below) if below else {step}
-        return found
 
     def summed(self, forms: Sequence[Form], shape: tuple[int, ...]) -> Form:
         """The sum of contributions to a derivative of this shape."""

@@ -16,7 +16,7 @@ from chainrule.program.deferred import Deferred
 from chainrule.program.node import LARGE, NO_PARAMS, Node
 from chainrule.program.recording import deferred_call, recordings
 
-__all__ = ["Tracked", "enabled", "journal", "observe", "record", "set_enabled"]
+__all__ = ["Tracked", "enabled", "journal", "keeping_copies", "observe", "record", "set_enabled"]
 
 ndarray, asarray = np.ndarray, np.asarray
 FLOAT64 = np.dtype(np.float64)
@@ -26,9 +26,10 @@ Note = Callable[[Node | None, Operation, Sequence[Any], Any, Mapping[str, Any]],
 
 
 class _Mode(threading.local):
-    """Whether operations are recorded, for each thread by itself."""
+    """Whether operations are recorded, and with copies of what they used; for each thread by itself."""
 
     enabled = True
+    keeps_copies = False
 
 
 _mode = _Mode()
@@ -138,6 +139,20 @@ class Tracked:
         self.node = make_node(operation, parents, values, self.value, shapes, params)
 
 
+@contextmanager
+def keeping_copies() -> Iterator[None]:
+    """Within the block nodes keep copies, so that code may overwrite what it has used."""
+    before, _mode.keeps_copies = _mode.keeps_copies, True
+    try:
+        yield
+    finally:
+        _mode.keeps_copies = before
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if type(value) is ndarray else value
+
+
 def make_node(
     operation: Operation,
     parents: Sequence[Any],
@@ -161,6 +176,9 @@ def make_node(
             kept[position] = None
     if not keeps_out and operation.companion is not None:
         keeps_out = out.size >= LARGE
+    if _mode.keeps_copies:
+        kept = None if kept is None else [_copied(value) for value in kept]
+        out = _copied(out) if keeps_out else out
     node = Node(operation, parents, kept, out if keeps_out else None, shapes, out.shape, out.dtype, params, mask)
     if _journal is not None:
         _journal(node, operation, values, out, params)

@@ -26,7 +26,7 @@ def draws(a: Any) -> Any:
 
 def long(a: Any) -> Any:
     for k in range(3100):
-        a = np.sin(a) if (k * k) % 7 < 3 + k % 5 else np.cos(a) * (1 + k % 11)
+        a = a + k if (k * k) % 7 < 3 + k % 5 else np.maximum(a, 3) * (1 - k % 2)
     return a
 
 
@@ -45,7 +45,7 @@ REASONS: list[tuple[Any, tuple[Any, ...], str]] = [
     (lambda a: a if a[0] > 0 else -a, (x,), "test_reasons.py"),
     (np.linalg.slogdet, (np.eye(3),), "a result is a SlogdetResult"),
     (draws, (x,), "random"),
-    (long, (x,), "steps are left when loops are found"),
+    (long, (np.arange(3),), "integers, in a program of very many steps"),
     (appends, (x,), "append"),
 ]
 

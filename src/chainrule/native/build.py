@@ -25,6 +25,7 @@ from chainrule.native.rolling import Roll, rolled
 from chainrule.native.rules import Lowering
 from chainrule.native.scalar import Memory, Number
 from chainrule.native.schedule import Schedule
+from chainrule.native.straight import interpreted
 from chainrule.native.turns import Turns
 from chainrule.program.deferred import Deferred, needed
 from chainrule.program.replay import compiled, steps_for
@@ -211,14 +212,18 @@ def _lowered(
     python: bool,
 ) -> tuple[Kernel, Call]:
     steps = steps_for(wanted)
-    used = [*[other for step in steps for other in needed(step)], *wanted]
-    low = Lowering(Counter([step.number for step in used]), blas, python)
     memories = [_memory(step.known) for step in inputs]
-    for step, memory in zip(inputs, memories, strict=True):
-        if not python:
+    if not python:
+        for step in inputs:
             require_native(step.dtype)
-        low.values[step.number] = low.memory(memory)
-    _lower(low, steps)
+    low = _begun(inputs, memories, steps, wanted, blas, python)
+    try:
+        _lower(low, steps)
+    except NotLowerableError:
+        if len(steps) <= _UNROLLED:
+            raise
+        low = _begun(inputs, memories, steps, wanted, blas, python)
+        interpreted(low, inputs, steps, wanted)
     results, check = _results(low, wanted)
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
     kernel = write_kernel(Schedule(low.statements), low.pool, given)
@@ -226,6 +231,22 @@ def _lowered(
     specs = [_spec(value, leaves) for value in arguments]
     structure, kinds, guards = results_are
     return kernel, Call(specs, memories, low.captured, results, kinds, check, structure, guards)
+
+
+def _begun(
+    inputs: Sequence[Deferred],
+    memories: Sequence[Memory],
+    steps: Sequence[Deferred],
+    wanted: Sequence[Deferred],
+    blas: bool,
+    python: bool,
+) -> Lowering:
+    """A lowering that knows the arguments."""
+    used = [*[other for step in steps for other in needed(step)], *wanted]
+    low = Lowering(Counter([step.number for step in used]), blas, python)
+    for step, memory in zip(inputs, memories, strict=True):
+        low.values[step.number] = low.memory(memory)
+    return low
 
 
 def _lower(low: Lowering, steps: Sequence[Deferred]) -> None:

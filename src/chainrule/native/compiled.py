@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.linear.uncollected import uncollected
 from chainrule.native import callables
 from chainrule.native.build import Built, build, program
 from chainrule.native.into import fitting, put
@@ -193,8 +194,9 @@ def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> Any:
     """Record the function and make machine code; or say why not."""
     if llvm is None:
         _say_once()
-    made = recorded(this.function, arguments, leaves)
-    built = made if isinstance(made, str) else build(this, _called, made, arguments)
+    with uncollected():
+        made = recorded(this.function, arguments, leaves)
+        built = made if isinstance(made, str) else build(this, _called, made, arguments)
     if not isinstance(built, str):
         _keep(this, key, built)
     return built

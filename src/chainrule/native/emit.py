@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.inner import InnerLoop
+from chainrule.native.interpreter import write_interpreter
 from chainrule.native.numbers import Declarations, write_apply
 from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source, row_major
 from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.text import Body, literal, memory_type, value_type
-from chainrule.native.work import Callback, Kept, Multiplication, Operand, Statement, base_of, is_at
+from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Operand, Statement, base_of, is_at
 
 __all__ = ["Kernel", "write_kernel"]
 
@@ -63,6 +64,7 @@ class _Writer:
         self.stack = 0
         self.constants: dict[tuple[str, str], str] = {}
         self.functions: list[Any] = []
+        self.functions_besides: list[str] = []  # in assembly
         self.calls_python = False
         self.status = self.body.reserve("alloca i1")
         self.body.prologue.append(f"  store i1 false, ptr {self.status}")
@@ -240,6 +242,8 @@ class _Writer:
                     self.multiply(item, item.statement)
                 elif isinstance(item.statement, Callback):
                     self.call_back(item, item.statement)
+                elif isinstance(item.statement, Interpreted):
+                    self.interpret(item.statement)
                 else:
                     self.statement(item)
                 continue
@@ -321,6 +325,16 @@ class _Writer:
         place = self.functions.index(function)
         return self.body.put(f"load ptr, ptr getelementptr (ptr, ptr @functions, i64 {place})")
 
+    def interpret(self, made: Interpreted) -> None:
+        """A call of the interpreter, which comes into the module with the operations that are needed."""
+        dtype = made.numbers.dtype
+        self.functions_besides.append(write_interpreter(made.operations, dtype, self.declared, len(self.functions)))
+        self.functions += made.functions
+        self.calls_python = self.calls_python or bool(made.functions)
+        code, numbers = self.pointers[made.code], self.storages[made.numbers].pointer
+        status = self.body.put(f"call i32 @interpret(ptr {code}, ptr {numbers})")
+        self.end_if(self.body.put(f"icmp ne i32 {status}, 0"))
+
     def call_back(self, leaf: Leaf, made: Callback) -> None:
         """A call with a table of pointers, unless something went wrong before; the kernel ends if it does now."""
         self.calls_python = True
@@ -376,5 +390,5 @@ def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], name: 
     count = max(len(writer.functions), 1)
     text = f"@functions = global [{count} x ptr] zeroinitializer\n"
     text += f"define internal i32 @{name}({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
-    text += "\n".join([*writer.body.notes, ""])
+    text += "\n".join([*writer.functions_besides, *writer.body.notes, ""])
     return Kernel(text, writer.arrays, writer.declared, writer.functions, writer.calls_python)

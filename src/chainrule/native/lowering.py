@@ -180,7 +180,7 @@ class Lowering:
         with at_turn(None if turn is None else position(turn)):
             sources = [self._start(value) for value in values]
             ends = [self._start(self.memory(target)) for target in targets]
-        self.statements.append(Callback(ends, sources, function, self.turns, [] if turn is None else [turn]))
+        self.do(Callback(ends, sources, function, self.turns, [] if turn is None else [turn]))
         return [self.memory(target) for target in targets]
 
     def in_memory(self, step: Deferred) -> Value:
@@ -268,7 +268,11 @@ class Lowering:
                 part[axis], begin[axis] = stop - start, starts[axis] + start
                 self._fill(target, part, begin, make)
         else:
-            self.statements.append(made)
+            self.do(made)
+
+    def do(self, made: Work) -> None:
+        """Work, when all before it is done."""
+        self.statements.append(made)
 
     def reduced(
         self, combine: Any, dtype: Any, sizes: Sequence[int], axes: Sequence[int], read: Reader, shape: tuple[int, ...]

@@ -78,7 +78,7 @@ class Body:
         return name
 
     @contextmanager
-    def loop(self, count: int, rolled: bool = False) -> Iterator[str]:
+    def loop(self, count: int | str, rolled: bool = False) -> Iterator[str]:
         """A loop that is done at least once; gives the name of its index. LLVM is not to write out a ``rolled`` one."""
         index, following = self.fresh("i"), self.fresh("n")
         head, end = self.fresh("head")[1:], self.fresh("end")[1:]

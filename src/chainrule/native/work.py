@@ -16,6 +16,7 @@ from chainrule.native.scalar import Expression, Index, Label, Place, Read, Sourc
 __all__ = [
     "COMBINATIONS",
     "Callback",
+    "Interpreted",
     "Kept",
     "Make",
     "Multiplication",
@@ -169,7 +170,32 @@ class Callback:
         return list(self.labels)
 
 
-Work = Statement | Multiplication | Callback
+class Interpreted:
+    """A program for the interpreter, whose instructions are ``code``, on ``numbers`` that are there already.
+
+    It knows ``operations``, and calls ``functions`` outside.
+    """
+
+    place = None
+    turns = None
+
+    def __init__(self, numbers: Kept, code: Source, operations: Sequence[Any], functions: Sequence[Any]) -> None:
+        self.numbers = numbers
+        self.targets = (numbers,)
+        self.needs: list[tuple[Kept, Place | None]] = [(numbers, None)]
+        self.code = code
+        self.operations = operations
+        self.functions = functions
+        self.labels: list[Label] = []
+        self.summed: set[Label] = set()
+        numbers.statements.append(self)
+
+    def order(self) -> list[Label]:
+        """It is in no loop."""
+        return []
+
+
+Work = Statement | Multiplication | Callback | Interpreted
 
 
 def base_of(source: Source) -> Source:

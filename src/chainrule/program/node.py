@@ -112,6 +112,14 @@ class Node:
             self.check_unwritten()
         return self.out, self.values if self.values is not None else (None,) * len(self.parents)
 
+    def is_overwritten(self) -> bool:
+        """Whether a kept value shares memory with a buffer overwritten later."""
+        try:
+            self.check_unwritten()
+        except ModifiedError:
+            return True
+        return False
+
     def check_unwritten(self) -> None:
         """Raise :class:`ModifiedError` if a kept value shares memory with a buffer overwritten later."""
         needed = [(value, True) for value in self.values or ()] + [(self.out, False)]

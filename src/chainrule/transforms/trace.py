@@ -14,9 +14,9 @@ from chainrule.linear.term import Term
 from chainrule.ops.elementwise import astype, identity
 from chainrule.program.accumulate import jacobian_terms
 from chainrule.program.deferred import Deferred
-from chainrule.program.node import NO_PARAMS, Node
+from chainrule.program.node import NO_PARAMS, Node, written
 from chainrule.program.sweep import pullback, pushforward, schedule
-from chainrule.tape import make_node, plain_array, record, set_enabled
+from chainrule.tape import keeping_copies, make_node, plain_array, record, set_enabled
 from chainrule.tensor import Tensor, check_differentiable, wrap
 from chainrule.transforms.trees import flatten, map_tree, unflatten
 
@@ -94,9 +94,26 @@ def plain_or_tensor(value: Any, like: Any) -> Any:
 
 
 class Trace:
-    """``function(*arguments)`` run once, recorded from fresh leaves at the positions ``argnums``."""
+    """``function(*arguments)`` run once, recorded from fresh leaves at the positions ``argnums``.
+
+    If it overwrites what derivatives need, as code that works in place does, it is run again with copies kept of that.
+    """
 
     def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+        argnums: int | Sequence[int],
+        has_aux: bool,
+        name: str,
+    ) -> None:
+        self._run(function, arguments, options, argnums, has_aux, name)
+        if written and any([node.is_overwritten() for node in self.nodes]):
+            with keeping_copies():
+                self._run(function, arguments, options, argnums, has_aux, name)
+
+    def _run(
         self,
         function: Callable[..., Any],
         arguments: Sequence[Any],

@@ -89,9 +89,7 @@ def _multiplied(
         result = _operand(low, low.memory(target), out, stacked, (row, column), step.dtype)
     shape = sizes[row], sizes[inner], sizes[column]
     operands = left, right, result
-    low.statements.append(
-        Multiplication(target, list(stacked.values()), shape, operands, low.turns, [] if turn is None else [turn])
-    )
+    low.do(Multiplication(target, list(stacked.values()), shape, operands, low.turns, [] if turn is None else [turn]))
     return low.reshaped(low.memory(target), step.shape)
 
 

@@ -64,11 +64,17 @@ def _flip(low: Lowering, step: Deferred, array: Any, axis: Any = None) -> Value:
 
 
 @rule(*both("diagonal"))
-def _diagonal(low: Lowering, step: Deferred, array: Any, *rest: Any, **options: Any) -> Value:
+def _diagonal(low: Lowering, step: Deferred, array: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
     value = low.value(array)
-    if rest or options or len(value.shape) != 2:
-        raise NotLowerableError("an unusual diagonal")
-    return value.like(lambda place: value.at((place[0], place[0])), step.shape)
+    rank = len(value.shape)
+    down, across = axis1 % rank, axis2 % rank
+
+    def read(place: Place) -> Expression:
+        rest, turn = iter(place[:-1]), place[-1]
+        own = {down: turn.shifted(max(-offset, 0)), across: turn.shifted(max(offset, 0))}
+        return value.at(tuple([own[k] if k in own else next(rest) for k in range(rank)]))
+
+    return value.like(read, step.shape)
 
 
 @rule(np.where)

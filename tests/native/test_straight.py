@@ -1,0 +1,172 @@
+"""Programs of very many steps, which an interpreter runs: loops over numbers as they stand, every operation, chance."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import chainrule as cr
+from chainrule.native import build
+from chainrule.native.compiled import CompileWarning
+from chainrule.op import Operation
+from tests.native.agreement import agree
+from tests.native.test_every_op_compiled import CASES, arranged, functions_of, many
+from tests.random_programs import Program, programs, weights
+
+random = np.random.default_rng(3)
+
+
+@pytest.fixture
+def straight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let even small programs be instructions."""
+    monkeypatch.setattr(build, "_MOST", -1)
+    monkeypatch.setattr(build, "_UNROLLED", -1)
+
+
+def cholesky(A: Any) -> Any:
+    L = np.zeros_like(A)
+    for i in range(len(A)):
+        for j in range(i + 1):
+            s = A[i, j]
+            for k in range(j):
+                s = s - L[i, k] * L[j, k]
+            L[i, j] = np.sqrt(s) if i == j else s / L[j, j]
+    return np.sum(np.log(np.diagonal(L)))
+
+
+def triangles(A: Any) -> Any:
+    A = A.copy()
+    for k in range(len(A)):
+        for i in range(k + 1, len(A)):
+            A[i, k] = A[i, k] / A[k, k]
+            A[i, k + 1 :] = A[i, k + 1 :] - A[i, k] * A[k, k + 1 :]
+    return np.sum(A**2)
+
+
+def relaxed(A: Any) -> Any:
+    A = A.copy()
+    for _ in range(3):
+        for i in range(1, len(A) - 1):
+            for j in range(1, len(A) - 1):
+                A[i, j] = 0.5 * np.tanh(A[i, j] * A[i - 1, j] + A[i, j - 1])
+    return np.sum(A)
+
+
+def cheapest(costs: Any) -> Any:
+    D = np.zeros_like(costs)
+    for i in range(len(costs)):
+        for j in range(len(costs)):
+            ways = [D[a, b] for a, b in ((i - 1, j), (i, j - 1), (i - 1, j - 1)) if a >= 0 and b >= 0]
+            best = 0.0
+            if ways:
+                best = ways[0]
+                for way in ways[1:]:
+                    best = np.minimum(best, way)
+            D[i, j] = costs[i, j] + best
+    return D[-1, -1]
+
+
+def moved(x: Any) -> Any:
+    """What is read lies where it is written to."""
+    y = x.copy()
+    for _ in range(4):
+        y[1:] = y[:-1] * 0.5
+        y[:-1] = y[1:]
+        y[0] += y[-1]
+        z = y[::2]
+        y[1:3] = z[:2]
+        y[2] = y[1] * y[2]
+    return np.sum(y * np.arange(1.0, len(x) + 1))
+
+
+def outside(A: Any, b: Any) -> Any:
+    """Some of it is neither arithmetic nor a place."""
+    x = np.linalg.solve(A, b)
+    for k in range(len(b)):
+        x = np.where(x > 0.1 * k, np.linalg.solve(A, x), -x)
+    return np.sum(np.linalg.eigvalsh(A)) * np.max(x) + np.sum(np.cumsum(x))
+
+
+square = random.normal(size=(6, 6))
+positive = square @ square.T + 6 * np.eye(6)
+LOOPS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+    (cholesky, (positive,)),
+    (triangles, (positive,)),
+    (relaxed, (random.normal(size=(6, 5)),)),
+    (cheapest, (random.random(size=(6, 6)),)),
+    (moved, (random.normal(size=7),)),
+    (outside, (positive, random.normal(size=6))),
+]
+
+
+@pytest.mark.parametrize(("function", "arguments"), LOOPS, ids=[function.__name__ for function, _ in LOOPS])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.usefixtures("straight")
+def test_loops_over_numbers(function: Any, arguments: Any, dtype: Any) -> None:
+    arguments = tuple([argument.astype(dtype) for argument in arguments])
+    gradient = cr.value_and_grad(function, tuple(range(len(arguments))))
+    compiled = cr.compile(gradient)
+    for scale in (1.0, 1.25):
+        given_arguments = [(argument * dtype(scale)) for argument in arguments]
+        agree(compiled(*given_arguments), gradient(*given_arguments), 1.0 if dtype is np.float64 else 50.0)
+    assert compiled.recordings == ["machine code"]
+    (built,) = compiled.known.values()
+    assert "@interpret" in built.kernel.text
+
+
+def test_a_long_program_is_run_by_the_interpreter() -> None:
+    """Nothing is forced here: a sweep over a grid, number by number, which no loop of one level describes."""
+    A = random.normal(size=(24, 24))
+    gradient = cr.value_and_grad(relaxed)
+    compiled = cr.compile(gradient)
+    agree(compiled(A), gradient(A))
+    agree(compiled(2 * A), gradient(2 * A))
+    (built,) = compiled.known.values()
+    assert "@interpret" in built.kernel.text
+    assert len(built.kernel.text) < 40_000  # the program is data
+
+
+@pytest.mark.parametrize(("operation", "number"), CASES)
+@pytest.mark.usefixtures("straight")
+def test_every_operation(operation: Operation, number: int) -> None:
+    functions, arguments = functions_of(operation, number, np.float64)
+    for function in functions.values():
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            agree(cr.compile(function)(*arguments), function(*arguments))
+
+
+@many
+@given(programs(10))
+@pytest.mark.usefixtures("straight")
+def test_random_programs(program: Program) -> None:
+    f = program.function()
+
+    def scalar(*given_arguments: Any) -> Any:
+        out = f(*given_arguments)
+        return np.sum(out * weights(np.shape(out), 0.9))
+
+    gradient = cr.value_and_grad(scalar, argnums=tuple(range(len(program.arguments))))
+    for function in (f, gradient):
+        compiled = cr.compile(function)
+        arguments = [arranged(argument, len(program.lines) % 4) for argument in program.arguments]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompileWarning)
+            agree(compiled(*arguments), function(*arguments))
+
+
+@many
+@given(programs(10, in_place=True))
+@pytest.mark.usefixtures("straight")
+def test_random_programs_that_overwrite(program: Program) -> None:
+    f = program.function()
+    compiled = cr.compile(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompileWarning)
+        found = compiled(*[argument.copy() for argument in program.arguments])
+    agree(found, f(*[argument.copy() for argument in program.arguments]))

@@ -17,7 +17,18 @@ from chainrule.explain.form import ONE, Axes, Delta, Form, Group, Label, Monomia
 from chainrule.explain.ties import Tie
 from chainrule.op import Operation
 
-__all__ = ["Adjoint", "Array", "Choice", "Point", "Result", "Value", "atoms_in", "intern", "scaled_identity"]
+__all__ = [
+    "Adjoint",
+    "Array",
+    "Choice",
+    "Point",
+    "Result",
+    "Value",
+    "atoms_in",
+    "intern",
+    "result_of",
+    "scaled_identity",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _orders = count(1 << 40)
@@ -82,6 +93,14 @@ class Result:
     def shape(self) -> tuple[int, ...]:
         """The shape of the result."""
         return self.step.shape
+
+
+def result_of(step: Step, arguments: tuple[Form, ...], axes: Axes | None) -> Result:
+    """The atom of the operation of a step on formulas."""
+    assert step.operation is not None
+    told = step.operation.name, repr(sorted(step.params.items())), step.shape
+    found: Result = intern(Result, (*told, tuple([a.key() for a in arguments])), step, arguments, axes)
+    return found
 
 
 class Choice:

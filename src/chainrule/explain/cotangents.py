@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,11 @@ from chainrule.explain.atoms import Adjoint, atoms_in
 from chainrule.explain.computation import Step
 from chainrule.explain.form import Axes, Form, fresh_axes, total
 from chainrule.explain.length import cost
+from chainrule.explain.progress import Progress
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
+from chainrule.explain.repeats import Cotangent, Repeats, Shares
 from chainrule.explain.simplify import Simplifier
+from chainrule.explain.turns import Loop
 from chainrule.linear.apply import pull
 
 __all__ = ["Cotangent", "Sweep"]
@@ -24,28 +26,12 @@ _SHORT = 2.7  # length of one that is put in everywhere instead of getting a nam
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass
-class Cotangent:
-    """The derivative of the output with respect to a step.
-
-    ``parts`` are its contributions, one for each use of the step: (consumer, position, formula). ``local`` is their sum
-    in terms of the derivatives of the consumers, ``full`` in terms of values alone, as far as that is not too long;
-    ``chosen`` is the better to read; ``reference`` is how others speak of it.
-    """
-
-    step: Step
-    parts: list[tuple[Step, int, Form]] = field(default_factory=list)
-    local: Form = field(default_factory=lambda: Form((), ()))
-    full: Form = field(default_factory=lambda: Form((), ()))
-    chosen: Form = field(default_factory=lambda: Form((), ()))
-    reference: Form = field(default_factory=lambda: Form((), ()))
-
-
 class Sweep:
     """The cotangents of ``steps`` (of a computation, earliest first), from the ``seed``, that of the last.
 
     With a ``prefix`` every cotangent has these axes first: it is a Jacobian. ``values`` are the cotangents in numbers.
-    The derivatives of the steps in ``always`` are not put into others.
+    The derivatives of the steps in ``always`` are not put into others. Of the turns of a ``loop`` that are alike, all
+    but the last few are continued from these. ``progress`` shows how many steps are done.
     """
 
     def __init__(
@@ -57,6 +43,8 @@ class Sweep:
         values: Mapping[Step, Array],
         prefix: Axes = (),
         always: Container[Step] = (),
+        loop: Loop | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.reader = reader
         self.simplify = simplifier
@@ -69,12 +57,21 @@ class Sweep:
         self._inputs: dict[Step, set[Step]] = {}  # those that a step depends on
         self._stories: dict[Step, float] = {}
         self._turns = Counter([_place(step) for step in self.steps])
-        self._consumers = reader.computation.consumers(self.steps)
+        self.consumers = reader.computation.consumers(self.steps)
         for step in self.steps:
-            below = [self._inputs[argument] for argument in step.arguments if argument in self._consumers]
+            below = [self._inputs[argument] for argument in step.arguments if argument in self.consumers]
             self._inputs[step] = set().union(*below) if below else {step}
-        for step in reversed(self.steps):
-            self.found[step] = self._cotangent(step)
+        self._repeats = None if loop is None else Repeats(loop, self.consumers, simplifier, self.found)
+        latest = self.steps[::-1]
+        for step in progress.over(latest, "the chain rule at each step") if progress else latest:
+            if self._repeats is None or step not in self._repeats.loop.place:
+                self.found[step] = self._cotangent(step)
+            else:
+                known = self._repeats.continued(step)
+                self.found[step] = known or self._repeats.compared(step, self._cotangent(step))
+                self._story(
+                    self.found[step].reference
+                )  # not all at once later: that would be as deep as turns are many
 
     def _cotangent(self, step: Step) -> Cotangent:
         found = Cotangent(step)
@@ -82,19 +79,37 @@ class Sweep:
             found.local = found.full = found.chosen = found.reference = self.seed
             return found
         axes = fresh_axes(step.shape)
-        full: list[Form] = []
-        for consumer, position in self._consumers[step]:
-            arriving = self.found[consumer]
-            part = self._contribution(consumer, position, arriving, arriving.reference, axes)
-            found.parts.append((consumer, position, part))
-            same = arriving.full is arriving.reference
-            full.append(part if same else self._contribution(consumer, position, arriving, arriving.full, axes))
-        everything = (*self.prefix, *axes)
-        found.local = self.simplify(_sum([part for *_, part in found.parts], everything))
-        same = all(form is part for form, (*_, part) in zip(full, found.parts, strict=True))
-        found.full = found.local if same else self.simplify(_sum(full, everything))
+        uses = self.consumers[step]
+        shares = None
+        if self._repeats is not None and step not in self._repeats.loop.place:
+            shares = self._repeats.shares(uses, lambda some: self._shares(some, axes, apart=True))
+        told = self._shares(uses, axes) if shares is None else self._together(shares, axes)
+        found.parts = [(*use, part) for use, part in zip(uses, told.parts, strict=True)]
+        found.local, found.full = told.local, told.full
         self._decide(found)
         return found
+
+    def _shares(self, uses: Sequence[tuple[Step, int]], axes: Axes, *, apart: bool = False) -> Shares:
+        """What some uses of a step contribute to its cotangent."""
+        parts: list[Form] = []
+        full: list[Form] = []
+        for consumer, position in uses:
+            arriving = self.found[consumer]
+            parts.append(self._contribution(consumer, position, arriving, arriving.reference, axes))
+            same = arriving.full is arriving.reference
+            full.append(parts[-1] if same else self._contribution(consumer, position, arriving, arriving.full, axes))
+        everything = (*self.prefix, *axes)
+        local = self.simplify(_sum(parts, everything), apart=apart)
+        same = all(form is part for form, part in zip(full, parts, strict=True))
+        return Shares(parts, local, local if same else self.simplify(_sum(full, everything), apart=apart))
+
+    def _together(self, shares: Sequence[Shares], axes: Axes) -> Shares:
+        """What all turns of a loop, and the uses outside, contribute."""
+        everything = (*self.prefix, *axes)
+        local = self.simplify.together(_sum([share.local for share in shares], everything))
+        same = all(share.full is share.local for share in shares)
+        full = local if same else self.simplify.together(_sum([share.full for share in shares], everything))
+        return Shares([part for share in shares for part in share.parts], local, full)
 
     def _decide(self, found: Cotangent) -> None:
         """Which form is the better to read, and whether others refer to it by a name."""
@@ -120,7 +135,7 @@ class Sweep:
         """The length of a formula with that of the derivatives that it refers to, shared with their other uses."""
         told = cost(form)
         for step in referred(form) - {self.steps[-1]}:
-            uses = len({argument for argument in step.arguments if argument in self._consumers})
+            uses = len({argument for argument in step.arguments if argument in self.consumers})
             if step not in self._stories:  # a step's formula is settled when it is referred to
                 self._stories[step] = self._story(self.found[step].chosen)
             told += self._stories[step] / max(min(uses, len(self._inputs[step])), 1)

@@ -20,21 +20,19 @@ __all__ = ["Derivation", "Explained", "Local"]
 class Derivation(Account):
     """How the derivative of a function follows, step by step and as a whole.
 
-    ``explained`` are the steps in the order of the computation, inputs included; ``gradients`` the simplified formula
-    of each argument's derivative, ``jacobians`` that of its Jacobian where the function returns an array and a matrix
-    says it, ``hessians`` the second derivatives if these were asked for; ``notes`` what letters stand for; ``source`` a
-    NumPy function that computes the gradients, and ``arguments`` the values of its parameters.
+    ``explained`` are the steps in the order of the computation, inputs included, each worked out when it is asked for;
+    ``outline`` are those of them that the text tells, None where turns of a long loop are left out. ``gradients`` are
+    the simplified formula of each argument's derivative, ``jacobians`` that of its Jacobian where the function returns
+    an array and a matrix says it, ``hessians`` the second derivatives if these were asked for; ``notes`` what letters
+    stand for; ``source`` a NumPy function that computes the gradients, and ``arguments`` the values of its parameters.
     """
 
     @property
     def text(self) -> str:
         """The whole derivation as text."""
-        forward = [f"  {e.forward}    {_shape(e.step.shape)}" for e in self.explained]
-        locals_ = [f"    {local.index}    {local.structure}" for e in self.explained for local in e.locals]
-        backward = [
-            "\n".join([f"  {e.adjoint}    {_shape(e.step.shape)}", *[f"    · {reason}" for reason in e.reasons]])
-            for e in reversed(self.explained)
-        ]
+        forward = [f"  {e.forward}    {_shape(e.step.shape)}" if e else "⋮" for e in self.outline]
+        locals_ = [line for e in self.outline for line in (_locals(e) if e else ["⋮"])]
+        backward = [_backward(e) if e else "⋮" for e in reversed(self.outline)]
         lines = [self.title, "=" * len(self.title), "", "Forward", *shortened(forward), *shortened(locals_)]
         lines += ["", "Backward", *shortened(backward)]
         lines += ["", "Altogether"]
@@ -73,6 +71,15 @@ class Derivation(Account):
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex}\n$$"
+
+
+def _locals(entry: Explained) -> list[str]:
+    return [f"    {local.index}    {local.structure}" for local in entry.locals]
+
+
+def _backward(entry: Explained) -> str:
+    reasons = [f"    · {reason}" for reason in entry.reasons]
+    return "\n".join([f"  {entry.adjoint}    {_shape(entry.step.shape)}", *reasons])
 
 
 def _shape(shape: tuple[int, ...]) -> str:

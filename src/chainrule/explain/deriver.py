@@ -22,6 +22,7 @@ from chainrule.explain.length import cost
 from chainrule.explain.looks import compares
 from chainrule.explain.looped import Looped
 from chainrule.explain.naming import Naming
+from chainrule.explain.progress import Progress
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
 from chainrule.explain.recurrence import NotRegularError, Recurrence, to_be_named
 from chainrule.explain.series import shortened
@@ -55,6 +56,7 @@ class Deriver:
         self.computation = computation
         self.title = title
         self.output = self._output()
+        self.progress = Progress("derive")
         self.steps = computation.between(list(wanted))
         if self.output not in self.steps:
             raise GradientError(
@@ -71,6 +73,7 @@ class Deriver:
         self.naming = Naming(computation, names, function)
         self.symmetry = Symmetry(self.points)
         self.arranger = Arranger(self.naming, self.symmetry)
+        self._loop = longest_loop(computation)
 
     def _output(self) -> Step:
         if len(self.computation.outputs) != 1:
@@ -98,6 +101,10 @@ class Deriver:
 
     def derivation(self) -> Derivation:
         """All of it."""
+        with self.progress:
+            return self._derivation()
+
+    def _derivation(self) -> Derivation:
         plain = self._plain()
         reader, sweep = plain.reader, plain.sweep
         gradients = {step.called: plain.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
@@ -105,7 +112,7 @@ class Deriver:
         source, given = self._with_loop(plain.values) or gradient_source(
             straight(sweep, reader, self.arranger, self.wanted), reader, self.arranger, self.wanted
         )
-        told = self._finest(plain).tell()
+        told, outline = self._finest(plain).tell(self.progress)
         jacobians = {s.called: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
         where = [
             plain.equation_of(s, sweep.found[s].chosen).text
@@ -115,6 +122,7 @@ class Deriver:
             self.title,
             self.computation,
             told,
+            outline,
             gradients,
             (
                 *shortened([f"with {equation}" for equation in where]),
@@ -129,11 +137,23 @@ class Deriver:
 
     def _with_loop(self, values: Mapping[Step, Any]) -> tuple[str, tuple[Any, ...]] | None:
         """The source with a loop, if there is one whose turns are alike and the source computes the gradients."""
-        loop = longest_loop(self.computation)
+        loop = self._loop
         if loop is None:
             return None
-        reader = Reader(self.computation, to_be_named(loop, self.computation, Reader(self.computation)))
-        sweep = Sweep(reader, Simplifier(reader, self.symmetry), self.steps, self._seed(), values, always=loop.place)
+        reader = Reader(
+            self.computation, to_be_named(loop, self.computation, Reader(self.computation, loop=loop)), loop
+        )
+        sweep = Sweep(
+            reader,
+            Simplifier(reader, self.symmetry),
+            self.steps,
+            self._seed(),
+            values,
+            (),
+            loop.place,
+            loop,
+            self.progress,
+        )
         arranger = Arranger(self.naming.afresh(), self.symmetry)
         try:
             looped = Looped(Recurrence(loop, sweep, reader, self.wanted), arranger)
@@ -159,16 +179,17 @@ class Deriver:
 
     def story(self) -> Story:
         """The steps with their gradients, nothing of it told yet."""
-        return self._finest(self._plain())
+        with self.progress:
+            return self._finest(self._plain())
 
     def _plain(self) -> Story:
         """The story with the names that the user gave."""
-        return self._story(Reader(self.computation), self.computation.adjoints(inputs=self.wanted))
+        return self._story(Reader(self.computation, loop=self._loop), self.computation.adjoints(inputs=self.wanted))
 
     def _story(self, reader: Reader, values: Mapping[Step, Any]) -> Story:
         simplifier = Simplifier(reader, self.symmetry)
-        sweep = Sweep(reader, simplifier, self.steps, self._seed(), values)
-        return Story(reader, simplifier, self.arranger, sweep, values)
+        sweep = Sweep(reader, simplifier, self.steps, self._seed(), values, loop=self._loop, progress=self.progress)
+        return Story(reader, simplifier, self.arranger, sweep, values, self._loop)
 
     def _seed(self) -> Form:
         if self.output.value.size == 1:
@@ -200,7 +221,7 @@ class Deriver:
         seed = Form((*rows, *rows), (Monomial(ONE, ()),))
         try:
             steps = self.computation.between([step])
-            sweep = Sweep(reader, Simplifier(reader, self.symmetry), steps, seed, {}, rows)
+            sweep = Sweep(reader, Simplifier(reader, self.symmetry), steps, seed, {}, rows, loop=self._loop)
         except NotExpressibleError:
             return Formula("", "", "")
         form = sweep.found[step].full

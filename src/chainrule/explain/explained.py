@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from chainrule.explain.computation import Computation, Step
 from chainrule.explain.formula import Formula
 from chainrule.linear.jacobian import Jacobian
 
-__all__ = ["Account", "Explained", "Local"]
+__all__ = ["Account", "Explained", "Local", "Telling"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,19 +58,51 @@ class Explained:
         return self.step.value
 
 
+class Telling(Sequence[Explained]):
+    """Steps that are explained when they are asked for; ``told`` explains one."""
+
+    def __init__(self, steps: Sequence[Step], told: Callable[[Step], Explained]) -> None:
+        self._steps = steps
+        self._told = told
+        self._known: dict[Step, Explained] = {}
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __iter__(self) -> Iterator[Explained]:
+        return map(self.of, self._steps)
+
+    @overload
+    def __getitem__(self, index: int) -> Explained: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Explained, ...]: ...
+    def __getitem__(self, index: int | slice) -> Explained | tuple[Explained, ...]:
+        if isinstance(index, slice):
+            return tuple(map(self.of, self._steps[index]))
+        return self.of(self._steps[index])
+
+    def of(self, step: Step) -> Explained:
+        """What is said of a step."""
+        if step not in self._known:
+            self._known[step] = self._told(step)
+        return self._known[step]
+
+
 @dataclass(frozen=True)
 class Account:
     """How the derivative of a function follows, step by step and as a whole; a `Derivation` without its methods.
 
-    ``explained`` are the steps in the order of the computation, inputs included; ``gradients`` the simplified formula
-    of each argument's derivative, ``jacobians`` that of its Jacobian where the function returns an array and a matrix
-    says it, ``hessians`` the second derivatives if these were asked for; ``notes`` what letters stand for; ``source`` a
-    NumPy function that computes the gradients, and ``arguments`` the values of its parameters.
+    ``explained`` are the steps in the order of the computation, inputs included, each worked out when it is asked for;
+    ``outline`` are those of them that the text tells, None where turns of a long loop are left out. ``gradients`` are
+    the simplified formula of each argument's derivative, ``jacobians`` that of its Jacobian where the function returns
+    an array and a matrix says it, ``hessians`` the second derivatives if these were asked for; ``notes`` what letters
+    stand for; ``source`` a NumPy function that computes the gradients, and ``arguments`` the values of its parameters.
     """
 
     title: str
     computation: Computation
-    explained: tuple[Explained, ...]
+    explained: Sequence[Explained]
+    outline: Sequence[Explained | None]
     gradients: Mapping[str, Formula]
     notes: tuple[str, ...]
     source: str

@@ -22,6 +22,7 @@ class Looks:
 
     def __init__(self, points: Sequence[Point]) -> None:
         self.points = list(points)
+        self.seen: list[tuple[Form, Fraction | None]] = []  # constants, and identities, in the order of their finding
         self._constants: dict[Any, tuple[Form, Fraction | None]] = {}
         self._identities: dict[Any, bool] = {}
 
@@ -33,6 +34,7 @@ class Looks:
         if key not in self._constants:
             numbers = {_number(values, size) for values, size in self._seen(form)}
             self._constants[key] = form, numbers.pop() if len(numbers) == 1 else None
+            self.seen += [self._constants[key]] if self._constants[key][1] is not None else []
         return self._constants[key][1]
 
     def is_identity(self, form: Form) -> bool:
@@ -44,7 +46,12 @@ class Looks:
             one = np.eye(form.shape[0])
             seen = [np.allclose(values, one, rtol=0, atol=1e-9 * size) for values, size in self._seen(form)]
             self._identities[key] = bool(seen) and all(seen)
+            self.seen += [(form, None)] if self._identities[key] else []
         return self._identities[key]
+
+    def sees(self, form: Form, number: Fraction | None) -> bool:
+        """Whether a form is this number in every entry, or the identity matrix."""
+        return self.is_identity(form) if number is None else self.constant(form) == number
 
     def known_constants(self) -> list[tuple[Form, Fraction]]:
         """The forms that were found to be the same number everywhere, and the numbers."""

@@ -8,6 +8,7 @@ from math import prod
 
 from chainrule.explain.form import Axes, Factor, Label
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper, squeezed
+from chainrule.explain.series import ranged
 from chainrule.explain.ties import Place, Tie, equation, group_of, is_order, place_of
 from chainrule.ops.writing import as_latex, as_text
 
@@ -181,6 +182,7 @@ def padded(piece: Piece, axis: int, before: int, after: int) -> Piece:
 
 def bracketed(blocks: Sequence[tuple[str, str]], axis: int, rank: int) -> tuple[str, str]:
     """[a; b] for blocks below each other, [a, b] beside each other; a call for further axes."""
+    blocks = ranged(blocks)
     if axis == 0 or rank == 2:
         sign = ", " if axis else "; "
         text, latex = (sign.join([block[side] for block in blocks]) for side in (0, 1))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError
-from chainrule.explain.atoms import Adjoint, Choice, Result, Value, intern, scaled_identity
+from chainrule.explain.atoms import Adjoint, Choice, Value, intern, result_of, scaled_identity
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.form import (
     ONE,
@@ -30,8 +30,10 @@ from chainrule.explain.form import (
     single,
     total,
 )
+from chainrule.explain.likeness import Continuation, NotAlikeError
 from chainrule.explain.parts import without_deltas
 from chainrule.explain.ties import is_tie, position, triangle, without_ties
+from chainrule.explain.turns import Loop
 from chainrule.linear.term import Axis, Opaque, Pattern, Term
 from chainrule.op import OUT, Constant, Diagonal, Operation, Undefined
 
@@ -43,14 +45,20 @@ class NotExpressibleError(Exception):
 
 
 class Reader:
-    """The formulas of one computation. They refer to steps by name where these have one, or are among ``named``."""
+    """The formulas of one computation. They refer to steps by name where these have one, or are among ``named``.
 
-    def __init__(self, computation: Computation, named: Iterable[Step] | None = None) -> None:
+    Of the turns of a ``loop`` that are alike, all but the first few are read as these go on.
+    """
+
+    def __init__(self, computation: Computation, named: Iterable[Step] | None = None, loop: Loop | None = None) -> None:
         self.computation = computation
         self._named = set(named or [])
         self.journal = computation.journal
         self._own = set(computation.steps)
         self.assumed: list[Step] = []  # comparisons that come out as they do almost everywhere
+        self._likeness = None if loop is None else Continuation(loop, self.is_name)
+        self._alike: dict[int, bool] = {}  # turns that are like those before them
+        self._guessed: dict[int, bool] = {}  # for the places of a turn: whether what a step is was guessed right
         self._stand_ins: dict[Step, Step] = {}
         self._defined: dict[Step, Form] = {}
         self._locals: dict[tuple[Step, int], list[tuple[Pattern, list[Form], list[Any]]]] = {}
@@ -87,8 +95,27 @@ class Reader:
         """What the step is in terms of its arguments."""
         found = self._defined.get(step)
         if found is None:
-            found = self._defined[step] = self._read(step)
+            found = self._defined[step] = self._continued(step) or self._read(step)
         return found
+
+    def _continued(self, step: Step) -> Form | None:
+        """What the step is, as those at its place in the two turns before it go on."""
+        turn, offset = self._likeness.loop.place.get(step, (0, 0)) if self._likeness else (0, 0)
+        if turn < 3 or self._likeness is None:
+            return None
+        turns = self._likeness.loop.turns[turn - 2 : turn + 1]
+        first, second = [self._defined.get(steps[offset]) for steps in turns[:2]]
+        if turn not in self._alike:
+            self._alike[turn] = all(map(self._likeness.follows, *turns))
+        if first is None or second is None or not self._alike[turn]:
+            return None
+        try:
+            guess = self._likeness.form(first, second)
+        except NotAlikeError:
+            return None
+        if offset not in self._guessed:
+            self._guessed[offset] = guess.key() == self._read(step).key()
+        return guess if self._guessed[offset] else None
 
     def _read(self, step: Step) -> Form:
         operation = step.operation
@@ -171,9 +198,7 @@ class Reader:
                 names = {old: new for old, new in zip(padded, axes, strict=True) if old is not None}
                 form = Form(axes, form.renamed(names).monomials)
             arguments.append(form)
-        key = (operation.name, repr(sorted(step.params.items())), step.shape, tuple(a.key() for a in arguments))
-        atom = intern(Result, key, step, tuple(arguments), axes if elementwise else None)
-        return single(atom, axes)
+        return single(result_of(step, tuple(arguments), axes if elementwise else None), axes)
 
     # -- local Jacobians ----------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from chainrule.op import Diagonal
 
 __all__ = ["Reasons", "reasons_for"]
 
+_NAMED = 8  # uses that are all named
 _AXES = ("rows", "columns")
 
 
@@ -149,12 +150,17 @@ def reasons_for(
     """The sentences for all ``edges`` (step, position) on the way back to ``step``; ``uses`` are its consumers."""
     told: dict[str, None] = {}
     if len(uses) > 1:
-        names = ", ".join(dict.fromkeys([reasons.called(use) for use in uses]))
+        names = ", ".join([name or "…" for name in _few(list(dict.fromkeys([reasons.called(use) for use in uses])))])
         used = f"{reasons.called(step)} is used {len(uses)} times (in {names})"
         told[f"{used}, so the gradients of these uses add up"] = None
     for consumer, position in edges:
         told.update(dict.fromkeys(reasons.edge(consumer, position)))
     return tuple(shortened(list(told), 1))
+
+
+def _few(names: Sequence[str]) -> list[str | None]:
+    """Names, of many the first ones and the last."""
+    return list(names) if len(names) <= _NAMED else [*names[:2], None, names[-1]]
 
 
 def _stretched(wide: tuple[int, ...], narrow: tuple[int, ...]) -> list[int]:

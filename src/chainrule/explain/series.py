@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
-__all__ = ["Summand", "folded", "shortened"]
+__all__ = ["Summand", "folded", "outlined", "ranged", "shortened"]
+
+T = TypeVar("T")
 
 _FEWEST = 3  # summands that are worth a Σ
 _LOW = "₀₁₂₃₄₅₆₇₈₉"
@@ -77,6 +79,59 @@ def shortened(lines: Sequence[str], kept: int = 2) -> list[str]:
     return told
 
 
+def outlined(things: Sequence[T], line: Callable[[T], object]) -> list[T | None]:
+    """The things of which those on one line are shown twice, and once more at the end; None for what is left out.
+
+    >>> outlined(["a1", "b1", "a2", "b2", "a3", "b3", "a4", "b4", "c"], lambda name: name[0])
+    ['a1', 'b1', 'a2', 'b2', None, 'a4', 'b4', 'c']
+    """
+    lines = [line(thing) for thing in things]
+    total, seen = Counter(lines), Counter[object]()
+    told: list[T | None] = []
+    for thing, key in zip(things, lines, strict=True):
+        seen[key] += 1
+        if total[key] <= 3 or seen[key] <= 2 or seen[key] == total[key]:
+            told.append(thing)
+        elif told[-1] is not None:
+            told.append(None)
+    return told
+
+
+def ranged(blocks: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Blocks in text and LaTeX, where three or more after each other that differ in a running number are one.
+
+    >>> ranged([("h₁ a[0]", "h_1"), ("h₂ a[1]", "h_2"), ("h₃ a[2]", "h_3"), ("0", "0")])
+    [('hₜ a[t-1] for t = 1…3', 'h_t \\\\text{ for } t = 1, \\\\dots, 3'), ('0', '0')]
+    """
+    done: list[tuple[str, str]] = []
+    texts = [_apart(text) for text, _ in blocks]
+    start, moving = 0, tuple[bool, ...]()
+    while start < len(blocks):
+        end = start + 1
+        while end < len(blocks) and _goes_on(texts[start], texts[end], end - start):
+            if end > start + 1 and _moving(texts[start].numbers, texts[end].numbers) != moving:
+                break
+            moving = _moving(texts[start].numbers, texts[end].numbers)
+            end += 1
+        if end - start < _FEWEST:
+            done.append(blocks[start])
+            start += 1
+            continue
+        first, text = _with_t([block[0] for block in blocks[start:end]])
+        _, latex = _with_t([block[1] for block in blocks[start:end]], first)
+        last = first + end - start - 1
+        done.append((f"{text} for t = {first}…{last}", rf"{latex} \text{{ for }} t = {first}, \dots, {last}"))
+        start = end
+    return done
+
+
+def _goes_on(first: _Numbered, other: _Numbered, distance: int) -> bool:
+    """Whether some numbers have grown by the distance, and the others not at all."""
+    if first.words != other.words:
+        return False
+    return {b - a for a, b in zip(first.numbers, other.numbers, strict=True)} in ({distance}, {0, distance})
+
+
 def _run(summands: Sequence[Summand]) -> list[Summand]:
     """The longest run that starts with the first summand, in the order in which its numbers grow."""
     first = summands[0]
@@ -104,16 +159,19 @@ def _moving(a: Sequence[int], b: Sequence[int]) -> tuple[bool, ...]:
 
 
 def _together(run: Sequence[Summand]) -> Summand:
-    texts = [_apart(summand.text) for summand in run]
-    moving = _moving(texts[0].numbers, texts[1].numbers)
-    first = max(number for number, moves in zip(texts[0].numbers, moving, strict=True) if moves)
+    first, text = _with_t([summand.text for summand in run])
+    _, latex = _with_t([summand.latex for summand in run], first)
     last = first + len(run) - 1
-    text = _filled(texts[0], moving, first)
     below, above = "ₜ₌" + str(first).translate(_TO_LOW), str(last).translate(_TO_HIGH)
-    latexes = [_apart(summand.latex) for summand in run]
-    moving_latex = _moving(latexes[0].numbers, latexes[1].numbers)
-    latex = _filled(latexes[0], moving_latex, first)
     return Summand(run[0].sign, f"Σ{below}{above} {text}", rf"\sum_{{t={first}}}^{{{last}}} {latex}")
+
+
+def _with_t(run: Sequence[str], start: int | None = None) -> tuple[int, str]:
+    """What t is in the first of some texts (the largest number that runs, if it is free), and the text with t."""
+    one, other = _apart(run[0]), _apart(run[1])
+    moving = _moving(one.numbers, other.numbers)
+    first = max([n for n, moves in zip(one.numbers, moving, strict=True) if moves]) if start is None else start
+    return first, _filled(one, moving, first)
 
 
 def _filled(text: _Numbered, moving: Sequence[bool], first: int) -> str:

@@ -137,19 +137,25 @@ class Simplifier:
 
     # -- the whole ----------------------------------------------------------------------------------------------------
 
-    def __call__(self, form: Form) -> Form:
-        """The shortest of the forms that were found."""
-        plain = self._finished(self._tidied(form))
+    def __call__(self, form: Form, *, apart: bool = False) -> Form:
+        """The shortest of the forms that were found; with the summands ``apart``, nothing is taken out of them."""
+        finished = self._folded if apart else self._finished
+        plain = finished(self._tidied(form))
         best = plain
         turned = self._without_inverses(plain)
-        if turned is not None and cost(turned) < cost(best) + 0.6:
+        if turned is not None and cost(turned := finished(turned)) < cost(best) + 0.6:
             best = turned
         multiplied = self._multiplied(form)
         if multiplied is not None:
-            other = self._finished(self._tidied(multiplied))
+            other = finished(self._tidied(multiplied))
             if cost(other) < 0.75 * cost(best):
                 best = other
         return best
+
+    def together(self, form: Form) -> Form:
+        """A sum of what is short already, with what all summands have in common taken out."""
+        factored = self._factored(form)
+        return form if factored is form or cost(factored) > cost(form) else factored
 
     def _finished(self, form: Form) -> Form:
         folded = self._folded(form)
@@ -249,7 +255,7 @@ class Simplifier:
                 (told,) = (known.with_axes(factor.labels) ** factor.exponent).monomials
                 factors += told.factors
             monomials.append(Monomial(monomial.coefficient, tuple(factors)).combined(form.axes))
-        return self._finished(self._tidied(total([Form(form.axes, tuple(monomials))])))
+        return self._tidied(total([Form(form.axes, tuple(monomials))]))
 
     # -- multiplying out ----------------------------------------------------------------------------------------------
 

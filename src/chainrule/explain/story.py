@@ -12,14 +12,17 @@ import numpy as np
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.computation import Step
 from chainrule.explain.cotangents import Sweep
-from chainrule.explain.derivation import Explained, Local
+from chainrule.explain.explained import Explained, Local, Telling
 from chainrule.explain.form import ONE, Axes, Form, Monomial, fresh_axes, total
 from chainrule.explain.formula import Formula
 from chainrule.explain.indexed import below, brackets, jacobian_entry
 from chainrule.explain.piece import Binding, on_paper
+from chainrule.explain.progress import Progress
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
 from chainrule.explain.reasons import Reasons, reasons_for
+from chainrule.explain.series import outlined
 from chainrule.explain.simplify import Simplifier
+from chainrule.explain.turns import Loop
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.notation import Names, written
 
@@ -31,7 +34,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Story:
     """The steps of one derivation, told with the names that ``reader`` knows.
 
-    ``steps`` are those on the way from the inputs to the output; ``values`` their cotangents in numbers.
+    ``steps`` are those on the way from the inputs to the output; ``values`` their cotangents in numbers; ``loop`` is
+    the one that they are in, if there is one.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Story:
         arranger: Arranger,
         sweep: Sweep,
         values: Mapping[Step, Array],
+        loop: Loop | None,
     ) -> None:
         self.reader = reader
         self.simplify = simplifier
@@ -49,12 +54,25 @@ class Story:
         self.sweep = sweep
         self.steps = sweep.steps
         self.values = values
+        self.loop = loop
         self.reasons = Reasons(reader, arranger)
         self._on_path = set(self.steps)
+        self._equations: dict[tuple[Step, int], Formula] = {}
 
-    def tell(self) -> tuple[Explained, ...]:
-        """Every named step, in the order of the computation."""
-        return tuple([self._explained(step) for step in self.shown])
+    def tell(self, progress: Progress) -> tuple[Telling, list[Explained | None]]:
+        """Every named step, in the order of the computation; and those that an outline tells, None for what it omits.
+
+        What the outline tells is worked out at once: the notes on it are among those of the derivation.
+        """
+        every = Telling(self.shown, self._explained)
+        outline = outlined(self.shown, self._line)
+        return every, [every.of(step) if step else None for step in progress.over(outline, "telling the steps")]
+
+    def _line(self, step: Step) -> object:
+        """What the steps that a line of a loop makes have in common."""
+        if self.loop is not None and step in self.loop.place:
+            return self.loop.offset(step)
+        return (step.name, step.file, step.line) if step.line and step.name else step
 
     @property
     def shown(self) -> list[Step]:
@@ -75,7 +93,7 @@ class Story:
             forward,
             locals_,
             self.adjoint(step),
-            reasons_for(self.reasons, step, edges, uses),
+            reasons_for(self.reasons, step, [e for e in outlined(edges, self._use) if e], uses),
             source,
             self.values[step],
         )
@@ -104,6 +122,11 @@ class Story:
 
     def equation_of(self, step: Step, form: Form) -> Formula:
         """A formula for the cotangent of a step, with its left-hand side."""
+        if (step, id(form)) not in self._equations:
+            self._equations[step, id(form)] = self._cotangent_equation(step, form)
+        return self._equations[step, id(form)]
+
+    def _cotangent_equation(self, step: Step, form: Form) -> Formula:
         text, latex, python = self.naming.derivative(step)
         if form is self.sweep.seed and step.value.size != 1:
             return Formula(f"{text} arrives from further on", rf"{latex} \text{{ arrives from further on}}", python)
@@ -212,20 +235,23 @@ class Story:
         pending, seen = [step], {step}
         while pending:
             current = pending.pop()
-            for consumer in self.steps:
-                for position, argument in enumerate(consumer.arguments):
-                    if argument is current:
-                        edges.append((consumer, position))
-                        if current is step:
-                            ends.append(consumer)
-                        if consumer not in seen and not self._is_shown(consumer):
-                            seen.add(consumer)
-                            pending.append(consumer)
+            for consumer, position in self.sweep.consumers[current]:
+                edges.append((consumer, position))
+                if current is step:
+                    ends.append(consumer)
+                if consumer not in seen and not self._is_shown(consumer):
+                    seen.add(consumer)
+                    pending.append(consumer)
         return edges, [self._shown_above(end) for end in ends]
+
+    def _use(self, edge: tuple[Step, int]) -> object:
+        """What the uses of a step in the turns of a loop have in common."""
+        line = self._line(edge[0])
+        return edge if line is edge[0] else (line, edge[1])
 
     def _shown_above(self, step: Step) -> Step:
         """The named step that a step without a name goes into first."""
         current = step
         while not self._is_shown(current):
-            current = next(s for s in self.steps if current in s.arguments)
+            current = self.sweep.consumers[current][0][0]
         return current

@@ -47,6 +47,7 @@ __all__ = [
     "position_tie",
     "spread",
     "triangle",
+    "with_offset",
     "with_one_sign",
     "without_ties",
 ]
@@ -130,6 +131,16 @@ def position_tie(strides: Mapping[Label, int], offset: int) -> Factor:
     found = _tied(strides, offset)
     assert isinstance(found, Factor)
     return found
+
+
+def with_offset(tie: Tie, offset: int) -> Tie | None:
+    """The tie with another offset; None where that would be a tie of another kind, or none."""
+    labels = tuple([Label(size) for size in tie.shape])
+    found = _tied(dict(zip(labels, tie.strides, strict=True)), offset, tie.is_order)
+    if not isinstance(found, Factor) or not isinstance(found.atom, Tie):
+        return None
+    same = found.labels == labels and found.atom.strides == tie.strides and found.atom.offset == offset
+    return found.atom if same else None
 
 
 def equation(factor: Factor) -> tuple[dict[Label, int], int]:

@@ -20,7 +20,8 @@ LEVEL = {layer: height for height, level in enumerate(LEVELS) for layer in level
 # The same within a layer that has folders.
 INNER_LEVELS = {
     "check": (
-        {"verdicts", "chain", "rewriting", "extension"}, {"rules", "watching"}, {"mistakes"}, {"function", "notebook"},
+        {"verdicts", "chain", "rewriting", "extension"}, {"rules", "watching"}, {"mistakes"}, {"function"},
+        {"notebook"},
     ),
 }  # fmt: skip
 INNER_LEVEL = {

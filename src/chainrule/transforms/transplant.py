@@ -7,6 +7,7 @@ original refers to is changed.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from types import CellType, FunctionType, MethodType, SimpleNamespace
@@ -51,9 +52,9 @@ class Transplant:
         if kind in (tuple, list):
             entries = [self.of(entry) for entry in value]
             return value if all(map(_is, entries, value)) else kind(entries)
-        if kind is dict:
+        if kind in (dict, OrderedDict):
             entries = [self.of(entry) for entry in value.values()]
-            return value if all(map(_is, entries, value.values())) else dict(zip(value, entries, strict=True))
+            return value if all(map(_is, entries, value.values())) else kind(zip(value, entries, strict=True))
         if kind is FunctionType:
             return self._function(value)
         if kind is MethodType:

@@ -17,6 +17,7 @@ from chainrule.check.function.numeric import along
 from chainrule.check.function.power import power
 from chainrule.check.function.reading import arrays_read_by, as_array, claims_by_name
 from chainrule.check.function.remedies import Remedies
+from chainrule.check.function.rounding import move_of_guards
 from chainrule.check.function.steps import judge_steps
 from chainrule.check.function.subject import Run, Subject
 from chainrule.check.mistakes.diagnosis import Claim, diagnose
@@ -26,7 +27,7 @@ from chainrule.check.verdicts.finding import Finding
 from chainrule.check.verdicts.report import Report
 from chainrule.errors import ClaimError
 
-__all__ = ["check"]
+__all__ = ["Check", "check"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_ARGUMENTS_FOR_POWER = 6
@@ -85,11 +86,11 @@ def check(
     ('wrong', 'factor', 'dW is the gradient times 1/2.')
     """
     with np.errstate(all="ignore"):
-        return _Check(f, claimed, args, options, upstream, steps, argnums, seed, pool or {}).report()
+        return Check(f, claimed, args, options, upstream, steps, argnums, seed, pool or {}).report()
 
 
-class _Check:
-    """One check in the making."""
+class Check:
+    """One check in the making; ``formulas`` says that what is right is told as Python too, which may take its time."""
 
     def __init__(
         self,
@@ -102,9 +103,11 @@ class _Check:
         argnums: int | Sequence[int] | None,
         seed: int,
         pool: Mapping[str, Any],
+        formulas: bool = True,
     ) -> None:
         self.subject = Subject(function, arguments, options)
         self.claimed, self.steps, self.seed = claimed, steps, seed
+        self.formulas = formulas
         self.notes: list[str] = []
         self.problem = ""
         self.names, self.order = self._asked(argnums)
@@ -305,6 +308,7 @@ class _Check:
         if judgement.verdict not in (WRONG, SHAPE):
             return finding
         allowed = float(np.max(allowance(given, truth))) if given.shape == truth.value.shape else 0.0
+        allowed += move_of_guards(self.run, name)
         if kinks and judgement.verdict == WRONG:
             kink = kink_at(self.run, name, given.array, truth.value.array, allowed)
             if kink is not None:
@@ -322,7 +326,7 @@ class _Check:
         """What is right, as Python, beside what is to be done: at the step that is wrong, or of the whole."""
         tail = finding.details.get("tail") or finding.name
         about = finding.verdict == WRONG or finding.mistake == "transposed"
-        formula = self.remedies.formula(tail) if about else ""
+        formula = self.remedies.formula(tail) if about and self.formulas else ""
         if formula:
             finding.details = finding.details | {"formula": formula}
             finding.fix = f"{finding.fix}: {formula}" if finding.fix else formula
@@ -346,9 +350,9 @@ class _Check:
             run, claims = found
             if name in claims:
                 others = {other: np.asarray(value) for other, value in claims.items() if other != name}
-                claimed = as_array(name, claims[name])
+                claimed, allowed = as_array(name, claims[name]), move_of_guards(run, name)
                 yield claim_at(
-                    run, name, claimed, run.gradient(name)[0], self.pool, others, None, 0.0, spacing(claimed)
+                    run, name, claimed, run.gradient(name)[0], self.pool, others, None, allowed, spacing(claimed)
                 )
 
 

@@ -15,8 +15,12 @@ _OWN = (np.ndarray, np.generic, float, int, complex, bool)
 
 
 def is_foreign(value: Any) -> bool:
-    """Whether a value is an array of another library: neither NumPy's nor Python's own, but something with a shape."""
-    return not isinstance(value, _OWN) and not isinstance(value, Tracked) and hasattr(value, "shape")
+    """Whether a value is an array of another library: neither NumPy's nor Python's own, but something with a shape.
+
+    A tensor that stands in for another library's is meant as one of those.
+    """
+    own = isinstance(value, _OWN) or (isinstance(value, Tracked) and library_of(value) != "torch")
+    return not own and hasattr(value, "shape")
 
 
 def plain(value: Any) -> Any:
@@ -52,12 +56,12 @@ def spacing_of(value: Any) -> float | None:
 
 
 def library_of(value: Any) -> str:
-    """The package that an array comes from.
+    """The package that an array comes from, or that it stands in for.
 
     >>> library_of(np.ones(2))
     'numpy'
     """
-    return type(value).__module__.partition(".")[0].removesuffix("lib")
+    return type(value).__module__.removeprefix("chainrule.").partition(".")[0].removesuffix("lib")
 
 
 def like(template: Any, array: Any) -> Any:

@@ -13,15 +13,15 @@ from chainrule.check.chain.contributions import contributions
 from chainrule.check.chain.reach import Reach
 from chainrule.check.chain.sweeps import ILLEGAL
 from chainrule.check.function.subject import Run
+from chainrule.check.mistakes import guards
 from chainrule.check.mistakes.reruns import rerun
 from chainrule.explain.computation import Step
 from chainrule.linear.term import Term
 
-__all__ = ["lost", "size_of", "unguarded"]
+__all__ = ["lost", "move_of_guards", "size_of", "unguarded"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NUDGE = 2.0**-26  # relative, by which numbers are moved
-TINY = 1e-6
 
 
 def lost(run: Run, name: str) -> Array | None:
@@ -90,25 +90,14 @@ def _is_exact(step: Step) -> bool:
 
 def unguarded(run: Run, name: str) -> Array | None:
     """The gradient without the tiny constants that keep a logarithm or a quotient from 0; None if there are none."""
-    computation = run.computation
-    assert computation is not None
-    tiny = [
-        number
-        for number, step in enumerate(computation.steps)
-        if step.is_constant
-        and step.value.size == 1
-        and step.value.dtype.kind == "f"
-        and 0 < abs(float(step.value)) <= TINY
-    ]
-    if not tiny:
-        return None
-    try:
-        other, became = rerun(computation, dict.fromkeys(tiny, _zero))
-        target = became[computation.steps.index(run.step(name))]
-        return Reach(other, target, {other.output: np.broadcast_to(run.seed, other.output.shape)}).true
-    except ILLEGAL:
-        return None
+    assert run.computation is not None
+    return guards.unguarded(run.computation, run.step(name), {run.computation.output: run.seed})
 
 
-def _zero(step: Step) -> list[Step]:
-    return [replace(step, given=np.zeros(step.shape))]
+def move_of_guards(run: Run, name: str) -> float:
+    """How far the gradient moves when these are left out."""
+    if run.computation is None:
+        return 0.0
+    return guards.move_of_guards(
+        run.computation, run.step(name), {run.computation.output: run.seed}, run.gradients[name]
+    )

@@ -106,7 +106,16 @@ class _Twins(Transplant):
             other = _function(value)
             if other is not None:
                 return other
-        return super()._of(value)
+        inner = _without_derivative(value)
+        return super()._of(value) if inner is value else _Twins(Reads(inner)).of(inner)
+
+
+def _without_derivative(value: Any) -> Any:
+    """What bears a derivative of the user's own, as the forward computation that it is."""
+    if isinstance(value, type) and hasattr(value, "apply") and hasattr(value, "forward"):
+        return SimpleNamespace(apply=_forward(value))
+    owner = getattr(value, "__self__", None)
+    return bare(value) if isinstance(owner, type) or _is_of("jax", type(value)) else value
 
 
 def _is_of(library: str, value: Any) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.mistakes.diagnosis import SECONDS, Claim, diagnose
+from chainrule.check.mistakes.guards import move_of_guards
 from chainrule.check.mistakes.hints import hint_for
 from chainrule.check.notebook.evidence import Evidence, Pass
 from chainrule.check.notebook.scene import Scene
@@ -137,12 +138,16 @@ class Causes:
         book = computation.journal
         known = _known(before)
         expected = _expected(origin, known)
+        target = book.find(origin.target)
+        upstream = None if origin.cotangent is None else origin.backend.array(origin.cotangent)[0]
+        seeds = {computation.output: np.ones(computation.output.shape) if upstream is None else upstream}
         return replace(
             claim,
             true=truth.value.array if expected is None else expected,
             computation=computation,
-            target=book.find(origin.target),
-            upstream=None if origin.cotangent is None else origin.backend.array(origin.cotangent)[0],
+            target=target,
+            upstream=upstream,
+            allowed=claim.allowed + move_of_guards(computation, target, seeds, truth.value.array),
             given={book.find(tensor): array for tensor, array in known if tensor is not origin.target},
         )
 

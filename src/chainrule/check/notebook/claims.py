@@ -19,6 +19,7 @@ import numpy as np
 from chainrule.check.notebook.causes import Causes
 from chainrule.check.notebook.comparisons import Comparisons
 from chainrule.check.notebook.evidence import Evidence
+from chainrule.check.notebook.handed import Handed, source_of
 from chainrule.check.notebook.named import Names
 from chainrule.check.notebook.scene import Scene
 from chainrule.check.rewriting.shadowing import Shadows
@@ -48,6 +49,7 @@ class Watcher:
         self._comparisons = Comparisons(self.scene)
         self._names = Names(self.scene)
         self._causes = Causes(self.scene)
+        self._handed = Handed(self.scene)
         self._parts: dict[int, list[tuple[int, Any]]] = {}
         self._busy = False
 
@@ -137,14 +139,28 @@ class Watcher:
 
         return called
 
+    def handing(self, index: int, function: Any) -> Any:
+        """`check_grad(f, g, x)` and its like: the function; what it is handed, functions or arrays, is judged first."""
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            operands = [*args, *kwargs.values()]
+            if any(map(callable, operands)):
+                self._guarded(index, self._handed.judge, index, args, kwargs)
+            elif len(operands) > 1:
+                self._guarded(index, self._comparisons.compare, index, *operands[:2])
+            return function(*args, **kwargs)
+
+        return called
+
     def approximating(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`numerical_gradient(…)` and its like: the function, whose results are known to be finite differences."""
 
         def called(*args: Any, **kwargs: Any) -> Any:
             if self.scene.shadows is not None:
                 return apart(function, args, kwargs)
+            source = source_of(args, kwargs)
             result = function(*args, **kwargs)
-            self._comparisons.differences.approximate(result)
+            self._comparisons.differences.approximate(result, source)
             return result
 
         return called

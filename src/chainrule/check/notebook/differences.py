@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.notebook.evidence import scope_of
+from chainrule.check.notebook.handed import Source
 from chainrule.check.notebook.scene import Scene
 from chainrule.check.rewriting.site import is_derivative_name
 from chainrule.check.verdicts.compare import ROUNDED, UNDECIDABLE, WRONG, Judgement, Truth, Value, judge
@@ -102,11 +103,11 @@ class Differences:
         for (text, value), (other, beside) in itertools.pairwise(shown):
             self.compare(index, value, beside, (text, other))
 
-    def approximate(self, result: Any) -> None:
-        """Remember that a function returned finite differences."""
+    def approximate(self, result: Any, source: Source | None = None) -> None:
+        """Remember that a function returned finite differences, and of what."""
         for part in result if isinstance(result, tuple | list) else [result]:
             if isinstance(part, np.ndarray | np.floating | float) or self.scene.known.owner(part) is not None:
-                self.scene.known.set(part, Provenance(numerical=True))
+                self.scene.known.set(part, Provenance(numerical=True, source=source))
 
     def divided(self, result: Any, step: Any, filled: Sequence[Any]) -> None:
         """Remember that a difference was divided by a step, if that is as small as steps are."""
@@ -136,9 +137,13 @@ class Differences:
         details = judgement.details | {"claim": claim.name, "gradient": approximate.name, "truth": "finite differences"}
         judgement = replace(judgement, details=details)
         evidence = self.scene.gather(judgement, claim.value, truth, [], claim.given)
-        self.scene.record(
+        told = self.scene.record(
             index, claim.name, judgement, claim.given, id(approximate.given), explicit=True, evidence=evidence
         )
+        source = self.scene.known.of(approximate.given).source
+        if told is not None and told.verdict == WRONG and source is not None:
+            slack = _slack(claim.value, approximate.value)
+            source.explain(told, claim.value.array, approximate.value.array, slack)
 
 
 def judge_difference(claimed: Value, approximate: Value) -> tuple[Judgement, Truth]:
@@ -151,8 +156,7 @@ def judge_difference(claimed: Value, approximate: Value) -> tuple[Judgement, Tru
     'every element is 0.5 times the finite differences; worst at [1]: 2, true 4'
     """
     largest = float(np.max(np.abs(approximate.array)))
-    single = max(claimed.eps, approximate.eps) > 2.0**-40
-    slack = (SLACK_OF_SINGLE if single else SLACK_OF_DIFFERENCES) * largest + SMALLEST
+    slack = _slack(claimed, approximate)
     truth = Truth(approximate)
     judgement = judge(replace(claimed, slack=slack, reason="as near as finite differences come"), truth)
     if judgement.ok:
@@ -171,6 +175,13 @@ def judge_difference(claimed: Value, approximate: Value) -> tuple[Judgement, Tru
             return Judgement(UNDECIDABLE, told, None, judgement.details), truth
     told = judgement.message.replace("the true one", "the finite differences")
     return replace(judgement, message=told.replace("true gradient", "finite differences")), truth
+
+
+def _slack(claimed: Value, approximate: Value) -> float:
+    """What finite differences may be off."""
+    single = max(claimed.eps, approximate.eps) > 2.0**-40
+    largest = float(np.max(np.abs(approximate.array)))
+    return (SLACK_OF_SINGLE if single else SLACK_OF_DIFFERENCES) * largest + SMALLEST
 
 
 def _few_differ(off: Any, slack: float, largest: float) -> int:

@@ -108,8 +108,10 @@ class Scene:
         *,
         explicit: bool,
         evidence: Evidence | None = None,
-    ) -> None:
+    ) -> Finding | None:
         """Add a finding, or tell an earlier one about the same claim that it was made again.
+
+        Returns the finding that has this judgement now; None if it was known.
 
         A claim is the same if the same value is claimed for the same variable, or if it is made at the same place. What
         was found by its name is replaced when the value is compared ``explicit``\\ ly.
@@ -124,19 +126,22 @@ class Scene:
         same = self._same(key) or self._again(name, cell, line)
         if same is None:
             self._add(key, finding, evidence)
-            return
+            return finding
         earlier = self.found[same]
         if same[1] == index or (cell, line) in earlier.also:
             earlier.times += 1
             if finding.severity > earlier.severity:
                 earlier.take(judgement)
                 self._add(same, earlier, evidence)
+                return earlier
         elif explicit and same[0] == "name":
             finding.also = [(earlier.cell, earlier.line), *earlier.also]
             self._drop(same)
             self._add(key, finding, evidence)
+            return finding
         elif (cell, line) not in [(earlier.cell, earlier.line), *earlier.also]:
             earlier.also.append((cell, line))
+        return None
 
     def _add(self, key: Key, finding: Finding, evidence: Evidence | None) -> None:
         self.found[key] = finding

@@ -7,6 +7,7 @@ methods of one object that the builtins hold under `HOOK`, so the notebook's own
     torch.equal(a, b)           __chainrule__.calling(site, torch.equal)(a, b)
     (a - b).abs().max()         __chainrule__.compared(site, "sub", a, b).abs().max()
     print(f"{a} and {b}", c)    __chainrule__.showing(site, print)(f"{…part(site, 0, a)} and {…part(site, 1, b)}", …)
+    check_grad(f, g, x)         __chainrule__.handing(site, check_grad)(f, g, x)
     numerical_gradient(f, x)    __chainrule__.approximating(numerical_gradient)(f, x)
     g[i] = (f(a) - f(b)) / h    g[i] = __chainrule__.quotient((f(a) - f(b)) / h, h, g)
     dloss_dW = …                the same, then __chainrule__.named(site, dloss_dW)
@@ -44,6 +45,12 @@ NUMERICAL = re.compile(
     r"|finite_?diff|central_?diff|approx_fprime",
     re.IGNORECASE,
 )
+# What takes a function with its gradient: to check it, or to find a minimum; and what a gradient is handed over as.
+HANDING = re.compile(
+    r"(check|verify|test)_?(grad|deriv)|(grad(ient)?|deriv(ative)?)s?_?check|^fmin_(l_bfgs_b|bfgs|cg|ncg|tnc)$",
+    re.IGNORECASE,
+)
+HANDED = frozenset({"jac", "fprime"})
 
 
 def instrument(tree: ast.Module, sites: list[Site], *, displays: bool = True) -> ast.Module:
@@ -184,15 +191,21 @@ class _Expressions(ast.NodeTransformer):
             self.within([name], node)
             node.func = hook("approximating", node.func)
             return node
+        elif HANDING.search(name) or any(keyword.arg in HANDED for keyword in node.keywords):
+            return self._hooked("handing", name, node, [*node.args, *(keyword.value for keyword in node.keywords)])
         elif _is_comparison(name, node):
             operands = list(node.args[:2])
             if len(operands) < 2 and isinstance(node.func, ast.Attribute):
                 operands.insert(0, node.func.value)
-            site = self.new("call", node, operands)
-            self.within([name], node)
-            node.func = hook("calling", ast.Constant(site), node.func)
-            return node
+            return self._hooked("calling", name, node, operands)
         self.within([name], node)
+        return node
+
+    def _hooked(self, method: str, name: str, node: ast.Call, operands: list[ast.expr]) -> ast.AST:
+        """A call of a function that one of the hooks wraps."""
+        site = self.new("call", node, operands)
+        self.within([name], node)
+        node.func = hook(method, ast.Constant(site), node.func)
         return node
 
     def _show(self, node: ast.Call) -> ast.AST:

@@ -75,7 +75,8 @@ class Provenance:
     """How a value relates to gradients: its rank, and the origins of the gradients in it.
 
     ``random`` is noise that was drawn, ``zero`` an array of zeros to be filled, ``numerical`` what was computed by
-    finite differences, ``derived`` a gradient that was derived by hand from tracked values.
+    finite differences, of a ``source`` if that is known, ``derived`` a gradient that was derived by hand from what is
+    tracked.
     """
 
     rank: int = NONE
@@ -84,6 +85,7 @@ class Provenance:
     zero: bool = False
     numerical: bool = False
     derived: bool = False
+    source: Any = None
 
     @property
     def targets(self) -> frozenset[int]:

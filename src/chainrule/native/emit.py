@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,15 @@ from chainrule.native.interpreter import write_interpreter
 from chainrule.native.numbers import Declarations, write_apply
 from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source, row_major
 from chainrule.native.schedule import Leaf, Loop, Schedule
+from chainrule.native.storage import Storage, stored
 from chainrule.native.text import Body, literal, memory_type, value_type
-from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Operand, Statement, base_of, is_at
+from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Operand, Statement, base_of
 
 __all__ = ["Kernel", "write_kernel"]
 
 _ON_STACK = 1 << 13  # bytes of an array up to which it is put on the stack
 _STACK = 1 << 16  # bytes of all of them together
+_OTHER = {"N": "T", "T": "N"}
 _WRITTEN_OUT = 64  # turns of nested loops together up to which LLVM may write them out
 
 
@@ -35,21 +36,6 @@ class Kernel:
     calls_python: bool
 
 
-class _Storage:
-    """Where a kept array lives: a pointer, and the stride of each of its axes (None: the axis needs no memory)."""
-
-    def __init__(self, shape: tuple[int, ...], dropped: Sequence[bool]) -> None:
-        kept = [n for n, gone in zip(shape, dropped, strict=True) if not gone]
-        rest = iter(row_major(kept))
-        self.strides = [None if gone else next(rest) for gone in dropped]
-        self.sizes = kept
-        self.pointer = ""
-
-    @property
-    def size(self) -> int:
-        return prod(self.sizes)
-
-
 class _Writer:
     def __init__(self, schedule: Schedule, pool: Pool, given: Sequence[Source]) -> None:
         self.schedule = schedule
@@ -59,7 +45,7 @@ class _Writer:
         self.arrays: list[Source] = list(given)
         self.pointers: dict[Source, str] = {source: f"%a{k}" for k, source in enumerate(given)}
         self.index: dict[Label, str] = {}
-        self.storages: dict[Kept, _Storage] = {}
+        self.storages: dict[Kept, Storage] = {}
         self.starts: dict[int, list[Kept]] = {}  # what is filled with its first value before an item of a body
         self.stack = 0
         self.constants: dict[tuple[str, str], str] = {}
@@ -79,50 +65,14 @@ class _Writer:
                 writers.setdefault(target, []).append(leaf)
         for target, leaves in writers.items():
             readers = self.schedule.readers.get(target, [])
-            prefix = self._own_turns(leaves, [leaf for leaf, _ in readers])
-            dropped = [
-                not target.is_wanted and self._is_turn(axis, size, prefix, leaves, readers)
-                for axis, size in enumerate(target.shape)
-            ]
-            storage = self.storages[target] = _Storage(target.shape, dropped)
+            storage, depth = stored(target, leaves, readers)
+            self.storages[target] = storage
             self._point(target, storage)
             if target.start is not None:
-                depth = len(prefix)
                 first = leaves[0].path[depth] if len(leaves[0].path) > depth else leaves[0]
                 self.starts.setdefault(id(first), []).append(target)
 
-    @staticmethod
-    def _own_turns(leaves: Sequence[Leaf], readers: Sequence[Leaf]) -> list[Loop]:
-        """The outer loops that all share and of which no writer sums over a turn."""
-        prefix: list[Loop] = []
-        for depth, loop in enumerate(leaves[0].path):
-            everyone = [*leaves, *readers]
-            if any([len(leaf.path) <= depth or leaf.path[depth] is not loop for leaf in everyone]):
-                break
-            if any([leaf.label_of(loop) in leaf.statement.summed for leaf in leaves]):
-                break
-            prefix.append(loop)
-        return prefix
-
-    @staticmethod
-    def _is_turn(axis: int, size: int, prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]) -> bool:
-        """Whether each turn of one of these loops writes and reads its own element of an axis only."""
-        everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
-        loops: set[tuple[Loop | None, int]] = set()
-        for leaf, place in everyone:
-            if place is None:
-                return False
-            index = place[axis]
-            if index == Index() and size == 1:
-                loops.add((None, 0))
-                continue
-            label = next((label for label, loop in leaf.loops.items() if loop in prefix and is_at(index, label)), None)
-            if label is None:
-                return False
-            loops.add((leaf.loops[label], index.start))
-        return len(loops) == 1
-
-    def _point(self, target: Kept, storage: _Storage) -> None:
+    def _point(self, target: Kept, storage: Storage) -> None:
         if target in self.pointers:
             storage.pointer = self.pointers[target]
             return
@@ -141,6 +91,10 @@ class _Writer:
 
     def address(self, source: Source, place: Place) -> str:
         """The pointer to an element."""
+        return self.element(source.dtype, *self.located(source, place))
+
+    def located(self, source: Source, place: Place) -> tuple[str, Index]:
+        """The pointer to an array, and where in it an element is."""
         base = base_of(source)
         if isinstance(base, Kept):
             storage = self.storages[base]
@@ -153,10 +107,14 @@ class _Writer:
         for index, stride in zip(place, strides, strict=True):
             if stride is not None:
                 flat = flat.plus(index.shifted(0, stride) if stride else Index())
+        return pointer, flat
+
+    def element(self, dtype: np.dtype[Any], pointer: str, flat: Index) -> str:
+        """The pointer to an element of an array."""
         offset = self.offset(flat)
         if offset == "0":
             return pointer
-        return self.body.put(f"getelementptr inbounds {memory_type(source.dtype)}, ptr {pointer}, i64 {offset}", "p")
+        return self.body.put(f"getelementptr inbounds {memory_type(dtype)}, ptr {pointer}, i64 {offset}", "p")
 
     def offset(self, index: Index) -> str:
         """A position as a number."""
@@ -275,36 +233,32 @@ class _Writer:
             self.store(value, target.dtype, pointer)
 
     def multiply(self, leaf: Leaf, made: Multiplication) -> None:
-        """Calls of BLAS, which counts by columns: what is C = A B to us is Cᵀ = Bᵀ Aᵀ to it."""
+        """A call of BLAS, which counts by columns: what is C = A B to us is Cᵀ = Bᵀ Aᵀ to it."""
         for label, loop in leaf.loops.items():
             self.index[label] = self.index[loop.label]
-        self.stacked(list(made.stack), made)
-
-    def stacked(self, stack: list[Label], made: Multiplication) -> None:
-        if stack:
-            with self.body.loop(stack[0].size) as index:
-                self.index[stack[0]] = index
-                self.stacked(stack[1:], made)
-            return
-        rows, inner, columns = made.sizes
+        rows, inner, columns = made.left.row.size, made.left.column.size, made.right.column.size
         kind = value_type(made.target.dtype)
         name = f"{'d' if kind == 'double' else 's'}gemm"
-        turned, right, step = self.matrix(made.right)
-        turned_left, left, left_step = self.matrix(made.left)
-        _, result, result_step = self.matrix(made.result)
-        words = [self.word(ord(letter), "i8") for letter in (turned, turned_left)]
-        sizes = [self.word(size, "i32") for size in (columns, rows, inner)]
+        pairs, outer = [self.matrix(made.right), self.matrix(made.left)], (columns, rows)
+        by_columns, result, result_step = self.matrix(made.result)
+        if by_columns == "T":
+            pairs, outer = [(_OTHER[letter], where, step) for letter, where, step in reversed(pairs)], (rows, columns)
+        words = [self.word(ord(letter), "i8") for letter, _, _ in pairs]
+        sizes = [self.word(size, "i32") for size in (*outer, inner)]
         dtype = made.target.dtype
         one, zero = (self.constant(literal(number, dtype), kind) for number in (1, 0))
-        arguments = [*words, *sizes, one, right, self.word(step, "i32"), left, self.word(left_step, "i32"), zero]
-        arguments += [result, self.word(result_step, "i32")]
+        matrices = [[address, self.word(step, "i32")] for _, address, step in pairs]
+        arguments = [*words, *sizes, one, *matrices[0], *matrices[1], zero, result, self.word(result_step, "i32")]
         function = self.outside(("blas", name))
         self.body.do(f"call void {function}({', '.join([f'ptr {argument}' for argument in arguments])})")
 
     def matrix(self, operand: Operand) -> tuple[str, str, int]:
         """Whether BLAS is to take a matrix transposed, where it begins, and from row to row."""
-        down, across = operand.strides
-        address = self.address(operand.source, operand.place)
+        pointer, flat = self.located(operand.source, operand.place)
+        steps = dict(flat.steps)
+        assert 1 in (steps[operand.row], steps[operand.column])
+        down, across = steps.pop(operand.row), steps.pop(operand.column)
+        address = self.element(operand.source.dtype, pointer, flat._replace(steps=tuple(steps.items())))
         return ("N", address, down) if across == 1 else ("T", address, across)
 
     def word(self, value: int, kind: str) -> str:

@@ -196,6 +196,13 @@ class Lowering:
             self.values[step.number] = self.called(step, [step])[0]
         return self.values[step.number]
 
+    def held(self, argument: Any) -> Value:
+        """An argument of a step, in memory; so it is for whoever reads it later."""
+        kept = self.keep(self.value(argument))
+        if type(argument) is Deferred:
+            self.values[argument.number] = kept
+        return kept
+
     @staticmethod
     def _start(value: Value) -> Any:
         """The memory of a value, and the place of its first element in it."""

@@ -102,7 +102,7 @@ class Schedule:
         for item in reversed(body):
             if isinstance(item, Loop):
                 inside = list(item.leaves())
-                for label in order:
+                for label in order[:-1] or order:  # the innermost is to stay that
                     if label.size == item.label.size and self._fits(item, label, inside, needs, label is order[0]):
                         return item, label
                 if any([not before.isdisjoint(other.statement.targets) for other in inside]):

@@ -8,18 +8,16 @@ a loop that goes over a grid number by number costs what it says, not a grid for
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Sequence
 from math import inf, prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from chainrule.linear.functions import overwritten
-from chainrule.native.interpreter import CALL, CHOOSE, COPY, END, WORDS, Operation
+from chainrule.native.instructions import Instructions
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, places
 from chainrule.native.scalar import (
-    Apply,
     BetweenError,
     Expression,
     Index,
@@ -28,7 +26,6 @@ from chainrule.native.scalar import (
     Number,
     Place,
     Read,
-    Source,
     position,
     row_major,
 )
@@ -38,45 +35,10 @@ from chainrule.program.deferred import Deferred, needed
 __all__ = ["interpreted"]
 
 _MOST = 4_000_000  # instructions of a program
-_LATER = 1 << 40  # from here on are places that are settled when all are known
-_TRUTH = np.dtype(bool)
-_AS_ONE = {2.0: np.square, 0.5: np.sqrt, -1.0: np.reciprocal}  # powers that are operations of one operand
-
-
-class _Spot(NamedTuple):
-    """Where numbers are: the first, and how far apart they are for each label."""
-
-    start: int
-    steps: dict[Label, int]
-
-    def at(self, turns: dict[Label, int]) -> int:
-        """The place for some of the labels."""
-        return self.start + sum([by * turns[label] for label, by in self.steps.items() if label in turns])
-
-
-class _Space:
-    """Places in the array of numbers; those given back are lent again to arrays of the same size."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self.free: dict[int, list[int]] = {}
-
-    def lend(self, size: int) -> int:
-        """The first of ``size`` neighbouring places."""
-        return self.free[size].pop() if self.free.get(size) else self.fresh(size)
-
-    def fresh(self, size: int) -> int:
-        """The first of places that nobody has had."""
-        self.size += size
-        return self.size - size
-
-    def give_back(self, start: int, size: int) -> None:
-        """Let others have the places."""
-        self.free.setdefault(size, []).append(start)
 
 
 class _Straight(Lowering):
-    """Lowers steps to instructions; all numbers are kept in the highest precision that occurs."""
+    """Lowers steps one after the other; all numbers are kept in the highest precision that occurs."""
 
     def __init__(
         self, steps: Sequence[Deferred], wanted: Sequence[Deferred], dtype: np.dtype[Any], python: bool
@@ -84,14 +46,7 @@ class _Straight(Lowering):
         super().__init__(Counter(), blas=False, python=python)
         self.dtype = dtype
         self.steps = steps
-        self.space = _Space()
-        self.start: dict[Kept, int] = {}
-        self.operations: dict[Operation, int] = {Operation(END, (), dtype, False): 0}
-        self.bound: set[int] = set()  # those whose result cannot go elsewhere instead
-        self.code: list[tuple[int, ...]] = []
-        self.functions: list[Any] = []
-        self.tables: list[tuple[int, list[int]]] = []  # of calls: which instruction, and the places of its arrays
-        self.constants: dict[str, tuple[int, float]] = {}
+        self.program = Instructions(dtype)
         self.brought: list[tuple[Memory, Kept]] = []  # what has to be there when the program begins
         self.made: list[Kept] = []  # during the step at hand
         self.last: dict[int, float] = {}  # the position of the last use of each step
@@ -109,18 +64,14 @@ class _Straight(Lowering):
     def new(self, shape: tuple[int, ...], dtype: Any, combine: Any = None, start: Any = None) -> Kept:
         """An array among the numbers."""
         target = Kept(shape, dtype, combine, start)
-        self._check(target.dtype)
-        self.start[target] = self.space.lend(prod(shape))
+        self.program.lend(target)
         self.made.append(target)
-        if target.start is not None:
-            self._fill_with(target, float(target.start))
         return target
 
     def bring(self, memory: Memory) -> Value:
         """An array from outside among the numbers, where it is from the beginning."""
         kept = Kept(memory.shape, memory.dtype)
-        self._check(kept.dtype)
-        self.start[kept] = self.space.fresh(prod(kept.shape))
+        self.program.lend(kept, is_new=True)
         self.users[kept] = {-1}
         self.brought.append((memory, kept))
         return self.memory(kept)
@@ -134,19 +85,14 @@ class _Straight(Lowering):
             found = self._captured[id(array)] = self.bring(outside)
         return found
 
-    def _check(self, dtype: np.dtype[Any]) -> None:
-        if dtype.kind not in "fbiu" or (dtype.kind == "f" and dtype.itemsize > self.dtype.itemsize):
-            raise NotLowerableError(f"{dtype} in a program of very many steps")
-
     # --- steps ---
 
     def run(self) -> None:
         """Lower all steps."""
         for k, step in enumerate(self.steps):
-            if len(self.code) > _MOST:
+            if len(self.program) > _MOST:
                 raise NotLowerableError(f"more than {_MOST} instructions")
             self._step(k, step)
-        self.code.append((0,) * WORDS)
 
     def _step(self, k: int, step: Deferred) -> None:
         self.made = []
@@ -177,9 +123,7 @@ class _Straight(Lowering):
     def _release(self, array: Kept) -> None:
         self.users.pop(array, None)
         self.owner.pop(array, None)
-        start = self.start.pop(array, None)
-        if start is not None:
-            self.space.give_back(start, prod(array.shape))
+        self.program.give_back(array)
 
     def _place(self, k: int, step: Deferred) -> Kept | None:
         """A step by its rule: a view as it stands, anything else in an array. The array that it lies in."""
@@ -270,18 +214,14 @@ class _Straight(Lowering):
 
     def _retargeted(self, k: int, values: Any, value: Value, region: Value) -> bool:
         """Let the number that was just made go where it is written to; whether that could be done."""
-        if region.shape or type(values) is not Deferred or value.shape or not self.code:
-            return False
         root = self._root_of(value)
-        if root is None or self.last.get(values.number) != k or self.users.get(root) != {values.number}:
+        if region.shape or value.shape or type(values) is not Deferred or root is None:
             return False
-        made = self.code[-1]
+        if self.last.get(values.number) != k or self.users.get(root) != {values.number}:
+            return False
         where = region.at(())
         assert type(where) is Read
-        if made[1] != self.start[root] or made[4] != 1 or made[0] in self.bound:
-            return False
-        self.code[-1] = (made[0], self._spot(where).start, *made[2:])
-        return True
+        return self.program.retarget(root, self.program.spot(where.source, where.place).start)
 
     # --- statements ---
 
@@ -295,164 +235,10 @@ class _Straight(Lowering):
     def do(self, made: Work) -> None:
         """The instructions of a statement, or of a call."""
         if isinstance(made, Callback):
-            self._call(made)
+            self.program.call(made)
         else:
             assert isinstance(made, Statement)
-            self._state(made)
-
-    def _call(self, made: Callback) -> None:
-        if any([source.dtype != self.dtype for source, _ in made.arrays]):
-            raise NotLowerableError("other numbers for a function outside, in a program of very many steps")
-        self.tables.append((len(self.code), [self._spot_of(*array).start for array in made.arrays]))
-        number = self.operation(CALL, (), self.dtype, False)
-        self.code.append((number, len(self.functions), 0, len(made.arrays), 1, 0, 0, 0))
-        self.functions.append(made.function)
-
-    def _state(self, made: Statement) -> None:
-        made.target.statements.remove(made)
-        if 0 in [label.size for label in made.labels]:
-            return
-        order = [label for label in made.order() if label.size > 1]
-        along = order[-1] if order else None
-        template = _Template(self, along)
-        target = self._spot_of(made.target, made.place)
-        combine = made.target.combine
-        if combine is None:
-            template.into(made.expression, target)
-        else:
-            dtype = made.target.dtype
-            template.add(combine, (dtype, dtype), dtype, target, (target, template.operand(made.expression)))
-        for turns in product(*[range(label.size) for label in order[:-1]]):
-            self.code += template.instructions(dict(zip(order[:-1], turns, strict=True)))
-        template.close()
-
-    def _fill_with(self, target: Kept, number: float) -> None:
-        size = prod(target.shape)
-        if size:
-            copy = self.operation(COPY, (self.dtype,), self.dtype, size > 1)
-            self.code.append((copy, self.start[target], self.constant(number), 0, size, 1, 0, 0))
-
-    def operation(self, function: Any, arguments: Iterable[np.dtype[Any]], result: np.dtype[Any], vector: bool) -> int:
-        """The number of an operation."""
-        kinds = tuple([_TRUTH if argument == _TRUTH else self.dtype for argument in arguments])
-        made = Operation(function, kinds, _TRUTH if result == _TRUTH else self.dtype, vector)
-        number = self.operations.setdefault(made, len(self.operations))
-        if function in (CALL, CHOOSE):
-            self.bound.add(number)
-        return number
-
-    def constant(self, number: float) -> int:
-        """Where a number is that is known: those come after all others, wherever that will be."""
-        return self.constants.setdefault(repr(number), (_LATER + len(self.constants), number))[0]
-
-    def finished(self) -> Any:
-        """The instructions, and the numbers that are known, which come after all others."""
-        code = np.array(self.code, np.int64)
-        where = code[:, 1:4]
-        where[where >= _LATER] += self.space.size - _LATER
-        end = code.size
-        for instruction, table in self.tables:
-            code[instruction, 2] = end - instruction * WORDS
-            end += len(table)
-        words = np.concatenate([code.reshape(-1), *[table for _, table in self.tables]]).astype(np.int32)
-        return words, np.array([number for _, number in self.constants.values()], self.dtype)
-
-    def _spot(self, read: Read) -> _Spot:
-        return self._spot_of(read.source, read.place)
-
-    def _spot_of(self, source: Source, place: Place) -> _Spot:
-        base = base_of(source)
-        assert isinstance(base, Kept)
-        flat = Index()
-        for index, stride in zip(place, row_major(source.shape), strict=True):
-            flat = flat.plus(index.shifted(0, stride))
-        if flat.looked_up:
-            raise NotLowerableError("places that are known late, in a program of very many steps")
-        return _Spot(self.start[base] + flat.start, dict(flat.steps))
-
-
-class _Template:
-    """The instructions of a statement for one turn of its outer labels; the innermost is the length of vectors."""
-
-    def __init__(self, low: _Straight, along: Label | None) -> None:
-        self.low = low
-        self.along = along
-        self.length = 1 if along is None else along.size
-        self.lines: list[tuple[int, tuple[_Spot, ...]]] = []
-        self.known: dict[int, _Spot] = {}
-        self.lent: list[int] = []
-
-    def add(
-        self, function: Any, arguments: Iterable[np.dtype[Any]], result: Any, target: _Spot, operands: tuple[_Spot, ...]
-    ) -> None:
-        """An instruction."""
-        number = self.low.operation(function, arguments, result, self.length > 1)
-        self.lines.append((number, (target, *operands)))
-
-    def into(self, expression: Expression, target: _Spot) -> None:
-        """The instructions that put a number somewhere."""
-        if type(expression) is not Apply:
-            self.add(COPY, (self.low.dtype,), self.low.dtype, target, (self.operand(expression),))
-            return
-        function, parts, result = expression.function, expression.parts, expression.dtype
-        self.low._check(result)
-        if function is None:
-            self._cast(parts[0], result, target)
-        elif function is np.where:
-            self.into(parts[2], target)
-            chosen = self.operand(parts[0]), self.operand(parts[1])
-            self.add(CHOOSE, (_TRUTH, result), result, target, chosen)
-        elif function == "within" or not isinstance(function, np.ufunc):
-            raise NotLowerableError(f"{getattr(function, '__name__', function)}, in a program of very many steps")
-        elif result.kind in "iu":
-            raise NotLowerableError("arithmetic of integers, in a program of very many steps")
-        else:
-            self._applied(function, parts, result, target)
-
-    def _applied(self, function: Any, parts: Sequence[Expression], result: Any, target: _Spot) -> None:
-        if function is np.power and type(parts[1]) is Number and float(parts[1].value) in _AS_ONE:
-            function, parts = _AS_ONE[float(parts[1].value)], parts[:1]
-        operands = tuple([self.operand(part) for part in parts])
-        self.add(function, [part.dtype for part in parts], result, target, operands)
-
-    def _cast(self, part: Expression, result: np.dtype[Any], target: _Spot) -> None:
-        if result == _TRUTH and part.dtype != _TRUTH:
-            zero = self.operand(Number(self.low.dtype.type(0), self.low.dtype))
-            self.add(np.not_equal, (self.low.dtype,) * 2, _TRUTH, target, (self.operand(part), zero))
-        elif result.kind in "iu" and part.dtype.kind == "f":
-            raise NotLowerableError("the integer part of numbers, in a program of very many steps")
-        else:
-            self.into(part, target)
-
-    def operand(self, expression: Expression) -> _Spot:
-        """Where a number is; it is computed if it is not there yet."""
-        if type(expression) is Number:
-            return _Spot(self.low.constant(float(expression.value)), {})
-        if type(expression) is Read:
-            self.low._check(expression.dtype)
-            return self.low._spot(expression)
-        found = self.known.get(id(expression))
-        if found is None:
-            start = self.low.space.lend(self.length)
-            self.lent.append(start)
-            found = self.known[id(expression)] = _Spot(start, {} if self.along is None else {self.along: 1})
-            self.into(expression, found)
-        return found
-
-    def instructions(self, turns: dict[Label, int]) -> list[tuple[int, ...]]:
-        """The instructions for one turn of the outer labels."""
-        found = []
-        for number, spots in self.lines:
-            starts = [spot.at(turns) if turns else spot.start for spot in spots]
-            strides = [spot.steps.get(self.along, 0) if self.along is not None else 0 for spot in spots]
-            rest = 3 - len(spots)
-            found.append((number, *starts, *[0] * rest, self.length, *strides, *[0] * rest))
-        return found
-
-    def close(self) -> None:
-        """Give back the memory of numbers in between."""
-        for start in self.lent:
-            self.low.space.give_back(start, self.length)
+            self.program.state(made)
 
 
 def interpreted(
@@ -472,16 +258,17 @@ def interpreted(
         straight.values[step.number] = straight.bring(source)
     straight.run()
     results = {step.number: straight.value(step) for step in wanted}
-    words, constants = straight.finished()
+    program = straight.program
+    words, constants = program.finished()
     low.captured += straight.captured
-    numbers = low.new((straight.space.size + len(constants),), dtype)
+    numbers = low.new((program.space.size + len(constants),), dtype)
     for memory, kept in straight.brought:
-        _bring(low, memory, numbers, straight.start[kept])
+        _bring(low, memory, numbers, program.start[kept])
     if len(constants):
-        _bring(low, _memory_of(low, constants), numbers, straight.space.size)
-    low.do(Interpreted(numbers, _memory_of(low, words), [*straight.operations], straight.functions))
+        _bring(low, _memory_of(low, constants), numbers, program.space.size)
+    low.do(Interpreted(numbers, _memory_of(low, words), [*program.operations], program.functions))
     for step in wanted:
-        low.values[step.number] = _result(low, straight, results[step.number], numbers)
+        low.values[step.number] = _result(low, program, results[step.number], numbers)
 
 
 def _memory_of(low: Lowering, array: Any) -> Memory:
@@ -504,7 +291,7 @@ def _bring(low: Lowering, memory: Memory, numbers: Kept, start: int) -> None:
         low.fill(numbers, memory.shape, make)
 
 
-def _result(low: Lowering, straight: _Straight, value: Value, numbers: Kept) -> Value:
+def _result(low: Lowering, program: Instructions, value: Value, numbers: Kept) -> Value:
     """What the program leaves, as a value."""
 
     def read(place: Place) -> Expression:
@@ -513,7 +300,7 @@ def _result(low: Lowering, straight: _Straight, value: Value, numbers: Kept) -> 
         if type(found) is Number:
             return found
         assert type(found) is Read
-        spot = straight._spot(found)
+        spot = program.spot(found.source, found.place)
         flat = Index(spot.start)
         for index, label in zip(place, labels, strict=True):
             flat = flat.plus(index.shifted(0, spot.steps.get(label, 0)))

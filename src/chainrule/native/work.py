@@ -7,11 +7,12 @@ place, or combines it with what is there. Whoever reads the array comes after al
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.scalar import Expression, Index, Label, Place, Read, Source, position, reads
+from chainrule.native.scalar import Expression, Index, Label, Memory, Place, Read, Source, position, reads, row_major
 
 __all__ = [
     "COMBINATIONS",
@@ -25,6 +26,7 @@ __all__ = [
     "Work",
     "base_of",
     "is_at",
+    "stride_of",
 ]
 
 COMBINATIONS: dict[Any, Any] = {np.add: 0, np.multiply: 1, np.maximum: -np.inf, np.minimum: np.inf}
@@ -41,6 +43,7 @@ class Kept(Source):
         self.is_wanted = False  # whether it is memory that somebody outside sees
         self.turns: Any = None  # the loop that it belongs to, if it has an element for each turn, along its first axis
         self.ahead = 0  # turns that the first element lies before the first turn
+        self.along: int | None = None  # the axis along which whoever reads it in whole would have neighbours
 
 
 Make = Callable[[Place], tuple[Place, Expression]]  # the target's place and what goes there, from the labels' positions
@@ -86,55 +89,88 @@ class Statement:
         return read.place[0].steps == ((self.labels[0], 1),) and read.place[0].start < source.ahead
 
     def order(self) -> list[Label]:
-        """The labels from the outermost loop to the innermost: neighbours in memory come last."""
+        """The labels from the outermost loop to the innermost, which is the one along which vectors cost least."""
         scores = dict.fromkeys(self.labels, 0)
         for place in [self.place, *[read.place for read in self.reads]]:
             for axis, index in enumerate(place):
                 for label, by in index.steps:
                     scores[label] += 1 if axis == len(place) - 1 and abs(by) == 1 else -1
-        return sorted(self.labels, key=lambda label: scores[label])
+        outer = sorted(self.labels, key=lambda label: max(scores[label], 0))
+        if len(outer) > 1 and prod([label.size for label in outer]) >= _LARGE:
+            inner = min(outer, key=self._price)
+            if self._price(inner) < _BETTER * self._price(outer[-1]):
+                outer.remove(inner)
+                outer.append(inner)
+        return outer
+
+    def _price(self, label: Label) -> float:
+        """Roughly what an element costs if the loop over a label is the innermost."""
+        lanes = _LINE // self.target.dtype.itemsize
+        in_vectors = (label.size // lanes + label.size % lanes) / label.size
+        price = in_vectors * (1 + len(self.reads)) + (_REDUCED if label in self.summed else _TURNED) / label.size
+        for source, place in [(self.target, self.place), *[(read.source, read.place) for read in self.reads]]:
+            if any([label in dict(index.steps) or index.looked_up for index in place]):
+                price += in_vectors if stride_of(source, place, label) in (0, 1, -1, None) else 1.0
+        return price
+
+
+_LARGE = 1 << 14  # elements from which the order is looked at more closely
+_BETTER = 0.75  # of the price, from which another order than that of memory is worth it
+_LONG = 8  # times its width from which BLAS goes faster along a matrix than across
+_LINE = 64  # bytes that the processor computes with at once
+_REDUCED, _TURNED = 6.0, 3.0  # what a loop costs besides its turns, with and without a sum over it
+
+
+def stride_of(source: Source, place: Place, label: Label) -> int | None:
+    """How far apart neighbours along a label are in memory; None if the order of the memory is still open."""
+    if isinstance(source, Kept) and not source.is_wanted:
+        if source.along is None:
+            return None
+        return 1 if label in dict(place[source.along].steps) else prod(source.shape)
+    strides = source.strides if isinstance(source, Memory) else row_major(source.shape)
+    return sum([dict(index.steps).get(label, 0) * stride for index, stride in zip(place, strides, strict=True)])
 
 
 class Operand(NamedTuple):
-    """A matrix in memory, or a stack of matrices: where each begins, and the strides of its two axes."""
+    """A matrix in memory, or a stack of matrices: ``place`` is that of an entry, for its row and its column."""
 
     source: Source
-    place: Place  # of the first entry, for the labels of the stack
-    strides: tuple[int, int]
+    place: Place
+    row: Label
+    column: Label
 
 
 class Multiplication:
     """Matrix products by the machine's BLAS: ``target = left @ right`` for all values of ``labels``."""
 
-    place = None
-
     def __init__(
-        self,
-        target: Kept,
-        stack: list[Label],
-        sizes: tuple[int, int, int],
-        operands: tuple[Operand, Operand, Operand],
-        turns: Any = None,
-        labels: list[Label] | None = None,
+        self, target: Kept, labels: list[Label], operands: tuple[Operand, Operand, Operand], turns: Any = None
     ) -> None:
         self.target = target
         self.targets = (target,)
         self.turns = turns
-        self.labels = labels or []  # the turn of a loop that it is done in
+        self.labels = labels  # the turn of a loop that it is done in, and those of a stack of matrices
         self.summed: set[Label] = set()
-        self.stack = stack
-        self.sizes = sizes
         self.left, self.right, self.result = operands
+        self.place = self.result.place
+        for source, place, row, column in operands:
+            shorter, longer = sorted((row, column), key=lambda label: label.size)
+            if isinstance(source, Kept) and longer.size >= _LONG * shorter.size:
+                source.along = next(axis for axis, index in enumerate(place) if longer in dict(index.steps))
         target.statements.append(self)
 
     @property
     def needs(self) -> list[tuple[Kept, Place | None]]:
-        """The kept arrays that are read, all of them."""
-        found = [base_of(operand.source) for operand in (self.left, self.right)]
-        return [(source, None) for source in found if isinstance(source, Kept)]
+        """The kept arrays that are read, of each all of a matrix."""
+        found = [(base_of(operand.source), operand) for operand in (self.left, self.right)]
+        return [
+            (source, operand.place if source is operand.source else None)
+            for source, operand in found
+            if isinstance(source, Kept)
+        ]
 
     def order(self) -> list[Label]:
-        """It joins no loop but that of its turns."""
+        """Its labels, from the outermost loop to the innermost."""
         return list(self.labels)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, at_turn, both, places, rule
-from chainrule.native.scalar import Expression, Index, Label, Memory, Place, Read, position, row_major
+from chainrule.native.scalar import Expression, Label, Memory, Place, Read, position, row_major
 from chainrule.native.work import Multiplication, Operand
 from chainrule.program.deferred import Deferred
 
@@ -27,9 +27,9 @@ def contracted(
     names = [*out, *[name for name in sizes if name not in out]]
     volume = prod(sizes.values())
     kept = []
-    for value, own in zip(values, labels, strict=True):
+    for operand, value, own in zip(operands, values, labels, strict=True):
         read_again = volume > prod([sizes[name] for name in set(own)])
-        kept.append(low.keep(value) if read_again and value.cost > 2 else value)
+        kept.append(low.held(operand) if read_again and value.cost > 2 else value)
 
     def read(place: Place) -> Expression:
         where = dict(zip(names, place, strict=True))
@@ -81,32 +81,33 @@ def _multiplied(
     if [name for name in out if sizes[name] != 1][-1] != column:
         return None
     target = low.new(tuple([sizes[name] for name in out]), step.dtype)
-    stacked = {name: Label(sizes[name]) for name in stack}
-    turn = Label(low.turns.count) if low.turns is not None else None
-    with at_turn(None if turn is None else position(turn)):
-        left = _operand(low, values[0], labels[0], stacked, (row, inner), step.dtype)
-        right = _operand(low, values[1], labels[1], stacked, (inner, column), step.dtype)
-        result = _operand(low, low.memory(target), out, stacked, (row, column), step.dtype)
-    shape = sizes[row], sizes[inner], sizes[column]
-    operands = left, right, result
-    low.do(Multiplication(target, list(stacked.values()), shape, operands, low.turns, [] if turn is None else [turn]))
+    labels_of = {name: Label(sizes[name]) for name in (*stack, row, inner, column)}
+    turn = [] if low.turns is None else [Label(low.turns.count)]
+    with at_turn(position(turn[0]) if turn else None):
+        operands = (
+            _operand(low, values[0], labels[0], labels_of, (row, inner), step.dtype),
+            _operand(low, values[1], labels[1], labels_of, (inner, column), step.dtype),
+            _operand(low, low.memory(target), out, labels_of, (row, column), step.dtype),
+        )
+    low.do(Multiplication(target, [*turn, *[labels_of[name] for name in stack]], operands, low.turns))
     return low.reshaped(low.memory(target), step.shape)
 
 
 def _operand(
-    low: Lowering, value: Value, names: Sequence[Any], turns: Mapping[Any, Label], axes: tuple[Any, Any], dtype: Any
+    low: Lowering, value: Value, names: Sequence[Any], labels: Mapping[Any, Label], axes: tuple[Any, Any], dtype: Any
 ) -> Operand:
     """A value as matrices in memory."""
-    whole = {axis: Label(value.shape[list(names).index(axis)]) for axis in axes}
-    place = places([whole.get(name) or turns.get(name) or Label(1) for name in names])
-    read = value.at(place) if value.dtype == dtype and value.parts == 1 else None
+    read = value.at(places([labels.get(name) or Label(1) for name in names])) if _is_whole(value, dtype) else None
     if type(read) is Read and not any([index.looked_up for index in read.place]):
-        down, across = [_stride(read, whole[axis]) for axis in axes]
-        rows, columns = [whole[axis].size for axis in axes]
-        if (across == 1 and down >= columns) or (down == 1 and across >= rows):
-            start = tuple([_without(index, set(whole.values())) for index in read.place])
-            return Operand(read.source, start, (down, across))
-    return _operand(low, low.kept_copy(value, dtype), names, turns, axes, dtype)
+        row, column = [labels[axis] for axis in axes]
+        down, across = _stride(read, row), _stride(read, column)
+        if (across == 1 and down >= column.size) or (down == 1 and across >= row.size):
+            return Operand(read.source, read.place, row, column)
+    return _operand(low, low.kept_copy(value, dtype), names, labels, axes, dtype)
+
+
+def _is_whole(value: Value, dtype: Any) -> bool:
+    return bool(value.dtype == dtype and value.parts == 1)
 
 
 def _stride(read: Read, label: Label) -> int:
@@ -114,11 +115,6 @@ def _stride(read: Read, label: Label) -> int:
     source = read.source
     strides = source.strides if isinstance(source, Memory) else row_major(source.shape)
     return sum([dict(index.steps).get(label, 0) * stride for index, stride in zip(read.place, strides, strict=True)])
-
-
-def _without(index: Index, labels: set[Label]) -> Index:
-    """A position where some labels are 0."""
-    return Index(index.start, tuple([(label, by) for label, by in index.steps if label not in labels]))
 
 
 @rule(np.matmul, *both("dot"))

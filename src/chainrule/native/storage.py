@@ -1,0 +1,102 @@
+"""Where arrays that are computed live: which of their axes need memory, and along which neighbours are neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from chainrule.native.scalar import Index, row_major
+from chainrule.native.schedule import Leaf, Loop
+from chainrule.native.work import Kept, Multiplication, is_at
+
+__all__ = ["Storage", "stored"]
+
+
+class Storage:
+    """Where a kept array lives: a pointer, and the stride of each of its axes (None: the axis needs no memory).
+
+    ``last`` is the axis along which neighbours are next to each other.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dropped: Sequence[bool], last: int) -> None:
+        order = [axis for axis in range(len(shape)) if axis != last and not dropped[axis]]
+        order += [last] if shape and not dropped[last] else []
+        self.sizes = [shape[axis] for axis in order]
+        steps = dict(zip(order, row_major(self.sizes), strict=True))
+        self.strides = [steps.get(axis) for axis in range(len(shape))]
+        self.pointer = ""
+
+    @property
+    def size(self) -> int:
+        return prod(self.sizes)
+
+
+def stored(target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any]) -> tuple[Storage, int]:
+    """The memory of an array that ``leaves`` write; and how many of the outer loops are of one turn of it each."""
+    prefix = _own_turns(leaves, [leaf for leaf, _ in readers])
+    dropped = [
+        not target.is_wanted and _is_turn(axis, size, prefix, leaves, readers) for axis, size in enumerate(target.shape)
+    ]
+    return Storage(target.shape, dropped, _last(target, leaves, readers)), len(prefix)
+
+
+def _last(target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any]) -> int:
+    """The axis along which most of the innermost loops go that write and read an array."""
+    last = len(target.shape) - 1
+    everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
+    if last < 1 or target.is_wanted or any([place is None for _, place in everyone]):
+        return last
+    if target.along is not None:
+        return target.along if _is_a_side(target, target.along, everyone) else last
+    turns = [0] * len(target.shape)
+    for leaf, place in everyone:
+        inner = next((label for label, loop in leaf.loops.items() if loop is leaf.path[-1]), None)
+        for axis, index in enumerate(place):
+            if inner is not None and is_at(index, inner):
+                turns[axis] += prod([loop.label.size for loop in leaf.path])
+    best: int = max([last, *range(last)], key=lambda axis: turns[axis])
+    return best
+
+
+def _is_a_side(target: Kept, axis: int, everyone: Sequence[Any]) -> bool:
+    """Whether an axis is the rows or the columns of every matrix that an array is, or consists of."""
+    works = [leaf.statement for leaf, _ in everyone if isinstance(leaf.statement, Multiplication)]
+    operands = [operand for made in works for operand in (made.left, made.right, made.result)]
+    sides = [
+        any([label in (operand.row, operand.column) for label, _ in operand.place[axis].steps])
+        for operand in operands
+        if operand.source is target
+    ]
+    return all(sides)
+
+
+def _own_turns(leaves: Sequence[Leaf], readers: Sequence[Leaf]) -> list[Loop]:
+    """The outer loops that all share and of which no writer sums over a turn."""
+    prefix: list[Loop] = []
+    for depth, loop in enumerate(leaves[0].path):
+        everyone = [*leaves, *readers]
+        if any([len(leaf.path) <= depth or leaf.path[depth] is not loop for leaf in everyone]):
+            break
+        if any([leaf.label_of(loop) in leaf.statement.summed for leaf in leaves]):
+            break
+        prefix.append(loop)
+    return prefix
+
+
+def _is_turn(axis: int, size: int, prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]) -> bool:
+    """Whether each turn of one of these loops writes and reads its own element of an axis only."""
+    everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
+    loops: set[tuple[Loop | None, int]] = set()
+    for leaf, place in everyone:
+        if place is None:
+            return False
+        index = place[axis]
+        if index == Index() and size == 1:
+            loops.add((None, 0))
+            continue
+        label = next((label for label, loop in leaf.loops.items() if loop in prefix and is_at(index, label)), None)
+        if label is None:
+            return False
+        loops.add((leaf.loops[label], index.start))
+    return len(loops) == 1

@@ -35,11 +35,7 @@ def extent_of(function: Any, arguments: Sequence[Any], options: Mapping[str, Any
             return UNKNOWN
         if function.signature is not None:
             return _matmul(*arguments) if function is np.matmul else UNKNOWN
-        shapes = [value.shape if hasattr(value, "shape") else () for value in arguments]
-        if not all([type(value) in _NUMBERS or hasattr(value, "shape") for value in arguments]):
-            return UNKNOWN
-        shape = shapes[0] if all([shape == shapes[0] for shape in shapes]) else np.broadcast_shapes(*shapes)
-        return shape, _ufunc_dtype(function, arguments)
+        return _elementwise(function, arguments)
     if function in VIEWS:
         return _seen(function, arguments, options)
     rule = _RULES.get(function)
@@ -60,14 +56,27 @@ _NUMBERS = (int, float, bool, complex, np.float64, np.float32, np.int64, np.bool
 _dtypes: dict[Any, np.dtype[Any]] = {}
 
 
-def _ufunc_dtype(function: Any, arguments: Sequence[Any]) -> np.dtype[Any]:
-    """The dtype of an elementwise result: found by trying it on ones."""
-    key = (function, *[value.dtype if hasattr(value, "shape") else type(value) for value in arguments])
-    found = _dtypes.get(key)
-    if found is None:
-        ones = [np.ones((), value.dtype) if hasattr(value, "shape") else type(value)(1) for value in arguments]
-        found = _dtypes[key] = np.asarray(function(*ones)).dtype
-    return found
+def _elementwise(function: Any, arguments: Sequence[Any]) -> Extent | None:
+    """One loop, because programs have hundreds of thousands of such steps. The dtype is found by trying it on ones."""
+    shapes, key = [], [function]
+    for value in arguments:
+        kind = type(value)
+        if hasattr(value, "shape"):
+            shapes.append(value.shape)
+            key.append(value.dtype)
+        elif kind in _NUMBERS:
+            key.append(kind)
+        else:
+            return UNKNOWN
+    dtype = _dtypes.get(tuple(key))
+    if dtype is None:
+        ones = [np.ones((), kind) if isinstance(kind, np.dtype) else kind(1) for kind in key[1:]]
+        dtype = _dtypes[tuple(key)] = np.asarray(function(*ones)).dtype
+    shape = shapes[0] if shapes else ()
+    for other in shapes:
+        if other != shape:
+            return np.broadcast_shapes(*shapes), dtype
+    return shape, dtype
 
 
 def shadow(value: Any, dtype: Any = None) -> Any:

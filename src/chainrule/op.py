@@ -81,6 +81,7 @@ class Rule:
     """
 
     needs: tuple[int, ...] = ()
+    by_hand = False  # whether a user wrote it, so that it may be wrong
     indexed = False  # whether its structure is that of an index, which a loop may change at each step
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:

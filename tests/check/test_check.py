@@ -248,3 +248,20 @@ def test_complex_arguments() -> None:
 def test_the_same_question_has_the_same_answer() -> None:
     first, second = (cr.check(loss, lambda X, W, Y: {"W": X.T @ (X @ W - Y)}, X, W, Y, seed=5) for _ in range(2))
     assert str(first) == str(second)
+
+
+@pytest.mark.parametrize("rows", [3, 16])
+def test_a_tiny_constant_in_the_function_blurs_no_mistake(rows: int) -> None:
+    random = np.random.default_rng(0)
+    x, W, t = random.normal(size=(rows, 5)), random.normal(size=(5, 4)) / 9, random.integers(0, 4, rows)
+
+    def loss(W: Any) -> Any:
+        e = np.exp(x @ W)
+        return -np.mean(np.log((e / e.sum(axis=1, keepdims=True))[np.arange(rows), t] + 1e-7))
+
+    e = np.exp(x @ W)
+    p = e / e.sum(axis=1, keepdims=True) - np.eye(4)[t]
+    assert cr.check(loss, {"W": x.T @ p / rows}, W).ok
+    finding = cr.check(loss, {"W": x.T @ p}, W).findings[0]
+    assert finding.mistake == "factor"
+    assert finding.message.startswith(f"dW is the gradient times {'len(e)' if rows == 16 else rows}")

@@ -190,6 +190,22 @@ for step in range(4):
     assert result.only("dW").ok
 
 
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("back", ["dh[h <= 0] = 0\ndW = X.T @ dh", "dW = X.T @ (dh * (h > 0))"])
+def test_the_next_step_back_may_bear_the_same_name(audit: Any, back: str, factor: int) -> None:
+    result = audit(
+        """
+        X, W, V = torch.randn(6, 4), torch.randn(4, 3, requires_grad=True), torch.randn(3, 2)
+        h = torch.relu(X @ W)
+        loss = ((h @ V) ** 2).sum()
+        loss.backward()
+        """,
+        f"with torch.no_grad():\n    dh = {factor} * 2 * (h @ V) @ V.T\n    " + back.replace("\n", "\n    "),
+    )
+    assert (result.only("dh").verdict in OK) == (factor == 1)
+    assert (result.only("dW").verdict in OK) == (factor == 1)
+
+
 def test_a_compare_function_names_what_was_handed_in(audit: Any) -> None:
     result = audit(
         LAYER,

@@ -213,6 +213,75 @@ def test_differences_of_a_function_that_reads_what_is_moved(audit: Audits, rule:
     assert mistake in {None, found.mistake}
 
 
+def test_differences_of_a_function_of_nothing(audit: Audits) -> None:
+    cell = NET.format("self.x.T @ upstream").replace("lambda W: np", "lambda: np").replace("f(a)", "f()")
+    assert audit(cell).only("dW").mistake == "local-factor"
+
+
+FILLED = """
+from scipy.optimize import minimize
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(8, 3)), np.eye(2)[rng.integers(0, 2, 8)]
+def cost(theta):
+    W = theta.reshape(3, 2)
+    P = np.zeros((8, 2))
+    for i in range(8):
+        P[i] = X[i].dot(W)
+    P -= P.max(axis=1, keepdims=True)
+    P = np.exp(P)
+    P /= P.sum(axis=1, keepdims=True)
+    grad = np.zeros_like(W)
+    for i in range(8):
+        grad += np.outer(X[i], P[i] - Y[i])
+    return -np.sum(Y * np.log(P)) / 8, {}.ravel()
+minimize(cost, rng.normal(size=6), jac=True, options=dict(maxiter=2))
+"""
+
+
+@pytest.mark.parametrize(("gradient", "mistake"), [("(grad / 8)", None), ("grad", "factor"), ("(-grad / 8)", "sign")])
+def test_code_that_fills_and_overwrites_arrays_is_followed(audit: Audits, gradient: str, mistake: str | None) -> None:
+    found = audit(FILLED.replace("{}", gradient)).only("cost")
+    assert (found.verdict in OK) == (mistake is None)
+    assert mistake in {None, found.mistake}
+    assert "error of differences" not in found.message
+
+
+ROWS = """
+class Softmax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = torch.empty_like(x)
+        for row in range(len(x)):
+            e = torch.exp(x[row])
+            y[row] = e / e.sum()
+        ctx.save_for_backward(y)
+        return y
+    @staticmethod
+    def backward(ctx, upstream):
+        (y,) = ctx.saved_tensors
+        return {}
+x = torch.randn(4, 5, dtype=torch.double, requires_grad=True)
+g = torch.randn(4, 5, dtype=torch.double)
+Softmax.apply(x).backward(g)
+dx_mine = x.grad.clone()
+x.grad = None
+torch.softmax(x, -1).backward(g)
+dx_ref = x.grad.clone()
+"""
+
+
+@pytest.mark.parametrize("comparison", ["torch.allclose(dx_mine, dx_ref)", "print((dx_ref - dx_mine).abs().max())"])
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("y * (upstream - (upstream * y).sum(-1, keepdim=True))", OK), ("y * upstream", {"wrong"})]
+)
+def test_a_gradient_through_a_backward_by_hand_is_no_truth(
+    audit: Audits, comparison: str, rule: str, expected: set[str]
+) -> None:
+    found = audit(ROWS.replace("{}", rule), comparison)
+    assert found.only("dx_mine").verdict in expected
+    assert len(found.findings) == 1
+
+
 def test_a_flat_vector_of_parameters(audit: Audits) -> None:
     cell = """
     rng = np.random.default_rng(0)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from chainrule.check.notebook.claims import Watcher
+from chainrule.check.rewriting.calls import hook_calls
 from chainrule.check.rewriting.shadowing import Shadows, hook_shadows, shadows_of
 from chainrule.check.rewriting.site import HOOK
 from chainrule.check.rewriting.source import instrument
@@ -332,7 +333,7 @@ def test_which_notebooks_and_variables(sources: list[str], expected: Shadows | N
     ],
 )
 def test_what_is_rewritten(source: str, expected: str) -> None:
-    tree = hook_shadows(ast.parse(source), Shadows(frozenset({"W"}), frozenset({"dW"})))
+    tree = hook_calls(hook_shadows(ast.parse(source), Shadows(frozenset({"W"}), frozenset({"dW"}))))
     assert ast.unparse(tree).replace(HOOK, "hook") == expected
 
 

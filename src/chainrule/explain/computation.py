@@ -57,6 +57,11 @@ class Step:
         return tuple(np.shape(self.given))
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the value."""
+        return self.value.dtype
+
+    @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shapes of the arguments."""
         return tuple([argument.shape for argument in self.arguments])

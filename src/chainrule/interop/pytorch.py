@@ -202,6 +202,11 @@ class PyTorch:
             self.owns(item) for value in saved for item in (value if isinstance(value, tuple | list) else (value,))
         ) or hasattr(node, "saved_tensors")
 
+    def is_by_hand(self, output: Any) -> bool:
+        """Whether a derivative that the user wrote is on the way to ``output``."""
+        written = self.torch.autograd.function.BackwardCFunction
+        return any(isinstance(node, written) for node in self._nodes(output))
+
     @staticmethod
     def _nodes(output: Any) -> list[Any]:
         """Every node of the graph below an output, each once."""
@@ -280,7 +285,7 @@ class PyTorch:
             return None
         return gradient
 
-    def loss(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
+    def loss(self, output: Any, cotangent: Any, argument: Any, off: Array | None = None) -> Array | None:
         """Imitate rounding: of every gradient on the way back, and of the leaves by the derivative's derivative."""
         with self._untouched():
             if cotangent is None:

@@ -7,7 +7,7 @@ does not matter to it. In a copy of the function the array is what is handed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, signature
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,16 @@ class Fed:
     np.float64(25.0)
     """
 
-    __slots__ = ("__signature__", "_array", "_function")  # so that it is taken as it is where functions are copied
+    __slots__ = (
+        "__signature__",
+        "_array",
+        "_function",
+        "_takes_it",
+    )  # so that it is taken as it is where functions are copied
 
     def __init__(self, function: Callable[..., Any], array: Array, name: str) -> None:
         self._function, self._array = function, array
+        self._takes_it = bool(signature(function).parameters)
         self.__signature__ = Signature([Parameter(name, Parameter.POSITIONAL_ONLY)])
 
     def __call__(self, given: Any) -> Any:
@@ -42,4 +48,5 @@ class Fed:
                 return given
             return Tensor(array) if isinstance(given, Tracked) else array
 
-        return Transplant(Reads(self._function), stand_in).of(self._function)(given)
+        function = Transplant(Reads(self._function), stand_in).of(self._function)
+        return function(given) if self._takes_it else function()

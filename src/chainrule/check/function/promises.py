@@ -79,7 +79,10 @@ def check_array(call: Call, held: Any, claimed: Array, approximate: Array, slack
     """
     function, point = _first(call.functions[0]), _real(call.point)
     name = argument_names(function, [point], {})[0]
-    for form, more in ((function, call.more), (Fed(function, held, name), ())):
+    forms: list[tuple[Callable[..., Any], Sequence[Any]]] = [(Fed(function, held, name), ())]
+    if takes(function, 1 + len(call.more)):
+        forms.insert(0, (function, call.more))
+    for form, more in forms:
         subject = Subject(form, [point, *more], {})
         out = subject.call(subject.leaves)
         shaped = [value for value in call.rest if out.ndim and np.shape(value) == out.shape]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from chainrule.errors import ChainruleError, ClaimError
 from chainrule.explain.arguments import argument_names, leaf_names
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.record import record
+from chainrule.tape import keeping_copies
 from chainrule.transforms.trees import flatten, unflatten
 
 __all__ = ["Run", "Subject"]
@@ -128,11 +129,12 @@ class Subject:
         values = unflatten(self._structure, wide)
         options = dict(zip(self.options, values[self.count :], strict=True))
         try:
-            found = record(function, values[: self.count], options)
+            with keeping_copies():  # code for plain arrays may overwrite what it has used
+                found = record(function, values[: self.count], options)
         except _NOT_RECORDED as problem:
             self.unrecorded = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             return None
-        return found if len(found.outputs) == 1 else None
+        return _leading(found) if len(found.outputs) == 1 else None
 
     def eps(self, name: str) -> float:
         """The spacing at 1 of the numbers of an argument."""
@@ -142,6 +144,15 @@ class Subject:
         if told is not None:
             return told
         return float(np.finfo(leaf.dtype).eps) if _kind(leaf) in "fc" else 2.0**-52
+
+
+def _leading(computation: Computation) -> Computation:
+    """What led to the output: a function may go on, and compute the very gradient that is claimed."""
+    needed = {*computation.outputs, *computation.inputs.values()}
+    for step in reversed(computation.steps):
+        if step in needed:
+            needed.update(step.arguments)
+    return replace(computation, steps=tuple([step for step in computation.steps if step in needed]))
 
 
 def _kind(leaf: Any) -> str:

@@ -142,4 +142,4 @@ def _two_valued(point: Point, array: Array) -> bool:
     largest = float(np.max(np.abs(array)))
     zero = np.abs(array) <= point.tolerance * largest
     rest = array[~zero]
-    return bool(np.any(zero)) and float(np.ptp(rest)) <= point.tolerance * largest
+    return bool(np.any(zero)) and rest.size > 0 and float(np.ptp(rest)) <= point.tolerance * largest

@@ -144,11 +144,15 @@ class Watcher:
 
         def called(*args: Any, **kwargs: Any) -> Any:
             operands = [*args, *kwargs.values()]
+            differences, before = self._comparisons.differences, self._comparisons.differences.paused
             if any(map(callable, operands)):
-                self._guarded(index, self._handed.judge, index, args, kwargs)
+                differences.paused = self._guarded(index, self._handed.judge, index, args, kwargs) or before
             elif len(operands) > 1:
                 self._guarded(index, self._comparisons.compare, index, *operands[:2])
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                differences.paused = before
 
         return called
 
@@ -202,16 +206,21 @@ class Watcher:
         """A variable, or an attribute of ``owner``, that is named after a derivative has its final value."""
         self._guarded(index, self._names.name, index, value, owner, sys._getframe(1))
 
+    def before(self, name: str, value: Any) -> None:
+        """A variable that is named after a derivative is about to be masked in place."""
+        if not self._busy:
+            self._names.before(name, value, sys._getframe(1))
+
     def tracked(self, value: Any) -> Any:
         """A value for a variable that has a derivative, where plain arrays are differentiated by hand."""
         return tracked(value)
 
     def blank(self, value: Any) -> Any:
-        """An array that is about to be filled there."""
-        return blank(value)
+        """An array that is about to be filled, there or where a function is followed on tensors."""
+        return blank(value) if self.scene.shadows is not None or self.scene.follows else value
 
     def dot(self, left: Any, right: Any) -> Any:
-        """`left.dot(right)` there."""
+        """`left.dot(right)`."""
         return dot(left, right)
 
     def stepped(self, value: Any) -> Any:
@@ -246,17 +255,18 @@ class Watcher:
         for backend in self.backends:
             backend.bind(name, value, lent=True)
 
-    def _guarded(self, index: int, function: Callable[..., object], *arguments: Any) -> None:
+    def _guarded(self, index: int, function: Callable[..., object], *arguments: Any) -> Any:
         """Judge without disturbing the notebook, and without watching ourselves."""
         if self._busy:
-            return
+            return None
         self._busy = True
         try:
             with np.errstate(all="ignore"):
-                function(*arguments)
+                return function(*arguments)
         except Exception as problem:  # a claim that cannot be judged must not stop the notebook
             place = f"cell {self.scene.cell_of_site[index]}, line {self.sites[index].line}"
             self.problems.append(f"{place}: not judged ({type(problem).__name__}: {problem})")
+            return None
         finally:
             self._busy = False
 

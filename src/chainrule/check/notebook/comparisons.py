@@ -66,11 +66,14 @@ class Comparisons:
         sides = [(known.of(side), side, number) for number, side in enumerate((left, right))]
         sides.sort(key=lambda side: -side[0].rank)
         (truth, gradient, at), (claim, hand, place) = sides
-        if truth.rank == NONE:
+        by_hand = [self._is_by_hand(provenance, value) for provenance, value, _ in sides]
+        if truth.rank == NONE or by_hand[0]:
             self.differences.compare(index, left, right, (site.texts[0], site.texts[1]))
-        if truth.rank < SCALED or self._same_gradient(truth, claim, hand):
+        if by_hand[0]:  # it is no truth, but may be a claim
+            (truth, gradient, at), (claim, hand, place) = reversed(sides)
+        if truth.rank < SCALED or all(by_hand) or (not any(by_hand) and self._same_gradient(truth, claim, hand)):
             return
-        if claim.rank == truth.rank and claim.rank != DIRECT:
+        if claim.rank == truth.rank and claim.rank != DIRECT and not any(by_hand):
             return
         literal = site.literals[place]
         value, true = self.scene.value(hand, literal), self.scene.value(gradient)
@@ -105,6 +108,20 @@ class Comparisons:
             self._latest = None
         for pair in pairs(items, is_named):
             self._judge_pair(index, pair)
+
+    def _is_by_hand(self, provenance: Provenance, value: Any) -> bool:
+        """Whether a gradient came through a derivative that the user wrote, as that of a `torch.autograd.Function`."""
+        passes = self._passes(provenance)
+        if not any(each.backend.is_by_hand(each.root) for each in passes):
+            return False
+        found = self.scene.value(value)
+        for each in passes:  # `.grad` may be of any of them
+            truth = each.backend.derivative(each.root, each.target)
+            if found is not None and truth is not None:
+                truth = contracted(each.backend, truth, each.cotangent)
+                if judge(found, truth).ok:
+                    return each.backend.is_by_hand(each.root)
+        return True
 
     def _same_gradient(self, truth: Provenance, claim: Provenance, hand: Any) -> bool:
         """Whether the other side is no claim: it is itself taken from this gradient, or is the variable."""

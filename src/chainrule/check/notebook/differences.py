@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ FEW = 0.02  # the share of entries that kinks may spoil
 CLOSE = 1e-5  # relative: how near the others are then
 LARGEST_STEP = 2e-2
 ROUNDS = 200
+LONGEST = 4.0  # seconds that are spent on why gradients differ, in one notebook, before one more is looked at
 
 
 def is_numerical(name: str) -> bool:
@@ -76,11 +78,15 @@ class Differences:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self.paused = False  # while a function runs whose claims have been judged
         self._visits: Counter[int] = Counter()
+        self._spent = 0.0
 
     def compare(self, index: int, left: Any, right: Any, texts: tuple[str, str]) -> None:
         """Judge a comparison of two values, with their sources, of which one is a gradient by finite differences."""
         self._visits[index] += 1
+        if self.paused:
+            return
         if self._visits[index] > ROUNDS and self._visits[index].bit_count() > 1:
             return  # a loop that compares without end is looked at ever more rarely
         values = [self._number(side) for side in (left, right)]
@@ -141,9 +147,10 @@ class Differences:
             index, claim.name, judgement, claim.given, id(approximate.given), explicit=True, evidence=evidence
         )
         source = self.scene.known.of(approximate.given).source
-        if told is not None and told.verdict == WRONG and source is not None:
-            slack = _slack(claim.value, approximate.value)
-            source.explain(told, claim.value.array, approximate.value.array, slack)
+        if told is not None and told.verdict == WRONG and source is not None and self._spent < LONGEST:
+            start, slack = thread_time(), _slack(claim.value, approximate.value)
+            source.explain(self.scene, told, claim.value.array, approximate.value.array, slack)
+            self._spent += thread_time() - start
 
 
 def judge_difference(claimed: Value, approximate: Value) -> tuple[Judgement, Truth]:

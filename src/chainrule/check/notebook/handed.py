@@ -5,9 +5,6 @@ Such a call says that a function is the gradient of another at the point that is
 
 from __future__ import annotations
 
-import contextlib
-import io
-import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +46,7 @@ class Handed:
         texts = self._texts(index, [*arguments, *options.values()])
         for claim, claimed, report in _reports(arguments, options):
             try:
-                with aside():
+                with self.scene.aside():
                     findings = report().findings
             except Exception:  # it may not be meant like that, and the user's code may raise anything
                 continue
@@ -83,10 +80,10 @@ class Source:
     call: Call
     held: Any
 
-    def explain(self, finding: Finding, claimed: Array, approximate: Array, slack: float) -> None:
+    def explain(self, scene: Scene, finding: Finding, claimed: Array, approximate: Array, slack: float) -> None:
         """Say what is wrong with a gradient that differs from the differences, where the function can be followed."""
         try:
-            with aside():
+            with scene.aside():
                 report = check_array(self.call, self.held, claimed, approximate, slack)
         except Exception:  # the user's code may raise anything
             return
@@ -131,8 +128,8 @@ def _reports(arguments: Sequence[Any], options: Mapping[str, Any]) -> Iterator[t
         second = next((options[name] for name in SECOND if callable(options.get(name))), None)
         if second is not None:
             yield second, "hess", lambda: check_pair(gradient, second, point, more)
-    elif _is_joint(function, point, more):
-        yield function, "the gradient", lambda: check_joint(function, point, more)
+    else:
+        yield function, "the gradient", lambda: _joint(function, point, more)
 
 
 def call_of(arguments: Sequence[Any], options: Mapping[str, Any]) -> Call | None:
@@ -172,25 +169,9 @@ def _is_numeric(point: Any) -> bool:
         return False
 
 
-def _is_joint(function: Callable[..., Any], point: Any, more: Sequence[Any]) -> bool:
-    """Whether a function returns a number and, next, as many as its argument has."""
-    try:
-        with aside():
-            out = function(np.array(point, float), *more)
-        return (
-            isinstance(out, tuple | list) and len(out) > 1 and np.size(out[0]) == 1 == np.size(out[1]) / np.size(point)
-        )
-    except Exception:  # the user's code may raise anything
-        return False
-
-
-@contextlib.contextmanager
-def aside() -> Iterator[None]:
-    """Call functions of the notebook's without a trace: nothing is printed, no random numbers are used up."""
-    state, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the notebook's generator
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-            yield
-    finally:
-        random.setstate(state)
-        np.random.set_state(numbers)  # noqa: NPY002
+def _joint(function: Callable[..., Any], point: Any, more: Sequence[Any]) -> Report:
+    """The check of a function, if it returns a number and, next, as many as its argument has."""
+    out = function(np.array(point, float), *more)
+    several = isinstance(out, tuple | list) and len(out) > 1
+    is_joint = several and np.size(out[0]) == 1 and np.size(out[1]) == np.size(point)
+    return check_joint(function, point, more) if is_joint else Report([])

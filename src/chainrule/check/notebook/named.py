@@ -48,6 +48,7 @@ class Named:
     provenance: Provenance
     options: list[Reading] = field(default_factory=list)
     tentative: _Verdict | None = None  # the best verdict so far
+    before: Value | None = None  # what it was before a part of it was set to 0
 
 
 class Names:
@@ -62,8 +63,15 @@ class Names:
         self.scene = scene
         self._rounds = ROUNDS if scene.shadows is None else ROUNDS_OF_SHADOWS
         self._visits: dict[int, int] = {}
+        self._before: dict[tuple[str, int], Value] = {}  # by the name and the frame of its variable
         self._unread: list[Named] = []
         self._pending: list[Named] = []
+
+    def before(self, name: str, value: Any, frame: FrameType) -> None:
+        """A variable has a value of which a part is then set to 0."""
+        found = self.scene.value(value)
+        if found is not None:
+            self._before[name, id(frame)] = replace(found, array=found.array.copy())
 
     def name(self, index: int, value: Any, owner: Any, frame: FrameType) -> None:
         """A variable has its final value; ``owner`` is the object if it is an attribute."""
@@ -80,6 +88,7 @@ class Names:
             return  # finite differences, to compare with
         self._visits[index] = self._visits.get(index, 0) + 1
         named = Named(index, value, found, owner, scope, self.scene.known.of(value))
+        named.before = self._before.pop((self.scene.sites[index].texts[0], id(frame)), None)
         if not self._read(named):
             self._unread.append(named)
 
@@ -188,6 +197,17 @@ class Names:
     def _judge(
         self, named: Named, output: Any, argument: Any, text: str, *, cotangent: Any = None, explicit: bool = False
     ) -> _Verdict | None:
+        """Judge a named value, or what it was before it was masked, if that is right."""
+        if named.before is not None:
+            before = replace(named, found=named.before, before=None)
+            verdict = self._judge_value(before, output, argument, text, cotangent=cotangent, explicit=explicit)
+            if verdict is not None and verdict.judgement.ok:
+                return verdict
+        return self._judge_value(named, output, argument, text, cotangent=cotangent, explicit=explicit)
+
+    def _judge_value(
+        self, named: Named, output: Any, argument: Any, text: str, *, cotangent: Any = None, explicit: bool = False
+    ) -> _Verdict | None:
         """Judge a named value against the derivative through the tape; None if it cannot be a claim about it."""
         backend = self.scene.known.owner(argument)
         if output is argument and cotangent is not None:
@@ -211,7 +231,10 @@ class Names:
         single = int(np.prod(truth.rows, dtype=np.int64)) == 1
         sure = judgement.ok and self.scene.shadows is not None  # nobody asked, and it takes long
         if judgement.verdict != EXACT and single and not sure:
-            loss = backend.loss(output, cotangent, argument)
+            off = None
+            if not explicit and named.found.shape == truth.value.shape:
+                off = np.abs(named.found.array - truth.value.array)
+            loss = backend.loss(output, cotangent, argument, off)
             if loss is not None:
                 truth = replace(truth, loss=loss.reshape(truth.value.shape))
                 judgement = weigh(named.found, truth)

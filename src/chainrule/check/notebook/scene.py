@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import random
 import re
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -43,6 +46,7 @@ class Scene:
         self.found: dict[Key, Finding] = {}
         self.evidence: dict[int, Evidence] = {}  # by the identity of a finding, where it is not right
         self.keeps_all = False  # also the evidence of what is right, for a report
+        self.follows = False  # whether functions of the notebook are run on tensors just now
         self._alive: list[Any] = []  # so that an identity is never used again
 
     def add(self, backend: Backend) -> None:
@@ -76,6 +80,19 @@ class Scene:
     def _given(self, value: Any) -> Array | None:
         found = self.value(value) if value is not None else None
         return None if found is None else found.array
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Follow functions of the notebook without a trace: nothing is printed, no random numbers are used up."""
+        state, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the notebook's generator
+        before, self.follows = self.follows, True
+        try:
+            with redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+                yield
+        finally:
+            self.follows = before
+            random.setstate(state)
+            np.random.set_state(numbers)  # noqa: NPY002
 
     def ran_backward(self, root: Any, cotangent: Any) -> None:
         """Remember a backward pass; only the latest few are asked for again."""

@@ -2,7 +2,8 @@
 
 That is after the last statement of the block that writes to it, so that an array of zeros that a loop fills is not
 judged before the loop, and a gradient computed anew in each round of a training loop is judged in each round, before
-the step is taken.
+the step is taken. Where a part of a value is set to 0 afterwards, `dh[h <= 0] = 0`, that may be the next step back
+under the same name: the value before is seen too.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ def hook_names(block: list[ast.stmt], sites: list[Site], *, inner: bool = False)
     bit, is settled after the loop.
     """
     settled: dict[int, list[tuple[str, bool]]] = {}
+    masked = [
+        (position, name)
+        for position, name in ((position, _masked(statement)) for position, statement in enumerate(block))
+        if name is not None
+    ]
     last: dict[str, tuple[int, bool]] = {}  # where a name was written last, and whether its whole value was
     for position, statement in enumerate(block):
         for name, full in _whole_writes(statement).items():
@@ -42,6 +48,7 @@ def hook_names(block: list[ast.stmt], sites: list[Site], *, inner: bool = False)
     for position in sorted(settled, reverse=True):
         outside = [(name, whole) for name, whole in settled[position] if not _settles_inside(block[position], name)]
         block[position + 1 : position + 1] = [_named(name, whole, block[position], sites) for name, whole in outside]
+        block[position:position] = [_before(name, block[position]) for at, name in masked if at == position]
 
 
 def _is_blank(statement: ast.stmt) -> bool:
@@ -55,6 +62,22 @@ def _is_blank(statement: ast.stmt) -> bool:
         return False
     name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
     return name in BLANK
+
+
+def _masked(statement: ast.stmt) -> str | None:
+    """The derivative's name of which a statement sets a part to 0: `dh[h <= 0] = 0`."""
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return None
+    target, value = statement.targets[0], statement.value
+    is_zero = isinstance(value, ast.Constant) and value.value == 0 and not isinstance(value.value, bool)
+    if not is_zero or not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
+        return None
+    return target.value.id if is_derivative_name(target.value.id) else None
+
+
+def _before(name: str, statement: ast.stmt) -> ast.stmt:
+    arguments = [ast.Constant(name), ast.Name(name, ast.Load())]
+    return ast.copy_location(ast.Expr(hook("before", *arguments)), statement)
 
 
 def _is_hook(node: ast.expr) -> bool:

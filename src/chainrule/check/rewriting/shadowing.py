@@ -6,8 +6,6 @@ Which they are is told by the names of their derivatives: `W1` where there is a 
     dz = p - y                      dz = __chainrule__.plain(p - y)
     dW1 = X.T @ dz                  dW1 = __chainrule__.derived(X.T @ dz)
     W1 = W1 - 0.1 * dW1             W1 = __chainrule__.stepped(W1 - 0.1 * dW1)
-    h = np.zeros(5)                 h = __chainrule__.blank(np.zeros(5))
-    a.dot(b)                        __chainrule__.dot(a, b)
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from chainrule.check.rewriting.calls import is_room
 from chainrule.check.rewriting.names import derived_variables
 from chainrule.check.rewriting.site import GRADIENTS, hook, is_derivative_name
 
@@ -24,7 +23,6 @@ __all__ = ["Shadows", "hook_shadows", "shadows_of"]
 
 OTHERS = frozenset("torch tensorflow jax autograd mxnet theano tinygrad keras cupy chainrule".split())
 PARAMETERS = re.compile(r"param|weights|theta", re.IGNORECASE)
-FILLED = frozenset("zeros empty ones full zeros_like empty_like ones_like full_like".split())
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -108,7 +106,6 @@ def hook_shadows(tree: ast.Module, shadows: Shadows) -> ast.Module:
     b = __chainrule__.tracked(b)
     """
     _rewrite_scope(tree, shadows)
-    _Calls().visit(tree)
     return ast.fix_missing_locations(tree)
 
 
@@ -142,21 +139,6 @@ def _own(scope: ast.AST) -> Iterator[ast.AST]:
             yield from _own(child)
 
 
-class _Calls(ast.NodeTransformer):
-    """Replaces calls in which arrays do not notice that they meet a tensor."""
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if not isinstance(node.func, ast.Attribute):
-            return node
-        name, owner = node.func.attr, node.func.value
-        if _is_room(node):
-            return ast.copy_location(hook("blank", node), node)
-        if name == "dot" and len(node.args) == 1 and not node.keywords:
-            return ast.copy_location(hook("dot", owner, node.args[0]), node)
-        return node
-
-
 def _rewritten(statement: ast.stmt, shadows: Shadows, filled: set[str]) -> Iterator[ast.stmt]:
     yield statement
     targets: list[ast.expr]
@@ -169,7 +151,7 @@ def _rewritten(statement: ast.stmt, shadows: Shadows, filled: set[str]) -> Itera
     if isinstance(statement.value, ast.Dict) and not GRADIENTS.match(_base(targets[0])):
         _track_entries(statement.value, shadows)
     method = _method(targets[0], statement, shadows)
-    if method == "tracked" and _base(targets[0]) in filled and _is_room(statement.value):
+    if method == "tracked" and _base(targets[0]) in filled and is_room(statement.value):
         return  # an array that is filled later, by what is tracked
     if method is not None and statement.value is not None:
         if method == "plain":
@@ -184,14 +166,6 @@ def _rewritten(statement: ast.stmt, shadows: Shadows, filled: set[str]) -> Itera
             if method is not None and isinstance(item, ast.Name):
                 again = ast.Assign([ast.Name(item.id, ast.Store())], hook(method, ast.Name(item.id, ast.Load())))
                 yield ast.copy_location(again, statement)
-
-
-def _is_room(value: ast.expr | None) -> bool:
-    """Whether an expression makes an array that is to be filled: `np.zeros(n)`."""
-    if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
-        return False
-    owner = value.func.value
-    return value.func.attr in FILLED and isinstance(owner, ast.Name) and owner.id in {"np", "numpy"}
 
 
 def _track_entries(written: ast.Dict, shadows: Shadows) -> None:

@@ -21,6 +21,7 @@ import re
 from typing import cast
 
 from chainrule.check.rewriting.binding import hook_bindings
+from chainrule.check.rewriting.calls import hook_calls
 from chainrule.check.rewriting.quotients import steps_of
 from chainrule.check.rewriting.settling import hook_names
 from chainrule.check.rewriting.site import HOOK, Site, hook, literal_of
@@ -62,6 +63,7 @@ def instrument(tree: ast.Module, sites: list[Site], *, displays: bool = True) ->
     _Expressions(sites, shown).visit(tree)
     hook_names(tree.body, sites)
     hook_bindings(tree, HOOK)
+    hook_calls(tree)
     ast.fix_missing_locations(tree)
     return tree
 

@@ -49,8 +49,11 @@ class Backend(Protocol):
     def derivative(self, output: Any, argument: Any) -> Truth | None:
         """∂output/∂argument through the tape; None if there is no path, or the tape cannot be walked any more."""
 
-    def loss(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
-        """Per unit of eps, what computing this gradient can lose; None when it is not known."""
+    def loss(self, output: Any, cotangent: Any, argument: Any, off: Array | None = None) -> Array | None:
+        """Per unit of eps, what computing this gradient can lose; None when it is not known.
+
+        ``off`` is how far a claim is off: where no rounding could do that, what is lost need not be known closely.
+        """
 
     def bind(self, name: str, value: Any, lent: bool = False) -> None:
         """A variable of the notebook got a value; where results are remembered, so are their names.
@@ -60,6 +63,9 @@ class Backend(Protocol):
 
     def guard(self, output: Any) -> float:
         """The largest of the tiny constants on the way to ``output``, like the 1e-12 in `log(p + 1e-12)`; 0 if none."""
+
+    def is_by_hand(self, output: Any) -> bool:
+        """Whether a derivative that the user wrote is on the way to ``output``."""
 
     def name_of(self, tensor: Any) -> str:
         """What the notebook's functions called a tensor; empty if that is not known."""

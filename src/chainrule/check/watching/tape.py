@@ -31,6 +31,7 @@ __all__ = ["Tape"]
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST = 2_000_000  # entries of a Jacobian that is compared
 LARGEST_GRAPH = 20_000  # nodes of a graph whose rounding is estimated
+FAR = 1 / 4  # the power of eps, relative, up to which rounding is thought of
 PROBES = 8  # random directions in which rounding is imitated; fewer may all cancel in some element
 
 
@@ -104,6 +105,11 @@ class Tape:
         """The largest of the tiny constants on the way to ``output``."""
         return self._history.guard(output)
 
+    def is_by_hand(self, output: Any) -> bool:
+        """Whether a derivative that the user wrote is on the way to ``output``."""
+        nodes, _ = schedule([output.vertex]) if output.vertex is not None else ([], [])
+        return any(rule.by_hand for node in nodes for rule in node.operation.rules.values())
+
     def name_of(self, tensor: Any) -> str:
         """What the notebook's functions called a tensor."""
         return self._history.name_of(tensor.node) if isinstance(tensor.node, Node) else ""
@@ -165,7 +171,7 @@ class Tape:
             value = Value(dense.astype(np.float64), eps, str(argument.value.dtype))
             return Truth(value, tuple(output.value.shape), tuple(argument.value.shape), None, str(jacobian.structure))
 
-    def loss(self, output: Any, cotangent: Any, argument: Any) -> Array | None:
+    def loss(self, output: Any, cotangent: Any, argument: Any, off: Array | None = None) -> Array | None:
         """The magnitudes of all contributions added up, and how the gradient moves when every result is rounded."""
         with self._aside(), np.errstate(all="ignore"):
             if output.vertex is None or argument.vertex is None:
@@ -175,7 +181,8 @@ class Tape:
                 return None
             try:
                 back = self._size(nodes, output, cotangent, argument)
-                forward = None if back is None else self._moved(nodes, output, cotangent, argument)
+                is_known = back is None or _is_far(off, back, argument.value.dtype)
+                forward = None if is_known else self._moved(nodes, output, cotangent, argument)
             except ChainruleError:
                 return None
             if back is None:
@@ -248,6 +255,13 @@ class Tape:
         """The steps that led to ``output``, under the names that ``scope`` and the notebook's functions give them."""
         with self._aside():
             return self._history.computation(output, scope)
+
+
+def _is_far(off: Array | None, size: Array, dtype: Any) -> bool:
+    """Whether a claim is off by more than rounding could do, of contributions of that size."""
+    if off is None or off.shape != size.shape or dtype.kind != "f":
+        return False
+    return bool(np.any(off > np.finfo(dtype).eps ** FAR * size))
 
 
 @contextlib.contextmanager

@@ -192,6 +192,8 @@ class Written(Rule):
     It asks for its argument only to see, by what it is given, whether the sweep is itself recorded.
     """
 
+    by_hand = True
+
     def __init__(self, step: Step, place: int) -> None:
         self.step = step
         self.place = place

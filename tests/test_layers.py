@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "chainrule"
 # built on them, so `import chainrule` loads neither PyTorch's names nor the command line.
 LEVELS = (
     {"errors"}, {"linear"}, {"op"}, {"ops", "program"}, {"tape"}, {"overwriting"}, {"modes", "backward", "protocol"},
-    {"differentiable"}, {"tensor"},
+    {"differentiable"}, {"tensor"}, {"as_written"},
     {"transforms"}, {"sparsity", "explain", "native"}, {"check"}, {"__init__"}, {"torch", "interop"}, {"cli"},
 )  # fmt: skip
 LEVEL = {layer: height for height, level in enumerate(LEVELS) for layer in level}

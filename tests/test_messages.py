@@ -22,10 +22,12 @@ def assign_to_array() -> None:
     out[0] = leaf()[0] * 2
 
 
+outside = np.zeros(3)
+
+
 def assign_to_array_in_a_transform(x: Any) -> Any:
-    out = np.zeros(3)
-    out[0] = x[0] * 2
-    return out.sum()
+    outside[0] = x[0] * 2
+    return outside.sum()
 
 
 def assign_slice_to_array() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DtypeError, GradientError, ShapeError
+from chainrule.errors import DtypeError, LeafError, ShapeError
 from chainrule.linear.functions import overwritten
 from chainrule.ops.index import build_index, getitem, overwrite, overwrite_flat, parse_index
 from chainrule.program.deferred import Deferred, UnrecordableError
@@ -105,7 +105,7 @@ def check_writable(target: Tracked, vertex: Any) -> None:
         kind = (
             "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
         )
-        raise GradientError(
+        raise LeafError(
             f"{kind} is being used in an in-place operation.\nIts gradient would have no value to belong to. Compute a "
             "new tensor, or write under `with no_grad():` if the change is not part of the computation."
         )

@@ -13,12 +13,18 @@ from chainrule.op import REGISTRY
 from chainrule.overwriting import write
 from chainrule.tape import Tracked, enabled
 
-__all__ = ["ASSIGNED", "ufunc_with_options", "without_rule"]
+__all__ = ["ASSIGNED", "FLOATED", "ufunc_with_options", "without_rule"]
 
 ASSIGNED = (
     "a tracked tensor cannot become part of a plain NumPy array: the array would forget where the value came from, and "
     "its gradient would silently be missing.\nUse np.stack or np.concatenate to collect results, fill a tensor "
     "(cr.zeros(n)) instead of np.zeros(n), or take x.detach() where no gradient is wanted."
+)
+
+FLOATED = (
+    "a plain number was wanted of a tracked tensor (float(x), or a function outside that calls it): it would forget "
+    "where the value came from, and its gradient would silently be missing.\nLeave float() out, use NumPy's functions, "
+    "or take x.detach() where no gradient is wanted."
 )
 
 
@@ -36,6 +42,8 @@ def ufunc_with_options(function: Any, method: str, inputs: Sequence[Any], option
     operation = REGISTRY.get(function)
     if method == "at" and function in (np.add, np.subtract):
         target, index, values = inputs
+        if not isinstance(target, Tracked):
+            raise AssignmentError(ASSIGNED)
         positions = index if isinstance(index, tuple) else (index,)
         region = np.broadcast_shapes(np.shape(target.value[index]), values.shape if hasattr(values, "shape") else ())
         added = scatter(np.broadcast_to(values, region), target.value.shape, positions)

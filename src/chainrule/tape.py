@@ -16,7 +16,17 @@ from chainrule.program.deferred import Deferred
 from chainrule.program.node import LARGE, NO_PARAMS, Node
 from chainrule.program.recording import deferred_call, recordings
 
-__all__ = ["Tracked", "enabled", "journal", "keeping_copies", "observe", "record", "set_enabled"]
+__all__ = [
+    "Tracked",
+    "enabled",
+    "is_traced",
+    "journal",
+    "keeping_copies",
+    "observe",
+    "record",
+    "set_enabled",
+    "tracing",
+]
 
 ndarray, asarray = np.ndarray, np.asarray
 FLOAT64 = np.dtype(np.float64)
@@ -30,6 +40,7 @@ class _Mode(threading.local):
 
     enabled = True
     keeps_copies = False
+    traces = 0  # functions of transforms that are running: derivatives are taken of their results
 
 
 _mode = _Mode()
@@ -147,6 +158,21 @@ def keeping_copies() -> Iterator[None]:
         yield
     finally:
         _mode.keeps_copies = before
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Within the block the function of a transform runs."""
+    _mode.traces += 1
+    try:
+        yield
+    finally:
+        _mode.traces -= 1
+
+
+def is_traced() -> bool:
+    """Whether the function of a transform is running in this thread."""
+    return _mode.traces > 0
 
 
 def _copied(value: Any) -> Any:

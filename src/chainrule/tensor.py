@@ -18,8 +18,9 @@ from chainrule.op import REGISTRY, Operation
 from chainrule.ops import elementwise as e
 from chainrule.ops.index import getitem, parse_index
 from chainrule.overwriting import write, write_at
-from chainrule.protocol import ASSIGNED, ufunc_with_options, without_rule
-from chainrule.tape import Tracked, notify, observe, plain_array, record
+from chainrule.program.deferred import Deferred
+from chainrule.protocol import ASSIGNED, FLOATED, ufunc_with_options, without_rule
+from chainrule.tape import Tracked, is_traced, notify, observe, plain_array, record
 
 __all__ = [
     "Tensor",
@@ -122,6 +123,21 @@ class Tensor(Differentiable):
         return REGISTRY[np.swapaxes](self, -1, -2)
 
     @property
+    def strides(self) -> Any:
+        """From element to element along each axis, in bytes."""
+        return self.value.strides
+
+    @property
+    def flags(self) -> Any:
+        """How the value lies in memory."""
+        return self.value.flags
+
+    @property
+    def device(self) -> Any:
+        """Where the value is, in the words of the array API standard."""
+        return "cpu"
+
+    @property
     def real(self) -> Any:
         """The real part."""
         return REGISTRY[np.real](self)
@@ -158,23 +174,42 @@ class Tensor(Differentiable):
     # --- as a number ---
 
     def item(self, *position: int) -> Any:
-        """The one element as a Python number."""
+        """The one element as a Python number; in the function of a transform a tensor, if it is tracked."""
+        if self._is_followed and is_traced():
+            return self.reshape(-1)[position[0] if len(position) == 1 else 0] if len(position) < 2 else self[position]
         result = self.value.item(*position)
         notify("item", (self,), result)
         return result
 
+    def fill(self, value: Any) -> None:
+        """Let every element be ``value``."""
+        write_at(self, Ellipsis, value)
+
+    def sort(self, axis: int = -1) -> None:
+        """Sort the elements in place."""
+        write(self, REGISTRY[np.sort](self, axis))
+
     def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
+        """The elements as nested lists of Python numbers; in the function of a transform of tensors, if tracked."""
+        if self._is_followed and is_traced():
+            return [entry.tolist() for entry in self] if self.value.ndim else self
         return self.value.tolist()
 
     def __bool__(self) -> bool:
         return bool(self.value)
 
+    @property
+    def _is_followed(self) -> bool:
+        """Whether a plain number would forget where it came from."""
+        return self.requires_grad or (type(self.value) is Deferred and is_traced())
+
     def __float__(self) -> float:
-        if self.requires_grad:
+        if self._is_followed:
             frame = sys._getframe(1)
             if frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCRIPT:
                 raise AssignmentError(ASSIGNED)
+            if is_traced():
+                raise AssignmentError(FLOATED)
         result = float(self.value)
         notify("float", (self,), result)
         return result
@@ -194,7 +229,7 @@ class Tensor(Differentiable):
         return bool((self.value == getattr(element, "value", element)).any())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if self.requires_grad:
+        if self._is_followed:
             raise AssignmentError(ASSIGNED)
         result = np.array(self.value, dtype=dtype, copy=copy)
         notify("array", (self,), result)
@@ -277,7 +312,7 @@ class Tensor(Differentiable):
     dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
     ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
     take, repeat, clip = _method(np.take), _method(np.repeat), _method(np.clip)
-    conj, round = _method(np.conjugate), _method(np.round)
+    conj, conjugate, round = _method(np.conjugate), _method(np.conjugate), _method(np.round)
     argmax, argmin, argsort = _method(np.argmax), _method(np.argmin), _method(np.argsort)
     any, all, nonzero = _method(np.any), _method(np.all), _method(np.nonzero)
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.as_written import tried
 from chainrule.errors import DtypeError
 from chainrule.explain.arguments import Argument, argument_names, leaf_names
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.journal import Journal
 from chainrule.explain.names import Names, key_of
-from chainrule.tape import Tracked, set_enabled
+from chainrule.tape import Tracked, set_enabled, tracing
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads
 from chainrule.transforms.transplant import Transplant
@@ -44,10 +45,12 @@ def record(
         watched = made.of(function)
         if made.arrays:
             try:
-                return _recorded(watched, arguments, options or {}, integers)
+                found: Computation = tried(watched, lambda: _recorded(watched, arguments, options or {}, integers))
+                return found
             except Exception:  # perhaps it takes no tensors for its own arrays
                 pass
-    return _recorded(function, arguments, options or {}, integers)
+    computation: Computation = tried(function, lambda: _recorded(function, arguments, options or {}, integers))
+    return computation
 
 
 def _recorded(
@@ -74,7 +77,7 @@ def _recorded(
     _name_captured(names, function)
     before = set_enabled(True)
     try:
-        with np.errstate(all="ignore"), book.open(), names.watching():
+        with np.errstate(all="ignore"), book.open(), names.watching(), tracing():
             result = function(*positional, **named)
     finally:
         set_enabled(before)

@@ -47,7 +47,7 @@ def inner_loop(function: Any, dtypes: Sequence[np.dtype[Any]]) -> InnerLoop | No
     >>> inner_loop(np.logaddexp2, [np.dtype(float)] * 3) is not None
     True
     """
-    if not _usable():
+    if not abi.usable() or not _usable():
         return None
     for place, types in enumerate(function.types):
         if [np.dtype(letter) for letter in types.replace("->", "")] == list(dtypes):
@@ -65,8 +65,6 @@ def _fields(function: Any) -> Any:
 @cache
 def _usable() -> bool:
     """Whether ufuncs lie in memory as this file says, and their loops do what they should."""
-    if not abi.usable():
-        return False
     for function in (np.add, np.logaddexp2, np.isnan, np.modf):
         fields = _fields(function)
         counts = fields.nin, fields.nout, fields.nargs, fields.ntypes

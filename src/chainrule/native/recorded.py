@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.as_written import tried
 from chainrule.native.callback import filled
 from chainrule.program.deferred import Deferred, UnrecordableError, needed, run_step
 from chainrule.program.recording import Recording
+from chainrule.tape import tracing
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads
 from chainrule.transforms.transplant import Transplant
@@ -42,8 +44,9 @@ class Recorded:
         with recording:
             run = transplant.of(function) if replacing else function
             self.inputs = [recording.input(np.asarray(leaf)) for leaf in leaves]
-            tensors = iter([Tensor(made) for made in self.inputs])
-            results, self.structure = flatten(run(*rebuilt(arguments, tensors)))
+            with tracing():
+                result = tried(run, lambda: run(*rebuilt(arguments, iter([Tensor(made) for made in self.inputs]))))
+            results, self.structure = flatten(result)
             plain = [value.value if isinstance(value, Tensor) else value for value in results]
             self.wanted = [
                 value if type(value) is Deferred else recording.captured(np.asarray(value)) for value in plain

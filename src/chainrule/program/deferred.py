@@ -185,7 +185,7 @@ class Deferred:
     @property
     def base(self) -> Any:
         """The array of which NumPy would give a view, if this is one."""
-        if self.function in _VIEWING and (self.function is not _GETITEM or not _has_arrays(self.arguments[1])):
+        if self.function in _VIEWING and (self.function is not _GETITEM or not _copies(self.arguments[1], self.shape)):
             first = self.arguments[0]
             return first if first.base is None else first.base
         return None
@@ -345,6 +345,15 @@ class UnrecordableError(BaseException):
 
 _GETITEM = np.ndarray.__getitem__
 _VIEWING = VIEWS | {_GETITEM, np.ravel, np.ndarray.ravel}
+
+
+def _copies(index: Any, shape: tuple[int, ...]) -> bool:
+    """Whether what an index gives is no view: it has arrays in it, or gives a number."""
+    return _has_arrays(index) or (shape == () and not _has_ellipsis(index))
+
+
+def _has_ellipsis(index: Any) -> bool:
+    return index is Ellipsis or (type(index) is tuple and any([entry is Ellipsis for entry in index]))
 
 
 def _has_arrays(index: Any) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from chainrule.as_written import RETRIED, as_written, is_as_written
 from chainrule.backward import owned
 from chainrule.errors import AssignmentError, DtypeError, GradientError
 from chainrule.linear.jacobian import Jacobian
@@ -16,7 +18,7 @@ from chainrule.program.accumulate import jacobian_terms
 from chainrule.program.deferred import Deferred
 from chainrule.program.node import NO_PARAMS, Node, written
 from chainrule.program.sweep import pullback, pushforward, schedule
-from chainrule.tape import keeping_copies, make_node, plain_array, record, set_enabled
+from chainrule.tape import keeping_copies, make_node, plain_array, record, set_enabled, tracing
 from chainrule.tensor import Tensor, check_differentiable, wrap
 from chainrule.transforms.trees import flatten, map_tree, unflatten
 
@@ -93,10 +95,18 @@ def plain_or_tensor(value: Any, like: Any) -> Any:
     )
 
 
+def _to_be_written(leaf: Any) -> Any:
+    """An argument that code may write to."""
+    if isinstance(leaf, Tensor) and leaf.requires_grad:
+        return np.copy(leaf)
+    return Tensor(leaf) if type(leaf) is np.ndarray and leaf.dtype.kind in "fc" else leaf
+
+
 class Trace:
     """``function(*arguments)`` run once, recorded from fresh leaves at the positions ``argnums``.
 
-    If it overwrites what derivatives need, as code that works in place does, it is run again with copies kept of that.
+    If it makes plain arrays of tracked numbers, it is run again such that those are tensors; if it overwrites what
+    derivatives need, as code that works in place does, it is run again with copies kept of that.
     """
 
     def __init__(
@@ -108,10 +118,21 @@ class Trace:
         has_aux: bool,
         name: str,
     ) -> None:
-        self._run(function, arguments, options, argnums, has_aux, name)
+        given = function, arguments, options, argnums, has_aux, name
+        scope: Any = nullcontext()
+        try:
+            self._run(*given)
+        except RETRIED:
+            if is_as_written():
+                raise
+            scope = as_written(function)
+            with scope:
+                self._run(*given)
         if written and any([node.is_overwritten() for node in self.nodes]):
-            with keeping_copies():
-                self._run(function, arguments, options, argnums, has_aux, name)
+            if not isinstance(scope, nullcontext):
+                scope = as_written(function)
+            with keeping_copies(), scope:
+                self._run(*given)
 
     def _run(
         self,
@@ -139,9 +160,12 @@ class Trace:
             self.structures.append(structure)
             self.counts.append(len(leaves))
             called[position] = unflatten(structure, tensors)
+        if is_as_written():  # code may overwrite its arguments, and fill those that are not differentiated
+            called = [map_tree(_to_be_written, argument) for argument in called]
         before = set_enabled(True)
         try:
-            result = function(*called, **options)
+            with tracing():
+                result = function(*called, **options)
         except ValueError as problem:
             if isinstance(problem.__cause__, AssignmentError):  # NumPy replaces what __float__ raised
                 raise problem.__cause__ from None

@@ -1,0 +1,179 @@
+"""NumPy's ways of making arrays, for code in which an array may come to hold tracked numbers.
+
+What they make of tracked numbers is a tensor; and so is what they make of floating point in the user's own code,
+because it may be a buffer that tracked numbers are written to. Libraries get plain arrays, as long as nothing tracked
+is in them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import AssignmentError
+from chainrule.tensor import Tensor
+
+__all__ = ["MAKERS", "VIEWERS", "holds", "is_library", "listed", "stacked"]
+
+_NUMPY = Path(np.__file__).parent
+_LIBRARIES = tuple([str(path) for path in (_NUMPY, _NUMPY.parent / "scipy", Path(__file__).parents[1])])
+
+
+def holds(value: Any) -> bool:
+    """Whether a tensor is somewhere in nested lists and tuples."""
+    return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(map(holds, value)))
+
+
+def stacked(value: Any) -> Any:
+    """Nested lists of numbers and tensors as one tensor, as `np.array` would put them together."""
+    if isinstance(value, Tensor):
+        return value
+    if not holds(value):
+        return np.asarray(value)
+    return np.stack(np.broadcast_arrays(*[stacked(entry) for entry in value])) if len(value) else np.asarray(value)
+
+
+def is_library(file: str) -> bool:
+    """Whether code in a file has arrays of its own, which are not to become tensors."""
+    return file.startswith(_LIBRARIES)
+
+
+def _of_user(depth: int) -> bool:
+    """Whether the caller is no library."""
+    return not is_library(sys._getframe(depth).f_code.co_filename)
+
+
+def _buffer(made: Any) -> Any:
+    """A new array as a tensor to be filled, if it can hold what is tracked."""
+    return Tensor(made) if type(made) is np.ndarray and made.dtype.kind in "fc" else made
+
+
+def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that makes an array of shapes and plain numbers."""
+
+    @wraps(function)
+    def make(*arguments: Any, **options: Any) -> Any:
+        made = function(*arguments, **options)
+        return _buffer(made) if _of_user(2) else made
+
+    return make
+
+
+def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
+    """A function that makes an array of what it is given: np.array, np.asarray and the like."""
+
+    @wraps(function)
+    def convert(value: Any, dtype: Any = None, *rest: Any, **options: Any) -> Any:
+        if not holds(value):
+            made = function(value, dtype, *rest, **options) if dtype is not None else function(value, *rest, **options)
+            return _buffer(made) if made is not value and _of_user(2) else made
+        made = stacked(value)
+        if dtype is not None and np.dtype(dtype) != made.dtype:
+            made = made.astype(dtype)
+        elif copies and made is value and options.get("copy", True) is True:
+            made = np.copy(made)
+        lacking = options.get("ndmin", 0) - made.ndim
+        return made[(None,) * lacking] if lacking > 0 else made
+
+    return convert
+
+
+_FULL, _FROMITER, _VECTORIZE = np.full, np.fromiter, np.vectorize
+
+
+@wraps(_FULL)
+def _full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
+    if not holds(fill_value):
+        made = _FULL(shape, fill_value, dtype, **options)
+        return _buffer(made) if _of_user(2) else made
+    filled = np.copy(np.broadcast_to(stacked(fill_value), shape))
+    return filled if dtype is None else filled.astype(dtype)
+
+
+@wraps(_FROMITER)
+def _fromiter(iterable: Any, dtype: Any, count: int = -1, **options: Any) -> Any:
+    entries = list(iterable)
+    if not holds(entries):
+        made = _FROMITER(entries, dtype, count, **options)
+        return _buffer(made) if _of_user(2) else made
+    return stacked(entries[: count if count >= 0 else None]).astype(dtype)
+
+
+class _Vectorize:
+    """`np.vectorize`, for functions of one number at a time: their results are put together again."""
+
+    def __init__(self, pyfunc: Any = None, *arguments: Any, **options: Any) -> None:
+        self.function = pyfunc
+        self.plain = _VECTORIZE(pyfunc, *arguments, **options)
+        self.excluded = bool(options.get("excluded")) or options.get("signature") is not None
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        if not any(map(holds, (*arguments, *options.values()))) or self.excluded or options:
+            return self.plain(*arguments, **options)
+        arrays = np.broadcast_arrays(*[stacked(argument) for argument in arguments])
+        shape = arrays[0].shape
+        results = [self.function(*[array[place] for array in arrays]) for place in np.ndindex(shape)]
+        if isinstance(results[0], tuple):
+            return tuple([np.reshape(stacked(list(part)), shape) for part in zip(*results, strict=True)])
+        return np.reshape(stacked(results), shape)
+
+
+class _Rows:
+    """`np.r_` and `np.c_`: what is tracked is put together by np.concatenate."""
+
+    def __init__(self, plain: Any, axis: int, rank: int) -> None:
+        self.plain, self.axis, self.rank = plain, axis, rank
+
+    def __getitem__(self, key: Any) -> Any:
+        entries = key if isinstance(key, tuple) else (key,)
+        if not any(map(holds, entries)):
+            return self.plain[key]
+        parts = [self.part(entry) for entry in entries]
+        return np.concatenate(parts, axis=self.axis)
+
+    def part(self, entry: Any) -> Any:
+        """One entry with as many axes as all will have."""
+        if isinstance(entry, str):
+            raise AssignmentError(f"np.r_[{entry!r}, …] with tracked values: write np.concatenate or np.stack instead")
+        made = self.plain[entry] if isinstance(entry, slice) else stacked(entry)
+        return np.atleast_1d(made) if self.rank == 1 else made[:, None] if made.ndim == 1 else made
+
+
+def listed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy's that may be given lists with tensors in them."""
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except AssignmentError:
+            if not any([type(value) in (list, tuple) and holds(value) for value in arguments]):
+                raise
+        together = [stacked(value) if type(value) in (list, tuple) and holds(value) else value for value in arguments]
+        return function(*together, **options)
+
+    return call
+
+
+_COPYING = ("array",)
+_NOT_COPYING = ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "asarray_chkfinite")
+_FRESH = ("zeros", "ones", "empty", "eye", "identity", "arange", "linspace", "logspace", "geomspace", "tri")
+_LIKE = ("zeros_like", "ones_like", "empty_like", "full_like", "diag", "tile", "repeat", "fromfunction")
+
+MAKERS: dict[str, Any] = {
+    **{name: _maker(getattr(np, name)) for name in (*_FRESH, *_LIKE)},
+    **{name: _converter(getattr(np, name), True) for name in _COPYING},
+    **{name: _converter(getattr(np, name), False) for name in _NOT_COPYING},
+    "full": _full,
+    "fromiter": _fromiter,
+    "vectorize": _Vectorize,
+}
+"""By NumPy's names, what takes their place."""
+
+VIEWERS: dict[str, Any] = {"r_": _Rows(np.r_, 0, 1), "c_": _Rows(np.c_, -1, 2)}
+"""What is indexed, not called."""

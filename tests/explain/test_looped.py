@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from chainrule.explain.derive import derive
-from chainrule.explain.record import record
-from chainrule.explain.turns import longest_loop
 from tests.explain.test_source import assert_source_is_the_gradient
 
 RNG = np.random.default_rng(0)
@@ -177,17 +175,127 @@ def test_the_source_is_right_for_other_numbers_of_turns_where_it_counts_an_argum
 
 
 @pytest.mark.parametrize(
-    ("weights", "what"), [([1.0, 3.0, 2.0, 5.0, 4.0], "constants"), ([0.1, 0.2, 0.3, 0.4, 0.5], "a schedule")]
+    ("weights", "told"),
+    [
+        ([1.0, 3.0, 2.0, 5.0, 4.0], "weights = [1, 3, 2, 5, 4]"),
+        ([0.1, 0.3, 0.2, 0.5, 0.4], "weights = [0.1, 0.3, 0.2, 0.5, 0.4]"),
+        ([3.0, 5.0, 7.0, 9.0, 11.0], "(2 * t + 3)"),
+        ([1.0, 0.5, 0.25, 0.125, 0.0625], "0.5 ** t"),
+        ([0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 0.0], "t % 3"),
+    ],
 )
-def test_turns_that_are_not_alike_stay_as_they_are(weights: list[float], what: str) -> None:
+def test_numbers_that_change_from_turn_to_turn(weights: list[float], told: str) -> None:
     def weighted(x: Any) -> Any:
         y = x
         for weight in weights:
-            y = np.sin(weight * y)
+            y = np.sin(weight + y)
         return np.sum(y)
 
-    assert longest_loop(record(weighted, (draw(3),))) is not None
-    assert_source_is_the_gradient(weighted, (draw(3),))
+    source = assert_source_is_the_gradient(weighted, (draw(3),)).source
+    assert source.count("for t in ") == 2 and told in source
+
+
+def test_entries_that_are_taken_in_any_order_add_up() -> None:
+    def jumping(w: Any, xs: Any) -> Any:
+        h = 0 * w
+        for k in [3, 1, 4, 1, 5, 2, 0]:
+            h = np.tanh(h * w + xs[k])
+        return np.sum(h)
+
+    source = assert_source_is_the_gradient(jumping, (draw(3), draw(6, 3))).source
+    assert "ks = [3, 1, 4, 1, 5, 2, 0]" in source and "dxs[ks[t]] += " in source
+
+
+def test_a_loop_in_a_loop_goes_through_entries_again() -> None:
+    def epochs(w: Any, X: Any) -> Any:
+        for _ in range(3):
+            for i in range(4):
+                w = w - 0.1 * np.sin(X[i] @ w) * X[i]
+        return np.sum(w)
+
+    source = assert_source_is_the_gradient(epochs, (draw(3), draw(4, 3))).source
+    assert "for t in range(12):" in source and "X[t % 4]" in source and "dX[t % 4] += " in source
+
+
+def test_arrays_that_turns_add_to_are_nobody_elses() -> None:
+    def filtered(F: Any, Q: Any, R: Any, ys: Any) -> Any:
+        P, m, loss = np.eye(3), np.zeros(3), 0.0
+        for y in ys:
+            m, P = F @ m, F @ P @ F.T + Q
+            S, v = P + R, y - m
+            K = P @ np.linalg.inv(S)
+            loss = loss + v @ np.linalg.solve(S, v) + np.linalg.slogdet(S)[1]
+            m, P = m + K @ v, P - K @ S @ K.T
+        return loss
+
+    arguments = draw(3, 3), np.eye(3), 2 * np.eye(3), draw(7, 3)
+    assert assert_source_is_the_gradient(filtered, arguments).source.count("for t in ") == 2
+
+
+def test_an_entry_that_a_turn_takes_twice_gets_both_shares() -> None:
+    def gated(W: Any, V: Any, xs: Any) -> Any:
+        h = np.zeros(3)
+        for t in range(len(xs)):
+            z = np.sin(W @ np.concatenate([h, xs[t]]))
+            h = np.tanh(V @ np.concatenate([h, xs[t]])) * z
+        return h @ h
+
+    assert "dxs[t] = " in assert_source_is_the_gradient(gated, (draw(3, 6), draw(3, 6), draw(6, 3))).source
+
+
+def test_what_the_first_turn_takes_may_be_computed() -> None:
+    def forward(P: Any, start: Any, seen: Any) -> Any:
+        a = start * P[:, 0]
+        for t in range(len(seen)):
+            a = (a @ P) * seen[t]
+        return np.log(a.sum())
+
+    arguments = tuple(np.abs(draw(*shape)) for shape in ((3, 3), (3,), (6, 3)))
+    assert assert_source_is_the_gradient(forward, arguments).source.count("for t in ") == 2
+
+
+def test_a_line_that_sets_two_variables() -> None:
+    def summed(a: Any, b: Any) -> Any:
+        y, s = 0.0, 0.0
+        for t in range(9):
+            y = a * y + b * np.cos(t * a); s = s + y * y  # fmt: skip # noqa: E702
+        return s
+
+    assert "np.cos(t * a)" in assert_source_is_the_gradient(summed, (0.5, 0.3)).source
+
+
+TURNS = 6
+
+
+def test_the_source_says_for_how_many_turns_it_holds() -> None:
+    def written(x: Any) -> Any:
+        for _ in range(5):
+            x = np.sin(x) * 2
+        return np.sum(x)
+
+    def given(x: Any, n: int) -> Any:
+        for _ in range(n):
+            x = np.sin(x) * 2
+        return np.sum(x)
+
+    def outside(x: Any) -> Any:
+        for _ in range(TURNS):
+            x = np.sin(x) * 2
+        return np.sum(x)
+
+    def until(x: Any) -> Any:
+        turns = 0
+        while turns < 5:
+            x, turns = np.sin(x) * 2, turns + 1
+        return np.sum(x)
+
+    assert "    for t in range(5):\n" in derive(written)(draw(3)).source
+    told = derive(given)(draw(3), 5)
+    assert "def gradient(x, n):" in told.source and "for t in range(n):\n" in told.source
+    x = draw(3)
+    np.testing.assert_allclose(told.function()(x, 8), derive(given)(x, 8).function()(x, 8))
+    assert "    for t in range(6):  # this holds for 6 turns\n" in derive(outside)(draw(3)).source
+    assert "    for t in range(5):  # this holds for 5 turns\n" in derive(until)(draw(3)).source
 
 
 def test_the_first_turn_may_be_another() -> None:

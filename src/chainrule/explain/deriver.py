@@ -24,7 +24,8 @@ from chainrule.explain.looped import Looped
 from chainrule.explain.naming import Naming
 from chainrule.explain.progress import Progress
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
-from chainrule.explain.recurrence import NotRegularError, Recurrence, to_be_named
+from chainrule.explain.recurrence import Recurrence, handed_over, to_be_named
+from chainrule.explain.running import NotRegularError
 from chainrule.explain.series import shortened
 from chainrule.explain.simplify import Simplifier
 from chainrule.explain.source import function_of, gradient_source, straight
@@ -36,6 +37,7 @@ from chainrule.transforms.trees import flatten
 __all__ = ["Deriver"]
 
 _WHOLE = 16.0  # length up to which the gradient is written in terms of values alone
+_TURNS = 200  # up to which all turns of a loop are looked at
 _DISTANCES = (0.2, 1.0, 1.0)  # of further points at which numbers are looked at, in terms of the arguments' size
 
 
@@ -143,34 +145,31 @@ class Deriver:
         reader = Reader(
             self.computation, to_be_named(loop, self.computation, Reader(self.computation, loop=loop)), loop
         )
-        sweep = Sweep(
-            reader,
-            Simplifier(reader, self.symmetry),
-            self.steps,
-            self._seed(),
-            values,
-            (),
-            loop.place,
-            loop,
-            self.progress,
-        )
-        arranger = Arranger(self.naming.afresh(), self.symmetry)
-        try:
-            looped = Looped(Recurrence(loop, sweep, reader, self.wanted), arranger)
-        except NotRegularError:
-            return None
-        source, given = gradient_source(looped.lines, reader, arranger, self.wanted, looped.returned)
+        simplifier = Simplifier(reader, self.symmetry)
+        sweep = Sweep(reader, simplifier, self.steps, self._seed(), values, (), handed_over(loop), loop, self.progress)
+        for thorough in (False, True) if len(loop.turns) <= _TURNS else (False,):
+            arranger = Arranger(self.naming.afresh(), self.symmetry)
+            try:
+                looped = Looped(Recurrence(loop, sweep, reader, self.wanted), arranger, thorough=thorough)
+            except NotRegularError:
+                continue
+            source, given = gradient_source(looped.lines, reader, arranger, self.wanted, looped.returned)
+            if self._computes(source, given, values):
+                return source, given
+        return None
+
+    def _computes(self, source: str, given: Sequence[Any], values: Mapping[Step, Any]) -> bool:
+        """Whether a source computes the gradients: turns may only have looked alike."""
         try:
             found = flatten(function_of(source)(*given))[0]
-        except Exception:  # turns that only looked alike
-            return None
+        except Exception:
+            return False
         expected = {self.computation.leaf(step): values[step] for step in self.wanted}
-        same = all(
+        return all(
             np.shape(one) == expected[name].shape and np.allclose(one, expected[name], rtol=1e-6, equal_nan=True)
             for name, one in zip(self.returned(), found, strict=True)
             if name in expected
         )
-        return (source, given) if same else None
 
     def returned(self) -> list[str]:
         """The names of the arrays that the source returns, in their order."""

@@ -15,12 +15,14 @@ from chainrule.explain.arrange import Arranger
 from chainrule.explain.atoms import Value, atoms_in
 from chainrule.explain.computation import Step
 from chainrule.explain.form import Form
-from chainrule.explain.recurrence import MIDDLE, NotRegularError, Recurrence
+from chainrule.explain.header import says_turns
+from chainrule.explain.recurrence import Recurrence
+from chainrule.explain.running import NotRegularError, Running
 
 __all__ = ["Looped"]
 
-_PLACE = re.compile(r"[\w.]+(\[[^\[\]]+\])+")
-_NUMBERS = re.compile(r"(?<![\w.])(\d+)(?![\w.])")
+_PLACE = re.compile(r"[\w.]+(\[(?:[^\[\]]|\[\w+\])+\])+")
+_OWN = re.compile(r"[^\[]+(\[[^\[]*\])*\[(\d+ - |\d+ \* )?t( [+-] \d+)?[\],].*")  # the place of one turn alone
 _LETTERS = "zasuq"  # for what has no name
 _LINE = 100
 
@@ -37,15 +39,19 @@ class _Addition:
 class Looped:
     """The ``lines`` of a function with a loop; ``returned`` are the gradients that are lists which the loop fills.
 
-    Raises `NotRegularError` where the turns are not alike.
+    If it is ``thorough``, all turns are looked at to say which numbers run, and not only two. Raises `NotRegularError`
+    where the turns are not alike.
     """
 
-    def __init__(self, recurrence: Recurrence, arranger: Arranger) -> None:
+    def __init__(self, recurrence: Recurrence, arranger: Arranger, *, thorough: bool = False) -> None:
         self.chain = recurrence
         self.loop = recurrence.loop
         self.reader = recurrence.reader
         self.arranger = arranger
         self.naming = arranger.naming
+        middle, count = self.loop.middle, len(self.loop.turns)
+        self.running = Running(range(count) if thorough else (middle, middle + 1), middle, count, self.naming.unused)
+        self._numbers = self._numbers_of_turns()
         self.returned: dict[str, str] = {}
         self._places: dict[int, str] = {}
         self._letters: dict[int, str] = {}
@@ -60,13 +66,14 @@ class Looped:
         outer = [s for s in recurrence.sweep.steps if s not in self.loop.place]
         outer = [s for s in reversed(outer) if s in recurrence.needed or s in recurrence.wanted]
         values = self._settled(outer)
-        self.lines = self._counted([*self._forward(values), *lists, *self._backward(outer)])
+        lines = self._counted([*self._forward(values), *lists, *self._backward(outer)])
+        self.lines = [*[f"{name} = {numbers}" for numbers, name in self.running.lists.items()], *lines]
 
     # -- names --------------------------------------------------------------------------------------------------------
 
     def _base(self, offset: int) -> str:
         """What a step of a turn is called; one without a name gets a letter of its own."""
-        name = re.sub(r"\W+", "_", self.loop.turns[MIDDLE][offset].name)
+        name = re.sub(r"\W+", "_", self.loop.turns[self.loop.middle][offset].name)
         if not name and offset not in self._letters:
             taken = {*self.naming.names, *self._letters.values()}
             self._letters[offset] = next((letter for letter in _LETTERS if letter not in taken), f"v{offset}")
@@ -78,6 +85,18 @@ class Looped:
         if start in self.chain.wanted and self.naming.derivative_python(start) == name:
             return name
         return self.naming.unused(name)
+
+    def _numbers_of_turns(self) -> list[dict[Step, str]]:
+        """The numbers from outside that each turn has of its own, written out."""
+        found: list[dict[Step, str]] = [{} for _ in self.loop.turns]
+        for column in zip(*self.loop.turns, strict=True):
+            for taken in zip(*[step.arguments for step in column], strict=True):
+                if len(set(taken)) > 1 and all(step.is_constant and not step.shape for step in taken):
+                    self.running.known[tuple([float(step.value) for step in taken])] = taken[0].name
+                    for turn, step in enumerate(taken):
+                        number = float(step.value)
+                        found[turn][step] = f"{number:.0f}" if number.is_integer() else repr(number)
+        return found
 
     def _place(self, offset: int) -> str:
         """The entry of a value outside that a step is, as ``x[t]``; empty if it is something else."""
@@ -95,7 +114,7 @@ class Looped:
         values: dict[Step, str] = {}
         derivatives: dict[Step, str] = {}
         last = len(self.loop.turns) - 1
-        for k in range(last + 1) if turn is None else (turn - 1, turn):
+        for k in range(last + 1) if turn is None else range(max(turn - 1, 0), turn + 1):
             for offset, step in enumerate(self.loop.turns[k]):
                 shift = offset in self.chain.initial
                 if offset in self._kept:
@@ -106,20 +125,25 @@ class Looped:
                     derivatives[step] = self._derivatives[offset]
                 if k == turn and (self._places.get(offset) or offset in self._local):
                     values[step] = self._places.get(offset) or self._local[offset]
+        if turn is not None:
+            values |= self._numbers[turn]
+        if turn == 0:
+            values |= {self.chain.initial[o]: f"{kept}[t]" for o, kept in self._kept.items() if o in self.chain.initial}
         return self.naming.saying(values, derivatives)
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
     def _running(self, told: Callable[[int], str]) -> str:
-        """A text in which the numbers that grow by one from turn to turn, or fall, are said with t."""
-        texts = []
-        for turn in (MIDDLE, MIDDLE + 1):
+        """A text in which the numbers that change from turn to turn are said with t."""
+        texts = {}
+        for turn in self.running.turns:
             with self._saying(turn):
-                texts.append(_NUMBERS.split(told(turn)))
-        if texts[0][::2] != texts[1][::2]:
-            raise NotRegularError
-        numbers = [one if one == other else _with_t(int(one), int(other)) for one, other in zip(*texts, strict=True)]
-        return "".join(numbers)
+                try:
+                    texts[turn] = told(turn)
+                except NotRegularError:
+                    if turn in (self.loop.middle, self.loop.middle + 1):
+                        raise
+        return self.running.text(texts)
 
     def _defined(self, turn: int, offset: int) -> str:
         return self._written(self.reader.define(self.loop.turns[turn][offset]))
@@ -134,20 +158,27 @@ class Looped:
             return self._written(form)
 
     def _counted(self, lines: Sequence[str]) -> list[str]:
-        """The number of turns said as the length of an argument of which every turn takes an entry, if there is one."""
+        """The number of turns said as it is in the function, or as the length of an argument all of which is taken."""
         turns = len(self.loop.turns)
         for argument in self.reader.computation.parameters:
             name = self.naming.parameter(argument)
             long = isinstance(argument.value, list | tuple) or bool(getattr(argument.value, "shape", ()))
             if long and len(argument.value) == turns and any(_reads(line, f"{name}[t]") for line in lines):
                 return [line.replace(f"range({turns})", f"range(len({name}))") for line in lines]
-        return list(lines)
+        said = says_turns(self.loop.turns[0][-1], turns)
+        for argument in self.reader.computation.parameters:
+            if said == argument.name and type(argument.value) is int and argument.value == turns:
+                return [line.replace(f"range({turns})", f"range({said})") for line in lines]
+        if said == str(turns):
+            return list(lines)
+        first = f"for t in range({turns}):"
+        return [f"{line}  # this holds for {turns} turns" if line == first else line for line in lines]
 
     # -- what every turn adds -----------------------------------------------------------------------------------------
 
     def _lists(self) -> list[str]:
         """Lists for the gradients of arguments of which every turn takes its own entry, as they are before the loop."""
-        pairs = zip(self.loop.turns[MIDDLE], self.loop.turns[MIDDLE + 1], strict=True)
+        pairs = zip(self.loop.turns[self.loop.middle], self.loop.turns[self.loop.middle + 1], strict=True)
         moving = {a for one, other in pairs for a, b in zip(one.arguments, other.arguments, strict=True) if a is not b}
         computation, lines = self.reader.computation, list[str]()
         for argument in computation.arguments_of([step for step in self.chain.wanted if step in moving]):
@@ -165,7 +196,7 @@ class Looped:
     def _additions(self) -> dict[str, _Addition]:
         """What every turn adds to the derivatives of values outside, by what it is added to."""
         found: dict[str, _Addition] = {}
-        for offset, consumer in enumerate(self.loop.turns[MIDDLE]):
+        for offset, consumer in enumerate(self.loop.turns[self.loop.middle]):
             for position, step in enumerate(consumer.arguments):
                 if step not in self.loop.place and (step in self.chain.needed or step in self.chain.wanted):
                     target, addition = self._addition(offset, position, step)
@@ -178,9 +209,10 @@ class Looped:
         if place.startswith(f"{value}["):
             target = name + place[len(value) :]
             uses = [part for part in self.chain.sweep.found[step].parts if part[0] in self.loop.place]
-            alone = len(uses) == len(self.loop.turns) and re.search(r"\[[^\[\]:]*\bt\b[^\[\]:]*\]", target) is not None
-            return target, _Addition(step, lambda turn: self.chain.chosen(turn, offset), alone)
-        if self.loop.turns[MIDDLE + 1][offset].arguments[position] is step:
+            same = [k for k in range(len(self.loop.turns[0])) if self._place(k) == place]
+            alone = len(uses) == len(self.loop.turns) * len(same) and _OWN.fullmatch(target) is not None
+            return target, _Addition(step, lambda turn: self.chain.chosen(turn, same), alone)
+        if self.loop.turns[self.loop.middle + 1][offset].arguments[position] is step:
             return name, _Addition(step, lambda turn: self.chain.used(turn, step, lambda o: bool(self._place(o))))
 
         def own(turn: int) -> Step:
@@ -202,7 +234,7 @@ class Looped:
                 offset = self.loop.offset(step)
                 if offset is not None:
                     kept |= {offset} if not inside or offset in self.chain.initial else set()
-                    step = self.loop.turns[MIDDLE][offset]
+                    step = self.loop.turns[self.loop.middle][offset]
                 if step in found:
                     continue
                 found.add(step)
@@ -219,10 +251,10 @@ class Looped:
     def _formulas(self, outer: Sequence[Step]) -> list[Form | None]:
         """The formulas of the way back."""
         chain = self.chain
-        told = [added.form(MIDDLE) for added in self.additions.values()]
+        told = [added.form(self.loop.middle) for added in self.additions.values()]
         for offset in self._derivatives:
-            told.append(chain.own(MIDDLE, offset))
-            told += [chain.handed(MIDDLE, offset), chain.final(offset)] if offset in chain.initial else []
+            told.append(chain.own(self.loop.middle, offset))
+            told += [chain.handed(self.loop.middle, offset), chain.final(offset)] if offset in chain.initial else []
         for step in outer:
             told += [chain.late(step), chain.early(step)] if chain.enters(step) else [chain.sweep.found[step].chosen]
         return told
@@ -280,7 +312,8 @@ class Looped:
             name = self.naming.derivative_python(added.step)
             if target.partition("[")[0] == name or target == name:
                 form = self.chain.late(added.step)
-                told[name] = f"np.zeros_like({self.naming.python(added.step)})" if form is None else self._outside(form)
+                start = f"np.zeros_like({self.naming.python(added.step)})" if form is None else self._outside(form)
+                told[name] = start if form is None or target == name else f"np.array({start})"
         return list(told.items())
 
     def _turn(self) -> list[str]:
@@ -288,11 +321,11 @@ class Looped:
         lines = []
         settled: set[str] = set()
         for offset, name in self._derivatives.items():
-            if self.chain.own(MIDDLE, offset) is None:
+            if self.chain.own(self.loop.middle, offset) is None:
                 continue
             told = self._running(lambda turn, o=offset: self._written(self.chain.own(turn, o)))  # type: ignore[misc]
             if offset in self.chain.initial:
-                lines.append(f"{name} = {name} + {told}")
+                lines.append(_added(name, told, anew=True))
             elif told in settled:  # it is another name for the same
                 self._derivatives[offset] = told
             else:
@@ -302,7 +335,8 @@ class Looped:
         for target, added in self.additions.items():
             told = self._running(lambda turn, form=added.form: self._written(form(turn)))  # type: ignore[misc]
             only = added.alone and sums.count(added.step) == 1
-            lines.append(f"{target} {'=' if only else '+='} {told}")
+            whole = target == self.naming.derivative_python(added.step) and self.chain.late(added.step) is not None
+            lines.append(f"{target} = {told}" if only else _added(target, told, anew=whole))
         return [*lines, *self._handing()]
 
     def _handing(self) -> list[str]:
@@ -310,7 +344,7 @@ class Looped:
         told = {
             name: self._running(lambda turn, o=offset: self._written(self.chain.handed(turn, o)))  # type: ignore[misc]
             for offset, name in self._derivatives.items()
-            if offset in self.chain.initial and self.chain.handed(MIDDLE, offset) is not None
+            if offset in self.chain.initial and self.chain.handed(self.loop.middle, offset) is not None
         }
         lines: list[str] = []
         while told:
@@ -328,18 +362,14 @@ class Looped:
         told = [name] if summed else []
         told += [d for o, d in self._derivatives.items() if chain.initial.get(o) is step]
         forms = [chain.early(step), None if summed else chain.late(step)]
-        return " + ".join(told + [self._outside(form) for form in forms if form is not None])
+        return " + ".join(told + [self._outside(form) for form in forms if form is not None and not form.is_zero])
 
 
-def _with_t(one: int, other: int) -> str:
-    """A number that is ``one`` in the turn in the middle and ``other`` in the next, by the turn."""
-    step = other - one
-    start = one - MIDDLE * step
-    if abs(step) != 1:
-        raise NotRegularError
-    if step < 0:
-        return f"{start} - t"
-    return f"t + {start}" if start > 0 else f"t - {-start}" if start else "t"
+def _added(name: str, text: str, *, anew: bool) -> str:
+    """A line that adds to a derivative; ``anew`` where that must not change an array that others may hold."""
+    minus = text.startswith("-") and not re.search(r" [+-] ", re.sub(r"\(.*\)|\[.*\]", "", text))
+    sign, rest = ("-", text[1:]) if minus else ("+", text)
+    return f"{name} = {name} {sign} {rest}" if anew else f"{name} {sign}= {rest}"
 
 
 def _reads(text: str, name: str) -> bool:

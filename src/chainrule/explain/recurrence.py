@@ -8,16 +8,12 @@ from chainrule.explain.computation import Computation, Step
 from chainrule.explain.cotangents import Sweep, referred
 from chainrule.explain.form import Form
 from chainrule.explain.reader import NotExpressibleError, Reader
+from chainrule.explain.running import NotRegularError
 from chainrule.explain.turns import Loop
 
-__all__ = ["MIDDLE", "NotRegularError", "Recurrence", "to_be_named"]
+__all__ = ["Recurrence", "handed_over", "to_be_named"]
 
-MIDDLE = 1  # a turn that is neither the first nor, like the one after it, the last
 Part = tuple[Step, int, Form]
-
-
-class NotRegularError(Exception):
-    """Turns that differ in more than a running number."""
 
 
 def to_be_named(loop: Loop, computation: Computation, reader: Reader) -> set[Step]:
@@ -33,6 +29,13 @@ def to_be_named(loop: Loop, computation: Computation, reader: Reader) -> set[Ste
                 found |= {argument} if _weighs(step, position, reader) else set()
     offsets = {loop.place[step][1] for step in found if step in loop.place}
     return found | {turn[offset] for turn in loop.turns for offset in offsets}
+
+
+def handed_over(loop: Loop) -> set[Step]:
+    """The steps of a loop, and what its first turn takes where later ones take what the turn before made."""
+    pairs = zip(loop.turns[0], loop.turns[1], strict=True)
+    both = [(a, b) for first, second in pairs for a, b in zip(first.arguments, second.arguments, strict=True)]
+    return {*loop.place, *[a for a, b in both if loop.turn(b) == 0]}
 
 
 def _starts(step: Step, loop: Loop, reader: Reader) -> int:
@@ -100,7 +103,9 @@ class Recurrence:
 
     def is_outside(self, offset: int) -> bool:
         """Whether a step of a turn is made of values from outside alone."""
-        return offset not in self.initial and not set(self.loop.turns[MIDDLE][offset].arguments) & set(self.loop.place)
+        return offset not in self.initial and not set(self.loop.turns[self.loop.middle][offset].arguments) & set(
+            self.loop.place
+        )
 
     # -- shares of a derivative ---------------------------------------------------------------------------------------
 
@@ -114,7 +119,7 @@ class Recurrence:
         return self._parts(step, lambda turn, consumer: turn is None and consumer.number > self.loop.first)
 
     def _own(self, turn: int, offset: int) -> list[Part]:
-        every = {consumer for consumer, *_ in self._behind(self.loop.turns[MIDDLE][offset])}
+        every = {consumer for consumer, *_ in self._behind(self.loop.turns[self.loop.middle][offset])}
         step = self.loop.turns[turn][offset]
         return self._parts(step, lambda k, consumer: k == turn or (k is None and consumer in every))
 
@@ -124,7 +129,7 @@ class Recurrence:
 
     def handed(self, turn: int, offset: int) -> Form | None:
         """What a turn hands back to a value that it took over."""
-        step = self.loop.turns[turn - 1][offset]
+        step = self.loop.turns[turn - 1][offset] if turn else self.initial[offset]
         return self._share(step, self._parts(step, lambda k, _: k == turn))
 
     def final(self, offset: int) -> Form | None:
@@ -148,6 +153,8 @@ class Recurrence:
         place = self.loop.place
         return self._share(step, self._parts(step, lambda k, consumer: k == turn and not but(place[consumer][1])))
 
-    def chosen(self, turn: int, offset: int) -> Form:
-        """The derivative of a step of a turn."""
-        return self.sweep.found[self.loop.turns[turn][offset]].chosen
+    def chosen(self, turn: int, offsets: Sequence[int]) -> Form:
+        """The derivatives of some steps of a turn, added up."""
+        steps = [self.loop.turns[turn][offset] for offset in offsets]
+        forms = [self.sweep.found[step].chosen for step in steps if step in self.sweep.found]
+        return forms[0] if len(forms) == 1 else self.sweep.summed(forms, steps[0].shape)

@@ -12,9 +12,10 @@ __all__ = ["Summand", "folded", "outlined", "ranged", "shortened"]
 T = TypeVar("T")
 
 _FEWEST = 3  # summands that are worth a Σ
+_NEAR = 8  # neighbours of a summand that a run may go on with
 _LOW = "₀₁₂₃₄₅₆₇₈₉"
 _HIGH = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-_NUMBERS = re.compile(r"([₀-₉]+|\d+)")
+_NUMBERS = re.compile(r"([₀-₉]+|(?<![^\W_])\d+)")  # not those of a name: x0
 _TO_DIGITS = str.maketrans(_LOW, "0123456789")
 _TO_LOW = str.maketrans("0123456789+-", _LOW + "₊₋")
 _TO_HIGH = str.maketrans("0123456789", _HIGH)
@@ -98,89 +99,96 @@ def outlined(things: Sequence[T], line: Callable[[T], object]) -> list[T | None]
 
 
 def ranged(blocks: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Blocks in text and LaTeX, where three or more after each other that differ in a running number are one.
+    """Blocks in text and LaTeX, where three or more after each other that differ in running numbers are one.
 
     >>> ranged([("h₁ a[0]", "h_1"), ("h₂ a[1]", "h_2"), ("h₃ a[2]", "h_3"), ("0", "0")])
     [('hₜ a[t-1] for t = 1…3', 'h_t \\\\text{ for } t = 1, \\\\dots, 3'), ('0', '0')]
     """
     done: list[tuple[str, str]] = []
     texts = [_apart(text) for text, _ in blocks]
-    start, moving = 0, tuple[bool, ...]()
+    start = 0
     while start < len(blocks):
-        end = start + 1
-        while end < len(blocks) and _goes_on(texts[start], texts[end], end - start):
-            if end > start + 1 and _moving(texts[start].numbers, texts[end].numbers) != moving:
+        end, steps = start + 1, tuple[int, ...]()
+        while end < len(blocks) and texts[end].words == texts[start].words:
+            grown = _steps(texts[end - 1].numbers, texts[end].numbers)
+            if not any(grown) or (steps and grown != steps):
                 break
-            moving = _moving(texts[start].numbers, texts[end].numbers)
-            end += 1
+            end, steps = end + 1, grown
         if end - start < _FEWEST:
             done.append(blocks[start])
             start += 1
             continue
-        first, text = _with_t([block[0] for block in blocks[start:end]])
-        _, latex = _with_t([block[1] for block in blocks[start:end]], first)
-        last = first + end - start - 1
-        done.append((f"{text} for t = {first}…{last}", rf"{latex} \text{{ for }} t = {first}, \dots, {last}"))
+        run = _Run([text for text, _ in blocks[start:end]])
+        latex = _Run([latex for _, latex in blocks[start:end]]).text(run.first, run.step)
+        first, last = run.first, run.last
+        text = f"{run.text(first, run.step)} for t = {first}…{last}"
+        done.append((text, rf"{latex} \text{{ for }} t = {first}, \dots, {last}"))
         start = end
     return done
 
 
-def _goes_on(first: _Numbered, other: _Numbered, distance: int) -> bool:
-    """Whether some numbers have grown by the distance, and the others not at all."""
-    if first.words != other.words:
-        return False
-    return {b - a for a, b in zip(first.numbers, other.numbers, strict=True)} in ({distance}, {0, distance})
+def _steps(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+    return tuple(y - x for x, y in zip(a, b, strict=True))
 
 
 def _run(summands: Sequence[Summand]) -> list[Summand]:
-    """The longest run that starts with the first summand, in the order in which its numbers grow."""
+    """The longest run that starts with the first summand: each number stands, or grows by the same each time."""
     first = summands[0]
     words, numbers, _ = _apart(first.text)
     alike = [s for s in summands if s.sign == first.sign and _apart(s.text).words == words]
-    places: dict[int, Summand] = {}
+    places: dict[tuple[int, ...], Summand] = {}
     for summand in alike:
-        steps = {b - a for a, b in zip(numbers, _apart(summand.text).numbers, strict=True)} - {0}
-        if len(steps) <= 1:
-            places.setdefault(steps.pop() if steps else 0, summand)
-    if len(places) > 1:
-        # which numbers run is decided by the neighbours: the others have to stand still
-        moving = _moving(numbers, _apart(places[min(places, key=lambda p: (p == 0, abs(p)))].text).numbers)
-        places = {p: s for p, s in places.items() if p == 0 or _moving(numbers, _apart(s.text).numbers) == moving}
-    low = high = 0
-    while low - 1 in places:
-        low -= 1
-    while high + 1 in places:
-        high += 1
-    return [places[place] for place in range(low, high + 1)]
+        places.setdefault(_steps(numbers, _apart(summand.text).numbers), summand)
+    best = [first]
+    near = sorted([steps for steps in places if any(steps) and min(steps) >= 0], key=lambda steps: (sum(steps), steps))
+    for steps in near[:_NEAR]:
+        run = [first]
+        while (further := places.get(tuple(len(run) * step for step in steps))) is not None:
+            run.append(further)
+        back = 1
+        while (before := places.get(tuple(-back * step for step in steps))) is not None:
+            run.insert(0, before)
+            back += 1
+        best = max(best, run, key=len)
+    return best
 
 
-def _moving(a: Sequence[int], b: Sequence[int]) -> tuple[bool, ...]:
-    return tuple(x != y for x, y in zip(a, b, strict=True))
+class _Run:
+    """Texts that differ in running numbers; t is the largest of those that change by one, or counts from 1."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.one = _apart(texts[0])
+        self.steps = _steps(self.one.numbers, _apart(texts[1]).numbers)
+        moving = [(n, step) for n, step in zip(self.one.numbers, self.steps, strict=True) if abs(step) == 1]
+        rising = [n for n, step in moving if step == 1]
+        falling = [n for n, step in moving if step == -1]
+        self.step = 1 if rising or not falling else -1
+        self.first = max(rising or falling or [1])
+        self.last = self.first + self.step * (len(texts) - 1)
+
+    def text(self, first: int, step: int) -> str:
+        """The text with t in the place of the numbers that run, where t starts at ``first`` and goes by ``step``."""
+        told = self.one.words[0]
+        for word, number, written, grown in zip(
+            self.one.words[1:], self.one.numbers, self.one.written, self.steps, strict=True
+        ):
+            if grown:
+                times = grown * step
+                behind = number - times * first
+                running = "t" if abs(times) == 1 else f"{abs(times)}t"
+                running += f"{behind:+d}" if behind and times > 0 else ""
+                running = f"{behind}-{running}" if times < 0 else running
+                if written[0] in _LOW:
+                    written = running.replace("t", "ₜ").translate(_TO_LOW)
+                else:
+                    written = running if len(running) == 1 or (told and told[-1] in "[{,_") else f"({running})"
+            told += written + word
+        return told
 
 
 def _together(run: Sequence[Summand]) -> Summand:
-    first, text = _with_t([summand.text for summand in run])
-    _, latex = _with_t([summand.latex for summand in run], first)
-    last = first + len(run) - 1
-    below, above = "ₜ₌" + str(first).translate(_TO_LOW), str(last).translate(_TO_HIGH)
-    return Summand(run[0].sign, f"Σ{below}{above} {text}", rf"\sum_{{t={first}}}^{{{last}}} {latex}")
-
-
-def _with_t(run: Sequence[str], start: int | None = None) -> tuple[int, str]:
-    """What t is in the first of some texts (the largest number that runs, if it is free), and the text with t."""
-    one, other = _apart(run[0]), _apart(run[1])
-    moving = _moving(one.numbers, other.numbers)
-    first = max([n for n, moves in zip(one.numbers, moving, strict=True) if moves]) if start is None else start
-    return first, _filled(one, moving, first)
-
-
-def _filled(text: _Numbered, moving: Sequence[bool], first: int) -> str:
-    """The text with t in the place of the numbers that run."""
-    told = text.words[0]
-    for word, number, written, moves in zip(text.words[1:], text.numbers, text.written, moving, strict=True):
-        if moves:
-            behind = number - first
-            running = "t" + (f"{behind:+d}" if behind else "")
-            written = running.replace("t", "ₜ").translate(_TO_LOW) if written[0] in _LOW else running
-        told += written + word
-    return told
+    texts = _Run([summand.text for summand in run])
+    text = texts.text(texts.first, 1)
+    latex = _Run([summand.latex for summand in run]).text(texts.first, 1)
+    below, above = "ₜ₌" + str(texts.first).translate(_TO_LOW), str(texts.last).translate(_TO_HIGH)
+    return Summand(run[0].sign, f"Σ{below}{above} {text}", rf"\sum_{{t={texts.first}}}^{{{texts.last}}} {latex}")

@@ -145,7 +145,11 @@ def _parameters(reader: Reader, body: Sequence[str], naming: Naming) -> tuple[li
     computation = reader.computation
     others = [step for step in computation.steps if step.is_constant and _mentions(body, naming.python(step))]
     used = {computation.leaf(step) for step in others} | set(computation.inputs)
-    arguments = [argument for argument in computation.parameters if used & set(argument.leaves)]
+    arguments = [
+        argument
+        for argument in computation.parameters
+        if used & set(argument.leaves) or (type(argument.value) is int and _mentions(body, naming.parameter(argument)))
+    ]
     return arguments, [s for s in others if not computation.leaf(s) and _literal(s.value) is None]
 
 

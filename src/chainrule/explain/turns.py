@@ -26,6 +26,11 @@ class Loop:
         """The number of the first step."""
         return self.turns[0][0].number
 
+    @property
+    def middle(self) -> int:
+        """A turn that is neither among the first nor, like the one after it, the last; 1 of four turns."""
+        return min(2, len(self.turns) - 3)
+
     def turn(self, step: Step) -> int | None:
         """The turn that a step is in; None outside."""
         found = self.place.get(step)
@@ -79,7 +84,7 @@ def longest_loop(computation: Computation) -> Loop | None:
 def _sign(step: Step) -> tuple[object, ...]:
     """What steps of different turns have in common."""
     assert step.operation is not None
-    return step.operation.name, step.file, step.line, len(step.arguments), len(step.shape)
+    return step.operation.name, step.file, step.line, step.name, len(step.arguments), len(step.shape)
 
 
 def _begins(step: Step, before: Step) -> bool:

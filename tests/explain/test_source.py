@@ -11,6 +11,7 @@ import pytest
 import chainrule as cr
 from chainrule.explain.derivation import Derivation
 from chainrule.explain.derive import derive
+from chainrule.explain.shared import with_names
 from chainrule.transforms.trees import flatten, skeleton
 
 RNG = np.random.default_rng(0)
@@ -113,3 +114,47 @@ def test_a_transpose_is_no_name_of_a_number() -> None:
         return np.sum(w)
 
     assert "T = 5" not in derive(descent)(np.ones(3), RNG.normal(size=(4, 3))).source
+
+
+def unnamed(W: Any, V: Any, x: Any) -> Any:
+    return np.sum(np.tanh(V @ np.tanh(W @ x)) ** 2)
+
+
+def test_what_is_computed_twice_gets_a_name() -> None:
+    source = assert_source_is_the_gradient(
+        unnamed, (RNG.normal(size=(3, 3)), RNG.normal(size=(2, 3)), RNG.normal(size=3))
+    )
+    assert source.source.partition("(W, V, x):\n")[2] == (
+        "    u = np.tanh(W @ x)\n"
+        "    v = np.tanh(V @ u)\n"
+        "    p = (1 - v ** 2) * v\n"
+        "    q = (1 - u ** 2) * (V.T @ p)\n"
+        "    dW = 2 * np.outer(q, x)\n"
+        "    dV = 2 * np.outer(p, u)\n"
+        "    dx = 2 * (W.T @ q)\n"
+        "    return dW, dV, dx\n"
+    )
+
+
+def likelihood(S: Any, y: Any) -> Any:
+    return y @ np.linalg.inv(S) @ y + np.linalg.slogdet(S)[1]
+
+
+def test_an_inverse_is_computed_once() -> None:
+    S = RNG.normal(size=(3, 3))
+    source = assert_source_is_the_gradient(likelihood, (S @ S.T + np.eye(3), RNG.normal(size=3))).source
+    assert "S_inv = np.linalg.inv(S)" in source and source.count("np.linalg.inv") == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["a = x @ y", "x = 2 * a", "b = x @ y"], ["a = x @ y", "x = 2 * a", "b = x @ y"]),
+        (["s.append(W @ s[-1])", "t = W @ s[-1]"], ["s.append(W @ s[-1])", "t = W @ s[-1]"]),
+        (["d += W @ x", "e[t] = 2 * (W @ x)"], ["_ = W @ x", "d += _", "e[t] = 2 * _"]),
+        (["for t in s:", "    a = W @ x", "    b = c + W @ x"], ["for t in s:", "    a = W @ x", "    b = c + a"]),
+        (["a = np.exp(z)", "b = 1 - np.exp(z)"], ["a = np.exp(z)", "b = 1 - np.exp(z)"]),
+    ],
+)  # fmt: skip
+def test_only_what_stays_the_same_and_is_worth_it_gets_a_name(lines: list[str], told: list[str]) -> None:
+    assert with_names(lines, lambda name: name or "_") == told

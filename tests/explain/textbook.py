@@ -411,7 +411,7 @@ GRADIENTS = [
 
 
 def logistic_hessian(w: Any, X: Any, y: Any) -> Any:
-    """∂²L/∂w² = Xᵀ D X / 7   where D = diag((1 − p) ⊙ p)"""
+    """∂²L/∂w² = Xᵀ D X / N   where D = diag((1 − p) ⊙ p)"""
     p = 1 / (1 + np.exp(-(X @ w)))
     L = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
     return L

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from chainrule.explain.length import cost
 from chainrule.explain.looks import compares
 from chainrule.explain.looped import Looped
 from chainrule.explain.naming import Naming
+from chainrule.explain.origins import Origins
 from chainrule.explain.progress import Progress
 from chainrule.explain.reader import NotExpressibleError, Reader, adjoint
 from chainrule.explain.recurrence import Recurrence, handed_over, to_be_named
@@ -76,6 +77,7 @@ class Deriver:
         self.symmetry = Symmetry(self.points)
         self.arranger = Arranger(self.naming, self.symmetry)
         self._loop = longest_loop(computation)
+        self._origins = Origins(computation, names, self._loop)
 
     def _output(self) -> Step:
         if len(self.computation.outputs) != 1:
@@ -142,9 +144,7 @@ class Deriver:
         loop = self._loop
         if loop is None:
             return None
-        reader = Reader(
-            self.computation, to_be_named(loop, self.computation, Reader(self.computation, loop=loop)), loop
-        )
+        reader = self._reader(to_be_named(loop, self.computation, self._reader()))
         simplifier = Simplifier(reader, self.symmetry)
         sweep = Sweep(reader, simplifier, self.steps, self._seed(), values, (), handed_over(loop), loop, self.progress)
         for thorough in (False, True) if len(loop.turns) <= _TURNS else (False,):
@@ -181,9 +181,12 @@ class Deriver:
         with self.progress:
             return self._finest(self._plain())
 
+    def _reader(self, named: Iterable[Step] | None = None) -> Reader:
+        return Reader(self.computation, named, self._loop, self._origins)
+
     def _plain(self) -> Story:
         """The story with the names that the user gave."""
-        return self._story(Reader(self.computation, loop=self._loop), self.computation.adjoints(inputs=self.wanted))
+        return self._story(self._reader(), self.computation.adjoints(inputs=self.wanted))
 
     def _story(self, reader: Reader, values: Mapping[Step, Any]) -> Story:
         simplifier = Simplifier(reader, self.symmetry)
@@ -204,7 +207,7 @@ class Deriver:
         operations = [step for step in self.steps if step.operation is not None and step is not self.output]
         if not operations or any(plain.reader.is_name(step) for step in operations):
             return plain
-        return self._story(Reader(self.computation, operations), plain.values)
+        return self._story(self._reader(operations), plain.values)
 
     def jacobian(
         self, left: tuple[str, str, str], step: Step | None = None, entry: Callable[..., tuple[str, str]] | None = None
@@ -215,7 +218,7 @@ class Deriver:
         of the step. The formula is empty where labels cannot say it.
         """
         step = self.wanted[0] if step is None else step
-        reader = Reader(self.computation)
+        reader = self._reader()
         rows = fresh_axes(self.output.shape)
         seed = Form((*rows, *rows), (Monomial(ONE, ()),))
         try:

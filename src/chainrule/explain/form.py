@@ -347,9 +347,9 @@ def single(atom: Any, axes: Axes) -> Form:
 
 def constant(number: Any) -> Form:
     """The form of a number."""
-    exact = Fraction(number).limit_denominator(10_000)
+    exact = Fraction(float(number)).limit_denominator(10_000)
     if float(exact) != float(number):
-        exact = Fraction(repr(float(number)))  # the decimals that were written
+        exact = Fraction(str(number))  # the decimals that were written
     return Form((), (Monomial(Coefficient(exact), ()),) if exact else ())
 
 

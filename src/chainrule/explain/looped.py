@@ -22,7 +22,8 @@ from chainrule.explain.running import NotRegularError, Running
 __all__ = ["Looped"]
 
 _PLACE = re.compile(r"[\w.]+(\[(?:[^\[\]]|\[\w+\])+\])+")
-_OWN = re.compile(r"[^\[]+(\[[^\[]*\])*\[(\d+ - |\d+ \* )?t( [+-] \d+)?[\],].*")  # the place of one turn alone
+_OWN = re.compile(r"[^\[]+(\[[^\[]*\])*\[(\d+ - |\d+ \* )?\w( [+-] \d+)?[\],].*")  # the place of one turn alone
+_TURN = "tkijn"  # for the number of a turn
 _LETTERS = "zasuq"  # for what has no name
 _LINE = 100
 
@@ -50,7 +51,9 @@ class Looped:
         self.arranger = arranger
         self.naming = arranger.naming
         middle, count = self.loop.middle, len(self.loop.turns)
-        self.running = Running(range(count) if thorough else (middle, middle + 1), middle, count, self.naming.unused)
+        self.t = next((letter for letter in _TURN if letter not in self.naming.names), "turn")
+        turns = range(count) if thorough else (middle, middle + 1)
+        self.running = Running(turns, middle, count, self.naming.unused, self.t)
         self._numbers = self._numbers_of_turns()
         self.returned: dict[str, str] = {}
         self._places: dict[int, str] = {}
@@ -118,7 +121,7 @@ class Looped:
             for offset, step in enumerate(self.loop.turns[k]):
                 shift = offset in self.chain.initial
                 if offset in self._kept:
-                    running = ("t - 1", "t", "t + 1")[k - (turn or k) + shift + 1]
+                    running = (f"{self.t} - 1", self.t, f"{self.t} + 1")[k - (turn or k) + shift + 1]
                     where = running if turn is not None else "-1" if k == last else str(k + shift)
                     values[step] = f"{self._kept[offset]}[{where}]"
                 if k == turn and offset in self._derivatives:
@@ -128,7 +131,9 @@ class Looped:
         if turn is not None:
             values |= self._numbers[turn]
         if turn == 0:
-            values |= {self.chain.initial[o]: f"{kept}[t]" for o, kept in self._kept.items() if o in self.chain.initial}
+            values |= {
+                self.chain.initial[o]: f"{kept}[{self.t}]" for o, kept in self._kept.items() if o in self.chain.initial
+            }
         return self.naming.saying(values, derivatives)
 
     # -- text ---------------------------------------------------------------------------------------------------------
@@ -163,7 +168,7 @@ class Looped:
         for argument in self.reader.computation.parameters:
             name = self.naming.parameter(argument)
             long = isinstance(argument.value, list | tuple) or bool(getattr(argument.value, "shape", ()))
-            if long and len(argument.value) == turns and any(_reads(line, f"{name}[t]") for line in lines):
+            if long and len(argument.value) == turns and any(_reads(line, f"{name}[{self.t}]") for line in lines):
                 return [line.replace(f"range({turns})", f"range(len({name}))") for line in lines]
         said = says_turns(self.loop.turns[0][-1], turns)
         for argument in self.reader.computation.parameters:
@@ -171,7 +176,7 @@ class Looped:
                 return [line.replace(f"range({turns})", f"range({said})") for line in lines]
         if said == str(turns):
             return list(lines)
-        first = f"for t in range({turns}):"
+        first = f"for {self.t} in range({turns}):"
         return [f"{line}  # this holds for {turns} turns" if line == first else line for line in lines]
 
     # -- what every turn adds -----------------------------------------------------------------------------------------
@@ -273,7 +278,7 @@ class Looped:
             else:
                 body.append(f"{self._local[offset]} = {told}")
         if body:
-            lines += [*_together(starts), f"for t in range({len(self.loop.turns)}):", *_indented(body)]
+            lines += [*_together(starts), f"for {self.t} in range({len(self.loop.turns)}):", *_indented(body)]
         return lines + [self._definition(step) for step in outer if step.number > self.loop.first]
 
     def _definition(self, step: Step) -> str:
@@ -287,7 +292,7 @@ class Looped:
         behind = [step for step in outer if step.number > self.loop.first]
         lines = [f"{self.naming.derivative_python(s)} = {self._outside(chosen[s].chosen)}" for s in behind]
         lines += _together([*self._finals(), *self._sums()])
-        lines += [f"for t in reversed(range({len(self.loop.turns)})):", *_indented(body)]
+        lines += [f"for {self.t} in reversed(range({len(self.loop.turns)})):", *_indented(body)]
         for step in outer:
             name = self.naming.derivative_python(step)
             told = self._before(step) if self.chain.enters(step) else self._outside(chosen[step].chosen)

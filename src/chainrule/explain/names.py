@@ -62,6 +62,7 @@ class Names:
     def __init__(self) -> None:
         self.bound: list[tuple[str, int]] = []
         self.integers: dict[str, int] = {}  # whole numbers, which may be sizes
+        self._counted: set[str] = set()  # those that were several numbers, one after the other
         self.line: Line | None = None
         self._depth_of: dict[int, int] = {}
         self._place: dict[int, int] = {}
@@ -130,12 +131,14 @@ class Names:
                     depth = _depth(frame) - self._base
                 self.bind(name, value, depth)
             elif type(value) is int:
-                self.integers[name] = value
+                self._note_integer(name, value)
             elif key is None and type(value) in (list, tuple, dict):
                 self._look_inside(name, value, frame)
+            elif key is None and _is_users_type(type(value)):
+                self._look_inside(name, getattr(value, "__dict__", {}), frame)
 
     def _look_inside(self, name: str, container: Any, frame: FrameType) -> None:
-        """The entries of a short list, by their place: ``W[0]``, ``params["W"]`` as W."""
+        """The entries of a short list, by their place: ``W[0]``, ``params["W"]`` and ``self.W`` as W."""
         if len(container) > 64:
             return
         entries = container.items() if type(container) is dict else enumerate(container)
@@ -152,7 +155,14 @@ class Names:
             if isinstance(value, np.ndarray | float | Tracked):
                 self.bind(name, value, 0)
             elif type(value) is int:
-                self.integers[name] = value
+                self._note_integer(name, value)
+
+    def _note_integer(self, name: str, value: int) -> None:
+        if self.integers.get(name, value) != value:
+            self._counted.add(name)
+            del self.integers[name]
+        if name not in self._counted:
+            self.integers[name] = value
 
 
 def _is_users(frame: FrameType) -> bool:
@@ -166,6 +176,13 @@ def _is_users(frame: FrameType) -> bool:
         and not package.startswith("namedtuple_")
         and "site-packages" not in file
     )
+
+
+def _is_users_type(kind: type) -> bool:
+    """Whether a class was written by the user: its objects may hold arrays, as ``self.W``."""
+    package = kind.__module__.partition(".")[0]
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+    return package not in _OTHERS and kind is not type and "site-packages" not in file
 
 
 @cache

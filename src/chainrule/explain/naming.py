@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from fractions import Fraction
 from math import isqrt
 
 from chainrule.explain.arguments import Argument
@@ -25,6 +24,7 @@ _GREEK = frozenset(
     omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""".split()
 )
 _PARTS = re.compile(r"([A-Za-z]+)_?(\d*)")
+_LETTERS = "uvpqabceg"  # for what has no better name
 _SIZES = "NDKMPRSTQ"
 _ESCAPED = re.compile(r"([_#%&${}~^\\])")
 
@@ -193,7 +193,9 @@ class Naming:
         self._derivatives[step] = name
 
     def unused(self, name: str) -> str:
-        """The name, or one like it that nothing else has."""
+        """The name, or one like it that nothing else has; without a name a letter."""
+        if not name:
+            name = next((letter for letter in _LETTERS if letter not in self._used | self._taken), "v")
         while name in self._used or keyword.iskeyword(name):
             name += "_"
         self._used.add(name)
@@ -255,7 +257,8 @@ class Naming:
         """``dh``: a name that no value has."""
         found = self._derivatives.get(step)
         if found is None:
-            name = f"d{_last_word(self.python(step))}"
+            unnamed = not step.name and step in self.computation.outputs
+            name = f"d{self.output if unnamed else _last_word(self.python(step))}"
             while name in self._taken or name in self._used:
                 name += "_"
             self._used.add(name)
@@ -308,8 +311,6 @@ class Naming:
         number, over, under = abs(coefficient.number), list[Told](), list[Told]()
         for size, power in sorted(coefficient.sizes, key=lambda pair: self._order.get(pair[0], pair[0])):
             (over if power > 0 else under).extend([(self.size(size),) * 3] * abs(power))
-        number, named = self._with_users_sizes(number)
-        under += [(name,) * 3 for name in named]
         if number.denominator > 10_000 or number.numerator > 10**7:
             squared = (number * number).limit_denominator(10_000)
             if abs(float(squared) - float(number) ** 2) > 1e-14 * float(number) ** 2:
@@ -323,10 +324,3 @@ class Naming:
         if number.denominator != 1:
             under.insert(0, (str(number.denominator),) * 3)
         return over, under
-
-    def _with_users_sizes(self, number: Fraction) -> tuple[Fraction, list[str]]:
-        """2/7 as 2/N, where the user calls 7 N."""
-        name = self._users.get(number.denominator) if number.denominator > 2 else None
-        if name is None:
-            return number, []
-        return number * number.denominator, [self.size(number.denominator)]

@@ -31,6 +31,7 @@ from chainrule.explain.form import (
     total,
 )
 from chainrule.explain.likeness import Continuation, NotAlikeError
+from chainrule.explain.origins import Origins
 from chainrule.explain.parts import without_deltas
 from chainrule.explain.ties import is_tie, position, triangle, without_ties
 from chainrule.explain.turns import Loop
@@ -47,15 +48,23 @@ class NotExpressibleError(Exception):
 class Reader:
     """The formulas of one computation. They refer to steps by name where these have one, or are among ``named``.
 
-    Of the turns of a ``loop`` that are alike, all but the first few are read as these go on.
+    Of the turns of a ``loop`` that are alike, all but the first few are read as these go on. ``origins`` know which
+    numbers are made of sizes.
     """
 
-    def __init__(self, computation: Computation, named: Iterable[Step] | None = None, loop: Loop | None = None) -> None:
+    def __init__(
+        self,
+        computation: Computation,
+        named: Iterable[Step] | None = None,
+        loop: Loop | None = None,
+        origins: Origins | None = None,
+    ) -> None:
         self.computation = computation
         self._named = set(named or [])
         self.journal = computation.journal
         self._own = set(computation.steps)
         self.assumed: list[Step] = []  # comparisons that come out as they do almost everywhere
+        self._origins = origins
         self._likeness = None if loop is None else Continuation(loop, self.is_name)
         self._alike: dict[int, bool] = {}  # turns that are like those before them
         self._guessed: dict[int, bool] = {}  # for the places of a turn: whether what a step is was guessed right
@@ -82,8 +91,14 @@ class Reader:
             number = step.value
             if not np.isfinite(number).all():
                 return single(intern(Value, id(step), step), ())
-            return constant(number.item())
+            sized = self._by_sizes(step)
+            return constant(number[()]) if sized is None else Form((), (Monomial(sized, ()),))
         return self.define(step).with_fresh_sums().with_axes(fresh_axes(step.shape))
+
+    def _by_sizes(self, step: Step) -> Coefficient | None:
+        """The number that a step is, if it is made of sizes."""
+        is_number = step.is_constant and not step.name and not step.shape
+        return self._origins.coefficient(step) if self._origins is not None and is_number else None
 
     def stand_in(self, step: Step, value: Any) -> Any:
         """A tensor that stands for the derivative of the output with respect to a step."""
@@ -209,7 +224,8 @@ class Reader:
             with self.journal.extended():
                 out, arguments = self.journal.revived(step)
                 terms = list(step.written(position, out, arguments))
-                found = [self._symbolic(term) for term in terms]
+                sized = [self._by_sizes(argument) for argument in step.arguments]
+                found = [self._symbolic(term, [number for number in sized if number is not None]) for term in terms]
             self._locals[step, position] = found
         return found
 
@@ -224,7 +240,7 @@ class Reader:
         ]
         return total(parts) if parts else Form((*prefix, *axes), ())
 
-    def _symbolic(self, term: Term) -> tuple[Pattern, list[Form], list[Any]]:
+    def _symbolic(self, term: Term, sized: Sequence[Coefficient]) -> tuple[Pattern, list[Form], list[Any]]:
         factors = []
         for factor, array in zip(term.pattern.factors, term.factors, strict=True):
             if isinstance(array, Opaque):
@@ -233,7 +249,7 @@ class Reader:
                     factors.append(triangle(array.shape[0]))
                     continue
             if isinstance(array, int | float) or (isinstance(array, np.generic) and not array.shape):
-                factors.append(_counted(term, array))
+                factors.append(_counted(term, array, sized))
             else:
                 step = self.journal.find(array)
                 form = self.refer(step)
@@ -249,12 +265,15 @@ def adjoint(step: Step, prefix: tuple[int, ...] = ()) -> Form:
     return single(atom, fresh_axes((*prefix, *step.shape)))
 
 
-def _counted(term: Term, number: Any) -> Form:
-    """A number; 1/n where n is how many entries are added up, is said so."""
+def _counted(term: Term, number: Any, sized: Sequence[Coefficient]) -> Form:
+    """A number; 1/n where n is how many entries are added up, is said so, and what the ``sized`` numbers give."""
+    for known in [made for one in sized for made in (one, one.inverse())]:
+        if float(number) in (known.value, -known.value):
+            return Form((), (Monomial(known._replace(number=known.number if number > 0 else -known.number), ()),))
     row = {label for axis in term.pattern.row for label in axis.labels}
     sizes = [term.pattern.sizes[l] for l in {l for axis in term.pattern.column for l in axis.labels} - row]
     count = int(np.prod(sizes)) if sizes else 1
-    if count > 1 and number != int(number):
+    if count > 1 and np.isfinite(number) and number != int(number):
         scaled = Fraction(float(number) * count).limit_denominator(1000)
         if float(scaled) and abs(float(scaled) / count / float(number) - 1) < 1e-15 and scaled.denominator == 1:
             result = Coefficient(scaled)

@@ -125,6 +125,8 @@ def _name_captured(names: Names, function: Callable[..., Any]) -> None:
 
 def _numbers(result: Any) -> list[Any]:
     """The arrays in a result."""
+    if result is None:
+        raise DtypeError("the function returned None; expected a number or an array. Does it end with a return?")
     leaves, _ = flatten(result)
     for leaf in leaves:
         array = leaf.value if isinstance(leaf, Tracked) else np.asarray(leaf)

@@ -113,7 +113,8 @@ class Recurrence:
         return self.sweep.summed([form for *_, form in parts], step.shape) if parts else None
 
     def _parts(self, step: Step, select: Callable[[int | None, Step], bool]) -> list[Part]:
-        return [part for part in self.sweep.found[step].parts if select(self.loop.turn(part[0]), part[0])]
+        found = self.sweep.found.get(step)  # what is given has none
+        return [part for part in found.parts if select(self.loop.turn(part[0]), part[0])] if found else []
 
     def _behind(self, step: Step) -> list[Part]:
         return self._parts(step, lambda turn, consumer: turn is None and consumer.number > self.loop.first)

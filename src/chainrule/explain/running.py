@@ -21,15 +21,18 @@ class NotRegularError(Exception):
 class Running:
     """Texts of turns as one text; ``turns`` are those that are looked at, of ``count``; ``middle`` is one of them.
 
-    Numbers that follow no rule are put into ``lists``, by a name that ``unused`` gives. ``known`` are the user's names
-    for the numbers of all turns.
+    The number of a turn is called ``letter``. Numbers that follow no rule are put into ``lists``, by a name that
+    ``unused`` gives. ``known`` are the user's names for the numbers of all turns.
     """
 
-    def __init__(self, turns: Sequence[int], middle: int, count: int, unused: Callable[[str], str]) -> None:
+    def __init__(
+        self, turns: Sequence[int], middle: int, count: int, unused: Callable[[str], str], letter: str = "t"
+    ) -> None:
         self.turns = list(turns)
         self.middle = middle
         self.count = count
         self.unused = unused
+        self.letter = letter
         self.known: dict[tuple[float, ...], str] = {}
         self.lists: dict[str, str] = {}
 
@@ -51,7 +54,7 @@ class Running:
             power = (
                 " ** " in number and " * " not in number and not word.startswith(" **") and not found.endswith("** ")
             )
-            bare = alone or power or re.fullmatch(r"[\w.]+|\w+\[t\]", number)
+            bare = alone or power or re.fullmatch(r"[\w.]+|\w+\[\w\]", number)
             found += (number if bare else f"({number})") + word
         return found
 
@@ -61,8 +64,7 @@ class Running:
             return next(iter(numbers.values()))
         whole = all(number.isdecimal() for number in numbers.values())
         found = _formula({turn: int(value) for turn, value in values.items()}) if whole else _geometric(values)
-        if found is None:
-            found = self._entry(values)
+        found = re.sub(r"\bt\b", self.letter, found) if found else self._entry(values)
         if found is None:
             raise NotRegularError
         return found
@@ -80,7 +82,7 @@ class Running:
         if written not in self.lists:
             name = self.known[every]
             self.lists[written] = self.unused(f"{name}s" if name else "ks" if whole else "cs")
-        return f"{self.lists[written]}[t]"
+        return f"{self.lists[written]}[{self.letter}]"
 
 
 def _formula(values: Mapping[int, int]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,10 +17,12 @@ from chainrule.explain.cotangents import Sweep
 from chainrule.explain.form import Form
 from chainrule.explain.naming import Naming
 from chainrule.explain.reader import Reader
+from chainrule.explain.shared import with_names
 from chainrule.explain.symbols import helpers_in
 
 __all__ = ["function_of", "gradient_source", "straight"]
 
+_LINES = 80  # of a source in which what is computed twice is looked for
 _INLINE = 12  # numbers of a captured array that are written out
 _READABLE = 100  # characters of it up to which it is written out
 
@@ -38,6 +41,7 @@ def gradient_source(
     """
     naming, output = arranger.naming, reader.computation.output
     upstream = output.value.size != 1
+    body = with_names(body, naming.unused) if len(body) <= _LINES else body
     arguments, captured = _parameters(reader, body, naming)
     names = [naming.parameter(argument) for argument in arguments] + [naming.python(step) for step in captured]
     given = [naming.derivative_python(output)] if upstream else []
@@ -60,9 +64,13 @@ def gradient_source(
 
 
 def function_of(source: str, title: str = "") -> Callable[..., Any]:
-    """The function that a source defines."""
+    """The function that a source defines; its lines can be looked up if it has a ``title``."""
     namespace: dict[str, Any] = {"__name__": "derivation"}
-    exec(compile(source, f"<gradient of {title}>", "exec"), namespace)
+    file = f"<gradient of {title}>"
+    if title:
+        file = f"<gradient of {title}, {abs(hash(source)):x}>"
+        linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    exec(compile(source, file, "exec"), namespace)
     made: Callable[..., Any] = namespace["gradient"]
     return made
 

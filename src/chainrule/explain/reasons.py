@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import prod
 
+import numpy as np
+
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.computation import Step
-from chainrule.explain.form import Form, as_number
+from chainrule.explain.form import ONE, Form, Monomial, as_number, fresh_axes
 from chainrule.explain.reader import NotExpressibleError, Reader, is_elementwise
 from chainrule.explain.series import shortened
 from chainrule.linear.term import Pattern
@@ -35,7 +37,7 @@ class Reasons:
         if self.reader.is_name(step):
             return self.arranger.naming.text(step)
         text = self.arranger.form(self.reader.refer(step)).text
-        return text if len(text) <= 24 else "the result"
+        return text if len(text) <= 36 else "the result"
 
     def edge(self, step: Step, position: int) -> list[str]:
         """Why the cotangent of one argument follows as it does from that of the step."""
@@ -72,9 +74,12 @@ class Reasons:
             if isinstance(rule, Diagonal) and rule.choice:
                 told.append(f"a choice passes its gradient only to what was chosen: the mask {written}")
             elif number == Fraction(-1):
-                told.append(f"{name} is subtracted, so its gradient changes sign")
+                how = "is subtracted" if len(step.arguments) > 1 else "has a minus"
+                told.append(f"{name} {how}, so its gradient changes sign")
             elif number is not None:
                 told.append(f"{name} has the factor {written}, which its gradient keeps")
+            elif self._is_factor(step, position, written):
+                told.append(f"{name} is multiplied by {written}, and so is its gradient")
             elif not step.shape:
                 told.append(f"the derivative of {self.called(step)} with respect to {name} is {written}")
             elif len(step.arguments) == 1:
@@ -83,8 +88,13 @@ class Reasons:
                     f"diagonal, and the gradient is multiplied elementwise by {written}"
                 )
             else:
-                told.append(f"the derivative of each element with respect to {name} is {written}, elementwise")
+                told.append(f"the derivative of {self.called(step)} with respect to {name} is {written}, elementwise")
         return told
+
+    def _is_factor(self, step: Step, position: int, written: str) -> bool:
+        """Whether the derivative with respect to one of two arguments is the other."""
+        others = [argument for k, argument in enumerate(step.arguments) if k != position]
+        return len(others) == 1 and self.called(others[0]) == written
 
     def _several(self, step: Step, argument: Step, count: int) -> list[str]:
         if count == 0:
@@ -96,13 +106,14 @@ class Reasons:
         row = {l for axis in made.row for l in axis.labels}
         column = {l for axis in made.column for l in axis.labels}
         labelled = [(form, f.labels) for form, f in zip(factors, made.factors, strict=True) if f.labels]
+        if prod(step.shape) == 1 and labelled:
+            return self._of_a_number(step, argument)
         if tabled or any(not made.is_bare(axis) and axis.size > 1 for axis in made.row + made.column):
             if not tabled and row == column and not labelled and prod(made.row_shape) == prod(made.column_shape):
                 return [f"only the arrangement of {name} changed, so its gradient is arranged back"]
             if not tabled and row == column and not labelled and prod(made.row_shape) > prod(made.column_shape):
                 return [f"an entry of {name} is seen in several places of {out}, so its gradient adds up theirs"]
-            some = f"only some entries of {name} were used: these get the gradient of what they became, added up where"
-            return [f"{some} an entry was used more than once, and the others get 0"]
+            return self._picked(step, argument)
         summed, spread = row - column, column - row
         if not labelled:
             return self._unweighted(name, out, made, factors, summed, spread)
@@ -113,35 +124,67 @@ class Reasons:
                 axes = [k for k, axis in enumerate(made.row) if set(axis.labels) & summed & set(labels)]
                 told.append(
                     f"every entry of {name} was used for {_axes_in_words(step.shape, axes)} of {out}, weighted by "
-                    f"{text}; its gradient adds these uses up, so {text} is applied the other way round, transposed"
+                    f"{text}; its gradient adds these uses up, so {text} is applied to it transposed"
                 )
-            elif set(labels) <= spread and not row:
-                told.append(f"the derivative of {out} with respect to the entries of {name} is {text}")
             elif set(labels) <= spread:
                 told.append(
-                    f"an entry of {name} meets one entry of {text} and goes to one entry of {out}: the gradient is "
-                    f"an outer product with {text}"
+                    f"each entry of {name} was multiplied by one entry of {text} and went into one entry of {out}: "
+                    f"the gradient is an outer product with {text}"
                 )
             elif set(labels) & summed:
                 told.append(f"the gradient of {name} adds up all uses of its entries, each weighted by {text}")
         return told
 
+    def _of_a_number(self, step: Step, argument: Step) -> list[str]:
+        """The derivative of one number, as a whole."""
+        one = Form(fresh_axes(step.shape), (Monomial(ONE, ()),))
+        positions = [k for k, other in enumerate(step.arguments) if other is argument]
+        try:
+            parts = [self.reader.pulled(step, k, one, fresh_axes(argument.shape)) for k in positions[:1]]
+        except NotExpressibleError:
+            return []
+        text = self.arranger.exact(parts[0]).text
+        return [f"the derivative of {self.called(step)} with respect to {self.called(argument)} is {text}"]
+
+    def _picked(self, step: Step, argument: Step) -> list[str]:
+        """Where entries were picked: what those get that were used, once or more often, and the others."""
+        positions = [k for k, other in enumerate(step.arguments) if other is argument]
+        uses = step.pull(positions[0], np.ones(step.shape))
+        name, again = self.called(argument), bool((uses > 1).any())
+        summed = ", added up where one was used more than once" if again else ""
+        if (uses == 0).any():
+            used = f"only some entries of {name} were used: they get the gradient of what they became{summed}"
+            return [f"{used}; the others get 0"]
+        return [f"each entry of {name} gets the gradient of what it became{summed}"]
+
     def _unweighted(
         self, name: str, out: str, made: Pattern, factors: Sequence[Form], summed: set[int], spread: set[int]
     ) -> list[str]:
         if spread and not summed:
+            axes = [k for k, axis in enumerate(made.column) if set(axis.labels) & spread]
+            every = not made.row_shape or set(made.row_shape) == {1}
+            what = "all entries" if every else _axes_in_words(made.column_shape, axes)
             weight = self.arranger.form(factors[0]).text if factors else ""
-            share = f" with weight {weight}" if weight else ""
-            what = "all entries" if not made.row_shape or set(made.row_shape) == {1} else "entries"
-            again = " times that weight" if weight else ""
+            count = prod(made.column_shape[k] for k in axes)
+            if factors and abs(self._number(factors[0]) * count - 1) < 1e-9:
+                return [f"{what} of {name} were averaged, so each gets {weight} of the gradient of the mean"]
+            share, again = (f" with weight {weight}", " times that weight") if weight else ("", "")
             return [f"{what} of {name} were added up{share}, so each gets the gradient of their sum{again}"]
         if summed and not spread:
             axes = [k for k, axis in enumerate(made.row) if set(axis.labels) & summed]
             words = _axes_in_words(made.row_shape, axes)
             return [f"{name} was repeated over {words} of {out}, so its gradient is summed over them"]
         if made.row != made.column and not spread:
+            if len(made.row) == 2:
+                return [f"{name} was transposed, so its gradient is transposed back"]
             return [f"only the order of the axes of {name} changed, so its gradient is turned back"]
         return []
+
+    @staticmethod
+    def _number(form: Form) -> float:
+        """The number that a form is; 0 for others."""
+        only = form.monomials[0] if len(form.monomials) == 1 and not form.monomials[0].factors else None
+        return only.coefficient.value if only else 0.0
 
 
 def reasons_for(
@@ -150,10 +193,10 @@ def reasons_for(
     """The sentences for all ``edges`` (step, position) on the way back to ``step``; ``uses`` are its consumers."""
     told: dict[str, None] = {}
     if len(uses) > 1:
-        names = ", ".join([name or "…" for name in _few(list(dict.fromkeys([reasons.called(use) for use in uses])))])
-        used = f"{reasons.called(step)} is used {len(uses)} times (in {names})"
-        told[f"{used}, so the gradients of these uses add up"] = None
-    for consumer, position in edges:
+        names = [name or "…" for name in _few(list(dict.fromkeys([reasons.called(use) for use in uses])))]
+        often = "twice" if len(uses) == 2 else f"{len(uses)} times"
+        told[f"{reasons.called(step)} is used {often}, in {_listed(names)}: the gradients of these uses add up"] = None
+    for consumer, position in sorted(edges, key=lambda edge: edge[0].number):
         told.update(dict.fromkeys(reasons.edge(consumer, position)))
     return tuple(shortened(list(told), 1))
 
@@ -161,6 +204,13 @@ def reasons_for(
 def _few(names: Sequence[str]) -> list[str | None]:
     """Names, of many the first ones and the last."""
     return list(names) if len(names) <= _NAMED else [*names[:2], None, names[-1]]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(
+        [", ".join(names[:-1]), names[-1]] if len(names) > 1 and "…" not in names else [", ".join(names)]
+    )
 
 
 def _stretched(wide: tuple[int, ...], narrow: tuple[int, ...]) -> list[int]:

@@ -75,12 +75,21 @@ def _named(lines: list[str], unused: Callable[[str], str]) -> list[str]:
         statements.insert(first, ast.parse(f"{name} = {text}").body[0])
         lines = [*lines[:first], "", *lines[first:]]
     told = [
-        line if line and ast.dump(ast.parse(line).body[0]) == ast.dump(statement) else ast.unparse(statement)
+        line if line and ast.dump(ast.parse(line).body[0]) == ast.dump(statement) else _written(statement)
         for line, statement in zip(lines, statements, strict=True)
     ]
     set_here = [line.partition(" = ")[0] for line in told]
     names = {name: unused(made[name]) for name in set_here if name in made}  # in the order of the lines
     return [re.sub(r"_shared_\d+", lambda match: names[match[0]], line) for line in told]
+
+
+def _written(statement: ast.stmt) -> str:
+    """A line; several values that it sets are in no parentheses."""
+    text = ast.unparse(statement)
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.Tuple):
+        text = text.removesuffix(ast.unparse(value)) + ", ".join([ast.unparse(part) for part in value.elts])
+    return text
 
 
 def _repeated(statements: Sequence[ast.stmt]) -> tuple[int, str] | None:

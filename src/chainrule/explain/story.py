@@ -23,6 +23,7 @@ from chainrule.explain.reasons import Reasons, reasons_for
 from chainrule.explain.series import outlined
 from chainrule.explain.simplify import Simplifier
 from chainrule.explain.turns import Loop
+from chainrule.linear.describe import describe
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.notation import Names, written
 
@@ -177,11 +178,24 @@ class Story:
                     position,
                     self._indices(step, start, entries.get(start), jacobian),
                     self._product(start, products.get(start)),
-                    str(jacobian.structure),
+                    self._structure(inside, jacobian),
                     jacobian,
                 )
             )
         return found
+
+    def _structure(self, inside: Sequence[Step], jacobian: Jacobian) -> str:
+        """What kind of map a Jacobian is, with the names of the values that are in it."""
+        near = [step for part in inside for step in (part, *part.arguments) if self.reader.is_name(step)]
+
+        def called(array: Any) -> str:
+            found = next(
+                (s for s in near if s.name and s.shape == np.shape(array) and np.array_equal(s.value, array)), None
+            )
+            return self.naming.text(found) if found else ""
+
+        told = describe(jacobian.terms, jacobian.is_symmetric, called)
+        return f"{told}, {jacobian.stored} stored of {jacobian.size} entries"
 
     def _indices(self, step: Step, start: Step, form: Form | None, jacobian: Jacobian) -> Formula:
         out, arg = self._name(step), self.naming.text(start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -23,9 +23,10 @@ _POOLS = {"vector": "xyzuvw", "matrix": "ABCEFGHKLMNPQRSTUVWXYZ", "diagonal": "d
 
 
 class _Letters:
-    """A letter for each array, the same one wherever the array comes again."""
+    """A letter for each array, the same one wherever the array comes again; its own name if ``called`` knows one."""
 
-    def __init__(self) -> None:
+    def __init__(self, called: Callable[[Any], str] | None = None) -> None:
+        self._called = called
         self._known: dict[Any, str] = {}
         self._fresh: dict[str, Iterator[str]] = {kind: iter(pool) for kind, pool in _POOLS.items()}
 
@@ -33,6 +34,8 @@ class _Letters:
         key = (kind, id(array))
         if array is not None and key in self._known:
             return self._known[key]
+        if array is not None and self._called is not None and (name := self._called(array)):
+            return name
         letter = next(self._fresh[kind], _POOLS[kind][-1])
         self._known[key] = letter
         return letter
@@ -297,9 +300,9 @@ def _placed(term: Term) -> str:
 # --- a sum ------------------------------------------------------------------------------------------------------------
 
 
-def _in_names(terms: Sequence[Term]) -> str | None:
+def _in_names(terms: Sequence[Term], called: Callable[[Any], str] | None) -> str | None:
     """A sum by the names of its terms, None if that takes too many words or says too little."""
-    letters = _Letters()
+    letters = _Letters(called)
     kinds = Counter([_kind(term, letters) for term in terms])
     if "dense" in kinds:
         return f"dense, {len(terms)} terms"
@@ -313,7 +316,7 @@ def _in_names(terms: Sequence[Term]) -> str | None:
     return told if len(told) <= _LENGTH else None
 
 
-def _sum(terms: Sequence[Term]) -> str:
+def _sum(terms: Sequence[Term], called: Callable[[Any], str] | None) -> str:
     p = terms[0].pattern
     rows, columns = prod(p.row_shape), prod(p.column_shape)
     several = f", {len(terms)} terms"
@@ -334,7 +337,7 @@ def _sum(terms: Sequence[Term]) -> str:
             ((count, _),) = [each for each in found if each]
             return f"{count} sums of {len(terms)} outer products{side}"
     whole = all([q.is_bare(axis) or axis.size == 1 for q in [t.pattern for t in terms] for axis in q.row + q.column])
-    named = _in_names(terms) if whole else None
+    named = _in_names(terms, called) if whole else None
     if named is not None:
         return named
     return arrangement(places, rows, columns) + several
@@ -372,10 +375,11 @@ def is_symmetric(terms: Sequence[Term]) -> bool:
     return Counter([_key(term) for term in terms]) == Counter([_key(term.transposed()) for term in terms])
 
 
-def describe(terms: Sequence[Term], symmetric: bool | None = None) -> str:
+def describe(terms: Sequence[Term], symmetric: bool | None = None, called: Callable[[Any], str] | None = None) -> str:
     """What kind of map the sum of ``terms`` is; whether it is symmetric is seen from the terms if it is not known.
 
-    Letters stand for arrays: x for a vector, A for a matrix, d for a diagonal, the same letter for the same array. A
+    Letters stand for arrays: x for a vector, A for a matrix, d for a diagonal, the same letter for the same array; or
+    what ``called`` says that an array is called, if that is not empty. A
     Kronecker product is in the order of rows and columns flattened as NumPy does, last axis fastest. A sum whose terms
     have no short names is said by where its entries lie: on which diagonals, in which blocks, how many in a row.
 
@@ -387,7 +391,7 @@ def describe(terms: Sequence[Term], symmetric: bool | None = None) -> str:
     """
     if not terms:
         return "zero"
-    told = _kind(terms[0], _Letters()) if len(terms) == 1 else _sum(terms)
+    told = _kind(terms[0], _Letters(called)) if len(terms) == 1 else _sum(terms, called)
     if told in _PLAIN or not (is_symmetric(terms) if symmetric is None else symmetric):
         return told
     p = terms[0].pattern

@@ -14,7 +14,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "chainrule"
 LEVELS = (
     {"errors"}, {"linear"}, {"op"}, {"ops", "program"}, {"tape"}, {"overwriting"}, {"modes", "backward", "protocol"},
     {"differentiable"}, {"tensor"}, {"as_written"},
-    {"transforms"}, {"sparsity", "explain", "native"}, {"check"}, {"__init__"}, {"torch", "interop"}, {"cli"},
+    {"transforms"}, {"sparsity", "explain", "native"}, {"portable"}, {"check"}, {"__init__"},
+    {"torch", "interop"}, {"cli"},
 )  # fmt: skip
 LEVEL = {layer: height for height, level in enumerate(LEVELS) for layer in level}
 # The same within a layer that has folders.
@@ -40,6 +41,7 @@ LAZY = (
     "interop/",
     "linear/_scipy.py",
     "native/libraries.py",
+    "portable/namespaces.py",
     "linear/spy.py",
     "explain/mathml.py",
     "cli/later.py",

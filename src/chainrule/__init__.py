@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chainrule.explain.derive import derive
     from chainrule.native.compiled import compile  # noqa: A004 (the name that users meet)
     from chainrule.native.export import export
+    from chainrule.portable.source import source
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ _LATER = {
     "compile": "chainrule.native.compiled",
     "derive": "chainrule.explain.derive",
     "export": "chainrule.native.export",
+    "source": "chainrule.portable.source",
 }
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "no_grad",
     "ones",
     "set_grad_enabled",
+    "source",
     "sparsity",
     "tape_jacobian",
     "tensor",

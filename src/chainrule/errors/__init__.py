@@ -13,6 +13,7 @@ ChainruleError
 ├── NoRuleError (TypeError)              a NumPy function without a rule
 ├── OptionError (ValueError)             an option of a function that has no meaning
 ├── ExportError (ValueError)             a function that cannot be written as object code
+├── SourceError (ValueError)             a function that cannot be written for other libraries' arrays
 ├── DrawError (RuntimeError)             random numbers that cannot be drawn
 │   └── DrawDtypeError (NotImplementedError)   … of that type
 ├── SeedError (ValueError)               a seed or a generator's state that is none
@@ -58,6 +59,7 @@ from chainrule.errors.basis import (
     LibraryMissingError,
     OptionError,
     ShapeError,
+    SourceError,
     TooLargeError,
 )
 from chainrule.errors.checking import (
@@ -117,9 +119,10 @@ __all__ = [
     "GradientError", "InitialisationError", "LeafError", "LibraryMissingError", "MatrixError", "MissingModuleError",
     "MissingNameError", "ModifiedError", "NoDerivativeError", "NoDeviceError", "NoRuleError", "NotProvidedError",
     "NotScalarError", "NotTrackedError", "NotebookError", "NotebookFormatError", "NotebookMissingError", "OptionError",
-    "PromotionError", "ReportError", "RuleError", "SeedError", "ShapeError", "SingularMatrixError", "SparsityError",
-    "StandInError", "StandInIndexError", "StandInNotImplementedError", "StandInRuntimeError", "StandInTypeError",
-    "StandInValueError", "StartError", "StructureError", "TooLargeError", "WeakTestError", "WrongGradientError",
+    "PromotionError", "ReportError", "RuleError", "SeedError", "ShapeError", "SingularMatrixError", "SourceError",
+    "SparsityError", "StandInError", "StandInIndexError", "StandInNotImplementedError", "StandInRuntimeError",
+    "StandInTypeError", "StandInValueError", "StartError", "StructureError", "TooLargeError", "WeakTestError",
+    "WrongGradientError",
 ]  # fmt: skip
 
 for _name in __all__:

@@ -9,6 +9,7 @@ __all__ = [
     "LibraryMissingError",
     "OptionError",
     "ShapeError",
+    "SourceError",
     "TooLargeError",
 ]
 
@@ -59,3 +60,11 @@ class TooLargeError(ChainruleError, MemoryError):
 
 class ExportError(ChainruleError, ValueError):
     """A function that cannot be object code, such as ``lambda x: x if x[0] > 0 else -x``; with ``np.where`` it can."""
+
+
+class SourceError(ChainruleError, ValueError):
+    """A function that cannot be written for other libraries' arrays, or not for any number of rows.
+
+    Wrong: ``cr.source(lambda x: np.sum(x[: len(x) // 2]), rows=0)(x)``.
+    Right: a function that makes the same NumPy calls for any number of rows, with numbers that follow from it simply.
+    """

@@ -36,10 +36,16 @@ class Recorded:
     """
 
     def __init__(
-        self, function: Callable[..., Any], arguments: Any, leaves: Sequence[Any], reads: Reads, replacing: bool
+        self,
+        function: Callable[..., Any],
+        arguments: Any,
+        leaves: Sequence[Any],
+        reads: Reads,
+        replacing: bool,
+        recording: Recording | None = None,
     ) -> None:
         self.reads = reads
-        self.recording = recording = Recording(bakes=False)
+        self.recording = recording = recording or Recording(bakes=False)
         transplant = Transplant(reads, lambda array: Tensor(recording.captured(array)))
         with recording:
             run = transplant.of(function) if replacing else function

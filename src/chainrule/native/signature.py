@@ -16,7 +16,17 @@ from chainrule.native.functions import VECTORS
 from chainrule.native.recorded import NUMBERS
 from chainrule.native.scalar import Source
 
-__all__ = ["Parameter", "Signature", "is_identifier", "names_of_c", "signature_of"]
+__all__ = [
+    "Parameter",
+    "Signature",
+    "free_name",
+    "is_data",
+    "is_identifier",
+    "leaves_of",
+    "names_of_c",
+    "parameter_names",
+    "signature_of",
+]
 
 _TYPES = {"f8": "double", "f4": "float", "b1": "uint8_t"}
 _KEYWORDS = frozenset(
@@ -73,21 +83,22 @@ def signature_of(function: Callable[..., Any], name: str, arguments: Sequence[An
     taken = {name}
     inputs, fixed = [], []
     memories = iter(call.memories)
-    for parameter, value in zip(_names(function, len(arguments)), arguments, strict=True):
-        for path, said, leaf in _leaves(value, parameter, parameter):
-            if type(leaf) is np.ndarray or type(leaf) in NUMBERS:
+    for parameter, value in zip(parameter_names(function, len(arguments)), arguments, strict=True):
+        for path, said, leaf in leaves_of(value, parameter, parameter):
+            if is_data(leaf):
                 is_number = type(leaf) is not np.ndarray
-                inputs.append(Parameter(_free(path, taken), next(memories), is_number, said))
+                inputs.append(Parameter(free_name(path, taken), next(memories), is_number, said))
             else:
                 fixed.append(f"{said} = {leaf!r}")
     outputs = [
-        Parameter(_free(path, taken), call.results[place], said=said)
+        Parameter(free_name(path, taken), call.results[place], said=said)
         for path, said, place in _structure(call.structure, "out", "the result")
     ]
     return Signature(inputs, outputs, fixed)
 
 
-def _names(function: Callable[..., Any], count: int) -> list[str]:
+def parameter_names(function: Callable[..., Any], count: int) -> list[str]:
+    """What a function calls its arguments."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
@@ -96,7 +107,12 @@ def _names(function: Callable[..., Any], count: int) -> list[str]:
     return [named[k] if k < len(named) else f"x{k}" for k in range(count)]
 
 
-def _free(path: str, taken: set[str]) -> str:
+def is_data(leaf: Any) -> bool:
+    """Whether an argument is data, which may be other numbers at each call."""
+    return type(leaf) is np.ndarray or type(leaf) in NUMBERS
+
+
+def free_name(path: str, taken: set[str]) -> str:
     """A name in C that is like a path, and no other's."""
     name = re.sub(r"\W", "_", path, flags=re.ASCII)
     name = f"{name}_" if name in _KEYWORDS or not is_identifier(name) else name
@@ -105,13 +121,14 @@ def _free(path: str, taken: set[str]) -> str:
     return found
 
 
-def _leaves(value: Any, path: str, said: str) -> Iterator[tuple[str, str, Any]]:
+def leaves_of(value: Any, path: str, said: str) -> Iterator[tuple[str, str, Any]]:
+    """What containers hold: a path for a name, where it is in Python, and itself."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}_{key}", f"{said}[{key!r}]")
+            yield from leaves_of(inner, f"{path}_{key}", f"{said}[{key!r}]")
     elif isinstance(value, tuple | list):
         for key, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}{key}", f"{said}[{key}]")
+            yield from leaves_of(inner, f"{path}{key}", f"{said}[{key}]")
     else:
         yield path, said, value
 

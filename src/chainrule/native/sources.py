@@ -12,7 +12,7 @@ from chainrule.native.recorded import Recorded
 from chainrule.native.signature import Parameter, Signature
 from chainrule.program.listing import Listing, array_text
 
-__all__ = ["Made", "write_example", "write_header", "write_python"]
+__all__ = ["Made", "results_text", "write_example", "write_header", "write_python"]
 
 _WRITTEN = 1000  # numbers of an argument up to which the example has those that were given
 _SHOWN = 20  # numbers of a result that the example prints
@@ -137,17 +137,18 @@ def write_python(made: Made, recording: Recorded) -> str:
     lines += ["", f"def {made.name}({', '.join([parameter.name for parameter in inputs])}):"]
     lines += [f"    # {p.name}: {', '.join(map(str, p.source.shape)) or 'a number'}" for p in inputs]
     lines += [f"    {line}" for line in listing.lines]
-    lines += [f"    return {_results(made.call.structure, listing.results)}"]
+    lines += [f"    return {results_text(made.call.structure, listing.results)}"]
     return "\n".join(lines) + "\n"
 
 
-def _results(structure: Any, results: Sequence[str]) -> str:
+def results_text(structure: Any, results: Sequence[str]) -> str:
+    """The containers of a result, as Python."""
     if structure is None:
         return "None"
     if isinstance(structure, int):
         return results[structure]
     kind, children = structure
     if kind is dict:
-        return "{" + ", ".join([f"{key!r}: {_results(child, results)}" for key, child in children]) + "}"
-    inner = ", ".join([_results(child, results) for child in children])
+        return "{" + ", ".join([f"{key!r}: {results_text(child, results)}" for key, child in children]) + "}"
+    inner = ", ".join([results_text(child, results) for child in children])
     return f"[{inner}]" if kind is list else f"({inner}{',' if len(children) == 1 else ''})"

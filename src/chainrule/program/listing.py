@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.program.deferred import METHOD, Deferred, needed
 from chainrule.program.replay import Writer, steps_for
 
-__all__ = ["Listing"]
+__all__ = ["Listing", "array_text", "numbers_text"]
 
 _OPERATORS = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.matmul: "@", np.less: "<", np.greater: ">",
@@ -130,12 +130,13 @@ def array_text(value: Any) -> str:
     kind = {"b": "bool", "f": "float", "i": "int"}.get(value.dtype.kind, "")
     dtype = "" if value.dtype == np.dtype(kind or "V") else f", np.{value.dtype.name}"
     if dtype and value.dtype.kind == "f":
-        return f"np.array({_numbers(value.astype(np.float64).tolist())}{dtype})"
-    return f"np.array({_numbers(value.tolist())}{dtype})"
+        return f"np.array({numbers_text(value.astype(np.float64).tolist())}{dtype})"
+    return f"np.array({numbers_text(value.tolist())}{dtype})"
 
 
-def _numbers(value: Any) -> str:
+def numbers_text(value: Any) -> str:
+    """Nested lists of numbers as Python."""
     if isinstance(value, list):
-        return f"[{', '.join([_numbers(entry) for entry in value])}]"
+        return f"[{', '.join([numbers_text(entry) for entry in value])}]"
     text = repr(value)
     return {"nan": "np.nan", "inf": "np.inf", "-inf": "-np.inf"}.get(text, text)

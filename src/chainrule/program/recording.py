@@ -48,6 +48,7 @@ class Recording:
         self.steps: dict[Any, Deferred] = {}
         self.count = 0
         self.inside = 0  # how many steps are being taken right now
+        self.seen: list[Deferred] = []  # steps that were computed to see their shapes, in order
 
     def input(self, array: Any) -> Deferred:
         """An argument: known now, and another each time the recording is run."""
@@ -100,7 +101,7 @@ class Recording:
             return _literal(self, run_step(function, numbers_of(arguments), numbers_of(options)))
         extent = extent_of(function, arguments, options)
         if extent is UNKNOWN:
-            made = _computed(self, function, arguments, options)
+            made = self.computed(function, arguments, options)
         else:
             made = Deferred(self, function, arguments, options, *extent)
         if key is not None and type(made) is Deferred:
@@ -124,11 +125,42 @@ class Recording:
             self.inside -= 1
         return self.write(function, tuple(arguments), dict(options))
 
+    def computed(self, function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """A step whose result has to be computed for its shape to be known."""
+        result = run_step(function, numbers_of(arguments), numbers_of(options))
+        if isinstance(result, tuple) and result and all([isinstance(part, np.ndarray | np.generic) for part in result]):
+            whole = self.several(function, arguments, options, [(part.shape, part.dtype) for part in result])
+            whole.known = result
+            for entry, part in zip(whole.parts, result, strict=True):
+                entry.known = part
+            whole.parts = type(result)(*whole.parts) if hasattr(result, "_fields") else whole.parts
+            return whole
+        if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in "fciub":
+            self.look(f"{getattr(function, '__name__', function)}() was called")
+            return result
+        made = self.measured(function, arguments, options, (result.shape, result.dtype))
+        made.known = result
+        return made
+
+    def measured(self, function: Any, arguments: Any, options: Any, extent: Any) -> Deferred:
+        """A step whose shape was seen, not derived."""
+        made = Deferred(self, function, arguments, options, *extent)
+        made.is_measured = True
+        self.seen.append(made)
+        return made
+
+    def several(self, function: Any, arguments: Any, options: Any, extents: Sequence[Any]) -> Deferred:
+        """A step with several results, which are its parts."""
+        whole = Deferred(self, function, arguments, options, (), np.dtype(object))
+        parts = [self.measured(part_of_several, (whole, place), {}, extent) for place, extent in enumerate(extents)]
+        whole.parts = tuple(parts)
+        return whole
+
     def close(self) -> None:
         """Forget what is only needed while recording, and is part of cycles of references."""
         for step in self.steps.values():
             step.parts = None
-        self.steps, self.constants, self.inputs = {}, {}, []
+        self.steps, self.constants, self.inputs, self.seen = {}, {}, [], []
 
     def __enter__(self) -> Recording:
         _active.recording = self
@@ -204,29 +236,6 @@ def _number(value: Any, beside: Sequence[Any]) -> Any:
         if type(other) is Deferred and not other.is_captured and other.dtype == np.float64 and other.ndim >= array.ndim:
             return float(array.reshape(()))
     return value
-
-
-def _computed(recording: Recording, function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """A step whose result has to be computed for its shape to be known."""
-    result = run_step(function, numbers_of(arguments), numbers_of(options))
-    if isinstance(result, tuple) and result and all([isinstance(part, np.ndarray | np.generic) for part in result]):
-        whole = Deferred(recording, function, arguments, options, (), np.dtype(object))
-        whole.known = result
-        parts = []
-        for place, part in enumerate(result):
-            entry = Deferred(recording, part_of_several, (whole, place), {}, part.shape, part.dtype)
-            entry.known = part
-            entry.is_measured = True
-            parts.append(entry)
-        whole.parts = type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
-        return whole
-    if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in "fciub":
-        recording.look(f"{getattr(function, '__name__', function)}() was called")
-        return result
-    made = Deferred(recording, function, arguments, options, result.shape, result.dtype)
-    made.known = result
-    made.is_measured = True
-    return made
 
 
 def part_of_several(values: Any, place: int) -> Any:

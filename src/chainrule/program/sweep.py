@@ -28,6 +28,7 @@ __all__ = ["Wrap", "dependents", "pullback", "pushforward", "saved_for", "schedu
 
 _by_sequence = attrgetter("sequence")
 NOTHING: frozenset[Any] = frozenset()
+_ARRAYS = (np.ndarray, Deferred)
 
 Wrap = Callable[[Any, Any], Any]  # (value, vertex) -> the tracked tensor of that value: makes a sweep record itself
 
@@ -103,7 +104,7 @@ def _pull_diagonal(rule: Diagonal, cotangent: Any, out: Any, values: Any, last: 
     if type(derivative) in (int, float):
         if derivative == 1:
             return cotangent
-    elif rule.choice and type(cotangent) is np.ndarray and type(derivative) is np.ndarray:
+    elif rule.choice and type(cotangent) in _ARRAYS and type(derivative) in _ARRAYS:
         return taken(cotangent, derivative)
     elif type(derivative) is np.ndarray and derivative.size >= LARGE and type(cotangent) is np.ndarray:
         # A buffer that only this frame refers to can take the product: no new memory is touched.

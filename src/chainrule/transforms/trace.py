@@ -77,7 +77,9 @@ def seed(value: Any, dtype: Any, recorded: bool) -> Any:
     if recorded and isinstance(value, Tensor):
         cast = value if value.value.dtype == dtype else record(astype, (value,), {"dtype": dtype})
         return Tensor(cast.value, cast.vertex, cast.vertex is not None)
-    plain = np.asarray(value.value if isinstance(value, Tensor) else value)
+    plain = value.value if isinstance(value, Tensor) else value
+    if type(plain) is not Deferred:
+        plain = np.asarray(plain)
     if plain.dtype.kind not in "fiub":
         raise DtypeError(f"a cotangent or tangent is made of real numbers; got {plain.dtype}")
     if plain.dtype != dtype:

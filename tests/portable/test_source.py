@@ -99,7 +99,7 @@ def body(made: Any) -> list[str]:
             lambda x: np.concatenate([x[: len(x) - 1], x[:5]]) ** -2,
             0,
             (x,),
-            ["return xp.concat((x[:n - 1], x[:5], ), axis=0) ** -2"],
+            ["return xp.concat((x[:n - 1], x[:5]), axis=0) ** -2"],
         ),
         (lambda x, n: x / n + n, 0, (x, 2.0), ["return (x / n) + n"]),
     ],
@@ -208,6 +208,13 @@ def test_what_is_not_for_any_number_of_rows(function: Any, arguments: Any, probl
         (lambda: cr.source(np.sin, rows=1)(x), cr.errors.OptionError, "there is no argument 1 among 1"),
         (lambda: cr.source(np.sin, rows=0)(2.0), cr.errors.OptionError, r"has the shape \(\), which has no rows"),
         (lambda: cr.source(np.sin, rows=0)(x[:0]), cr.errors.OptionError, r"has the shape \(0,\), which has no rows"),
+        (
+            lambda: cr.source(np.add, rows=(0, 1))(x, x[:4]),
+            cr.errors.OptionError,
+            "there are 4 and 20 rows in the exam",
+        ),
+        (lambda: cr.source(np.multiply)(x, 2.0)(x, x), ValueError, r"not of the shapes \(20,\), \(\)"),
+        (lambda: cr.source(lambda x: x * rng.random())(x), cr.errors.SourceError, "cannot be written"),
         (lambda: cr.source(np.sin)(object()), cr.errors.SourceError, "sin cannot be written: an argument is a object"),
         (
             lambda: cr.source(lambda a: a @ np.ones((20, 60)).cumsum(0))(x),

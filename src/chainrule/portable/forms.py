@@ -136,27 +136,42 @@ def _getitem(writer: Standard, step: Deferred) -> Said:
         axes = tuple([axis for axis, entry in enumerate(entries) if entry == _REVERSED])
         rest = [_ALL if entry == _REVERSED else entry for entry in entries]
         whole = all([entry == _ALL for entry in rest])
-        text = writer.inside(array) if whole else f"{writer.operand(array)}[{writer.index(tuple(rest))}]"
+        text = writer.inside(array) if whole else _part_of(writer, array, rest)
         return f"xp.flip({text}, axis={axes})", True
-    return f"{writer.operand(array)}[{writer.index(index)}]", True
+    return _part_of(writer, array, entries), True
+
+
+def _part_of(writer: Standard, array: Any, entries: Sequence[Any]) -> str:
+    """Python for a part of an array."""
+    index = _for_all_axes(entries, array.ndim)
+    return f"{writer.operand(array)}[{writer.index(index if len(index) > 1 else index[0])}]"
+
+
+def _for_all_axes(entries: Sequence[Any], rank: int) -> tuple[Any, ...]:
+    """An index that says something of every axis, as the standard wants it."""
+    named = [entry for entry in entries if entry is not None]
+    is_whole = len(named) >= rank or any([entry is Ellipsis for entry in named])
+    return (*entries,) if is_whole and entries else (*entries, ...)
 
 
 def _take(writer: Standard, step: Deferred) -> Said:
     axis = _named(step, ("indices", "axis", "out", "mode")).get("axis")
     array, indices = step.arguments[:2]
-    text = writer.operand(array)
-    if axis is None:
-        return f"{text if len(array.shape) == 1 else f'xp.reshape({text}, (-1,))'}[{writer.index(indices)}]", True
-    return f"{text}[{writer.index((*[_ALL] * (axis % len(array.shape)), indices))}]", True
+    if axis is None and array.ndim != 1:
+        return f"xp.reshape({writer.inside(array)}, (-1,))[{writer.index(indices)}]", True
+    return _part_of(writer, array, [*[_ALL] * ((axis or 0) % array.ndim), indices]), True
 
 
 def _scatter(writer: Standard, step: Deferred) -> Said:
     values, shape, index = step.arguments
+    index = _for_all_axes(index, len(shape))
     return writer.helped(helpers.scatter, "xp", *map(writer.text, (values, tuple(shape), index)))
 
 
 def _overwritten(writer: Standard, step: Deferred) -> Said:
-    return writer.helped(helpers.overwritten, "xp", *map(writer.text, (*step.arguments, step.dtype)))
+    array, values, index = step.arguments
+    index = _for_all_axes(index, array.ndim)
+    return writer.helped(helpers.overwritten, "xp", *map(writer.text, (array, values, index, step.dtype)))
 
 
 def _part(writer: Standard, step: Deferred) -> Said:
@@ -167,21 +182,54 @@ def _part(writer: Standard, step: Deferred) -> Said:
 # --- products and matrices --------------------------------------------------------------------------------------------
 
 
+def _factors(writer: Standard, step: Deferred, first: int = 0) -> list[str]:
+    """The arrays of a product in the dtype of the result: PyTorch multiplies none of two kinds."""
+    arrays = [value for value in step.arguments[first:] if hasattr(value, "dtype")]
+    return [
+        writer.operand(value)
+        if value.dtype == step.dtype
+        else f"xp.astype({writer.inside(value)}, {writer.text(step.dtype)})"
+        for value in arrays
+    ]
+
+
+def _matmul(writer: Standard, step: Deferred) -> Said:
+    return " @ ".join(_factors(writer, step)), False
+
+
 def _dot(writer: Standard, step: Deferred) -> Said:
-    a, b = step.arguments
-    ranks = [len(getattr(value, "shape", ())) for value in (a, b)]
-    if max(ranks) > 2 and min(ranks) > 0:
-        return writer.called("xp.tensordot", (a, b), {"axes": ([ranks[0] - 1], [max(ranks[1] - 2, 0)])})
-    return f"{writer.operand(a)} {'@' if min(ranks) else '*'} {writer.operand(b)}", False
+    ranks = [np.ndim(value) for value in step.arguments]
+    if not min(ranks):
+        return " * ".join(map(writer.operand, step.arguments)), False
+    if max(ranks) < 3:
+        return _matmul(writer, step)
+    return _contracted(writer, step, [ranks[0] - 1], [max(ranks[1] - 2, 0)])
 
 
 def _inner(writer: Standard, step: Deferred) -> Said:
-    a, b = step.arguments
-    return writer.called("xp.tensordot", (a, b), {"axes": ([len(a.shape) - 1], [len(b.shape) - 1])})
+    ranks = [np.ndim(value) for value in step.arguments]
+    if not min(ranks):
+        return " * ".join(map(writer.operand, step.arguments)), False
+    return _contracted(writer, step, [ranks[0] - 1], [ranks[1] - 1])
+
+
+def _tensordot(writer: Standard, step: Deferred) -> Said:
+    axes = {"axes": 2, **_named(step, first=2)}["axes"]
+    if type(axes) is int:
+        rank = step.arguments[0].ndim
+        axes = list(range(rank - axes, rank)), list(range(axes))
+    return _contracted(writer, step, *axes)
+
+
+def _contracted(writer: Standard, step: Deferred, left: Any, right: Any) -> Said:
+    """A sum over axes of one array and of another."""
+    axes = [[side] if type(side) is int else list(side) for side in (left, right)]
+    return f"xp.tensordot({', '.join(_factors(writer, step))}, axes=({axes[0]}, {axes[1]}))", True
 
 
 def _einsum(writer: Standard, step: Deferred) -> Said:
-    return writer.called("xp.einsum", step.arguments, {})  # each library has ways of its own to choose an order
+    # Each library has ways of its own to choose an order.
+    return f"xp.einsum({', '.join([repr(step.arguments[0]), *_factors(writer, step, 1)])})", True
 
 
 def _symmetric(writer: Standard, step: Deferred) -> str:
@@ -230,10 +278,11 @@ FORMS: dict[Any, Form] = {
     np.round: _by_name("round"),
     np.tril: _by_name("tril"),
     np.triu: _by_name("triu"),
-    np.einsum: _einsum,
+    np.matmul: _matmul,
     np.dot: _dot,
     np.inner: _inner,
-    np.tensordot: _by_name("tensordot", first=2),
+    np.tensordot: _tensordot,
+    np.einsum: _einsum,
     np.outer: _by_name("linalg.outer", first=2),
     np.linalg.pinv: _by_name("linalg.pinv", ("rtol",)),
     np.linalg.eigh: _eigh,

@@ -90,6 +90,9 @@ class Standard(Listing):
         if type(value) is int or (type(value) is float and np.isfinite(value)):
             self.numbers.append(value)
             return f"⟨{len(self.numbers) - 1}⟩"
+        if type(value) in (tuple, list):
+            inner = ", ".join(map(self.inside, value))
+            return f"[{inner}]" if type(value) is list else f"({inner}{',' if len(value) == 1 else ''})"
         return super().text(value)
 
     def operand(self, value: Any) -> str:

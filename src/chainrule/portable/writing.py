@@ -40,7 +40,7 @@ class Head:
         self.names: list[str] = []
         self.goes: list[bool] = []
         self.unpacked: list[str] = []
-        self.shapes: list[tuple[str, list[int]]] = []
+        self.shapes: list[tuple[int, ...]] = []
         self.fixed: list[str] = []
         for place, (parameter, value) in enumerate(zip(self.parameters, arguments, strict=True)):
             for path, said, leaf in leaves_of(value, parameter, parameter):
@@ -56,21 +56,25 @@ class Head:
             raise OptionError(f"rows={self.places}: {said} has the shape {shape}, which has no rows")
         self.names.append(name)
         self.goes.append(goes)
+        self.shapes.append(shape)
+        others = {shape[0] for shape, goes in zip(self.shapes, self.goes, strict=True) if goes}
+        if len(others) > 1:
+            raise OptionError(
+                f"rows={self.places}: there are {' and '.join(map(str, sorted(others)))} rows in the example"
+            )
         if type(leaf) is not np.ndarray:
             self.unpacked.append(f"{name} = xp.asarray({said}, dtype=xp.{np.asarray(leaf).dtype.name})")
-            return
-        if name != said:
+        elif name != said:
             self.unpacked.append(f"{name} = {said}")
-        self.shapes.append((name, list(shape)))
 
     def lines(self, length: str) -> list[str]:
         """The lines before those that compute, where the number of rows is a name or, at one length, that number."""
         lines = list(self.unpacked)
         if is_identifier(length):
             lines.append(f"{length} = {self.names[self.goes.index(True)]}.shape[0]")
-        going = dict(zip(self.names, self.goes, strict=True))
-        found = [f"{name}.shape" for name, _ in self.shapes]
-        wanted = [_shape([length, *shape[1:]] if going[name] else shape) for name, shape in self.shapes]
+        found = [f"{name}.shape" for name in self.names]
+        pairs = zip(self.shapes, self.goes, strict=True)
+        wanted = [_shape((length, *shape[1:]) if goes else shape) for shape, goes in pairs]
         conditions = list(self.fixed)
         if found:
             sides = [side[0] if len(side) == 1 else f"({', '.join(side)})" for side in (found, wanted)]

@@ -7,15 +7,17 @@ of NumPy's do the same unless something tracked is given to them, or the code it
 from __future__ import annotations
 
 import math
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
-from types import FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from chainrule.as_written.libraries import INSTEAD
 from chainrule.as_written.making import MAKERS, VIEWERS, is_library, listed
 from chainrule.as_written.numbers import MATH, Float
 from chainrule.errors import AssignmentError, LeafError, NoRuleError
@@ -30,10 +32,9 @@ class _Here(threading.local):
     depth = 0
 
 
-_MODULES = (np, np.linalg, np.fft, math)
 _here = _Here()
 _lock = threading.RLock()
-_replaced: dict[int, tuple[dict[str, Any], dict[str, Any], list[int]]] = {}  # namespace, what was there, users
+_replaced: dict[int, tuple[Any, dict[str, Any], list[int]]] = {}  # namespace, what was there, users
 
 
 def is_as_written() -> bool:
@@ -42,45 +43,37 @@ def is_as_written() -> bool:
 
 
 _LISTED = (
-    *(
-        "sum",
-        "mean",
-        "prod",
-        "max",
-        "min",
-        "amax",
-        "amin",
-        "std",
-        "var",
-        "median",
-        "average",
-        "ptp",
-        "cumsum",
-        "cumprod",
-    ),
+    *("sum", "mean", "prod", "max", "min", "amax", "amin", "std", "var", "median", "average", "ptp", "cumsum"),
+    *("cumprod", "unwrap", "interp", "stack", "concatenate", "allclose"),
     *("dot", "inner", "diff", "trapezoid", "sort", "nansum", "nanmean", "nanmax", "nanmin", "norm", "quantile", "clip"),
     *("reshape", "ravel", "transpose", "squeeze", "atleast_1d", "atleast_2d", "diag", "outer", "where", "percentile"),
 )  # NumPy's functions that people give lists to
 
 
 @cache
-def _others() -> dict[int, dict[str, Any]]:
-    """By namespace, the functions that take the place of others under their names."""
-    found: dict[int, dict[str, Any]] = {id(vars(np)): {**MAKERS, **VIEWERS}, id(vars(math)): MATH}
-    for module in _MODULES[:3]:
-        space, plain = found.setdefault(id(vars(module)), {}), vars(module)
-        space.update({name: listed(plain[name]) for name in _LISTED if name in plain and name not in space})
-        for name, made in space.items():
+def _in_numpy() -> list[tuple[Any, Mapping[str, Any]]]:
+    """NumPy's modules and `math`, with the functions that take the place of others under their names."""
+    found: list[tuple[Any, Mapping[str, Any]]] = [(math, MATH)]
+    for module in (np, np.linalg, np.fft):
+        plain = vars(module)
+        made: dict[str, Any] = {**MAKERS, **VIEWERS} if module is np else {}
+        made |= {name: listed(plain[name]) for name in _LISTED if name in plain and name not in made}
+        for name, other in made.items():
             if callable(plain[name]) and plain[name] in REGISTRY:  # whoever asks by NumPy's name finds the same
-                REGISTRY[made] = REGISTRY[plain[name]]
+                REGISTRY[other] = REGISTRY[plain[name]]
+        found.append((module, made))
     return found
 
 
 @cache
-def _by_function() -> dict[int, Any]:
-    """By what they take the place of, for names that code gave to functions itself: ``from numpy import zeros``."""
-    spaces = {id(vars(module)): vars(module) for module in _MODULES}
-    return {id(spaces[key][name]): made for key, space in _others().items() for name, made in space.items()}
+def _in_library(name: str) -> list[tuple[Any, Mapping[str, Any]]]:
+    """A module of SciPy's and its classes, with the functions that take the place of some of theirs."""
+    return INSTEAD[name](sys.modules[name])
+
+
+def _replacing() -> list[tuple[Any, Mapping[str, Any]]]:
+    libraries = [_in_library(name) for name in INSTEAD if name in sys.modules]
+    return [*_in_numpy(), *[place for places in libraries for place in places]]
 
 
 @contextmanager
@@ -100,9 +93,19 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
     >>> x.grad
     tensor([2., 4.])
     """
-    by_function = _by_function()
-    spaces = [(vars(module), _others()[id(vars(module))]) for module in _MODULES]
-    for space in _namespaces(function):
+    spaces = [(vars(place) if isinstance(place, ModuleType) else place, made) for place, made in _replacing()]
+    by_function = {
+        id(space[name]): other
+        for space, made in spaces
+        if isinstance(space, dict)
+        for name, other in made.items()
+        if name in space
+    }
+    namespaces, cells = _reached(function)
+    for cell in cells:
+        if id(cell.cell_contents) in by_function:
+            spaces.append((cell, {"cell_contents": by_function[id(cell.cell_contents)]}))
+    for space in namespaces:
         names = {name: by_function[id(value)] for name, value in space.items() if id(value) in by_function}
         spaces.append((space, {"float": Float, **names} if "float" not in space else names))
     for space, others in spaces:
@@ -134,37 +137,50 @@ RETRIED = (AssignmentError, LeafError, NoRuleError)
 """What is raised when code as it stands keeps tracked numbers in plain arrays, or overwrites its arguments."""
 
 
-def _enter(space: dict[str, Any], others: dict[str, Any]) -> None:
+def _enter(space: Any, others: Mapping[str, Any]) -> None:
     with _lock:
         known = _replaced.get(id(space))
         if known is None:
-            before = {name: space.get(name, _ABSENT) for name in others}
-            _replaced[id(space)] = (space, before, [1])
-            space.update(others)
+            _replaced[id(space)] = (space, {name: _found(space, name) for name in others}, [1])
+            _put(space, others)
         else:
             known[2][0] += 1
 
 
-def _leave(space: dict[str, Any]) -> None:
+def _leave(space: Any) -> None:
     with _lock:
         _, before, users = _replaced[id(space)]
         users[0] -= 1
-        if users[0]:
-            return
-        del _replaced[id(space)]
-        for name, value in before.items():
-            if value is _ABSENT:
-                space.pop(name, None)
-            else:
-                space[name] = value
+        if not users[0]:
+            del _replaced[id(space)]
+            _put(space, before)
+
+
+def _found(space: Any, name: str) -> Any:
+    """What a name means in a dictionary, a class or a cell."""
+    if isinstance(space, CellType):
+        return space.cell_contents
+    return (space if isinstance(space, dict) else vars(space)).get(name, _ABSENT)
+
+
+def _put(space: Any, others: Mapping[str, Any]) -> None:
+    """Let names mean something else, in a dictionary, a class or a cell; or nothing, where there was nothing."""
+    for name, value in others.items():
+        if not isinstance(space, dict):
+            delattr(space, name) if value is _ABSENT else setattr(space, name, value)
+        elif value is _ABSENT:
+            space.pop(name, None)
+        else:
+            space[name] = value
 
 
 _ABSENT = object()
 
 
-def _namespaces(function: Any) -> list[dict[str, Any]]:
-    """The globals of the user's functions that may be called: those that this one names, and those that they name."""
+def _reached(function: Any) -> tuple[list[dict[str, Any]], list[CellType]]:
+    """The globals and closures of the user's functions that may be called: this one, those that it names, and so on."""
     found: dict[int, dict[str, Any]] = {}
+    cells: dict[int, CellType] = {}
     seen: set[int] = set()
     pending = [function]
     while pending:
@@ -187,10 +203,11 @@ def _namespaces(function: Any) -> list[dict[str, Any]]:
                     pending.append(cell.cell_contents)
                 except ValueError:
                     continue  # not filled yet
+                cells[id(cell)] = cell
         elif isinstance(value, type):
             pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
         elif not isinstance(value, ModuleType) and hasattr(value, "__dict__"):
             pending.append(type(value))
         elif isinstance(value, ModuleType) and not is_library(getattr(value, "__file__", None) or ""):
             pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
-    return list(found.values())
+    return list(found.values()), list(cells.values())

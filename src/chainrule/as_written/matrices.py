@@ -1,0 +1,295 @@
+"""SciPy's linear algebra in terms of NumPy's, for tracked matrices: the same names, arguments and results.
+
+Options that only say how to compute (``overwrite_a``, ``check_finite``, ``lapack_driver``) change nothing here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.as_written.making import stacked
+from chainrule.errors import NoRuleError
+from chainrule.tensor import Tensor
+
+__all__ = ["MATRICES"]
+
+
+def _numbers(value: Any) -> Any:
+    return value.detach().value if isinstance(value, Tensor) else np.asarray(value)
+
+
+def _refuse(name: str, what: str, *given: Any) -> None:
+    if any([value not in (None, False) for value in given]):
+        raise NoRuleError(
+            f"scipy.linalg.{name} of tracked values has no rule with {what}; leave it out, or use detach()"
+        )
+
+
+_SYMMETRIC = ("pos", "sym", "her", "positive definite", "symmetric", "hermitian")
+
+
+def solve(
+    a: Any, b: Any, lower: bool = False, *_: Any, assume_a: Any = None, transposed: bool = False, **__: Any
+) -> Any:
+    if assume_a in _SYMMETRIC:  # the other triangle is not read
+        part = np.tril(a, -1) if lower else np.triu(a, 1)
+        a = part + np.transpose(part) + np.diag(np.diagonal(a))
+    return np.linalg.solve(np.transpose(a) if transposed else a, b)
+
+
+def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False, **_: Any) -> Any:
+    a = np.tril(a) if lower else np.triu(a)
+    if unit_diagonal:
+        a = a - np.diag(np.diagonal(a)) + np.eye(len(a))
+    return np.linalg.solve(np.transpose(a) if trans in (1, 2, "T", "C") else a, b)
+
+
+def inv(a: Any, **_: Any) -> Any:
+    return np.linalg.inv(a)
+
+
+def det(a: Any, **_: Any) -> Any:
+    return np.linalg.det(a)
+
+
+def pinv(a: Any, **options: Any) -> Any:
+    _refuse("pinv", "return_rank", options.get("return_rank"))
+    return np.linalg.pinv(a)
+
+
+def norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:  # noqa: A002
+    return np.linalg.norm(a, ord, axis, keepdims)
+
+
+def cholesky(a: Any, lower: bool = False, **_: Any) -> Any:
+    if lower:
+        return np.linalg.cholesky(a)
+    return np.swapaxes(np.linalg.cholesky(np.swapaxes(a, -1, -2)), -1, -2)  # what is read is the upper triangle
+
+
+def cho_factor(a: Any, lower: bool = False, **_: Any) -> Any:
+    return cholesky(a, lower), lower
+
+
+def cho_solve(c_and_lower: Any, b: Any, **_: Any) -> Any:
+    c, lower = c_and_lower
+    factor = np.tril(c) if lower else np.transpose(np.triu(c))
+    return np.linalg.solve(np.transpose(factor), np.linalg.solve(factor, b))
+
+
+def eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False, **options: Any) -> Any:
+    _refuse("eigh", "a second matrix or a subset", *[None if b is None else True, options.get("subset_by_index")])
+    return np.linalg.eigvalsh(a) if eigvals_only else np.linalg.eigh(a)
+
+
+def eigvalsh(a: Any, b: Any = None, **options: Any) -> Any:
+    return eigh(a, b, eigvals_only=True, **options)
+
+
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, **_: Any) -> Any:
+    return np.linalg.svd(a, full_matrices) if compute_uv else svdvals(a)
+
+
+def svdvals(a: Any, **_: Any) -> Any:
+    return np.linalg.svd(a, compute_uv=False)
+
+
+def qr(
+    a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full", pivoting: bool = False, **_: Any
+) -> Any:
+    _refuse("qr", "pivoting", pivoting)
+    if mode == "full" and a.shape[0] > a.shape[1]:
+        raise NoRuleError("scipy.linalg.qr of a tall tracked matrix: columns that are not determined; mode='economic'")
+    q, r = np.linalg.qr(a)
+    return (r,) if mode == "r" else (q, r)
+
+
+def _eliminated(a: Any) -> tuple[Any, Any, Any]:
+    """The rows of ``a`` in SciPy's order, and L and U of that; rows are chosen by numbers, as SciPy does."""
+    lu_of_numbers, pivots = sys.modules["scipy.linalg"].lu_factor.__wrapped__(_numbers(a))
+    order = np.arange(len(lu_of_numbers))
+    for k, other in enumerate(pivots):
+        order[[k, other]] = order[[other, k]]
+    left = a[order]
+    columns, rows = [], []
+    for k in range(min(left.shape)):
+        row, column = left[k], left[:, k] / left[k, k]
+        rows.append(np.where(np.arange(len(row)) >= k, row, 0.0))
+        columns.append(np.where(np.arange(len(column)) >= k, column, 0.0))
+        left = left - column[:, None] * row
+    return (order, pivots), np.stack(columns, 1), np.stack(rows)
+
+
+def lu_factor(a: Any, **_: Any) -> Any:
+    (_, pivots), lower, upper = _eliminated(a)
+    return np.tril(lower, -1) + upper, pivots
+
+
+def lu(a: Any, permute_l: bool = False, **_: Any) -> Any:
+    (order, _), lower, upper = _eliminated(a)
+    turned = np.eye(len(order))[:, order]
+    return (turned @ lower, upper) if permute_l else (turned, lower, upper)
+
+
+def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, **_: Any) -> Any:
+    factors, pivots = lu_and_piv
+    lower, upper = np.tril(factors, -1) + np.eye(len(factors)), np.triu(factors)
+    order = np.arange(len(pivots))
+    for k, other in enumerate(np.asarray(pivots)):
+        order[[k, other]] = order[[other, k]]
+    if trans:
+        return np.linalg.solve(np.transpose(lower), np.linalg.solve(np.transpose(upper), b))[np.argsort(order)]
+    return np.linalg.solve(upper, np.linalg.solve(lower, b[order]))
+
+
+def lstsq(a: Any, b: Any, *_: Any, **__: Any) -> Any:
+    x = np.linalg.pinv(a) @ b
+    values = np.linalg.svd(a, compute_uv=False)
+    rank = int(np.linalg.matrix_rank(_numbers(a)))
+    return x, np.sum((b - a @ x) ** 2, axis=0), rank, values
+
+
+_PADE = (
+    *(64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0, 129060195264000.0),
+    *(10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0, 40840800.0, 960960.0, 16380.0, 182.0, 1.0),
+)  # Higham, Functions of Matrices (2008), algorithm 10.20: the approximant of degree 13
+
+
+def expm(a: Any) -> Any:
+    size = float(np.max(np.sum(np.abs(_numbers(a)), axis=-2), initial=0.0))
+    halvings = max(0, int(np.ceil(np.log2(size / 5.371920351148152)))) if size > 0 else 0
+    a = a / 2.0**halvings
+    one, square = np.eye(a.shape[-1]), a @ a
+    odd: Any = 0.0
+    even: Any = 0.0
+    power: Any = one
+    for k in range(0, 14, 2):
+        even, odd = even + _PADE[k] * power, odd + _PADE[k + 1] * power
+        power = power @ square
+    odd = a @ odd
+    result = np.linalg.solve(even - odd, even + odd)
+    for _ in range(halvings):
+        result = result @ result
+    return result
+
+
+def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
+    rows, columns = a.shape[0], b.shape[0]
+    whole = np.kron(a, np.eye(columns)) + np.kron(np.eye(rows), np.transpose(b))
+    return np.reshape(np.linalg.solve(whole, np.reshape(q, -1)), (rows, columns))
+
+
+def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
+    return solve_sylvester(a, np.transpose(a), q)
+
+
+def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
+    size: int = a.shape[0]
+    found: Any = np.linalg.solve(np.eye(size * size) - np.kron(a, a), np.reshape(q, -1))
+    return np.reshape(found, (size, size))
+
+
+def sqrtm(a: Any, *_: Any, **__: Any) -> Any:
+    """Two steps of Newton's method from the root in numbers: derivatives up to the third are those of the root."""
+    root: Any = np.asarray(sys.modules["scipy.linalg"].sqrtm.__wrapped__(_numbers(a)))
+    if root.dtype.kind == "c":
+        raise NoRuleError("scipy.linalg.sqrtm of a tracked matrix whose root is complex: only real roots have a rule")
+    for _step in range(2):
+        root = root + solve_sylvester(root, root, a - root @ root)
+    return root
+
+
+def logm(a: Any, *_: Any, **__: Any) -> Any:
+    """Roots until it is near the identity, then ∫₀¹ X (I + tX)⁻¹ dt by Gauss's rule (Higham 2008, section 11.5)."""
+    halvings, one = 0, np.eye(a.shape[0])
+    while np.abs(_numbers(a) - one).sum(axis=0).max() > 0.25:
+        a, halvings = sqrtm(a), halvings + 1
+    nodes, weights = np.polynomial.legendre.leggauss(10)
+    x = a - one
+    total: Any = 0.0
+    for node, weight in zip(0.5 * (nodes + 1), 0.5 * weights, strict=True):
+        total = total + weight * np.linalg.solve(one + node * x, x)
+    return 2.0**halvings * total
+
+
+def _circular(a: Any) -> Any:
+    """The exponential of [[0, −A], [A, 0]], which is [[cos A, −sin A], [sin A, cos A]]."""
+    zero = np.zeros(a.shape)
+    return expm(np.concatenate([np.concatenate([zero, -a], 1), np.concatenate([a, zero], 1)], 0))
+
+
+def cosm(a: Any) -> Any:
+    return _circular(a)[: len(a), : len(a)]
+
+
+def sinm(a: Any) -> Any:
+    return _circular(a)[len(a) :, : len(a)]
+
+
+def polar(a: Any, side: str = "right") -> Any:
+    u, s, v = np.linalg.svd(a, full_matrices=False)
+    return u @ v, (np.transpose(v) * s) @ v if side == "right" else (u * s) @ np.transpose(u)
+
+
+def block_diag(*arrays: Any) -> Any:
+    parts = [np.atleast_2d(stacked(array)) for array in arrays]
+    across = [part.shape[1] for part in parts]
+    rows = []
+    for k, part in enumerate(parts):
+        before, after = sum(across[:k]), sum(across[k + 1 :])
+        rows.append(np.concatenate([np.zeros((len(part), before)), part, np.zeros((len(part), after))], axis=1))
+    return np.concatenate(rows)
+
+
+def toeplitz(c: Any, r: Any = None) -> Any:
+    c = stacked(c)
+    r = c if r is None else stacked(r)
+    return np.concatenate([c[::-1], r[1:]])[len(c) - 1 - np.arange(len(c))[:, None] + np.arange(len(r))]
+
+
+def hankel(c: Any, r: Any = None) -> Any:
+    c = stacked(c)
+    r = np.zeros(len(c)) if r is None else stacked(r)
+    return np.concatenate([c, r[1:]])[np.arange(len(c))[:, None] + np.arange(len(r))]
+
+
+def circulant(c: Any) -> Any:
+    return c[(np.arange(len(c))[:, None] - np.arange(len(c))) % len(c)]
+
+
+def companion(a: Any) -> Any:
+    return np.concatenate([(-a[1:] / a[0])[None], np.eye(len(a) - 1)[:-1]])
+
+
+def khatri_rao(a: Any, b: Any) -> Any:
+    return np.reshape(a[:, None] * b[None], (-1, a.shape[1]))
+
+
+MATRICES: dict[str, Callable[..., Any]] = {
+    made.__name__: made
+    for made in (
+        *(
+            solve,
+            solve_triangular,
+            inv,
+            det,
+            pinv,
+            norm,
+            cholesky,
+            cho_factor,
+            cho_solve,
+            eigh,
+            eigvalsh,
+            svd,
+            svdvals,
+            qr,
+        ),
+        *(lu_factor, lu, lu_solve, lstsq, expm, solve_sylvester, solve_continuous_lyapunov, solve_discrete_lyapunov),
+        *(qr, sqrtm, logm, cosm, sinm, polar, block_diag, toeplitz, hankel, circulant, companion, khatri_rao),
+    )
+}
+"""By SciPy's names, what takes the place of functions in `scipy.linalg` where a matrix is tracked."""

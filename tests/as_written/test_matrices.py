@@ -1,0 +1,127 @@
+"""scipy.linalg of tracked matrices: the values are SciPy's, the derivatives those of differences, and so the second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg as sl
+from scipy.linalg import solve as solve_by_name
+
+import chainrule as cr
+from chainrule.as_written.matrices import MATRICES
+from chainrule.errors import AssignmentError, NoRuleError
+
+random = np.random.default_rng(11)
+A = random.normal(size=(4, 4))
+S = A @ A.T + 4 * np.eye(4)
+tall = random.normal(size=(5, 3))
+
+CASES: list[tuple[str, Callable[[Any], Any], Any]] = [
+    ("solve", lambda x: sl.solve(x, x[:, 0], assume_a="pos"), S),
+    ("solve", lambda x: solve_by_name(x, x[0], transposed=True), S),
+    ("inv", lambda x: sl.inv(x, check_finite=False), S),
+    ("det", sl.det, S),
+    ("pinv", sl.pinv, tall),
+    ("norm", sl.norm, S),
+    ("norm", lambda x: sl.norm(x, 1), S),
+    ("cholesky", sl.cholesky, S),
+    ("cholesky", lambda x: sl.cholesky(x, lower=True), S),
+    ("cho_factor", lambda x: sl.cho_solve(sl.cho_factor(x), x[0]), S),
+    ("cho_solve", lambda x: sl.cho_solve(sl.cho_factor(x, lower=True), np.eye(4)), S),
+    ("eigh", lambda x: sl.eigh(x)[0], S),
+    ("eigh", lambda x: sl.eigh(x, eigvals_only=True), S),
+    ("eigvalsh", sl.eigvalsh, S),
+    ("svd", lambda x: sl.svd(x, full_matrices=False)[1], tall),
+    ("svd", lambda x: sl.svd(x, compute_uv=False), tall),
+    ("svdvals", sl.svdvals, tall),
+    ("qr", lambda x: sl.qr(x, mode="economic")[1], tall),
+    ("qr", lambda x: sl.qr(x)[0], S),
+    ("lu", lambda x: sl.lu(x)[2], A),
+    ("lu", lambda x: sl.lu(x)[1], A),
+    ("lu_factor", lambda x: sl.lu_factor(x)[0], A),
+    ("lu_solve", lambda x: sl.lu_solve(sl.lu_factor(x), x[0]), A),
+    ("lu_solve", lambda x: sl.lu_solve(sl.lu_factor(x), x[0], trans=1), A),
+    ("solve_triangular", lambda x: sl.solve_triangular(x, x[0], lower=True), A),
+    ("solve_triangular", lambda x: sl.solve_triangular(x, x[0], trans="T", unit_diagonal=True), A),
+    ("lstsq", lambda x: sl.lstsq(x, x[:, 0] ** 2)[0], tall),
+    ("expm", lambda x: sl.expm(3 * x), A),
+    ("expm", sl.expm, 0.1 * A),
+    ("logm", sl.logm, S),
+    ("sqrtm", sl.sqrtm, S),
+    ("cosm", sl.cosm, A),
+    ("sinm", sl.sinm, A),
+    ("polar", lambda x: sl.polar(x)[0], S),
+    ("polar", lambda x: sl.polar(x, side="left")[1], S),
+    ("solve_sylvester", lambda x: sl.solve_sylvester(x, S, x @ x), A + 3 * np.eye(4)),
+    ("solve_continuous_lyapunov", lambda x: sl.solve_continuous_lyapunov(x, S), A + 3 * np.eye(4)),
+    ("solve_discrete_lyapunov", lambda x: sl.solve_discrete_lyapunov(0.1 * x, S), A),
+    ("block_diag", lambda x: sl.block_diag(x, [[1.0, 2.0]], x[0]), A),
+    ("toeplitz", lambda x: sl.toeplitz(x[0], x[1]), A),
+    ("toeplitz", lambda x: sl.toeplitz(x[0]), A),
+    ("hankel", lambda x: sl.hankel(x[0], x[1]), A),
+    ("hankel", lambda x: sl.hankel(x[0]), A),
+    ("circulant", lambda x: sl.circulant(x[0]), A),
+    ("companion", lambda x: sl.companion(x[0]), A),
+    ("khatri_rao", lambda x: sl.khatri_rao(x, tall[:, [0, 1, 2, 0]]), A),
+]
+
+
+def test_every_function_is_tried() -> None:
+    assert {name for name, _, _ in CASES} == set(MATRICES)
+
+
+@pytest.mark.parametrize(("name", "f", "x"), CASES, ids=[f"{name}-{k}" for k, (name, _, _) in enumerate(CASES)])
+def test_values_and_derivatives(name: str, f: Any, x: Any) -> None:
+    out = np.asarray(f(x.copy()))
+    weights = np.cos(np.arange(out.size) + 0.5).reshape(out.shape)
+
+    def scalar(x: Any) -> Any:
+        return np.sum(f(x) * weights)
+
+    value, gradient = cr.value_and_grad(scalar)(x)
+    np.testing.assert_allclose(value, np.sum(out * weights), rtol=1e-10, atol=1e-12)
+    direction = random.normal(size=x.shape)
+    step = 1e-6
+    slope = (scalar(x + step * direction) - scalar(x - step * direction)) / (2 * step)
+    np.testing.assert_allclose(np.sum(gradient * direction), slope, rtol=1e-6, atol=1e-6 * (1 + abs(value)))
+    second = cr.grad(lambda x: np.sum(cr.grad(scalar)(x) * direction))(x)
+    ahead, behind = (cr.grad(scalar)(x + sign * step * direction) for sign in (1, -1))
+    np.testing.assert_allclose(
+        second, (ahead - behind) / (2 * step), rtol=1e-4, atol=1e-4 * np.abs(second).max() + 1e-8
+    )
+
+
+def test_plain_arrays_get_what_scipy_gives() -> None:
+    def f(x: Any) -> Any:
+        assert type(sl.inv([[2.0, 0.0], [0.0, 4.0]])) is np.ndarray
+        return np.sum(sl.inv(x))
+
+    np.testing.assert_allclose(cr.grad(f)(S), cr.grad(lambda x: np.sum(np.linalg.inv(x)))(S))
+    assert sl.inv.__module__.startswith("scipy")
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "said"),
+    [
+        (lambda x: np.sum(sl.eigh(x, S)[0]), S, "scipy.linalg.eigh of tracked values has no rule with a second matrix"),
+        (
+            lambda x: np.sum(sl.qr(x, pivoting=True)[0]),
+            S,
+            "scipy.linalg.qr of tracked values has no rule with pivoting",
+        ),
+        (lambda x: np.sum(sl.qr(x)[0]), tall, "scipy.linalg.qr of a tall tracked matrix"),
+        (lambda x: np.sum(sl.pinv(x, return_rank=True)[0]), S, "scipy.linalg.pinv of tracked values has no rule with"),
+        (lambda x: np.sum(sl.sqrtm(x)), -S, "scipy.linalg.sqrtm of a tracked matrix whose root is complex"),
+    ],
+)
+def test_what_has_no_rule(f: Any, x: Any, said: str) -> None:
+    with pytest.raises(NoRuleError, match=said):
+        cr.grad(f)(x)
+
+
+def test_other_functions_of_scipy_are_errors() -> None:
+    with pytest.raises(AssignmentError, match="plain NumPy array"):
+        cr.grad(lambda x: np.sum(sl.schur(x)[0]))(S)

@@ -47,6 +47,14 @@ def draw(operation: Operation, shapes: Sequence[Any], seed: int, dtype: Any = fl
     return arguments
 
 
+def is_undefined(operation: Operation) -> bool:
+    """Whether it has no derivative with respect to anything."""
+    if operation.arguments is None:
+        return False
+    rules = [operation.rule(position) for position in range(len(operation.arguments))]
+    return all(isinstance(rule, Undefined | Constant) for rule in rules)
+
+
 def is_elementwise(operation: Operation) -> bool:
     """Whether its rules are all elementwise."""
     if operation.arguments is None:
@@ -64,13 +72,14 @@ def samples_of(operation: Operation) -> list[Sample]:
     return []
 
 
+def is_number(operation: Operation, position: int, argument: Any) -> bool:
+    """Whether an argument is a real number with respect to which the operation may be differentiated."""
+    return np.asarray(argument).dtype.kind == "f" and not isinstance(operation.rule(position), Undefined)
+
+
 def differentiable_operations() -> Iterator[Operation]:
     """The operations that have a derivative."""
-    return (
-        operation
-        for operation in OPERATIONS.values()
-        if operation.differentiable and not isinstance(operation.rule(0), Undefined)
-    )
+    return (operation for operation in OPERATIONS.values() if operation.differentiable and not is_undefined(operation))
 
 
 def call(operation: Operation, arguments: Sequence[Any], params: Mapping[str, Any]) -> tuple[Any, Node, list[int]]:
@@ -79,7 +88,7 @@ def call(operation: Operation, arguments: Sequence[Any], params: Mapping[str, An
     positions = [
         position
         for position, argument in enumerate(arguments)
-        if np.asarray(argument).dtype.kind == "f" and not isinstance(operation.rule(position), Constant)
+        if is_number(operation, position, argument) and not isinstance(operation.rule(position), Constant)
     ]
     parents = tuple(object() if position in positions else None for position in range(len(arguments)))
     shapes = tuple(np.shape(argument) for argument in arguments)

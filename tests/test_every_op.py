@@ -9,7 +9,14 @@ import pytest
 
 import chainrule as cr
 from chainrule.op import OPERATIONS, Diagonal, Operation, Sample
-from tests.operations import differentiable_operations, draw, is_elementwise, samples_of, wrong_local_jacobian
+from tests.operations import (
+    differentiable_operations,
+    draw,
+    is_elementwise,
+    is_number,
+    samples_of,
+    wrong_local_jacobian,
+)
 
 CASES = [
     pytest.param(operation, sample, id=f"{operation.name}-{number}")
@@ -38,8 +45,8 @@ def test_a_planted_wrong_rule_is_caught() -> None:
 def tracked_arguments(operation: Operation, sample: Sample, dtype: Any = float) -> tuple[list[Any], list[Any]]:
     arguments = draw(operation, sample.arguments, 3, dtype)
     made = [
-        cr.tensor(argument, requires_grad=True) if np.asarray(argument).dtype.kind == "f" else argument
-        for argument in arguments
+        cr.tensor(argument, requires_grad=True) if is_number(operation, position, argument) else argument
+        for position, argument in enumerate(arguments)
     ]
     return made, [tensor for tensor in made if isinstance(tensor, cr.Tensor)]
 
@@ -48,7 +55,9 @@ def tracked_arguments(operation: Operation, sample: Sample, dtype: Any = float) 
 def test_gradient_of_the_gradient(operation: Operation, sample: Sample) -> None:
     """The directional derivative of the gradient, recorded, against differences of the gradient."""
     arguments = draw(operation, sample.arguments, 3)
-    positions = tuple(position for position, argument in enumerate(arguments) if np.asarray(argument).dtype.kind == "f")
+    positions = tuple(
+        position for position, argument in enumerate(arguments) if is_number(operation, position, argument)
+    )
     out = np.asarray(operation.forward(*arguments, **sample.params))
     weight = np.random.default_rng(5).normal(size=out.shape)
 

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.errors import AssignmentError, NoRuleError
 from chainrule.linear.functions import scatter
 from chainrule.op import REGISTRY
+from chainrule.ops.special import entered, full_name
 from chainrule.overwriting import write
 from chainrule.tape import Tracked, enabled
 
@@ -39,7 +40,7 @@ def ufunc_with_options(function: Any, method: str, inputs: Sequence[Any], option
         a, b = inputs
         rank = np.ndim(b.value if isinstance(b, Tracked) else b)
         return function(a[(..., *[None] * rank)], b, **options)
-    operation = REGISTRY.get(function)
+    operation = entered(function)
     if method == "at" and function in (np.add, np.subtract):
         target, index, values = inputs
         if not isinstance(target, Tracked):
@@ -50,20 +51,20 @@ def ufunc_with_options(function: Any, method: str, inputs: Sequence[Any], option
         write(target, function(target, added))
         return None
     if method != "__call__" or operation is None:
-        return without_rule(function if method == "__call__" else f"{function.__name__}.{method}", inputs, options)
+        return without_rule(function if method == "__call__" else f"{full_name(function)}.{method}", inputs, options)
     out = options.pop("out", None)
     mask = options.pop("where", True)
     dtype = options.pop("dtype", None)
     options = {name: value for name, value in options.items() if name not in ("casting", "order", "subok")}
     if options:
-        raise NoRuleError(f"np.{function.__name__}: no rule with the options {sorted(options)}")
+        raise NoRuleError(f"{full_name(function)}: no rule with the options {sorted(options)}")
     if dtype is not None:
         inputs = [value.astype(dtype) if hasattr(value, "astype") else value for value in inputs]
     result = operation(*inputs)
     if out is None:
         if mask is not True:
             raise NoRuleError(
-                f"np.{function.__name__} with where= leaves the other elements undefined; give out= as well"
+                f"{full_name(function)} with where= leaves the other elements undefined; give out= as well"
             )
         return result
     (target,) = out
@@ -94,11 +95,7 @@ _ACCUMULATIONS = {
 
 def without_rule(function: Any, arguments: Any, options: Any) -> Any:
     """A NumPy function that has no rule: an error for tracked tensors, NumPy's own result for others."""
-    name = (
-        function
-        if isinstance(function, str)
-        else f"{getattr(function, '__module__', None) or 'numpy'}.{function.__name__}"
-    )
+    name = function if isinstance(function, str) else full_name(function)
     found: list[Tracked] = []
     unwrapped, named = _unwrapped(arguments, found), _unwrapped(options, found)
     if any(value.vertex is not None for value in found) and enabled():

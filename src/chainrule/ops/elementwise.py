@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.linear._scipy import special
 from chainrule.linear.term import Term
 from chainrule.linear.term import identity as identity_map
 from chainrule.op import (
@@ -278,12 +277,6 @@ sigmoid = elementwise(
 )
 softplus = elementwise(
     lambda x: np.logaddexp(x, 0), lambda x: sigmoid(x), name="softplus", notation=("", "", "np.logaddexp({0}, 0)")
-)
-erf = elementwise(
-    lambda x: special.erf(x),
-    lambda x: 2 / np.sqrt(np.pi) * np.exp(-x * x),
-    name="erf",
-    notation=("", "", "scipy.special.erf({0})"),
 )
 
 # constant wherever they have a derivative: zero

@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.errors import StandInRuntimeError
 from chainrule.op import REGISTRY
 from chainrule.ops import elementwise as e
+from chainrule.ops import special_error
 from chainrule.tape import notify, record
 from chainrule.torch import dtypes
 from chainrule.torch.graph import shown_as
@@ -86,7 +87,7 @@ _FLOATING = {
     "cos": e.cos,
     "cosh": e.cosh,
     "deg2rad": e.deg2rad,
-    "erf": e.erf,
+    "erf": special_error.erf,
     "exp": e.exp,
     "exp2": e.exp2,
     "expm1": e.expm1,

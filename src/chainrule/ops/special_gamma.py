@@ -1,0 +1,160 @@
+"""Gamma, beta and zeta functions of scipy.special, and the incomplete ones with their inverses."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import Any
+
+import numpy as np
+
+from chainrule.linear._scipy import special
+from chainrule.ops.special import INTEGER, UNKNOWN, function
+
+POSITIVE = (0.5, 2.5)
+PROBABILITY = (0.1, 0.9)
+
+
+def reciprocal_slope(x: Any, out: Any) -> Any:
+    """(1/Γ)′ = −ψ/Γ; on the left by reflection, 1/Γ(x) = Γ(1−x) sin(πx)/π, which has no poles where 1/Γ is 0."""
+    left = x < 0.5
+    z = np.where(left, 1 - x, np.ones((), x.dtype))
+    turned = special.gamma(z) * (np.cos(pi * x) - np.sin(pi * x) * special.psi(z) / pi)
+    right = np.where(left, np.ones((), x.dtype), x)
+    return np.where(left, turned, -special.psi(right) * out)
+
+
+def gamma_density(a: Any, x: Any) -> Any:
+    """x^(a−1) exp(−x)/Γ(a)."""
+    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
+
+
+def beta_density(a: Any, b: Any, x: Any) -> Any:
+    """x^(a−1) (1−x)^(b−1)/B(a, b)."""
+    return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
+
+
+# Γ and its kin
+gamma = function(
+    "gamma", "z", lambda z, out: out * special.psi(z), at=POSITIVE, text="Γ({0})", latex=r"\Gamma\left({0}\right)"
+)
+LOG_GAMMA = {"at": POSITIVE, "text": "log Γ({0})", "latex": r"\log \Gamma\left({0}\right)"}
+gammaln = function("gammaln", "x", lambda x: special.psi(x), **LOG_GAMMA)
+loggamma = function("loggamma", "z", lambda z: special.psi(z), **LOG_GAMMA)
+rgamma = function(
+    "rgamma",
+    "z",
+    lambda z, out: reciprocal_slope(z, out),
+    at=(-2.5, 2.5),
+    text="1 / Γ({0})",
+    latex=r"\frac{{1}}{{\Gamma\left({0}\right)}}",
+)
+gammasgn = function("gammasgn", "x", INTEGER, at=POSITIVE)
+psi = function("psi", "z", lambda z: special.zeta(2, z), at=POSITIVE, text="ψ({0})", latex=r"\psi\left({0}\right)")
+poch = function(
+    "poch",
+    "z m",
+    lambda z, m, out: out * (special.psi(z + m) - special.psi(z)),
+    lambda z, m, out: out * special.psi(z + m),
+    at=POSITIVE,
+    text="({0})_{1}",
+    latex=r"\left({0}\right)_{{{1}}}",
+)
+binom = function(
+    "binom",
+    "x y",
+    lambda x, y, out: out * (special.psi(x + 1) - special.psi(x - y + 1)),
+    lambda x, y, out: out * (special.psi(x - y + 1) - special.psi(y + 1)),
+    at=((3.1, 4.5), (0.3, 1.8)),
+    text="({0} choose {1})",
+    latex=r"\binom{{{0}}}{{{1}}}",
+)
+
+# ζ: of two arguments, by which polygamma is defined; of one, the Riemann zeta function
+hurwitz_zeta = function(
+    "_zeta",
+    "x q",
+    UNKNOWN,
+    lambda x, q: -x * special.zeta(x + 1, q),
+    at=((2.2, 4.0), POSITIVE),
+    key="zeta",
+    text="ζ({0}, {1})",
+    latex=r"\zeta\left({0}, {1}\right)",
+)
+riemann_zeta = function(
+    "_riemann_zeta", "x", UNKNOWN, at=(2.2, 4.0), key="riemann_zeta", text="ζ({0})", latex=r"\zeta\left({0}\right)"
+)
+zetac = function("zetac", "x", UNKNOWN, at=(2.2, 4.0), text="ζ({0}) − 1", latex=r"\zeta\left({0}\right) - 1")
+
+# B and its kin
+beta = function(
+    "beta",
+    "a b",
+    lambda a, b, out: out * (special.psi(a) - special.psi(a + b)),
+    lambda a, b, out: out * (special.psi(b) - special.psi(a + b)),
+    at=POSITIVE,
+    text="B({0}, {1})",
+    latex=r"B\left({0}, {1}\right)",
+)
+betaln = function(
+    "betaln",
+    "a b",
+    lambda a, b: special.psi(a) - special.psi(a + b),
+    lambda a, b: special.psi(b) - special.psi(a + b),
+    at=POSITIVE,
+    text="log B({0}, {1})",
+    latex=r"\log B\left({0}, {1}\right)",
+)
+
+# incomplete: ∂/∂x is a density, and an inverse has one over the density at its result
+gammainc = function(
+    "gammainc",
+    "a x",
+    UNKNOWN,
+    lambda a, x: gamma_density(a, x),
+    at=POSITIVE,
+    text="P({0}, {1})",
+    latex=r"P\left({0}, {1}\right)",
+)
+gammaincc = function(
+    "gammaincc",
+    "a x",
+    UNKNOWN,
+    lambda a, x: -gamma_density(a, x),
+    at=POSITIVE,
+    text="Q({0}, {1})",
+    latex=r"Q\left({0}, {1}\right)",
+)
+gammaincinv = function(
+    "gammaincinv",
+    "a y",
+    UNKNOWN,
+    lambda a, out: 1 / gamma_density(a, out),
+    at=(POSITIVE, PROBABILITY),
+    text="P⁻¹({0}, {1})",
+    latex=r"P^{{-1}}\left({0}, {1}\right)",
+)
+gammainccinv = function(
+    "gammainccinv",
+    "a y",
+    UNKNOWN,
+    lambda a, out: -1 / gamma_density(a, out),
+    at=(POSITIVE, PROBABILITY),
+    text="Q⁻¹({0}, {1})",
+    latex=r"Q^{{-1}}\left({0}, {1}\right)",
+)
+BETA = (POSITIVE, POSITIVE, PROBABILITY)
+betainc = function(
+    "betainc",
+    "a b x",
+    UNKNOWN,
+    UNKNOWN,
+    lambda a, b, x: beta_density(a, b, x),
+    at=BETA,
+    text="I({2}; {0}, {1})",
+    latex=r"I_{{{2}}}\left({0}, {1}\right)",
+)
+betaincc = function("betaincc", "a b x", UNKNOWN, UNKNOWN, lambda a, b, x: -beta_density(a, b, x), at=BETA)
+betaincinv = function("betaincinv", "a b y", UNKNOWN, UNKNOWN, lambda a, b, out: 1 / beta_density(a, b, out), at=BETA)
+betainccinv = function(
+    "betainccinv", "a b y", UNKNOWN, UNKNOWN, lambda a, b, out: -1 / beta_density(a, b, out), at=BETA
+)

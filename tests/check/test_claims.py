@@ -394,3 +394,22 @@ def test_a_claim_that_cannot_be_judged_is_reported_and_disturbs_nothing(
     result = audit(LAYER, "print(W.grad == X.T @ upstream)")
     assert result.outcomes[1].errors == []
     assert result.problems == ["cell 2, line 1: not judged (ZeroDivisionError: planted)"]
+
+
+def test_a_claim_in_a_function_has_its_own_line_unless_it_was_handed_in(audit: Any) -> None:
+    result = audit(
+        LAYER,
+        """
+        def same(a, b):
+            return torch.allclose(torch.as_tensor(a), b)
+        def check(name, claimed, true):
+            print(name, same(claimed, true))
+        def main():
+            dW = X.T @ upstream
+            assert torch.allclose(dW, W.grad)
+            db = upstream.sum(0) * 2
+            check("b", db, b.grad)
+        main()
+        """,
+    )
+    assert [(finding.name, finding.line) for finding in result.findings] == [("dW", 8), ("db", 10)]

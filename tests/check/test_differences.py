@@ -197,3 +197,41 @@ def test_the_side_that_was_divided_by_a_step_is_the_numerical_one(audit: Any) ->
 def test_what_is_divided_by_a_large_number_is_no_difference_quotient(audit: Any) -> None:
     named = SETUP.replace("slopes", "by_steps").replace("h=1e-5", "h=0.5")
     assert audit(named, "guess = by_steps(loss, w)\ndw = A.T @ (A @ w - t)\nnp.allclose(guess, dw)").findings == []
+
+
+INLINE = """
+rng = np.random.default_rng(0)
+class Model:
+    def __init__(self):
+        self.w = rng.normal(size=4)
+    def loss(self, w, A, t):
+        return np.mean((A @ w - t) ** 2) + 0.1 * np.sum(w ** 2)
+    def own(self, A, t):
+        return self.loss(self.w, A, t)
+model, A, t = Model(), rng.normal(size=(6, 4)), rng.normal(size=6)
+w, eps, numeric = model.w, 1e-5, np.zeros(4)
+for i in range(4):
+    {}
+analytic = 2 * A.T @ (A @ w - t) / 6 {} 0.2 * w
+print(np.abs(analytic - numeric).max())
+"""
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "e = np.eye(4)[i] * eps; numeric[i] = (model.loss(w + e, A, t) - model.loss(w - e, A, t)) / (2 * eps)",
+        "e = np.eye(4)[i] * eps; numeric[i] = (model.loss(w + e, A, t) - model.loss(w, A, t)) / eps",
+        ("u = w.copy(); u[i] += eps; loss_plus = model.loss(u, A, t); u[i] -= 2 * eps;"
+        " loss_minus = model.loss(u, A, t); numeric[i] = (loss_plus - loss_minus) / (2 * eps)"),
+        ("old = w[i]; w[i] = old + eps; up = model.own(A, t); w[i] = old - eps; down = model.own(A, t); w[i] = old;"
+        " numeric[i] = (up - down) / (2 * eps)"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("sign", "mistake"), [("+", None), ("-", "path-sign")])
+def test_what_is_wrong_is_looked_for_in_the_function_of_a_loop(
+    audit: Any, loop: str, sign: str, mistake: str | None
+) -> None:
+    found = audit(INLINE.format(loop, sign)).only("analytic")
+    assert (found.verdict == "wrong") == (mistake is not None)
+    assert mistake in {None, found.mistake}

@@ -32,8 +32,9 @@ def contractions(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
         return
     whole, kept = product
     parts = 1e-3 * float(np.max(np.abs(whole), initial=0.0))
+    short = {axis for axis, size in enumerate(whole.shape) if size == 1}  # along which a sum changes nothing
     for axes in _sets(whole.ndim):
-        if set(range(whole.ndim)) - set(axes) == kept:
+        if set(range(whole.ndim)) - set(axes) - short == kept - short:
             continue
         for how, reduced in (("sum", whole.sum(axis=axes)), ("mean", whole.mean(axis=axes))):
             if _equal(point, reduced, parts):

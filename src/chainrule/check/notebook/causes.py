@@ -94,6 +94,8 @@ class Causes:
 
     def _diagnose(self, finding: Finding, evidence: Evidence, origin: Pass | None, before: Sequence[_Wrong]) -> None:
         """Say which mistake it is, judged with the user's own gradients in place of those on the way."""
+        if finding.hint:
+            return  # its function has told
         finding.hint = hint_for(finding.mistake or "unknown")
         start = thread_time()
         known = finding.mistake == "stale"  # the notebook's own passes tell that for certain

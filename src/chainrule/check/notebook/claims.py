@@ -19,7 +19,7 @@ import numpy as np
 from chainrule.check.notebook.causes import Causes
 from chainrule.check.notebook.comparisons import Comparisons
 from chainrule.check.notebook.evidence import Evidence
-from chainrule.check.notebook.handed import Handed, source_of
+from chainrule.check.notebook.handed import Handed, sources_of
 from chainrule.check.notebook.named import Names
 from chainrule.check.notebook.scene import Scene
 from chainrule.check.rewriting.shadowing import Shadows
@@ -162,12 +162,27 @@ class Watcher:
         def called(*args: Any, **kwargs: Any) -> Any:
             if self.scene.shadows is not None:
                 return apart(function, args, kwargs)
-            source = source_of(args, kwargs)
+            sources = sources_of(args, kwargs)
             result = function(*args, **kwargs)
-            self._comparisons.differences.approximate(result, source)
+            self._comparisons.differences.approximate(result, sources)
             return result
 
         return called
+
+    def side(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function whose result is one side of a difference."""
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if not self._busy:
+                self._comparisons.differences.sides.called(function, args, kwargs)
+            return function(*args, **kwargs)
+
+        return called
+
+    def moved(self, array: Any) -> None:
+        """An array is about to be written into, beside a difference."""
+        if not self._busy:
+            self._comparisons.differences.sides.moved(array)
 
     def quotient(self, value: Any, step: Any, *filled: Any) -> Any:
         """A difference, divided by a small step: it is numerical, and so is the array that it is put into."""

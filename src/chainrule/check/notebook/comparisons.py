@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.check.notebook.beside import Item, Pair, pairs
 from chainrule.check.notebook.differences import SLACK_OF_DIFFERENCES, Differences, is_numerical
-from chainrule.check.notebook.evidence import Pass
+from chainrule.check.notebook.evidence import Pass, scope_of
 from chainrule.check.notebook.scene import PLACE, Scene, contracted, is_named
 from chainrule.check.rewriting.site import Site, is_derivative_name
 from chainrule.check.verdicts.compare import EXACT, WRONG, Judgement, Truth, Value, judge, unguarded
@@ -229,7 +229,7 @@ class Comparisons:
             return text
         if not isinstance(hand, int | float):
             # inside a function the argument has another name than what was handed in
-            for name, value in list(namespace.items()):
+            for name, value in [*namespace.items(), *scope_of(sys._getframe(1)).items()]:
                 if value is hand and is_derivative_name(name):
                     return name
         if is_named(text) or (PLACE.fullmatch(text) and not gradient_text.endswith(".grad")):

@@ -22,6 +22,7 @@ import numpy as np
 from chainrule.check.notebook.evidence import scope_of
 from chainrule.check.notebook.handed import Source
 from chainrule.check.notebook.scene import Scene
+from chainrule.check.notebook.sides import Sides
 from chainrule.check.rewriting.site import is_derivative_name
 from chainrule.check.verdicts.compare import ROUNDED, UNDECIDABLE, WRONG, Judgement, Truth, Value, judge
 from chainrule.check.watching.provenance import Provenance
@@ -78,6 +79,7 @@ class Differences:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self.sides = Sides()
         self.paused = False  # while a function runs whose claims have been judged
         self._visits: Counter[int] = Counter()
         self._spent = 0.0
@@ -109,11 +111,11 @@ class Differences:
         for (text, value), (other, beside) in itertools.pairwise(shown):
             self.compare(index, value, beside, (text, other))
 
-    def approximate(self, result: Any, source: Source | None = None) -> None:
-        """Remember that a function returned finite differences, and of what."""
+    def approximate(self, result: Any, sources: Sequence[Source] = ()) -> None:
+        """Remember that a function returned finite differences, and of what they may be."""
         for part in result if isinstance(result, tuple | list) else [result]:
             if isinstance(part, np.ndarray | np.floating | float) or self.scene.known.owner(part) is not None:
-                self.scene.known.set(part, Provenance(numerical=True, source=source))
+                self.scene.known.set(part, Provenance(numerical=True, sources=tuple(sources)))
 
     def divided(self, result: Any, step: Any, filled: Sequence[Any]) -> None:
         """Remember that a difference was divided by a step, if that is as small as steps are."""
@@ -121,11 +123,13 @@ class Differences:
             small = 0 < abs(float(step)) <= LARGEST_STEP
         except (TypeError, ValueError):
             return
-        if small:
-            self.approximate(result)
-            for array in filled:
-                if self.scene.known.owner(array) is not None or isinstance(array, np.ndarray):
-                    self.scene.known.set(array, Provenance(numerical=True))
+        if not small:
+            return
+        self.approximate(result)
+        for array in filled:
+            if self.scene.known.owner(array) is not None or isinstance(array, np.ndarray):
+                sources = self.scene.known.of(array).sources or self.sides.sources()
+                self.scene.known.set(array, Provenance(numerical=True, sources=tuple(sources)))
 
     def _number(self, given: Any) -> Value | None:
         if isinstance(given, list | tuple | int):
@@ -146,10 +150,15 @@ class Differences:
         told = self.scene.record(
             index, claim.name, judgement, claim.given, id(approximate.given), explicit=True, evidence=evidence
         )
-        source = self.scene.known.of(approximate.given).source
-        if told is not None and told.verdict == WRONG and source is not None and self._spent < LONGEST:
-            start, slack = thread_time(), _slack(claim.value, approximate.value)
-            source.explain(self.scene, told, claim.value.array, approximate.value.array, slack)
+        if told is None or told.verdict != WRONG:
+            return
+        slack = _slack(claim.value, approximate.value)
+        for source in self.scene.known.of(approximate.given).sources:
+            start = thread_time()
+            if self._spent < LONGEST and source.explain(
+                self.scene, told, claim.value.array, approximate.value.array, slack
+            ):
+                break
             self._spent += thread_time() - start
 
 

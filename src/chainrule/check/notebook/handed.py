@@ -20,7 +20,7 @@ from chainrule.check.verdicts.compare import UNDECIDABLE, Judgement
 from chainrule.check.verdicts.finding import Finding
 from chainrule.check.verdicts.report import Report
 
-__all__ = ["Handed", "Source", "source_of"]
+__all__ = ["Handed", "Source", "sources_of"]
 
 DERIVATIVES = ("jac", "fprime", "grad", "gradient", "grad_fn", "df")
 SECOND = ("hess", "fhess", "fprime2")
@@ -80,16 +80,16 @@ class Source:
     call: Call
     held: Any
 
-    def explain(self, scene: Scene, finding: Finding, claimed: Array, approximate: Array, slack: float) -> None:
-        """Say what is wrong with a gradient that differs from the differences, where the function can be followed."""
+    def explain(self, scene: Scene, finding: Finding, claimed: Array, approximate: Array, slack: float) -> bool:
+        """Say what is wrong with a gradient that differs from the differences, if that can be seen in the function."""
         try:
             with scene.aside():
                 report = check_array(self.call, self.held, claimed, approximate, slack)
         except Exception:  # the user's code may raise anything
-            return
+            return False
         found = report.findings[0] if report is not None else None
         if found is None or found.ok or found.mistake in {None, "unknown"}:
-            return
+            return False
         argument = re.compile(rf"\bd{re.escape(found.name)}\b")  # which the notebook's own name is better than
 
         def renamed(text: str) -> str:
@@ -98,14 +98,15 @@ class Source:
         finding.mistake, finding.step, finding.hint = found.mistake, found.step, found.hint
         finding.message, finding.fix = f"{renamed(found.message)} ({finding.message})", renamed(found.fix)
         finding.details = found.details | finding.details
+        return True
 
 
-def source_of(arguments: Sequence[Any], options: Mapping[str, Any]) -> Source | None:
+def sources_of(arguments: Sequence[Any], options: Mapping[str, Any]) -> list[Source]:
     """What a function that computes finite differences is about to compute them of."""
     call = call_of(arguments, options)
     if call is None or not isinstance(call.point, np.ndarray):
-        return None
-    return Source(replace(call, point=call.point.copy()), call.point)
+        return []
+    return [Source(replace(call, point=call.point.copy()), call.point)]
 
 
 def _reports(arguments: Sequence[Any], options: Mapping[str, Any]) -> Iterator[tuple[Any, str, Callable[[], Report]]]:

@@ -19,6 +19,7 @@ from chainrule.check.rewriting.site import Site, cell_of_file, is_derivative_nam
 from chainrule.check.verdicts.compare import SHAPE, WRONG, Judgement, Truth, Value
 from chainrule.check.verdicts.finding import Finding
 from chainrule.check.watching.backend import Backend
+from chainrule.check.watching.containers import entries
 from chainrule.check.watching.provenance import Provenances
 from chainrule.check.watching.shadow import Assumed, assumed_passes
 from chainrule.check.watching.values import as_value
@@ -26,6 +27,7 @@ from chainrule.check.watching.values import as_value
 __all__ = ["PLACE", "Scene", "contracted", "is_named"]
 
 PLACE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+IDENTIFIER = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
 KEPT_ROOTS = 4
 KEPT_NUMBERS = 16
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -112,7 +114,8 @@ class Scene:
         if not wrong and not self.keeps_all:
             return None
         scope = scope_of(sys._getframe(1)) if scope is None else scope
-        pool = pool_of(scope, self.value, [hand]) if wrong else {}
+        known = [value for _, value in entries(scope) if self.known.of(value).numerical] if wrong else []
+        pool = pool_of(scope, self.value, [hand, *known]) if wrong else {}
         return Evidence(claimed, truth, tuple(passes), scope, pool)
 
     def record(
@@ -133,7 +136,7 @@ class Scene:
         A claim is the same if the same value is claimed for the same variable, or if it is made at the same place. What
         was found by its name is replaced when the value is compared ``explicit``\\ ly.
         """
-        cell, line = self._place(index, explicit)
+        cell, line = self._place(index, explicit, hand)
         self._alive.append(hand)
         identity = None if hand is None or isinstance(hand, bool | int | float | complex) else id(hand)
         key: Key = ("claim" if explicit else "name", index, name, identity, target)
@@ -168,15 +171,22 @@ class Scene:
     def _drop(self, key: Key) -> None:
         self.evidence.pop(id(self.found.pop(key)), None)
 
-    def _place(self, index: int, explicit: bool) -> tuple[int, int]:
-        """Where a claim is made; a comparison inside a function is the claim of the cell that called it."""
+    def _place(self, index: int, explicit: bool, hand: Any) -> tuple[int, int]:
+        """Where a claim is made: a comparison of what a function was handed is the claim of who called it."""
         frame = sys._getframe(2) if explicit else None
+        place = self.cell_of_site[index], self.sites[index].line
+        names = {name for text in self.sites[index].texts for name in IDENTIFIER.findall(text)} - {"self"}
         while frame is not None:
-            cell = cell_of_file(frame.f_code.co_filename)
-            if cell is not None and frame.f_code.co_name == "<module>":
-                return cell, frame.f_lineno
+            cell, code = cell_of_file(frame.f_code.co_filename), frame.f_code
+            if cell is not None:
+                place = cell, frame.f_lineno
+                handed = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+                passes_on = any(name in names or frame.f_locals.get(name) is hand for name in handed)
+                if code.co_name == "<module>" or not (passes_on or code.co_name.startswith("<")):
+                    break
+                names = set()  # those of who called are others
             frame = frame.f_back
-        return self.cell_of_site[index], self.sites[index].line
+        return place
 
     def _same(self, key: Key) -> Key | None:
         _, index, name, identity, target = key

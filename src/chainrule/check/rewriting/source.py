@@ -22,7 +22,7 @@ from typing import cast
 
 from chainrule.check.rewriting.binding import hook_bindings
 from chainrule.check.rewriting.calls import hook_calls
-from chainrule.check.rewriting.quotients import steps_of
+from chainrule.check.rewriting.quotients import hook_moves, is_side, side_calls, steps_of
 from chainrule.check.rewriting.settling import hook_names
 from chainrule.check.rewriting.site import HOOK, Site, hook, literal_of
 
@@ -60,9 +60,11 @@ def instrument(tree: ast.Module, sites: list[Site], *, displays: bool = True) ->
     ``displays`` says that the value of a last expression is shown, as a notebook does.
     """
     shown = tree.body[-1] if displays and tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    _Expressions(sites, shown).visit(tree)
+    assigned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    _Expressions(sites, shown, differs=any(steps_of(value) is not None for value in assigned)).visit(tree)
     hook_names(tree.body, sites)
     hook_bindings(tree, HOOK)
+    hook_moves(tree)
     hook_calls(tree)
     ast.fix_missing_locations(tree)
     return tree
@@ -71,8 +73,9 @@ def instrument(tree: ast.Module, sites: list[Site], *, displays: bool = True) ->
 class _Expressions(ast.NodeTransformer):
     """Replaces comparisons, differences and what is printed by calls of the hooks."""
 
-    def __init__(self, sites: list[Site], shown: ast.Expr | None) -> None:
+    def __init__(self, sites: list[Site], shown: ast.Expr | None, *, differs: bool) -> None:
         self.sites = sites
+        self.differs = differs  # whether there are difference quotients
         self.shown = shown
         self.context: list[str] = []
         self.key = (0, 0)
@@ -123,12 +126,16 @@ class _Expressions(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         named = [ast.unparse(target) for target in node.targets]
         steps = steps_of(node.value)
+        is_side = steps is not None or (self.differs and _is_side(node.targets))
+        calls = list(side_calls(node.value)) if is_side else []
         self.within(["difference"] if any(DIFFERENCE.search(name) for name in named) else [], node)
         if steps is not None:
             filled = [target.value for target in node.targets if isinstance(target, ast.Subscript)]
             whole = [ast.parse(ast.unparse(base), mode="eval").body for base in filled]
             divisor = ast.parse(steps, mode="eval").body
             node.value = hook("quotient", node.value, divisor, *whole)
+        for call in calls:
+            call.func = hook("side", call.func)
         return node
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST:
@@ -293,6 +300,14 @@ class _Expressions(ast.NodeTransformer):
         else:
             node.right = changed[0]
         return hook("said", ast.Constant(index), node) if alone else node
+
+
+def _is_side(targets: list[ast.expr]) -> bool:
+    """Whether a statement assigns one of the two sides of a difference, `J_plus[i]`, or that and more."""
+    target = targets[0].elts[0] if isinstance(targets[0], ast.Tuple | ast.List) and targets[0].elts else targets[0]
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    return is_side(target.id if isinstance(target, ast.Name) else getattr(target, "attr", ""))
 
 
 def _is_comparison(name: str, call: ast.Call) -> bool:

@@ -75,7 +75,7 @@ class Provenance:
     """How a value relates to gradients: its rank, and the origins of the gradients in it.
 
     ``random`` is noise that was drawn, ``zero`` an array of zeros to be filled, ``numerical`` what was computed by
-    finite differences, of a ``source`` if that is known, ``derived`` a gradient that was derived by hand from what is
+    finite differences, of one of the ``sources``, ``derived`` a gradient that was derived by hand from what is
     tracked.
     """
 
@@ -85,7 +85,7 @@ class Provenance:
     zero: bool = False
     numerical: bool = False
     derived: bool = False
-    source: Any = None
+    sources: tuple[Any, ...] = ()
 
     @property
     def targets(self) -> frozenset[int]:

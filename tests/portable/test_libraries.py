@@ -16,7 +16,19 @@ import pytest
 import chainrule as cr
 from chainrule.transforms.trees import flatten, map_tree
 from tests.portable.test_every_op_written import agree
-from tests.portable.test_source import GENERAL, X, classified, gauss_newton_product, labels, loss, resized, table, w, x
+from tests.portable.test_source import (
+    GENERAL,
+    X,
+    classified,
+    gauss_newton_product,
+    labels,
+    loss,
+    picked,
+    resized,
+    table,
+    w,
+    x,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +51,17 @@ def test_torch() -> None:
     found = cr.source(cr.value_and_grad(loss), rows=(1, 2))(w, X, x)(W.detach(), X_there, y_there)
     agree(found, (value.detach().numpy(), W.grad.numpy()))
     assert all(isinstance(part, torch.Tensor) for part in found)
+
+
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype")  # JAX has single precision here
+@pytest.mark.parametrize("library", ["torch", "jax.numpy"])
+def test_positions_that_are_arguments(library: str) -> None:
+    module = pytest.importorskip(library)
+    pytest.importorskip("array_api_compat")
+    made = cr.source(cr.value_and_grad(picked), rows=(1, 2))(table[:3, :4].copy(), X, labels)
+    found = made(*[module.asarray(value) for value in (table[:3, :4].astype(np.float32), X.astype(np.float32), labels)])
+    for a, b in zip(found, made(table[:3, :4], X, labels), strict=True):
+        np.testing.assert_allclose(np.asarray(a), b, rtol=1e-3, atol=1e-5)
 
 
 def test_precision_is_that_of_the_arguments() -> None:

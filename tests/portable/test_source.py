@@ -61,6 +61,11 @@ def classified(W: Any, X: Any, labels: Any) -> Any:
     return -np.mean(np.sum(np.where(labels[:, None] == np.arange(4), Z, 0.0), axis=1))
 
 
+def picked(W: Any, X: Any, labels: Any) -> Any:
+    P = np.exp(X @ W) / np.exp(X @ W).sum(axis=1, keepdims=True)
+    return -np.log(P[np.arange(len(labels)), labels]).mean()
+
+
 def whitened(X: Any) -> Any:
     centred = X - np.mean(X, axis=0)
     values, vectors = np.linalg.eigh(centred.T @ centred / (len(X) - 1))
@@ -133,6 +138,13 @@ GENERAL: list[tuple[Callable[..., Any], Any, Any]] = [
 ]  # fmt: skip
 
 
+POSITIONS: list[tuple[Callable[..., Any], Any, Any]] = [
+    (cr.value_and_grad(picked), (1, 2), (table[:3, :4].copy(), X, labels)),
+    (cr.grad(lambda table, i: np.sum(np.tanh(table[i]) ** 2)), 1, (table, labels)),
+    (cr.grad(lambda table, i: np.sum(np.take(table, i, axis=0) ** 3)), 1, (table, labels - 4)),
+]
+
+
 def resized(tree: Any, length: int) -> Any:
     """Arrays with another number of rows."""
     leaves, structure = flatten(tree)
@@ -141,7 +153,7 @@ def resized(tree: Any, length: int) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("function", "rows", "arguments"), GENERAL)
+@pytest.mark.parametrize(("function", "rows", "arguments"), [*GENERAL, *POSITIONS])
 def test_right_at_every_number_of_rows(function: Callable[..., Any], rows: Any, arguments: Any) -> None:
     made = cr.source(function, rows)(*arguments)
     for length in (1, 2, 3, 4, 5, 7, 11, 20, 100, 5000):
@@ -193,6 +205,7 @@ def by_turns(x: Any) -> Any:
         (lambda x: np.sum(x[x > 0]), (x,), "it cannot be recorded at 11 rows: a value was taken as a plain array"),
         (lambda x: x if x[0] > 0 else -x, (x,), "it cannot be recorded at 11 rows: the truth of a value"),
         (lambda x: {len(x): x}, (x,), "the result at 14 rows is in other containers than at 11"),
+        (cr.grad(whitened), (X,), "it cannot be recorded at 11 rows: the truth of a value was asked for"),
         (cr.jacobian(np.sin), (x,), "a Jacobian is no array. Write its products, with cr.jvp and cr.vjp"),
     ],
 )

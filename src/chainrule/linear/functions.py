@@ -39,11 +39,13 @@ def scatter(values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
         if hasattr(kind, "__array_function__") and not issubclass(kind, np.generic):
             return values.__array_function__(scatter, (kind,), (values, shape, index), {})
         values = np.asarray(values)
-    result = np.zeros(shape, values.dtype)
     arrays = 0
     for entry in index:
         if isinstance(entry, _ARRAYS):
             arrays += 1
+        elif hasattr(type(entry), "__array_function__") and not isinstance(entry, np.generic):
+            return entry.__array_function__(scatter, (type(entry),), (values, shape, index), {})
+    result = np.zeros(shape, values.dtype)
     if not arrays:
         result[index] = values
     elif len(shape) == 1:

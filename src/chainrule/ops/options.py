@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.errors import AssignmentError
 
-__all__ = ["UNSET", "Axes", "plain", "plain_axis", "plain_keepdims", "refuse_out", "shape_of"]
+__all__ = ["UNSET", "Axes", "is_deferred", "plain", "plain_axis", "plain_keepdims", "refuse_out", "shape_of"]
 
 UNSET = np._NoValue  # what NumPy's own signatures have for an option that is not given
 Axes = int | Sequence[int] | None
@@ -18,6 +18,12 @@ Axes = int | Sequence[int] | None
 def plain(value: Any) -> Any:
     """The array of a tensor; anything else as it is."""
     return getattr(value, "value", value)
+
+
+def is_deferred(array: Any) -> bool:
+    """Whether the numbers of an array come later, in a recording that takes none for granted."""
+    recording = getattr(array, "recording", None)
+    return recording is not None and not recording.bakes and not array.is_measured
 
 
 def shape_of(value: Any) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from chainrule.linear.term import Axis, Term, affine, pattern
 from chainrule.op import Call, Constant, General, Sample, Structural, define, implements
 from chainrule.ops.index import getitem
 from chainrule.ops.join import along, stack
-from chainrule.ops.options import plain, refuse_out
+from chainrule.ops.options import is_deferred, plain, refuse_out
 from chainrule.ops.repeat import tile
 from chainrule.ops.shape import arrayed, broadcast_arrays, broadcast_to, integers_of, moveaxis, ravel, reshape
 from chainrule.ops.writing import calling
@@ -38,8 +38,10 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
     if axis is None:
         a, axis = ravel(a), 0
     axis = normalize_axis_index(axis, len(a.shape))
-    positions = np.asarray(plain(indices))
-    positions = positions.astype(np.intp) if positions.size == 0 else positions
+    positions = plain(indices)
+    if not is_deferred(positions):
+        positions = np.asarray(positions)
+        positions = positions.astype(np.intp) if positions.size == 0 else positions
     size = a.shape[axis]
     if mode == "wrap":
         positions = positions % size

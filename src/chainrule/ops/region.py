@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.linear.functions import steps_of
 from chainrule.linear.term import Axis, Pattern, affine, constant, pattern
 from chainrule.op import Call
-from chainrule.ops.options import plain
+from chainrule.ops.options import is_deferred, plain
 
 __all__ = [
     "ARRAY",
@@ -73,7 +73,9 @@ def parse_index(index: Any) -> Index:
         elif entry is Ellipsis:
             template.append(ELLIPSIS)
         else:
-            array = np.asarray(plain(entry))
+            array = plain(entry)
+            if not (is_deferred(array) and array.dtype.kind in "iu"):  # how many a mask chooses has to be known
+                array = np.asarray(array)
             if array.size == 0 and isinstance(entry, list):
                 array = array.astype(np.intp)
             if array.ndim == 0 and array.dtype.kind in "iu":
@@ -157,7 +159,8 @@ class Region(NamedTuple):
 
 
 def _from_front(array: Any, size: int) -> Any:
-    return np.where(array < 0, array + size, array) if array.size and array.min() < 0 else array
+    # What a deferred array holds is not known yet.
+    return np.where(array < 0, array + size, array) if array.size and (is_deferred(array) or array.min() < 0) else array
 
 
 def expanded(template: Template, rank: int) -> list[tuple[Any, ...]]:

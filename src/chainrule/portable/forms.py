@@ -80,6 +80,8 @@ def _reshape(writer: Standard, step: Deferred) -> Said:
     """Every look at an array that keeps its entries in order."""
     if any([type(value) is str and value != "C" for value in (*step.arguments, *step.options.values())]):
         raise UnsaidError("an order of entries in memory is not part of the standard")
+    if step.shape == step.arguments[0].shape:
+        return _same(writer, step)
     return writer.called("xp.reshape", (step.arguments[0], tuple(step.shape)), {})
 
 
@@ -95,6 +97,12 @@ def _permute(writer: Standard, step: Deferred) -> Said:
     if rank == 2:
         return f"{writer.operand(step.arguments[0])}.T", True
     return f"xp.permute_dims({writer.inside(step.arguments[0])}, {axes})", True
+
+
+def _broadcast(writer: Standard, step: Deferred) -> Said:
+    if step.shape == step.arguments[0].shape:
+        return _same(writer, step)
+    return writer.called("xp.broadcast_to", (step.arguments[0], tuple(step.shape)), {})
 
 
 def _same(writer: Standard, step: Deferred) -> Said:
@@ -259,6 +267,7 @@ FORMS: dict[Any, Form] = {
     np.multiply.reduce: _reduction("prod", _REDUCE, axis=0),
     np.maximum.reduce: _reduction("max", _REDUCE, axis=0),
     np.minimum.reduce: _reduction("min", _REDUCE, axis=0),
+    np.broadcast_to: _broadcast,
     np.ndarray.astype: _astype,
     np.ndarray.__getitem__: _getitem,
     np.diagonal: _on_last_axes("diagonal"),

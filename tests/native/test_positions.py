@@ -1,0 +1,69 @@
+"""Positions that are arguments: read, added to and differentiated by machine code, other ones at each call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from tests.native.agreement import agree
+
+rng = np.random.default_rng(0)
+x, table, cube = rng.normal(size=6), rng.normal(size=(6, 4)), rng.normal(size=(6, 4, 3))
+few, many = np.array([0, 5, -1]), np.array([[2, 2], [-6, 0], [3, 2]])
+
+
+def classified(W: Any, X: Any, labels: Any) -> Any:
+    Z = X @ W
+    P = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
+    return -np.log(P[np.arange(len(labels)), labels]).mean()
+
+
+FUNCTIONS: list[tuple[Any, Any, Any]] = [
+    (lambda x, i: np.sum(np.sin(x[i])), x, few),
+    (lambda x, i: np.sum(x[i] ** 2), x, many),
+    (lambda x, i: np.sum(np.tanh(x[i])), table, many),
+    (lambda x, i: np.sum(x[i, 1:3] * x[i, ::-2]), table, few),
+    (lambda x, i: np.sum(x[::2, i % 4] ** 2), table, few),
+    (lambda x, i: np.sum(np.take(x, i % 4, axis=1) ** 2), cube, many),
+    (lambda x, i: np.sum(np.take(x, i) ** 2), cube, many),
+    (lambda x, i: np.sum(x[i, i // 2] ** 2), table, few),
+    (lambda x, i: np.sum(x[np.arange(3), i // 2] ** 2), table, few),
+    (lambda x, i: np.sum(x[i, :, i // 3] ** 2), cube, few),
+    (lambda x, i: np.sum(x[i.astype(np.int32)] ** 2), x, few),
+    (lambda W, labels: classified(W, table, labels), rng.normal(size=(4, 3)), np.array([0, 2, 1, -1, 1, 0])),
+]
+
+
+@pytest.mark.parametrize(("function", "array", "positions"), FUNCTIONS)
+def test_other_positions_at_each_call(function: Any, array: Any, positions: Any) -> None:
+    both = cr.value_and_grad(function)
+    compiled = cr.compile(both)
+    for given in (positions, positions, positions[::-1].copy(), np.sort(positions, axis=0)):
+        agree(compiled(array, given), both(array, given))
+    assert compiled.recordings == ["machine code"]
+
+
+def test_forward_mode() -> None:
+    def tangent(x: Any, i: Any) -> Any:
+        return cr.jvp(lambda x: np.sin(x[i]) * 2, (x,), (np.cos(x),))
+
+    compiled = cr.compile(tangent)
+    for given in (few, few[::-1].copy()):
+        agree(compiled(x, given), tangent(x, given))
+    assert compiled.recordings == ["machine code"]
+
+
+@pytest.mark.parametrize("outside", [6, -7])
+def test_a_position_outside_is_an_error(outside: int) -> None:
+    compiled = cr.compile(cr.grad(lambda x, i: np.sum(x[i] ** 2)))
+    compiled(x, few)
+    with pytest.raises(IndexError, match=f"index {outside} is out of bounds"):
+        compiled(x, np.array([0, outside, 1]))
+
+
+def test_a_mask_is_looked_at() -> None:
+    with pytest.warns(cr.native.compiled.CompileWarning, match="a value was taken as a plain array"):
+        agree(cr.compile(lambda x, mask: x[mask])(x, x > 0), x[x > 0])

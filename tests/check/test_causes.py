@@ -98,3 +98,18 @@ def test_a_gradient_that_accumulated_is_judged_by_the_pass_that_it_is_from(audit
     text = NET + "\n(W1 ** 2).sum().backward()\n"
     result = audit(text, PASS.replace("1 - h ** 2", "1 - z ** 2") + "torch.allclose(dz, z.grad)")
     assert follows(result)["dz"] is None
+
+
+@pytest.mark.parametrize(("written", "mistake"), [("dx1", "path-missing"), ("dx1 - dx2", "path-sign")])
+def test_a_part_of_the_sum_that_is_lost_or_turned(audit: Any, written: str, mistake: str) -> None:
+    result = audit(
+        f"""
+        x = torch.randn(4, 3, requires_grad=True)
+        a, b = torch.randn(4, 3), torch.randn(4, 3)
+        (x * a + torch.sin(x) * b).sum().backward()
+        dx1, dx2 = a, torch.cos(x.detach()) * b
+        dx = {written}
+        torch.allclose(dx, x.grad)
+        """
+    )
+    assert result.only("dx").mistake == mistake

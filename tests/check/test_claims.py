@@ -413,3 +413,18 @@ def test_a_claim_in_a_function_has_its_own_line_unless_it_was_handed_in(audit: A
         """,
     )
     assert [(finding.name, finding.line) for finding in result.findings] == [("dW", 8), ("db", 10)]
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "right up to rounding"), (1.001, "wrong")])
+def test_numbers_that_were_rounded_before_they_became_double(audit: Any, factor: float, verdict: str) -> None:
+    result = audit(
+        f"""
+        x = torch.Tensor([-0.4]).double()
+        x.requires_grad = True
+        (x.tanh() * x).sum().backward()
+        t = math.tanh(-0.4)
+        grad_x = {factor} * (t - 0.4 * (1 - t * t))
+        print(abs(grad_x - x.grad.item()) < 1e-6)
+        """
+    )
+    assert result.only("grad_x").verdict == verdict

@@ -98,7 +98,7 @@ def ratio_of_any(point: Point, found: Array, array: Array) -> float | None:
 
 
 def leftovers(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
-    """What is over is something that lay about: the gradient of the step before was not cleared."""
+    """What is over, or lacking, is something that lay about: a part of the sum, the gradient of the step before."""
     found, true, name = point.claimed, point.true, point.subject
     if found.shape != true.shape or np.iscomplexobj(found):
         return
@@ -109,7 +109,14 @@ def leftovers(point: Point, points: Sequence[Point]) -> Iterator[Candidate]:
         ratio = float(np.vdot(known.array, over) / np.vdot(known.array, known.array))
         if abs(ratio) > 1e-9 and point.near(over, ratio * known.array, 0.0) and true.size > 1:
             times = "" if abs(ratio - 1) < 1e-9 else f"{ratio:.6g} times "
-            message = f"{name} is the gradient plus {times}{known.name}: what was there before is still in it."
-            yield related(
-                point, leftovers, f"plus {known.name}", "stale", 2.8, message, "clear the buffer before adding to it"
+            mistake, message, fix = (
+                "stale",
+                f"{name} is the gradient plus {times}{known.name}: what was there before is still in it.",
+                "clear the buffer before adding to it",
             )
+            if abs(ratio + 1) <= point.tolerance:
+                mistake, message, fix = "path-missing", f"{name} lacks {known.name}.", f"add {known.name}"
+            elif abs(ratio + 2) <= point.tolerance:
+                message = f"{name} has {known.name} in it with the wrong sign."
+                mistake, fix = "path-sign", f"turn the sign of {known.name}"
+            yield related(point, leftovers, f"plus {known.name}", mistake, 2.8, message, fix)

@@ -130,7 +130,7 @@ class Causes:
             finding.name,
             evidence.claimed.array,
             truth.value.array,
-            pool=evidence.pool,
+            pool={name: array for name, array in evidence.pool.items() if not _is_copy(finding.name, name, evidence)},
             eps=max(evidence.claimed.eps, truth.value.eps),
             allowed=float(np.max(allowance(replace(evidence.claimed, array=truth.value.array), truth), initial=0.0)),
         )
@@ -197,6 +197,15 @@ class Causes:
         if expected is None or expected.shape != truth.value.shape:
             return None
         return judge(wrong.evidence.claimed, replace(truth, value=replace(truth.value, array=expected)))
+
+
+def _is_copy(claim: str, name: str, evidence: Evidence) -> bool:
+    """Whether a variable is the claim itself under a longer or shorter name, as `grad_np` is `grad`."""
+    claim = claim.rpartition(".")[2]
+    array, claimed = evidence.pool[name], evidence.claimed.array
+    if not (claim in name or name in claim) or array.shape != claimed.shape:
+        return False
+    return bool(np.allclose(array, claimed, rtol=1e-5, atol=1e-6 * float(np.max(np.abs(claimed), initial=0.0))))
 
 
 def _named(text: str, name: str) -> str:

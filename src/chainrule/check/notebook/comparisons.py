@@ -23,6 +23,7 @@ from chainrule.check.watching.provenance import DIRECT, NONE, REARRANGED, SCALED
 __all__ = ["Comparisons"]
 
 ROUNDS = 200
+SINGLE = 2.0**-23  # the spacing at 1 of numbers in single precision
 KEPT_LOSSES = 64
 NEAR = 3  # cells between a displayed gradient and what is displayed for comparison
 
@@ -149,6 +150,9 @@ class Comparisons:
         guard = self._guard(provenance) if judgement.verdict == WRONG and provenance.rank == DIRECT else 0.0
         if guard:
             judgement = judge(unguarded(value, truth, guard), truth)
+        if judgement.verdict == WRONG and self._is_single(provenance):
+            value = replace(value, eps=max(value.eps, SINGLE))
+            judgement = judge(value, truth)
         if not judgement.ok and not require:
             return False
         if judgement.verdict == WRONG and provenance.rank == DIRECT:
@@ -171,6 +175,16 @@ class Comparisons:
         if origin.backend is None:
             return []
         return [Pass(origin.backend, root, cotangent, origin.target) for root, cotangent in reversed(origin.roots)]
+
+    def _is_single(self, provenance: Provenance) -> bool:
+        """Whether a gradient in double precision is taken at numbers that were rounded to single precision before."""
+        roots = [(each.backend, each.root) for each in self._passes(provenance)]
+        leaves = [backend.array(leaf)[0] for backend, root in roots for leaf in backend.leaves(root)]
+        return any(
+            bool(np.all(leaf == leaf.astype(np.float32))) and bool(np.any(leaf != leaf.astype(np.float16)))
+            for leaf in leaves
+            if leaf.dtype == np.float64
+        )
 
     @staticmethod
     def _guard(provenance: Provenance) -> float:

@@ -24,6 +24,8 @@ def slope(w, X, y):
     return {}
 def both(w, X, y):
     return cost(w, X, y), slope(w, X, y)
+def check_gradient(f, x, claimed):
+    return [abs((f(x + d) - f(x - d)) / 2e-6 - g) for d, g in zip(1e-6 * np.eye(len(x)), claimed)]
 def gradient_check(f, grad, x):
     e = 1e-6 * np.eye(len(x))
     return [np.abs((f(x + d) - f(x - d)) / 2e-6 - g) for d, g in zip(e, grad(x))]
@@ -33,6 +35,7 @@ CALLS = [
     ("check_grad(cost, slope, w0, X, y)", "slope"),
     ("scipy.optimize.check_grad(lambda w: cost(w, X, y), lambda w: slope(w, X, y), w0)", "jac"),
     ("gradient_check(lambda w: cost(w, X, y), lambda w: slope(w, X, y), w0)", "jac"),
+    ("grad = slope(w0, X, y)\ncheck_gradient(lambda w: cost(w, X, y), w0, grad)", "grad"),
     ("minimize(cost, w0, args=(X, y), jac=slope)", "slope"),
     ("minimize(x0=w0, fun=cost, args=(X, y), jac=slope, options=dict(maxiter=3))", "slope"),
     ("minimize(both, w0, args=(X, y), jac=True)", "both"),

@@ -24,7 +24,7 @@ from chainrule.check.verdicts.report import Report
 from chainrule.explain.arguments import argument_names
 from chainrule.tape import Tracked
 
-__all__ = ["Call", "check_array", "check_attached", "check_joint", "check_pair", "takes"]
+__all__ = ["Call", "check_array", "check_attached", "check_joint", "check_pair", "check_value", "takes"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -65,6 +65,15 @@ def check_joint(function: Callable[..., Any], point: Any, more: Sequence[Any]) -
         return _shaped(function(*arguments)[1], arguments[0], None)
 
     return _checked(_first(function), claimed, [_real(point), *more], argnums=0)
+
+
+def check_value(function: Callable[..., Any], claimed: Any, point: Any, more: Sequence[Any]) -> Report:
+    """Check a gradient by the first argument of a function, given as an array.
+
+    >>> check_value(lambda x: np.sum(x**2), np.array([1.0, 3.0]), np.array([1.0, 3.0]), []).findings[0].message
+    'dx is the gradient times 1/2.'
+    """
+    return _checked(_first(function), np.asarray(claimed), [_real(point), *more], argnums=0)
 
 
 def check_array(call: Call, held: Any, claimed: Array, approximate: Array, slack: float) -> Report | None:

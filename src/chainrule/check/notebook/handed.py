@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.function.foreign import is_foreign
-from chainrule.check.function.promises import Call, check_array, check_attached, check_joint, check_pair, takes
+from chainrule.check.function.promises import (
+    Call,
+    check_array,
+    check_attached,
+    check_joint,
+    check_pair,
+    check_value,
+    takes,
+)
 from chainrule.check.notebook.scene import PLACE, Scene
 from chainrule.check.verdicts.compare import UNDECIDABLE, Judgement
 from chainrule.check.verdicts.finding import Finding
@@ -129,6 +137,11 @@ def _reports(arguments: Sequence[Any], options: Mapping[str, Any]) -> Iterator[t
         second = next((options[name] for name in SECOND if callable(options.get(name))), None)
         if second is not None:
             yield second, "hess", lambda: check_pair(gradient, second, point, more)
+        return
+    shape = np.shape(point)
+    given = next((value for value in call.rest if isinstance(value, np.ndarray) and value.shape == shape), None)
+    if given is not None and not any(value is given for value in more):
+        yield given, "the gradient", lambda: check_value(function, given, point, more)
     else:
         yield function, "the gradient", lambda: _joint(function, point, more)
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import AssignmentError, NoRuleError
-from chainrule.linear.functions import scatter
 from chainrule.op import REGISTRY
+from chainrule.ops.fold import METHODS
 from chainrule.ops.special import entered, full_name
 from chainrule.overwriting import write
 from chainrule.tape import Tracked, enabled
 
-__all__ = ["ASSIGNED", "FLOATED", "ufunc_with_options", "without_rule"]
+__all__ = ["ASSIGNED", "FLOATED", "into", "ufunc_with_options", "without_rule"]
 
 ASSIGNED = (
     "a tracked tensor cannot become part of a plain NumPy array: the array would forget where the value came from, and "
@@ -31,80 +31,50 @@ FLOATED = (
 
 def ufunc_with_options(function: Any, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
     """A ufunc with ``out``, ``where`` or ``dtype``, or one of its methods."""
-    if method == "reduce" and function in _REDUCTIONS:
-        known = {name: value for name, value in options.items() if value is not None}
-        return REGISTRY[_REDUCTIONS[function]](inputs[0], **{"axis": 0, **known} if "axis" not in options else options)
-    if method == "accumulate" and function in _ACCUMULATIONS:
-        return REGISTRY[_ACCUMULATIONS[function]](inputs[0], **{"axis": 0, **options})
-    if method == "outer":
-        a, b = inputs
-        rank = np.ndim(b.value if isinstance(b, Tracked) else b)
-        return function(a[(..., *[None] * rank)], b, **options)
-    operation = entered(function)
-    if method == "at" and function in (np.add, np.subtract):
-        target, index, values = inputs
-        if not isinstance(target, Tracked):
-            raise AssignmentError(ASSIGNED)
-        positions = index if isinstance(index, tuple) else (index,)
-        region = np.broadcast_shapes(np.shape(target.value[index]), values.shape if hasattr(values, "shape") else ())
-        added = scatter(np.broadcast_to(values, region), target.value.shape, positions)
-        write(target, function(target, added))
-        return None
-    if method != "__call__" or operation is None:
-        return without_rule(function if method == "__call__" else f"{full_name(function)}.{method}", inputs, options)
     out = options.pop("out", None)
+    if method != "__call__":
+        return into(out, METHODS[method](function, *inputs, **options))
+    operation = entered(function)
+    if operation is None:
+        return without_rule(function, inputs, options if out is None else {**options, "out": out})
     mask = options.pop("where", True)
     dtype = options.pop("dtype", None)
     options = {name: value for name, value in options.items() if name not in ("casting", "order", "subok")}
     if options:
         raise NoRuleError(f"{full_name(function)}: no rule with the options {sorted(options)}")
+    if out is None and mask is not True:
+        raise NoRuleError(f"{full_name(function)} with where= leaves the other elements undefined; give out= as well")
     if dtype is not None:
         inputs = [value.astype(dtype) if hasattr(value, "astype") else value for value in inputs]
-    result = operation(*inputs)
+    return into(out, operation(*inputs), mask)
+
+
+def into(out: Any, result: Any, mask: Any = True) -> Any:
+    """The result; where ``out`` was given (an array, or a tuple with one for each result) it is written there."""
+    if isinstance(out, tuple):
+        several = result if isinstance(result, tuple) else (result,)
+        written = tuple([into(target, part, mask) for target, part in zip(out, several, strict=True)])
+        return written if isinstance(result, tuple) else written[0]
     if out is None:
-        if mask is not True:
-            raise NoRuleError(
-                f"{full_name(function)} with where= leaves the other elements undefined; give out= as well"
-            )
         return result
-    (target,) = out
-    if not isinstance(target, Tracked):
-        if result.vertex is not None:
+    if not isinstance(out, Tracked):
+        if isinstance(result, Tracked) and result.vertex is not None:
             raise AssignmentError(ASSIGNED)
-        np.copyto(target, result.value, where=mask)
-        return target
-    chosen: Any = result if mask is True else REGISTRY[np.where](mask, result, target)
-    return write(target, chosen)
-
-
-_REDUCTIONS = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.maximum: np.max,
-    np.minimum: np.min,
-    np.logical_and: np.all,
-    np.logical_or: np.any,
-}
-_ACCUMULATIONS = {
-    np.add: np.cumsum,
-    np.multiply: np.cumprod,
-    np.maximum: np.maximum.accumulate,
-    np.minimum: np.minimum.accumulate,
-}
+        np.copyto(out, result.value if isinstance(result, Tracked) else result, where=mask)
+        return out
+    return write(out, result if mask is True else REGISTRY[np.where](mask, result, out))
 
 
 def without_rule(function: Any, arguments: Any, options: Any) -> Any:
     """A NumPy function that has no rule: an error for tracked tensors, NumPy's own result for others."""
-    name = function if isinstance(function, str) else full_name(function)
     found: list[Tracked] = []
     unwrapped, named = _unwrapped(arguments, found), _unwrapped(options, found)
     if any(value.vertex is not None for value in found) and enabled():
         raise NoRuleError(
-            f"{name} has no derivative rule, so its result would silently lose the gradient.\nWrite it with functions "
-            "that have one, define an operation with chainrule.define, or pass x.detach() where no gradient is wanted."
+            f"{full_name(function)} has no derivative rule, so its result would silently lose the gradient.\nWrite it "
+            "with functions that have one, define an operation with chainrule.define, or pass x.detach() where no "
+            "gradient is wanted."
         )
-    if isinstance(function, str):
-        raise NoRuleError(f"{function} is not available on tensors")
     return function(*unwrapped, **named)
 
 

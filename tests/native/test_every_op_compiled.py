@@ -98,7 +98,8 @@ def functions_of(operation: Operation, number: int, dtype: Any) -> tuple[dict[st
 # Whose rules look at numbers, such as where ties are: what is recorded of them may be other code at another point.
 LOOKS = {
     *["cofactors", "cumprod", "det", "sort", "partition", "accumulate_maximum", "accumulate_minimum"],
-    *["eigenvalues", "eigenvectors", "singular_values", "singular_vectors"],
+    *["eigenvalues", "eigenvectors", "general_eigenvalues", "general_eigenvectors"],
+    *["singular_values", "singular_vectors"],
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import AssignmentError, NoRuleError, OptionError, ShapeError
+from chainrule.errors import AssignmentError, OptionError, ShapeError
 from chainrule.ops import accumulate, order
 from chainrule.ops.order import topk
 from tests.ops.dense import by_definition, check_operation, check_samples, local_terms
@@ -199,12 +199,13 @@ def test_what_is_refused() -> None:
     x = cr.tensor(MATRIX, requires_grad=True)
     with pytest.raises(AssignmentError, match="Leave `out` out"):
         np.max(x, axis=0, out=np.zeros(4))
-    with pytest.raises(NoRuleError, match="no rule for method='weibull'"):
-        np.quantile(x, 0.5, method="weibull")
-    with pytest.raises(NoRuleError, match="no rule with period="):
-        np.interp(x[0], NODES, NODES, period=4.0)
-    with pytest.raises(NoRuleError, match="no rule but for method="):
-        np.nanquantile(x, 0.5, method="lower")
+    with pytest.raises(AssignmentError, match="Leave `out` out"):
+        np.max(x, 0, np.zeros(4))
+    unknown: Any = "cubic"
+    with pytest.raises(OptionError, match="method='cubic'; expected one of linear, "):
+        np.quantile(x, 0.5, method=unknown)
+    with pytest.raises(OptionError, match="method='linear' with weights"):
+        np.nanquantile(x, 0.5, weights=MATRIX)
 
 
 THREE: Any = 3

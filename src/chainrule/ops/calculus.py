@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from chainrule.errors import NoRuleError, OptionError, ShapeError
+from chainrule.errors import OptionError, ShapeError
 from chainrule.linear.functions import scatter
 from chainrule.op import implements
 from chainrule.ops.join import concatenate, slice_along
@@ -35,7 +35,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if len(parts) > 1:
         a = concatenate(*parts, axis=axis)
     for _ in range(n):
-        a = slice_along(a, axis, 1, None) - slice_along(a, axis, None, -1)
+        differ = np.not_equal if plain(a).dtype == bool else np.subtract
+        a = differ(slice_along(a, axis, 1, None), slice_along(a, axis, None, -1))
     return a
 
 
@@ -133,10 +134,11 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @implements(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    """np.interp, differentiable in ``x``, ``xp`` and ``fp``; at a node the derivative is that of the piece after it."""
-    if period is not None:
-        raise NoRuleError("np.interp: no rule with period=. Reduce the coordinates with np.remainder first.")
+    """np.interp, differentiable in ``x``, ``xp`` and ``fp``; at an inner node with the mean slope of its pieces."""
     x, xp, fp = arrayed(x), arrayed(xp), arrayed(fp)
+    if period is not None:
+        x, xp, fp = one_period(x, xp, fp, abs(period))
+        left = right = None
     at, nodes = plain(x), plain(xp)
     if nodes.ndim != 1 or nodes.shape != plain(fp).shape:
         raise ShapeError(
@@ -147,20 +149,39 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     if nodes.size == 1:
         inside = broadcast_to(fp[0], shape=at.shape)
     else:
-        piece = np.clip(np.searchsorted(nodes, at, side="right") - 1, 0, nodes.size - 2)
-        start, end = take(xp, piece, 0), take(xp, piece + 1, 0)
-        low, high = take(fp, piece, 0), take(fp, piece + 1, 0)
-        inside = low + (high - low) / (end - start) * (x - start)
+        after, before = (piece_of(at, nodes, side) for side in ("right", "left"))
+        slope = slope_of(xp, fp, after)
+        if not isinstance(after, np.ndarray | np.generic) or np.any(after != before):
+            slope = (slope + slope_of(xp, fp, before)) / 2
+        inside = take(fp, after, 0) + slope * (x - take(xp, after, 0))
     below = fp[0] if left is None else left
     above = fp[-1] if right is None else right
     return np.where(at < nodes[0], below, np.where(at > nodes[-1], above, inside))
 
 
+def piece_of(at: Any, nodes: Any, side: Any) -> Any:
+    """Which piece a point lies in; at a node that after it ("right") or before it ("left")."""
+    return np.clip(np.searchsorted(nodes, at, side=side) - 1, 0, nodes.size - 2)
+
+
+def slope_of(xp: Any, fp: Any, piece: Any) -> Any:
+    """The slopes of pieces."""
+    return (take(fp, piece + 1, 0) - take(fp, piece, 0)) / (take(xp, piece + 1, 0) - take(xp, piece, 0))
+
+
+def one_period(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
+    """Coordinates within one period, in order, with one more point on each side."""
+    x, xp = x % period, xp % period
+    order = np.argsort(plain(xp))
+    xp, fp = xp[order], fp[order]
+    return x, np.concatenate([xp[-1:] - period, xp, xp[:1] + period]), np.concatenate([fp[-1:], fp, fp[:1]])
+
+
 @implements(np.unwrap)
-def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi) -> Any:
-    """np.unwrap: what is added is constant."""
-    value = plain(p)
-    return p + (np.unwrap(value, discont, axis, period=period) - value)
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
+    """np.unwrap: how many periods are added is constant."""
+    value, length = plain(arrayed(p)), plain(period)
+    return p + np.rint((np.unwrap(value, discont, axis, period=length) - value) / length) * period
 
 
 # --- grids and products ---
@@ -218,6 +239,40 @@ def linspace(
     result = moveaxis(result, 0, axis)
     result = result if dtype is None else result.astype(np.dtype(dtype))
     return (result, step) if retstep else result
+
+
+@implements(np.logspace)
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """np.logspace between tensors; the base may be one too."""
+    base = arrayed(base)
+    if base.shape:
+        start, stop, base = np.broadcast_arrays(arrayed(start), arrayed(stop), base)
+        base = np.expand_dims(base, axis)
+    result = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
+    return result if dtype is None else result.astype(np.dtype(dtype))
+
+
+@implements(np.geomspace)
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+    """np.geomspace between tensors: exactly the ends, and powers of their quotient between them."""
+    start, stop = np.broadcast_arrays(arrayed(start), arrayed(stop))
+    if np.any(plain(start) * plain(stop) <= 0):
+        raise OptionError("np.geomspace: a start and a stop of different signs, or 0; expected two of one sign.")
+    count = num - endpoint
+    share = (np.arange(num) / max(count, 1)).reshape((-1,) + (1,) * len(start.shape)).astype(plain(start).dtype)
+    result = start * np.power(stop / start, share)
+    if endpoint and num > 1:
+        result = concatenate(result[:-1], stop[None], axis=0)
+    result = moveaxis(result, 0, axis)
+    return result if dtype is None else result.astype(np.dtype(dtype))
 
 
 @implements(np.bincount)

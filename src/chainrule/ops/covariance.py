@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.errors import ShapeError
 from chainrule.op import implements
 from chainrule.ops.options import shape_of
+from chainrule.ops.shape import arrayed
 
 __all__ = ["correlation", "covariance"]
 
@@ -44,7 +45,7 @@ def covariance(
     weights = None
     for given in (fweights, aweights):
         if given is not None:
-            weights = np.asarray(given, float) if weights is None else weights * given
+            weights = arrayed(given) * 1.0 if weights is None else weights * given
     if weights is None:
         centred = rows - np.mean(rows, axis=1, keepdims=True)
         weighted, degrees = centred, float(shape_of(rows)[1] - lost)

@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.errors import NoDerivativeError, NoRuleError
 from chainrule.linear.term import Pattern, Term, pattern
-from chainrule.op import Call, General, Sample, cached_by_call, define, implements
+from chainrule.op import Call, General, Sample, Undefined, cached_by_call, define, implements
 from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
 from chainrule.ops.options import plain, shape_of
 from chainrule.ops.remembered import remembered
@@ -271,6 +271,32 @@ singular_vectors = define(
 )
 
 
+def completed_qr(a: Any) -> tuple[Any, Any]:
+    """All columns of Q, and R."""
+    orthogonal, triangular = np.linalg.qr(a, mode="complete")
+    return orthogonal, triangular
+
+
+further_singular_vectors = define(
+    "further_singular_vectors",
+    lambda a: part(0, "full svd", np.linalg.svd, a)[..., shape_of(a)[-1] :],
+    Undefined(
+        "np.linalg.svd with full_matrices=True: the vectors that complete the basis of singular vectors are not unique "
+        "and have no derivative. Pass full_matrices=False."
+    ),
+    arguments=("a",),
+)
+further_orthogonal = define(
+    "further_orthogonal",
+    lambda a: part(0, "full qr", completed_qr, a)[..., shape_of(a)[-1] :],
+    Undefined(
+        "np.linalg.qr with mode='complete': the columns that complete Q are not unique and have no derivative. Pass "
+        "mode='reduced'."
+    ),
+    arguments=("a",),
+)
+
+
 class SVDResult(NamedTuple):
     """What `np.linalg.svd` returns: A = U · diag(S) · Vh."""
 
@@ -286,13 +312,12 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     if not compute_uv:
         return singular_values(a)
     rows, columns = shape_of(a)[-2:]
-    if full_matrices and rows != columns:
-        raise NoRuleError(
-            f"np.linalg.svd of shape {shape_of(a)} with full_matrices=True: the further vectors that complete the "
-            "basis are not unique and have no derivative. Pass full_matrices=False."
-        )
-    right = singular_vectors(a, side="right")
-    return SVDResult(singular_vectors(a, side="left"), singular_values(a), np.swapaxes(right, -1, -2))
+    left, right = singular_vectors(a, side="left"), singular_vectors(a, side="right")
+    if full_matrices and rows > columns:
+        left = np.concatenate([left, further_singular_vectors(a)], -1)
+    if full_matrices and columns > rows:
+        right = np.concatenate([right, further_singular_vectors(np.swapaxes(a, -1, -2))], -1)
+    return SVDResult(left, singular_values(a), np.swapaxes(right, -1, -2))
 
 
 # --- QR ---------------------------------------------------------------------------------------------------------------
@@ -379,8 +404,12 @@ class QRResult(NamedTuple):
 def qr(a: Any, mode: str = "reduced") -> Any:
     """np.linalg.qr: of a wide matrix, Q is that of the first columns."""
     rows, columns = shape_of(a)[-2:]
-    if mode == "raw" or (mode == "complete" and rows > columns):
-        raise NoRuleError(f"np.linalg.qr: mode={mode!r} has no derivative rule. Use mode='reduced'.")
+    if mode == "raw":
+        raise NoRuleError("np.linalg.qr: mode='raw' has no derivative rule. Use mode='reduced'.")
+    if mode == "complete" and rows > columns:
+        below = np.zeros((*shape_of(a)[:-2], rows - columns, columns), plain(a).dtype)
+        orthogonal = np.concatenate([qr_orthogonal(a), further_orthogonal(a)], -1)
+        return QRResult(orthogonal, np.concatenate([qr_triangular(a), below], -2))
     if rows >= columns:
         return qr_triangular(a) if mode == "r" else QRResult(qr_orthogonal(a), qr_triangular(a))
     square = a[..., :rows]

@@ -15,7 +15,6 @@ import numpy as np
 from chainrule.linear.term import Term
 from chainrule.linear.term import identity as identity_map
 from chainrule.op import (
-    REGISTRY,
     Constant,
     Diagonal,
     Sample,
@@ -26,6 +25,7 @@ from chainrule.op import (
     implements,
     undefined,
 )
+from chainrule.ops.options import refuse_out
 from chainrule.ops.writing import literal
 
 LN2 = float(np.log(2.0))
@@ -393,9 +393,11 @@ def choose(condition: Any, *values: Any) -> Any:
     return where(np.asarray(numbers), *values)
 
 
-REGISTRY[np.clip] = lambda x, a_min=None, a_max=None, out=None, *, min=None, max=None: clip(
-    x, a_min if min is None else min, a_max if max is None else max
-)
+@implements(np.clip)
+def clip_of(x: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    """np.clip."""
+    refuse_out("np.clip", out)
+    return clip(x, a_min if min is None else min, a_max if max is None else max)
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import REGISTRY, Constant, Sample, define, implements
-from chainrule.ops.options import plain
+from chainrule.ops.options import plain, refuse_out
 
 __all__ = ["unwrapped"]
 
@@ -56,6 +56,7 @@ fix = define("fix", np.fix, Constant(), numpy=np.fix, samples=[Sample(((2, 3),))
 @implements(np.round)
 def round_of(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """np.round: constant between its steps."""
+    refuse_out("np.round", out)
     return rounded(a, decimals=int(decimals))
 
 

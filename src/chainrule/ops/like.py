@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.op import Constant, Diagonal, Operation, Sample, define, implements
+from chainrule.op import Constant, Diagonal, Operation, Sample, Undefined, define, implements
 from chainrule.ops.elementwise import clone
 from chainrule.ops.options import plain
 from chainrule.ops.shape import arrayed, broadcast_to, integers_of
@@ -72,6 +72,27 @@ def imag(val: Any) -> Any:
     return zeros_like(val)
 
 
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """np.real_if_close of real numbers."""
+    return np.real(a) if plain(a).dtype.kind != "c" else np.real_if_close(plain(a), tol)
+
+
+define(
+    "sort_complex",
+    np.sort_complex,
+    Undefined("np.sort_complex: complex numbers are not differentiated yet"),
+    numpy=np.sort_complex,
+)
+angle = define(
+    "angle",
+    lambda z, deg=False: np.angle(z, deg),
+    Constant(),
+    arguments=("z",),
+    numpy=np.angle,
+    samples=[Sample(((2, 3),))],
+)
+
 nan_to_num = define(
     "nan_to_num",
     lambda x, nan=0.0, posinf=None, neginf=None: np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),
@@ -82,5 +103,9 @@ nan_to_num = define(
 
 @implements(np.nan_to_num)
 def nan_to_num_of(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """np.nan_to_num: what is replaced passes no derivative."""
-    return nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    """np.nan_to_num: what is replaced passes no derivative; without a copy the tensor itself is overwritten."""
+    made = nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    if copy:
+        return made
+    x[...] = made
+    return x

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import MatrixError, NoRuleError, ShapeError
+from chainrule.errors import MatrixError, ShapeError
 from chainrule.linear._scipy import linalg
 from chainrule.linear.term import Factor, Opaque, Pattern, Term, pattern
 from chainrule.op import Call, General, Product, Rule, Sample, cached_by_call, define, implements
@@ -296,16 +296,6 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
     """np.linalg.tensorinv: the first ``ind`` axes are the rows."""
     shape = shape_of(a)
     return np.reshape(inv(np.reshape(a, (prod(shape[:ind]), -1))), shape[ind:] + shape[:ind])
-
-
-@implements(np.linalg.lstsq)
-def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
-    """Refused: the rank that it finds is no smooth function."""
-    raise NoRuleError(
-        "np.linalg.lstsq has no derivative rule: it returns four results, one of them the rank that it found.\nWrite "
-        "np.linalg.pinv(A) @ b, or np.linalg.solve(A.T @ A, A.T @ b) where the columns of A are independent; pass "
-        "x.detach() where no gradient is wanted."
-    )
 
 
 # --- Cholesky factor --------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def plain_keepdims(keepdims: Any) -> bool:
 
 def refuse_out(name: str, out: Any) -> None:
     """Refuse an array to write the result into."""
-    if out is not None and not (isinstance(out, tuple) and out == (None,)):
+    if any([target is not None for target in (out if isinstance(out, tuple) else (out,))]):
         raise AssignmentError(
             f"{name}(..., out=...): a result that is tracked cannot be written into an array that already exists, "
             f"which would forget where it came from. Leave `out` out and use what {name} returns."

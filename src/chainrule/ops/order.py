@@ -1,4 +1,4 @@
-"""Order along axes: the largest and smallest entries, sorting, quantiles; the Jacobian is a table of positions.
+"""Order along axes: the largest and smallest entries, sorting; the Jacobian is a table of positions.
 
 y = max(x)         ∂y/∂x[m] = δ(m, argmax), shared equally among entries that tie
 y = sort(x)        ∂y[i]/∂x[m] = δ(m, argsort[i])
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from chainrule.errors import NoRuleError, OptionError, ShapeError
+from chainrule.errors import OptionError
 from chainrule.linear.term import Axis, Term, pattern
 from chainrule.op import Call, General, Operation, Sample, define, implements
 from chainrule.ops.options import UNSET, Axes, plain, plain_axis, plain_keepdims, refuse_out
 from chainrule.ops.pick import along_axis, take, take_along_axis
 from chainrule.ops.reduce import reduced_axes
-from chainrule.ops.shape import moveaxis, ravel, reshape
+from chainrule.ops.shape import ravel
 from chainrule.ops.writing import alone, calling, literal
 
 __all__ = ["max", "min", "partition", "sort", "topk"]
@@ -273,139 +273,6 @@ def _accumulated(function: Any) -> Operation:
 
 
 accumulate_maximum, accumulate_minimum = _accumulated(np.maximum), _accumulated(np.minimum)
-
-
-# --- quantiles ---
-
-METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
-
-
-def _sorted_over(a: Any, axis: Axes) -> tuple[Any, tuple[int, ...]]:
-    """The entries of the reduced axes sorted along a last axis, and which axes these were."""
-    gone = reduced_axes(plain_axis(axis), len(a.shape))
-    moved = moveaxis(a, gone, tuple(range(-len(gone), 0))) if gone else a
-    shape = tuple(moved.shape)
-    flat = reshape(moved, shape=(*shape[: len(shape) - len(gone)], prod(shape[len(shape) - len(gone) :])))
-    return sort(flat, axis=-1), gone
-
-
-def _restored(result: Any, gone: Sequence[int], shape: Sequence[int], keepdims: Any, ahead: int = 0) -> Any:
-    """The result with its reduced axes kept as size 1, if that was asked; ``ahead`` axes stand before."""
-    if not plain_keepdims(keepdims):
-        return result
-    kept = tuple([1 if k in gone else size for k, size in enumerate(shape)])
-    return reshape(result, shape=tuple(result.shape[:ahead]) + kept)
-
-
-def _spoilt(result: Any, ordered: Any) -> Any:
-    """NaN where an entry is NaN: it was sorted to the end."""
-    if not np.isnan(plain(ordered)).any():
-        return result
-    return np.where(np.isnan(plain(ordered)[..., -1]), np.asarray(np.nan, plain(result).dtype), result)
-
-
-@implements(np.median)
-def median(a: Any, axis: Axes = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
-    """np.median."""
-    refuse_out("np.median", out)
-    ordered, gone = _sorted_over(a, axis)
-    size = ordered.shape[-1]
-    if size == 0:
-        raise ShapeError(f"np.median of no entries: shape {tuple(a.shape)} along axis={axis}.")
-    middle = ordered[..., (size - 1) // 2]
-    if size % 2 == 0:
-        middle = (middle + ordered[..., size // 2]) / 2
-    return _restored(_spoilt(middle, ordered), gone, a.shape, keepdims)
-
-
-@implements(np.quantile)
-def quantile(
-    a: Any,
-    q: Any,
-    axis: Axes = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    *,
-    weights: Any = None,
-    interpolation: Any = None,
-) -> Any:
-    """np.quantile, by linear interpolation or one of the two neighbours; ``q`` may be a tensor too."""
-    refuse_out("np.quantile", out)
-    if method not in METHODS or weights is not None:
-        raise NoRuleError(
-            f"np.quantile: no rule for method={method!r}{' with weights' if weights is not None else ''}; known are "
-            f"{', '.join(METHODS)}, without weights."
-        )
-    q = q if hasattr(q, "shape") else np.asarray(q, dtype=float)
-    ordered, gone = _sorted_over(a, axis)
-    fraction = np.asarray(plain(q), dtype=float)
-    if fraction.size and (fraction.min() < 0 or fraction.max() > 1):
-        raise OptionError(
-            f"np.quantile: q from {fraction.min()} to {fraction.max()}; a fraction lies in 0 … 1 (percent: 0 … 100)."
-        )
-    size = ordered.shape[-1]
-    if size == 0:
-        raise ShapeError(f"np.quantile of no entries: shape {tuple(a.shape)} along axis={axis}.")
-    virtual = fraction * (size - 1)
-    low = np.floor(virtual).astype(np.intp)
-    high = np.minimum(low + 1, size - 1)
-    if method == "nearest":
-        low = high = np.rint(virtual).astype(np.intp)
-    elif method == "lower":
-        high = low
-    elif method == "higher":
-        low = high = np.ceil(virtual).astype(np.intp)
-    below = take(ordered, low, -1)
-    if low is not high:
-        weight = (q * (size - 1) - low) if method == "linear" else np.where(virtual == low, 0.0, 0.5)
-        weight = weight if hasattr(weight, "astype") else np.asarray(weight)
-        weight = weight.astype(plain(ordered).dtype)
-        step = take(ordered, high, -1) - below
-        below = below + step * weight
-    result = moveaxis(below, tuple(range(-fraction.ndim, 0)), tuple(range(fraction.ndim))) if fraction.ndim else below
-    return _restored(_spoilt(result, ordered), gone, a.shape, keepdims, fraction.ndim)
-
-
-@implements(np.percentile)
-def percentile(a: Any, q: Any, *arguments: Any, **options: Any) -> Any:
-    """np.percentile."""
-    return quantile(a, q / 100 if hasattr(q, "shape") else np.asarray(q) / 100, *arguments, **options)
-
-
-@implements(np.nanquantile)
-def nanquantile(a: Any, q: Any, axis: Axes = None, out: Any = None, *arguments: Any, **options: Any) -> Any:
-    """np.nanquantile by linear interpolation: what is not a number is sorted to the end and left out."""
-    refuse_out("np.nanquantile", out)
-    keepdims = options.pop("keepdims", False)
-    if arguments or options.pop("method", "linear") != "linear" or options.pop("weights", None) is not None:
-        raise NoRuleError("np.nanquantile: no rule but for method='linear' without weights; name its options.")
-    q = q if hasattr(q, "shape") else np.asarray(q, dtype=float)
-    ordered, gone = _sorted_over(a, axis)
-    kind, lead = plain(ordered).dtype, len(ordered.shape) - 1
-    count = np.count_nonzero(~np.isnan(plain(ordered)), axis=-1)
-    last = np.maximum(count - 1, 0).reshape(count.shape + (1,) * len(q.shape))
-    low = np.floor(plain(q) * last).astype(np.intp)
-    high = np.minimum(low + 1, last)
-    flat = (*count.shape, -1)
-    below, above = (take_along_axis(ordered, p.reshape(flat), axis=lead) for p in (low, high))
-    weight = reshape((q * last - low).astype(kind), shape=flat)
-    result = reshape(below + (above - below) * weight, shape=(*count.shape, *q.shape))
-    result = moveaxis(result, tuple(range(lead, lead + len(q.shape))), tuple(range(len(q.shape))))
-    return _restored(result, gone, a.shape, keepdims, len(q.shape))
-
-
-@implements(np.nanpercentile)
-def nanpercentile(a: Any, q: Any, *arguments: Any, **options: Any) -> Any:
-    """np.nanpercentile."""
-    return nanquantile(a, q / 100 if hasattr(q, "shape") else np.asarray(q) / 100, *arguments, **options)
-
-
-@implements(np.nanmedian)
-def nanmedian(a: Any, axis: Axes = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
-    """np.nanmedian."""
-    return nanquantile(a, 0.5, axis, out, keepdims=keepdims)
 
 
 @implements(np.unique)

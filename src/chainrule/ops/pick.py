@@ -346,6 +346,8 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     refuse_plain("np.put", a)
     positions = np.asarray(plain(ind)).reshape(-1)
     size = prod(a.shape)
+    if mode == "raise" and np.any((positions < -size) | (positions >= size)):
+        raise IndexError(f"np.put: a position outside {-size} … {size - 1}; mode='wrap' or 'clip' allow it.")
     positions = positions % size if mode != "clip" else np.clip(positions, 0, size - 1)
     a[np.unravel_index(positions, a.shape)] = resize(arrayed(v), positions.shape)
 
@@ -381,3 +383,20 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
     inner = tuple(results[0].shape)
     whole = reshape(stack(*results, axis=0), shape=(*lead, *inner))
     return moveaxis(whole, tuple(range(len(lead), len(lead) + len(inner))), tuple(range(axis, axis + len(inner))))
+
+
+@implements(np.apply_over_axes)
+def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    """np.apply_over_axes: one axis after the other, each of which stays, with one entry."""
+    a = arrayed(a)
+    rank = len(a.shape)
+    for axis in integers_of(axes):
+        axis = normalize_axis_index(axis, rank)
+        result = func(a, axis)
+        a = result if len(result.shape) == rank else np.expand_dims(result, axis)
+        if len(a.shape) != rank:
+            raise ShapeError(
+                f"np.apply_over_axes: the function made shape {tuple(result.shape)} along axis {axis} of {rank} axes; "
+                "expected that axis to be gone, or to have one entry."
+            )
+    return a

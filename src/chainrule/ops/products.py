@@ -15,6 +15,7 @@ from chainrule.op import Call, General, Sample, Structural, cached_by_call, defi
 from chainrule.ops.contract import matmul
 from chainrule.ops.linalg import inv, square_shape
 from chainrule.ops.options import plain, refuse_out, shape_of
+from chainrule.ops.shape import arrayed
 from chainrule.ops.writing import calling
 
 __all__ = ["convolve", "kron", "matrix_power", "multi_dot", "trace"]
@@ -155,15 +156,19 @@ def kron(a: Any, b: Any) -> Any:
 
 @implements(np.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """np.cross of vectors of three entries."""
+    """np.cross of vectors of three entries; of two, whose third is 0: then two such vectors make one number."""
     if axis is not None:
         axisa = axisb = axisc = axis
-    if shape_of(a)[axisa] != 3 or shape_of(b)[axisb] != 3:
+    a, b = np.moveaxis(arrayed(a), axisa, -1), np.moveaxis(arrayed(b), axisb, -1)
+    sizes = {shape_of(a)[-1], shape_of(b)[-1]}
+    if not sizes <= {2, 3}:
         raise ShapeError(
-            f"np.cross: shapes {shape_of(a)} and {shape_of(b)}: expected vectors of three entries along axes {axisa} "
-            f"and {axisb}. For two entries write a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]."
+            f"np.cross: shapes {shape_of(a)} and {shape_of(b)}: expected vectors of three entries (or two) along the "
+            "last axes, or those that axisa and axisb name."
         )
-    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+    if sizes == {2}:
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    a, b = (np.concatenate([x, x[..., :1] * 0], -1) if shape_of(x)[-1] == 2 else x for x in (a, b))
     after, before = [1, 2, 0], [2, 0, 1]
     result = a[..., after] * b[..., before] - a[..., before] * b[..., after]
     return np.moveaxis(result, -1, axisc)
@@ -171,7 +176,11 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
 
 @implements(np.linalg.cross)
 def cross_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """np.linalg.cross."""
+    """np.linalg.cross: vectors of three entries only."""
+    if shape_of(x1)[axis] != 3 or shape_of(x2)[axis] != 3:
+        raise ShapeError(
+            f"np.linalg.cross: shapes {shape_of(x1)} and {shape_of(x2)}: expected three entries along axis {axis}."
+        )
     return cross(x1, x2, axis=axis)
 
 
@@ -261,12 +270,3 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
         start = (short - 1) // 2 if a.shape[0] >= v.shape[0] else short // 2
         return _full(a, np.conjugate(v)[::-1])[start : start + long]
     return convolve(a, np.conjugate(v)[::-1], mode)
-
-
-@implements(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
-    """np.polyval, by Horner's scheme: coefficients of the highest power first."""
-    result = x * 0
-    for k in range(shape_of(p)[0]):
-        result = result * x + p[k]
-    return result

@@ -260,6 +260,8 @@ def var_of(
     ddof = ddof if correction is UNSET else correction
     if is_everything(where) and mean is UNSET:
         return var(a, axis=plain_axis(axis), keepdims=plain_keepdims(keepdims), ddof=ddof)
+    if not is_everything(where):
+        a = np.where(where, a, np.zeros((), a.dtype))
     centre = mean_of(a, axis, keepdims=True, where=where) if mean is UNSET else mean
     total = sum_of(np.square(a - centre), axis, keepdims=keepdims, where=where)
     return total / np.maximum(chosen(where, a, axis, keepdims) - ddof, 0)

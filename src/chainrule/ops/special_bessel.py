@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear._scipy import special
-from chainrule.op import Operation
+from chainrule.op import REGISTRY, Operation
 from chainrule.ops.special import COMPLEX, INTEGER, UNKNOWN, function, part, result, same
 
 POSITIVE = (0.5, 3.0)
@@ -54,6 +54,7 @@ for name in ("hankel1", "hankel1e", "hankel2", "hankel2e"):
 
 # I and K
 i0 = function("i0", "x", lambda x: special.i1(x), **letter("I", "0"))
+REGISTRY[np.i0] = i0
 i1 = function("i1", "x", lambda x: (special.i0(x) + special.iv(2, x)) / 2, **letter("I", "1"))
 k0 = function("k0", "x", lambda x: -special.k1(x), at=POSITIVE, **letter("K", "0"))
 k1 = function("k1", "x", lambda x: -(special.k0(x) + special.kn(2, x)) / 2, at=POSITIVE, **letter("K", "1"))

@@ -9,13 +9,18 @@ from weakref import ref
 
 import numpy as np
 
-from chainrule.errors import FreedGraphError, ModifiedError
+from chainrule.errors import DtypeError, FreedGraphError, ModifiedError
 from chainrule.op import Operation
 
 __all__ = ["LARGE", "NO_PARAMS", "Leaf", "Node", "Vertex", "mark_written", "tick", "write_count", "written"]
 
 NO_PARAMS: Mapping[str, Any] = {}
 LARGE = 4096  # elements from which memory traffic costs more than the bookkeeping that avoids it
+COMPLEX = (
+    "{name}: the result is {dtype}, and complex numbers are not differentiated yet: a gradient would silently lose "
+    "what passes through the imaginary part.\nWrite it with the real and the imaginary part as two real arrays, or "
+    "pass x.detach() where no gradient is wanted."
+)
 tick = count(1).__next__  # the order of events: nodes made and buffers overwritten, over all threads
 
 
@@ -68,6 +73,8 @@ class Node:
         params: Mapping[str, Any],
         mask: int,
     ) -> None:
+        if dtype.kind == "c":
+            raise DtypeError(COMPLEX.format(name=operation.name, dtype=dtype))
         self.operation = operation
         self.parents = parents
         self.values = values

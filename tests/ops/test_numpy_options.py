@@ -1,0 +1,138 @@
+"""The methods of NumPy's functions of two arguments, and options of many other functions, against differences."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.errors import AssignmentError, OptionError
+
+POINT = np.random.default_rng(0).uniform(0.5, 2.0, (3, 4))
+FOLDED = (
+    np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.logaddexp, np.logaddexp2, np.hypot, np.fmax,
+    np.fmin, np.copysign, np.float_power,
+)  # fmt: skip
+
+
+def written_at(function: Any) -> Callable[[Any], Any]:
+    """``function.at`` with an entry that is named twice."""
+
+    def run(x: Any) -> Any:
+        y = x * 1
+        function.at(y, [0, 2, 0], x[1])
+        return y
+
+    return run
+
+
+METHODS: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
+    "reduce": lambda f: f.reduce,
+    "along": lambda f: lambda x: f.reduce(x, axis=1, keepdims=True),
+    "initial": lambda f: lambda x: f.reduce(x, initial=1.5),
+    "where": lambda f: lambda x: f.reduce(x, initial=1.5, where=np.array([True, False, True, False])),
+    "accumulate": lambda f: lambda x: f.accumulate(x, axis=1),
+    "reduceat": lambda f: lambda x: f.reduceat(x, [0, 2, 1], axis=1),
+    "outer": lambda f: lambda x: f.outer(x[0], x[:, 0]),
+    "at": written_at,
+}
+
+
+def differences(function: Callable[[Any], Any], x: Any) -> Any:
+    steps = 1e-6 * np.eye(x.size).reshape(x.size, *x.shape)
+    return np.stack([(function(x + step) - function(x - step)) / 2e-6 for step in steps], -1)
+
+
+def jacobian(function: Callable[[Any], Any], x: Any) -> Any:
+    found = cr.jacobian(function)(x).dense()
+    return np.reshape(found, (*np.shape(function(x)), x.size))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("function", FOLDED, ids=lambda function: function.__name__)
+def test_methods(function: Any, method: str) -> None:
+    run = METHODS[method](function)
+    np.testing.assert_allclose(jacobian(run, POINT), differences(run, POINT), rtol=1e-5, atol=1e-5)
+
+
+def test_all_axes_and_none() -> None:
+    assert np.allclose(cr.grad(lambda x: np.logaddexp.reduce(x, axis=None))(POINT), np.exp(POINT) / np.exp(POINT).sum())
+    assert np.allclose(cr.grad(lambda x: np.exp(np.logaddexp.reduce(x[:0, 0])))(POINT), 0)
+    with pytest.raises(ValueError, match="not reorderable"):
+        cr.grad(lambda x: np.subtract.reduce(x, axis=(0, 1)))(POINT)
+    with pytest.raises(OptionError, match="no identity to begin with"):
+        cr.grad(lambda x: np.subtract.reduce(x[:0, 0]))(POINT)
+    with pytest.raises(AssignmentError, match="writes into its first argument"):
+        np.multiply.at(np.ones(3), [0], cr.tensor([1.0], requires_grad=True))
+
+
+def quantiles_by(method: Any) -> Callable[[Any], Any]:
+    return lambda x: np.quantile(x, [0.15, 0.62], axis=1, method=method)
+
+
+USES: dict[str, Callable[[Any], Any]] = {
+    "interp period": lambda x: np.interp(x[0] * 3, np.array([0.1, 0.5, 1.2]), x[1, :3], period=2.0),
+    "interp nodes": lambda x: np.interp(np.linspace(-1, 8, 9), np.cumsum(x[0]), x[1]),
+    "cross of two": lambda x: np.cross(x[:, :2], x[:, 1:3] ** 2),
+    "cross of two and three": lambda x: np.cross(x[:, :2], x[:, 1:] ** 2),
+    "density": lambda x: np.histogram(x, bins=3, density=True)[0],
+    "density of weights": lambda x: np.histogram2d(x[0], x[1], bins=2, weights=x[2], density=True)[0],
+    "edges": lambda x: np.histogram(x, bins="sqrt")[1],
+    "cells": lambda x: np.histogramdd(x[:, :2], bins=([0.5, 1.0, 2.0], 2), weights=x[:, 2])[0],
+    "fit": lambda x: np.polyfit(np.cumsum(x[0]), x[1], 1, w=x[2]),
+    "covariance of a fit": lambda x: np.polyfit(np.arange(4.0), x[0], 1, cov=True)[1],
+    "fits": lambda x: np.polyfit(np.arange(3.0), x, 1, cov="unscaled")[0],
+    "residuals": lambda x: np.linalg.lstsq(x[:, :2], x[:, 2], rcond=None)[1],
+    "underdetermined": lambda x: np.linalg.lstsq(x[:2], x[:2, 0], rcond=None)[0],
+    "division": lambda x: np.polydiv(x[0], x[1, :2])[0],
+    "remainder": lambda x: np.polydiv(x[0], x[1, :3])[1],
+    "roots": lambda x: np.roots(np.append(np.poly(x[0]), 0.0)),
+    "composition": lambda x: np.poly1d(x[0])(np.poly1d([1.0, 2.0])).coeffs,
+    "arithmetic": lambda x: (np.poly1d(x[0]) * np.poly1d(x[1]) - 2.0).integ().deriv(2).coeffs,
+    "coefficients": lambda x: np.polyval(np.poly1d([1.0, 2.0, 3.0]), x),
+    "two variables": lambda x: np.polynomial.polynomial.polyval2d(x, x**2, x[:, :2]),
+    "a grid": lambda x: np.polynomial.polynomial.polygrid2d(x[0], x[1], x),
+    "trimmed": lambda x: np.trim_zeros(np.pad(x, 1), axis=0),
+    "padded": lambda x: np.pad(x, ((1, 0), (2, 1)), constant_values=((x[0, 0], x[0, 1]), (x[0, 2], 3.0))),
+    "ramp": lambda x: np.pad(x, 1, mode="linear_ramp", end_values=x[0, 0]),
+    "padded by a function": lambda x: np.pad(x, 1, mode=doubled),
+    "unwrapped": lambda x: np.unwrap(x * 4, period=x[0, 0]),
+    "geometric": lambda x: np.geomspace(-x[0], -x[1], 5, axis=-1, endpoint=False),
+    "bases": lambda x: np.logspace(0, x[0] / 2, 5, base=x[1], axis=1),
+    "written": lambda x: np.modf(x, out=(np.zeros((3, 4)), np.zeros((3, 4))))[0],
+    "weighted covariance": lambda x: np.cov(x, aweights=x[0]),
+    "sets": lambda x: np.union1d(np.setdiff1d(x[0], x[1]), np.setxor1d(x[1], x[2])),
+    "complete R": lambda x: np.linalg.qr(x.T, mode="complete").R,
+    "full S": lambda x: np.linalg.svd(x)[1],
+    **{
+        f"quantile {method}": quantiles_by(method)
+        for method in """inverted_cdf averaged_inverted_cdf closest_observation interpolated_inverted_cdf hazen weibull
+            median_unbiased normal_unbiased lower higher midpoint nearest""".split()
+    },
+    "quantile in q": lambda x: np.quantile(x, x[0] / 3, method="hazen"),
+    "quantile of numbers": lambda x: np.nanquantile(np.where(x > 1.8, np.nan, x), [0.3, 0.6], axis=1, method="lower"),
+    "weighted quantile": lambda x: np.quantile(x, 0.4, axis=1, weights=[1, 2, 1, 3], method="inverted_cdf"),
+}
+
+
+def doubled(line: Any, width: tuple[int, int], axis: int, options: Any) -> None:
+    line[: width[0]] = 2 * line[width[0]]
+    line[-width[1] :] = line[0] ** 2
+
+
+@pytest.mark.parametrize("name", USES)
+def test_uses(name: str) -> None:
+    run = USES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        value, expected = run(POINT.copy()), differences(run, POINT)
+        found = jacobian(run, POINT)
+        weights = np.cos(np.arange(np.size(value))).reshape(np.shape(value))
+        gradient = cr.grad(lambda x: np.sum(run(x) * weights))(POINT)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    along = np.tensordot(weights, expected, np.ndim(value)).reshape(POINT.shape)
+    np.testing.assert_allclose(gradient, along, rtol=1e-5, atol=1e-5)

@@ -246,6 +246,46 @@ def test_rows_that_are_scaled_are_told_from_columns() -> None:
     assert derivation.jacobians["x"].text == "∂scaled/∂x = A diag(exp(x))"
 
 
+def test_what_rests_on_the_data_is_noted_and_what_cancelled_is_not() -> None:
+    turned, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
+    length = derive(lambda x, Q: x @ (Q.T @ (Q @ x)), 0)(np.ones(3), turned)
+    assert length.gradients["x"].text == "∂f/∂x = 2 x" and "this rests on the data: Qᵀ Q = I" in length.notes
+    solved = derive(lambda x, A: np.sum((np.linalg.inv(A) @ (A @ x)) ** 2), 0)(np.ones(3), turned + np.eye(3))
+    assert solved.gradients["x"].text == "∂f/∂x = 2 x" and solved.notes == ()
+
+    def cross_entropy(x: Any, w: Any) -> Any:
+        z = x - x.max()
+        return -np.sum(w * (z - np.log(np.sum(np.exp(z)))))
+
+    assert derive(cross_entropy, 0)(np.array([1.0, 3.0, 2.0]), np.array([0.2, 0.5, 0.4])).notes == ()
+
+
+def test_a_given_matrix_that_is_symmetric_is_noted() -> None:
+    form = derive(lambda x, S: x @ S @ x, 0)(np.ones(3), np.diag([1.0, 2.0, 3.0]))
+    assert form.gradients["x"].text == "∂f/∂x = (S + Sᵀ) x"
+    assert form.notes == ("S is symmetric here, so S + Sᵀ is 2 S",)
+
+
+def test_structures_have_the_names_of_the_values() -> None:
+    rng = np.random.default_rng(0)
+    told = derive(lambda X, W: np.sum(np.tanh(X @ W)))(rng.normal(size=(5, 3)), rng.normal(size=(3, 2)))
+    structures = [local.structure for entry in told.explained for local in entry.locals]
+    assert "X ⊗ I₂, 15 stored of 60 entries" in structures and "I₅ ⊗ Wᵀ, 6 stored of 150 entries" in structures
+
+
+def test_reasons_say_the_whole_derivative_of_a_number() -> None:
+    def reasons(function: Callable[..., Any], *arguments: Any) -> list[str]:
+        return [reason for entry in derive(function)(*arguments).explained for reason in entry.reasons]
+
+    matrix = np.array([[2.0, 1.0], [0.0, 3.0]])
+    assert reasons(np.linalg.det, matrix) == ["the derivative of det(a) with respect to a is det(a) a⁻ᵀ"]
+    told = reasons(lambda x, w: np.mean(x[1:] * w) + np.linalg.norm(x), np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0]))
+    assert "x is used twice, in v₂ and v₅: the gradients of these uses add up" in told
+    assert "only some entries of x were used: they get the gradient of what they became; the others get 0" in told
+    assert "v₂ is multiplied by w, and so is its gradient" in told
+    assert any(reason.startswith("all entries of") and "were averaged" in reason for reason in told)
+
+
 def test_where_the_largest_is_stays_a_question_in_the_source() -> None:
     def spread(x: Any) -> Any:
         return np.max(x) - np.min(x)

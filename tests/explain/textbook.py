@@ -231,6 +231,40 @@ def clipped(x: Any, w: Any) -> Any:
     return L
 
 
+def clipped_both_ways(x: Any, w: Any) -> Any:
+    """
+    ∂L/∂x = [−1/2 ≤ x ≤ 1/2] ⊙ w
+    """
+    L = np.clip(x, -0.5, 0.5) @ w
+    return L
+
+
+def hard_tanh(Q: Any, x: Any, u7: Any) -> Any:
+    """
+    ∂L/∂x = 2 Qᵀ ([−1/2 < z < 1/2] ⊙ z)
+    """
+    z = Q @ x - u7
+    L = np.sum(np.minimum(np.maximum(z, -0.5), 0.5) ** 2)
+    return L
+
+
+def mean_squared_error_by_hand(Q: Any, x: Any, u7: Any) -> Any:
+    """
+    ∂L/∂x = Qᵀ (Q x − u7)/m
+    """
+    m = len(u7)
+    L = 1 / (2 * m) * np.sum((Q @ x - u7) ** 2)
+    return L
+
+
+def ridge(Q: Any, x: Any, u7: Any) -> Any:
+    """
+    ∂L/∂x = 2/N Qᵀ (Q x − u7) + 0.4 x
+    """
+    L = np.sum((Q @ x - u7) ** 2) / Q.shape[0] + 0.2 * x @ x
+    return L
+
+
 def inner_product(Q: Any, x: Any, u7: Any) -> Any:
     """
     ∂L/∂x = Qᵀ u7
@@ -402,8 +436,9 @@ def largest_of_each_row(z: Any) -> Any:
 GRADIENTS = [
     linear_least_squares, least_squares, softmax_cross_entropy, logistic_regression, quadratic_form, log_determinant,
     determinant, trace_of_a_product, trace_of_a_square, trace_of_an_inverse, batch_norm, attention, gaussian_process,
-    norm, frobenius, outer_factorisation, a_norm, a_norm_squared, powers, relu_layer, huber, clipped, inner_product,
-    weighted_length, kernel_parameter, layer_norm, cross_entropy_of_rows_that_are_shifted,
+    norm, frobenius, outer_factorisation, a_norm, a_norm_squared, powers, relu_layer, huber, clipped, clipped_both_ways,
+    hard_tanh, mean_squared_error_by_hand, ridge, inner_product, weighted_length, kernel_parameter, layer_norm,
+    cross_entropy_of_rows_that_are_shifted,
     rayleigh_quotient, cosine, return_over_risk, determinant_and_trace, inverse_of_an_inverse, scaled_rows, hinge,
     mean_of_a_gaussian, correlation, elastic_net, quadratic_with_a_linear_term, log_of_sums_of_exponentials,
     cross_entropy_with_targets_that_vary, largest_of_each_row,

@@ -22,7 +22,7 @@ from chainrule.explain.indexed import Indexer
 from chainrule.explain.naming import Naming
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper
 from chainrule.explain.placing import matrix_of, read
-from chainrule.explain.products import alone, batched, divided_early, in_order, leads, with_equals_merged, work
+from chainrule.explain.products import alone, batched, between, divided_early, in_order, leads, with_equals_merged, work
 from chainrule.explain.stacking import Stacker
 from chainrule.explain.symbols import call
 from chainrule.explain.symmetry import Symmetry
@@ -149,7 +149,7 @@ class Arranger:
         mean = self._mean(above, number, free) if not below and not ties else None
         if mean is not None:
             return mean
-        above, below = divided_early(above, below, set(free))
+        above, below = divided_early(between(above), below, set(free))
         above = Tying(self._contracted, self._combined, free)(above, ties)
         contracted = self._contracted(above, free)
         windows = any(is_window(f) for f in monomial.factors)

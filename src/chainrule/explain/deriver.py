@@ -118,10 +118,10 @@ class Deriver:
         )
         told, outline = self._finest(plain).tell(self.progress)
         jacobians = {s.called: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
-        where = [
-            plain.equation_of(s, sweep.found[s].chosen).text
-            for s in sweep.needed(self._whole(sweep, w) for w in self.wanted)
-        ]
+        whole = [self._whole(sweep, step) for step in self.wanted]
+        needed = sweep.needed(whole)
+        where = [plain.equation_of(step, sweep.found[step].chosen).text for step in needed]
+        told_forms = [*whole, *[sweep.found[step].chosen for step in needed]]
         return Derivation(
             self.title,
             self.computation,
@@ -132,7 +132,8 @@ class Deriver:
                 *shortened([f"with {equation}" for equation in where]),
                 *self._notes(upstream),
                 *self._assumed(reader),
-                *self._read_off(plain.simplify),
+                *self._read_off(plain.simplify, told_forms),
+                *self._symmetric(gradients.values()),
             ),
             source,
             {name: formula for name, formula in jacobians.items() if formula.text},
@@ -246,16 +247,30 @@ class Deriver:
             )
         return told
 
-    def _read_off(self, simplifier: Simplifier) -> list[str]:
+    def _read_off(self, simplifier: Simplifier, formulas: Sequence[Form]) -> list[str]:
         """What the formulas owe to the data: sums that are the numbers they are because of them."""
         told = []
+        asks = any(compares(form) for form in formulas)  # where none does, what was compared has cancelled
         for form, number in simplifier.looks.known_constants():
             equation = f"{self.arranger.exact(form).text} = {number}"
             if compares(form):
-                told.append(f"this rests on there being no ties: {equation}, as it is here")
+                told += [f"this rests on there being no ties: {equation}, as it is here"] if asks else []
             elif not simplifier.looks.holds_at(self.elsewhere, form, number):
                 told.append(f"this rests on the data: {equation}")
+        for form in simplifier.looks.rests_on_data(self.elsewhere):
+            told.append(f"this rests on the data: {self.arranger.exact(form).text} = I")
         return list(dict.fromkeys(told))
+
+    def _symmetric(self, gradients: Iterable[Formula]) -> list[str]:
+        """Where A + Aᵀ is 2 A: matrices that were given, and are symmetric this time."""
+        told = []
+        for step in self.computation.steps:
+            is_square = step.operation is None and step.name and len(step.shape) == 2 and step.shape[0] == step.shape[1]
+            if is_square and np.array_equal(step.value, step.value.T):
+                name = self.naming.text(step)
+                if any(f"{name} + {name}ᵀ" in formula.text for formula in gradients):
+                    told.append(f"{name} is symmetric here, so {name} + {name}ᵀ is 2 {name}")
+        return told
 
     def _assumed(self, reader: Reader) -> list[str]:
         """Where the formulas do not hold: comparisons that they take to come out as they do here."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explain.atoms import Adjoint, Array, Point, Result, Value, atoms_in
-from chainrule.explain.form import Form, Group
+from chainrule.explain.form import Form, Group, delta, single
 from chainrule.explain.ties import Tie
 
 __all__ = ["Looks", "compares"]
@@ -25,6 +25,7 @@ class Looks:
         self.seen: list[tuple[Form, Fraction | None]] = []  # constants, and identities, in the order of their finding
         self._constants: dict[Any, tuple[Form, Fraction | None]] = {}
         self._identities: dict[Any, bool] = {}
+        self._zeros: dict[Any, bool] = {}  # differences
 
     def constant(self, form: Form) -> Fraction | None:
         """The small number that every entry of a form is at all points."""
@@ -49,13 +50,41 @@ class Looks:
             self.seen += [(form, None)] if self._identities[key] else []
         return self._identities[key]
 
+    def vanishes(self, form: Form) -> bool:
+        """Whether a difference is zero at all points."""
+        key = form.key()
+        if key not in self._zeros:
+            self._zeros[key] = len(self.points) > 1 and all(self._is_zero(point, form) for point in self.points)
+            self.seen += [(form, Fraction(0))] if self._zeros[key] else []
+        return self._zeros[key]
+
+    def differ(self, form: Form, other: Form) -> bool:
+        """Whether two forms with the same axes are not the same at some point."""
+        return not all(self._is_zero(point, form - other) for point in self.points)
+
+    @staticmethod
+    def _is_zero(point: Point, form: Form) -> bool:
+        try:
+            parts = [point.monomial(monomial, form.axes) for monomial in form.monomials]
+        except (ValueError, LookupError, TypeError):
+            return False
+        size = max([float(np.max(np.abs(part), initial=0.0)) for part in parts], default=0.0)
+        return bool(np.allclose(sum(parts), 0.0, rtol=0, atol=1e-9 * size))
+
     def sees(self, form: Form, number: Fraction | None) -> bool:
         """Whether a form is this number in every entry, or the identity matrix."""
+        if len(form.monomials) > 1:
+            return self.vanishes(form)
         return self.is_identity(form) if number is None else self.constant(form) == number
 
     def known_constants(self) -> list[tuple[Form, Fraction]]:
         """The forms that were found to be the same number everywhere, and the numbers."""
         return [(form, number) for form, number in self._constants.values() if number is not None]
+
+    def rests_on_data(self, point: Point) -> list[Form]:
+        """The forms that were found to be the identity matrix, and are not at a point."""
+        found = [form for form, number in self.seen if number is None]
+        return [form for form in found if not self._is_zero(point, form - single(delta(form.shape[0]), form.axes))]
 
     def holds_at(self, point: Point, form: Form, number: Fraction) -> bool:
         """Whether every entry of a form is a number at a point; True where that cannot be seen."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
-from itertools import combinations
+from itertools import combinations, permutations
 from math import prod
 
 from chainrule.explain.diagonals import trace
 from chainrule.explain.form import Label
-from chainrule.explain.piece import Piece
+from chainrule.explain.piece import Binding, Piece, in_python
 from chainrule.explain.typeset import beside, closed, divide, hadamard, last_swapped, matmul, scaled, summed
 
-__all__ = ["alone", "batched", "divided_early", "in_order", "leads", "with_equals_merged", "work"]
+__all__ = ["alone", "batched", "between", "divided_early", "in_order", "leads", "with_equals_merged", "work"]
+
+
+_BOUND = re.compile(r"\[([^\[\]]+) (≥|>|≤|<|\\ge|\\le) ([^\[\]]+)\]")
+_TURNED = {"≥": "≤", ">": "<", r"\ge": r"\le"}
 
 
 def divided_early(above: Sequence[Piece], below: Sequence[Piece], free: set[Label]) -> tuple[list[Piece], list[Piece]]:
@@ -58,6 +64,32 @@ def with_equals_merged(pieces: Sequence[Piece], free: Sequence[Label]) -> list[P
         else:
             found[key] = piece
     return [*others, *found.values()]
+
+
+def between(pieces: Sequence[Piece]) -> list[Piece]:
+    """Masks that say that one value lies above a bound, and below another, as one: [a ≤ x ≤ b]."""
+    found = list(pieces)
+    for low, high in permutations(pieces, 2):
+        made = _between(low, high) if low in found and high in found else None
+        if made is not None:
+            found[found.index(low)] = made
+            found.remove(high)
+    return found
+
+
+def _between(low: Piece, high: Piece) -> Piece | None:
+    texts = [_BOUND.fullmatch(piece.text) for piece in (low, high)]
+    latexes = [_BOUND.fullmatch(piece.latex) for piece in (low, high)]
+    if not low.is_truth or not high.is_truth or low.axes != high.axes or None in texts or None in latexes:
+        return None
+    told = []
+    for one, other in (texts, latexes):
+        assert one is not None and other is not None
+        if one[1] != other[1] or one[2] not in _TURNED or other[2] not in _TURNED.values():
+            return None
+        told.append(f"[{one[3]} {_TURNED[one[2]]} {one[1]} {other[2]} {other[3]}]")
+    python = f"{in_python(low, Binding.CHAIN)} * {in_python(high, Binding.SIGN)}"
+    return replace(low, text=told[0], latex=told[1], python=python, precedence=Binding.CHAIN)
 
 
 def in_order(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> tuple[Piece, Piece]:

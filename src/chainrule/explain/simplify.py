@@ -32,6 +32,7 @@ from chainrule.explain.form import (
 )
 from chainrule.explain.length import cost, monomial_cost
 from chainrule.explain.looks import Looks
+from chainrule.explain.masks import without_choices
 from chainrule.explain.parts import (
     divides,
     flat,
@@ -208,7 +209,7 @@ class Simplifier:
     def _tidy(self, monomial: Monomial, axes: Axes) -> Monomial:
         monomial = with_one_sign(opened(self._with_tidy_sums(monomial)))
         monomial = without_ties(without_deltas(self._ordered(monomial).combined(axes), axes), axes)
-        monomial = picked(with_single_choices(monomial), axes)
+        monomial = without_choices(picked(with_single_choices(monomial), axes), self.looks)
         return self._with_known_sums(monomial, axes)
 
     def _with_known_sums(self, monomial: Monomial, axes: Axes) -> Monomial:

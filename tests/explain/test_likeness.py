@@ -35,6 +35,14 @@ def recurrence(W: Any, U: Any, xs: Any) -> Any:
     return loss
 
 
+def collected(W: Any, U: Any, xs: Any) -> Any:
+    h, losses = np.zeros(3), []
+    for x in xs:
+        h = np.tanh(W @ h + U @ x)
+        losses.append(np.sum(h**2))
+    return sum(losses)
+
+
 def attention(W: Any, xs: Any) -> Any:
     h = np.ones(3)
     for x in xs:
@@ -82,6 +90,7 @@ def descent(w: Any, X: Any, y: Any) -> Any:
 
 ALIKE: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (recurrence, (A, A, XS)),
+    (collected, (A, A, XS)),
     (attention, (A, XS)),
     (filtered, (A / 3, np.eye(3) / 2, np.eye(3), XS)),
     (layers, ([RNG.normal(size=(3, 3)) for _ in range(TURNS)], XS[0])),

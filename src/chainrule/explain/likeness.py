@@ -38,7 +38,9 @@ class Continuation:
         self._is_name = is_name
         self._is_symmetric = is_symmetric
         self._place: dict[Step, tuple[int, Any]] = dict(loop.place)
-        self._at: dict[tuple[int, Any], Step] = {place: step for step, place in loop.place.items()}
+        if loop.following is not None:
+            self._place |= {s: (turn, ("following", k)) for s, (turn, k) in loop.following.place.items()}
+        self._at: dict[tuple[int, Any], Step] = {place: step for step, place in self._place.items()}
         self._atoms: dict[tuple[Any, Any], Any] = {}
         self._place_arguments()
 

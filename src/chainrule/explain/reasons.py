@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.computation import Step
 from chainrule.explain.form import ONE, Form, Monomial, as_number, fresh_axes
+from chainrule.explain.length import cost
 from chainrule.explain.reader import NotExpressibleError, Reader, is_elementwise
 from chainrule.explain.series import shortened
 from chainrule.linear.term import Pattern
@@ -21,6 +22,7 @@ from chainrule.op import Diagonal
 
 __all__ = ["Reasons", "reasons_for"]
 
+_LONG = 20.0  # length of a formula that is not written for its length
 _NAMED = 8  # uses that are all named
 _AXES = ("rows", "columns")
 
@@ -36,7 +38,10 @@ class Reasons:
         """A step by its name, or written out if that is short."""
         if self.reader.is_name(step):
             return self.arranger.naming.text(step)
-        text = self.arranger.form(self.reader.refer(step)).text
+        form = self.reader.refer(step)
+        if cost(form) > _LONG:
+            return "the result"
+        text = self.arranger.form(form).text
         return text if len(text) <= 36 else "the result"
 
     def edge(self, step: Step, position: int) -> list[str]:

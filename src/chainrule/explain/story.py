@@ -71,8 +71,9 @@ class Story:
 
     def _line(self, step: Step) -> object:
         """What the steps that a line of a loop makes have in common."""
-        if self.loop is not None and step in self.loop.place:
-            return self.loop.offset(step)
+        for loop in (self.loop, self.loop.following if self.loop else None):
+            if loop is not None and step in loop.place:
+                return loop.first, loop.offset(step)
         return (step.name, step.file, step.line) if step.line and step.name else step
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +16,14 @@ _FEWEST = 4  # turns that are worth a loop
 
 @dataclass(frozen=True)
 class Loop:
-    """The turns of a loop, each with its steps in their order; ``place`` is the turn of a step and its place in it."""
+    """The turns of a loop, each with its steps in their order; ``place`` is the turn of a step and its place in it.
+
+    ``following`` is another loop, as of a sum of what the turns of the first collected.
+    """
 
     turns: Sequence[Sequence[Step]]
     place: dict[Step, tuple[int, int]]
+    following: Loop | None = None
 
     @property
     def first(self) -> int:
@@ -47,8 +51,8 @@ class Loop:
         return [turn[offset] for turn in self.turns]
 
 
-def longest_loop(computation: Computation) -> Loop | None:
-    """The loop of at least four turns that most steps on the way to the output are in, if there is one.
+def longest_loop(computation: Computation, apart: Collection[Step] = ()) -> Loop | None:
+    """The loop of at least four turns that most steps on the way to the output, ``apart`` from some, are in, if any.
 
     >>> from chainrule.explain.record import record
     >>> def power(x):
@@ -63,7 +67,7 @@ def longest_loop(computation: Computation) -> Loop | None:
     for step in reversed(computation.steps):
         if step in below:
             below.update(step.arguments)
-    steps = [step for step in computation.steps if step in below and step.operation is not None]
+    steps = [s for s in computation.steps if s in below and s.operation is not None and s not in apart]
     kinds: dict[tuple[object, ...], int] = {}
     signs = np.array([kinds.setdefault(_sign(step), len(kinds)) for step in steps], dtype=int)
     best = 0, 1, 0  # turns times period, period, start
@@ -78,7 +82,8 @@ def longest_loop(computation: Computation) -> Loop | None:
     if not covered:
         return None
     rows = [steps[k : k + period] for k in range(start, start + covered, period)]
-    return Loop(rows, {step: (turn, k) for turn, row in enumerate(rows) for k, step in enumerate(row)})
+    place = {step: (turn, k) for turn, row in enumerate(rows) for k, step in enumerate(row)}
+    return Loop(rows, place, None if apart else longest_loop(computation, place))
 
 
 def _sign(step: Step) -> tuple[object, ...]:

@@ -72,6 +72,11 @@ class Step:
         return self.operation is None and not self.is_input
 
     @property
+    def variable(self) -> str:
+        """The variable, without the place in a list: ``losses`` for ``losses[3]``."""
+        return self.name.partition("[")[0]
+
+    @property
     def called(self) -> str:
         """The name with its number, or the number of the step: ``h``, ``h[2]``, ``#7``.
 

@@ -185,7 +185,7 @@ class Sweep:
 
 def _place(step: Step) -> tuple[str, str, int | None]:
     """The variable, and the line that set it: what is set there several times is set in a loop."""
-    return step.name, step.file, step.line
+    return step.variable, step.file, step.line
 
 
 def referred(form: Form) -> set[Step]:

@@ -181,7 +181,7 @@ def _same_labels(first: Axes, second: Axes, names: dict[Label, Label | None]) ->
 
 def _kind(step: Step) -> tuple[Any, ...]:
     """What steps that are alike have in common; an argument in a list has a name of its own."""
-    name = "" if step.is_input else step.name
+    name = "" if step.is_input else step.variable
     return step.operation, name, step.file, step.line, step.shape, step.value.dtype, step.is_tracked, step.is_input
 
 

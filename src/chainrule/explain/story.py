@@ -74,7 +74,7 @@ class Story:
         for loop in (self.loop, self.loop.following if self.loop else None):
             if loop is not None and step in loop.place:
                 return loop.first, loop.offset(step)
-        return (step.name, step.file, step.line) if step.line and step.name else step
+        return (step.variable, step.file, step.line) if step.line and step.name else step
 
     @property
     def shown(self) -> list[Step]:

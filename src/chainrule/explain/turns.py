@@ -89,7 +89,7 @@ def longest_loop(computation: Computation, apart: Collection[Step] = ()) -> Loop
 def _sign(step: Step) -> tuple[object, ...]:
     """What steps of different turns have in common."""
     assert step.operation is not None
-    return step.operation.name, step.file, step.line, step.name, len(step.arguments), len(step.shape)
+    return step.operation.name, step.file, step.line, step.variable, len(step.arguments), len(step.shape)
 
 
 def _begins(step: Step, before: Step) -> bool:

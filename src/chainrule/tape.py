@@ -41,6 +41,7 @@ class _Mode(threading.local):
     enabled = True
     keeps_copies = False
     traces = 0  # functions of transforms that are running: derivatives are taken of their results
+    refusals = 0  # how often a plain number of a tracked value was refused: some callers hide the error
 
 
 _mode = _Mode()
@@ -104,6 +105,7 @@ class Tracked:
     value: Any
     node: Any = None
     tracked: bool = False
+    starts: bool = False  # whether a transform made it, to take derivatives at
     plain: type[Tracked]  # the class of tensors whose results take the class of other arguments
     root: Tracked | None = None
     recipe: tuple[Tracked, Operation, tuple[Any, ...], Mapping[str, Any]] | None = None
@@ -168,6 +170,16 @@ def tracing() -> Iterator[None]:
         yield
     finally:
         _mode.traces -= 1
+
+
+def refusals() -> int:
+    """How often this thread was refused a plain number of something tracked."""
+    return _mode.refusals
+
+
+def refused() -> None:
+    """Note that it was."""
+    _mode.refusals += 1
 
 
 def is_traced() -> bool:

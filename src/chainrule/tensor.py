@@ -20,7 +20,7 @@ from chainrule.ops.index import getitem, parse_index
 from chainrule.overwriting import write, write_at
 from chainrule.program.deferred import Deferred
 from chainrule.protocol import ASSIGNED, FLOATED, ufunc_with_options, without_rule
-from chainrule.tape import Tracked, is_traced, notify, observe, plain_array, record
+from chainrule.tape import Tracked, is_traced, notify, observe, plain_array, record, refused
 
 __all__ = [
     "Tensor",
@@ -133,6 +133,11 @@ class Tensor(Differentiable):
         return self.value.flags
 
     @property
+    def base(self) -> Any:
+        """The array whose memory the value shares, if any."""
+        return self.value.base
+
+    @property
     def device(self) -> Any:
         """Where the value is, in the words of the array API standard."""
         return "cpu"
@@ -175,7 +180,7 @@ class Tensor(Differentiable):
 
     def item(self, *position: int) -> Any:
         """The one element as a Python number; in the function of a transform a tensor, if it is tracked."""
-        if self._is_followed and is_traced():
+        if self.is_followed and is_traced():
             return self.reshape(-1)[position[0] if len(position) == 1 else 0] if len(position) < 2 else self[position]
         result = self.value.item(*position)
         notify("item", (self,), result)
@@ -191,7 +196,7 @@ class Tensor(Differentiable):
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers; in the function of a transform of tensors, if tracked."""
-        if self._is_followed and is_traced():
+        if self.is_followed and is_traced():
             return [entry.tolist() for entry in self] if self.value.ndim else self
         return self.value.tolist()
 
@@ -199,12 +204,13 @@ class Tensor(Differentiable):
         return bool(self.value)
 
     @property
-    def _is_followed(self) -> bool:
+    def is_followed(self) -> bool:
         """Whether a plain number would forget where it came from."""
         return self.requires_grad or (type(self.value) is Deferred and is_traced())
 
     def __float__(self) -> float:
-        if self._is_followed:
+        if self.is_followed:
+            refused()
             frame = sys._getframe(1)
             if frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCRIPT:
                 raise AssignmentError(ASSIGNED)
@@ -229,7 +235,8 @@ class Tensor(Differentiable):
         return bool((self.value == getattr(element, "value", element)).any())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if self._is_followed:
+        if self.is_followed:
+            refused()
             raise AssignmentError(ASSIGNED)
         result = np.array(self.value, dtype=dtype, copy=copy)
         notify("array", (self,), result)
@@ -271,7 +278,7 @@ class Tensor(Differentiable):
     __floordiv__, __rfloordiv__ = _binary(e.floor_divide), _reversed(e.floor_divide)
     __mod__, __rmod__ = _binary(e.remainder), _reversed(e.remainder)
     __rpow__ = _reversed(e.power)
-    __matmul__, __rmatmul__ = _binary(ops.contract.matmul), _reversed(ops.contract.matmul)
+    __rmatmul__ = _reversed(ops.contract.matmul)
     __eq__ = _binary(REGISTRY[np.equal])
     __ne__ = _binary(REGISTRY[np.not_equal])
     __lt__, __le__ = _binary(REGISTRY[np.less]), _binary(REGISTRY[np.less_equal])
@@ -279,6 +286,9 @@ class Tensor(Differentiable):
     __and__, __rand__ = _binary(REGISTRY[np.bitwise_and]), _reversed(REGISTRY[np.bitwise_and])
     __or__, __ror__ = _binary(REGISTRY[np.bitwise_or]), _reversed(REGISTRY[np.bitwise_or])
     __xor__, __rxor__ = _binary(REGISTRY[np.bitwise_xor]), _reversed(REGISTRY[np.bitwise_xor])
+
+    def __matmul__(self, other: Any) -> Any:
+        return NotImplemented if hasattr(other, "tocoo") else record(ops.contract.matmul, (self, other))
 
     def __divmod__(self, other: Any) -> Any:
         return REGISTRY[np.divmod](self, other)

@@ -12,14 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import holds
-from chainrule.tensor import Tensor
+from chainrule.as_written.making import follows, numbers_of
 
-__all__ = ["of_stats"]
+__all__ = ["apply_where", "of_stats"]
 
 
-def _numbers(value: Any) -> Any:
-    return value.detach().value if isinstance(value, Tensor) else np.asarray(value)
+def apply_where(condition: Any, args: Any, f1: Any, f2: Any = None, *, fill_value: Any = None, **_: Any) -> Any:
+    """One function of numbers where a condition follows, another where not: as SciPy's formulas choose."""
+    args = args if isinstance(args, tuple) else (args,)
+    condition = np.asarray(numbers_of(condition))
+    if condition.all():
+        return f1(*args)
+    other = f2(*args) if f2 is not None else fill_value
+    return np.where(condition, f1(*args) if condition.any() else 0.0, other)
 
 
 def _method(plain: Any, formula: str, outside: Any, scaled: str = "") -> Callable[..., Any]:
@@ -27,12 +32,12 @@ def _method(plain: Any, formula: str, outside: Any, scaled: str = "") -> Callabl
 
     @wraps(plain)
     def method(self: Any, x: Any, *arguments: Any, **options: Any) -> Any:
-        if not any(map(holds, (x, *arguments, *options.values()))):
+        if not any(map(follows, (x, *arguments, *options.values()))):
             return plain(self, x, *arguments, **options)
         arguments, loc, scale = self._parse_args(*arguments, **options)
         y = (x - loc) / scale if hasattr(self, "_pdf") else x - loc
-        low, high = self._get_support(*[_numbers(argument) for argument in arguments])
-        inside = (_numbers(y) >= low) & (_numbers(y) <= high)
+        low, high = self._get_support(*[numbers_of(argument) for argument in arguments])
+        inside = (numbers_of(y) >= low) & (numbers_of(y) <= high)
         where = np.where(inside, y, _inside(self, arguments))
         found = getattr(self, formula)(where, *arguments)
         if scaled == "divide":
@@ -40,20 +45,20 @@ def _method(plain: Any, formula: str, outside: Any, scaled: str = "") -> Callabl
         elif scaled == "subtract":
             found = found - np.log(scale)
         below, above = outside
-        return np.where(inside, found, np.where(_numbers(y) < low, below, above))
+        return np.where(inside, found, np.where(numbers_of(y) < low, below, above))
 
     return method
 
 
 def _inside(distribution: Any, arguments: Any) -> Any:
     """A number in the support, so that a path that is not taken passes nothing."""
-    return _numbers(distribution.median(*[_numbers(argument) for argument in arguments]))
+    return numbers_of(distribution.median(*[numbers_of(argument) for argument in arguments]))
 
 
 def _quantile(plain: Any, formula: str) -> Callable[..., Any]:
     @wraps(plain)
     def method(self: Any, q: Any, *arguments: Any, **options: Any) -> Any:
-        if not any(map(holds, (q, *arguments, *options.values()))):
+        if not any(map(follows, (q, *arguments, *options.values()))):
             return plain(self, q, *arguments, **options)
         arguments, loc, scale = self._parse_args(*arguments, **options)
         return getattr(self, formula)(q, *arguments) * scale + loc
@@ -64,7 +69,7 @@ def _quantile(plain: Any, formula: str) -> Callable[..., Any]:
 def _log_density(x: Any, mean: Any = None, cov: Any = 1, *_: Any, **__: Any) -> Any:
     """The logarithm of the density of a normal distribution of several variables."""
     size = x.shape[-1]
-    cov = cov if np.ndim(_numbers(cov)) == 2 else np.eye(size) * cov
+    cov = cov if np.ndim(numbers_of(cov)) == 2 else np.eye(size) * cov
     apart = x if mean is None else x - mean
     factor = np.linalg.cholesky(cov)
     z = np.linalg.solve(factor, np.reshape(apart, (-1, size)).T)
@@ -92,7 +97,7 @@ def of_stats(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
     def of_several(function: Callable[..., Any], plain: Any) -> Any:
         @wraps(plain)
         def call(x: Any, *arguments: Any, **options: Any) -> Any:
-            if any(map(holds, (x, *arguments, *options.values()))):
+            if any(map(follows, (x, *arguments, *options.values()))):
                 return function(x, *arguments, **options)
             return plain(x, *arguments, **options)
 

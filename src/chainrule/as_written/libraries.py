@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from chainrule.as_written.distributions import of_stats
-from chainrule.as_written.making import holds
+from chainrule.as_written.distributions import apply_where, of_stats
+from chainrule.as_written.linear_maps import LINEAR
+from chainrule.as_written.making import follows, settled
 from chainrule.as_written.matrices import MATRICES
+from chainrule.as_written.sparse_products import of_sparse
+from chainrule.as_written.special import SPECIAL
 
-__all__ = ["INSTEAD", "instead"]
+__all__ = ["INSTEAD", "LINEAR", "SOLVERS", "instead"]
 
 Places = list[tuple[Any, Mapping[str, Any]]]
 
@@ -24,7 +27,8 @@ def instead(plain: Any, made: Callable[..., Any]) -> Any:
 
     @wraps(plain)
     def call(*arguments: Any, **options: Any) -> Any:
-        if any(map(holds, (*arguments, *options.values()))):
+        arguments, options = tuple(map(settled, arguments)), {name: settled(value) for name, value in options.items()}
+        if any(map(follows, (*arguments, *options.values()))):
             return made(*arguments, **options)
         return plain(*arguments, **options)
 
@@ -36,7 +40,33 @@ def _of_linalg(module: Any) -> Places:
     return [(module, {name: instead(getattr(module, name), made) for name, made in MATRICES.items()})]
 
 
-INSTEAD: dict[str, Callable[[Any], Places]] = {"scipy.linalg": _of_linalg, "scipy.stats": of_stats}
+def _of_special(module: Any) -> Places:
+    return [(module, {name: instead(getattr(module, name), made) for name, made in SPECIAL.items()})]
+
+
+def _of_extra(module: Any) -> Places:
+    return [(module, {"apply_where": instead(module.apply_where, apply_where)})]
+
+
+def _linear(name: str) -> Callable[[Any], Places]:
+    def places(module: Any) -> Places:
+        made = {each: (getattr(module, each), maker) for each, maker in LINEAR[name].items()}
+        return [(module, {each: instead(plain, maker(plain)) for each, (plain, maker) in made.items()})]
+
+    return places
+
+
+SOLVERS: set[str] = set()
+"""Names of functions that call back from other languages: where code has one, plain numbers are not even tried."""
+
+INSTEAD: dict[str, Callable[[Any], Places]] = {
+    "scipy.linalg": _of_linalg,
+    "scipy._lib.array_api_extra": _of_extra,
+    "scipy.sparse": of_sparse,
+    "scipy.special": _of_special,
+    "scipy.stats": of_stats,
+    **{name: _linear(name) for name in LINEAR if name != "scipy.integrate"},
+}
 """By module, what makes the functions that take the place of its own, each with where that is: a module or a class.
 
 Layers above add to it.

@@ -18,7 +18,18 @@ import numpy as np
 from chainrule.errors import AssignmentError
 from chainrule.tensor import Tensor
 
-__all__ = ["MAKERS", "VIEWERS", "holds", "is_library", "listed", "stacked"]
+__all__ = [
+    "MAKERS",
+    "VIEWERS",
+    "follows",
+    "holds",
+    "is_library",
+    "is_own",
+    "listed",
+    "numbers_of",
+    "settled",
+    "stacked",
+]
 
 _NUMPY = Path(np.__file__).parent
 _LIBRARIES = tuple([str(path) for path in (_NUMPY, _NUMPY.parent / "scipy", Path(__file__).parents[1])])
@@ -27,6 +38,32 @@ _LIBRARIES = tuple([str(path) for path in (_NUMPY, _NUMPY.parent / "scipy", Path
 def holds(value: Any) -> bool:
     """Whether a tensor is somewhere in nested lists and tuples."""
     return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(map(holds, value)))
+
+
+def follows(value: Any) -> bool:
+    """Whether something in nested lists and tuples is tracked: a tensor that is not is only a buffer."""
+    if isinstance(value, Tensor):
+        return value.is_followed
+    return isinstance(value, list | tuple) and any(map(follows, value))
+
+
+def settled(value: Any) -> Any:
+    """The same with plain arrays in the place of tensors that are not tracked."""
+    if isinstance(value, Tensor):
+        return value if value.is_followed else value.value
+    if type(value) in (list, tuple) and holds(value):
+        return type(value)(map(settled, value))
+    return value
+
+
+def numbers_of(value: Any) -> Any:
+    """Results or arguments as plain numbers."""
+    if isinstance(value, Tensor):
+        array = np.asarray(value.detach().value)
+        return array if array.ndim else array[()]
+    if type(value) in (list, tuple):
+        return type(value)(map(numbers_of, value))
+    return value
 
 
 def stacked(value: Any) -> Any:
@@ -41,6 +78,11 @@ def stacked(value: Any) -> Any:
 def is_library(file: str) -> bool:
     """Whether code in a file has arrays of its own, which are not to become tensors."""
     return file.startswith(_LIBRARIES)
+
+
+def is_own(file: str) -> bool:
+    """Whether code is in this library."""
+    return file.startswith(_LIBRARIES[-1])
 
 
 def _of_user(depth: int) -> bool:

@@ -11,15 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import stacked
+from chainrule.as_written.making import numbers_of, stacked
 from chainrule.errors import NoRuleError
-from chainrule.tensor import Tensor
 
 __all__ = ["MATRICES"]
-
-
-def _numbers(value: Any) -> Any:
-    return value.detach().value if isinstance(value, Tensor) else np.asarray(value)
 
 
 def _refuse(name: str, what: str, *given: Any) -> None:
@@ -110,7 +105,7 @@ def qr(
 
 def _eliminated(a: Any) -> tuple[Any, Any, Any]:
     """The rows of ``a`` in SciPy's order, and L and U of that; rows are chosen by numbers, as SciPy does."""
-    lu_of_numbers, pivots = sys.modules["scipy.linalg"].lu_factor.__wrapped__(_numbers(a))
+    lu_of_numbers, pivots = sys.modules["scipy.linalg"].lu_factor.__wrapped__(numbers_of(a))
     order = np.arange(len(lu_of_numbers))
     for k, other in enumerate(pivots):
         order[[k, other]] = order[[other, k]]
@@ -149,7 +144,7 @@ def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, **_: Any) -> Any:
 def lstsq(a: Any, b: Any, *_: Any, **__: Any) -> Any:
     x = np.linalg.pinv(a) @ b
     values = np.linalg.svd(a, compute_uv=False)
-    rank = int(np.linalg.matrix_rank(_numbers(a)))
+    rank = int(np.linalg.matrix_rank(numbers_of(a)))
     return x, np.sum((b - a @ x) ** 2, axis=0), rank, values
 
 
@@ -160,7 +155,7 @@ _PADE = (
 
 
 def expm(a: Any) -> Any:
-    size = float(np.max(np.sum(np.abs(_numbers(a)), axis=-2), initial=0.0))
+    size = float(np.max(np.sum(np.abs(numbers_of(a)), axis=-2), initial=0.0))
     halvings = max(0, int(np.ceil(np.log2(size / 5.371920351148152)))) if size > 0 else 0
     a = a / 2.0**halvings
     one, square = np.eye(a.shape[-1]), a @ a
@@ -195,7 +190,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
 
 def sqrtm(a: Any, *_: Any, **__: Any) -> Any:
     """Two steps of Newton's method from the root in numbers: derivatives up to the third are those of the root."""
-    root: Any = np.asarray(sys.modules["scipy.linalg"].sqrtm.__wrapped__(_numbers(a)))
+    root: Any = np.asarray(sys.modules["scipy.linalg"].sqrtm.__wrapped__(numbers_of(a)))
     if root.dtype.kind == "c":
         raise NoRuleError("scipy.linalg.sqrtm of a tracked matrix whose root is complex: only real roots have a rule")
     for _step in range(2):
@@ -206,7 +201,7 @@ def sqrtm(a: Any, *_: Any, **__: Any) -> Any:
 def logm(a: Any, *_: Any, **__: Any) -> Any:
     """Roots until it is near the identity, then ∫₀¹ X (I + tX)⁻¹ dt by Gauss's rule (Higham 2008, section 11.5)."""
     halvings, one = 0, np.eye(a.shape[0])
-    while np.abs(_numbers(a) - one).sum(axis=0).max() > 0.25:
+    while np.abs(numbers_of(a) - one).sum(axis=0).max() > 0.25:
         a, halvings = sqrtm(a), halvings + 1
     nodes, weights = np.polynomial.legendre.leggauss(10)
     x = a - one

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.libraries import INSTEAD
-from chainrule.as_written.making import MAKERS, VIEWERS, is_library, listed
+from chainrule.as_written.libraries import INSTEAD, SOLVERS
+from chainrule.as_written.making import MAKERS, VIEWERS, is_library, is_own, listed
 from chainrule.as_written.numbers import MATH, Float
-from chainrule.errors import AssignmentError, LeafError, NoRuleError
+from chainrule.errors import AssignmentError, ChainruleError, LeafError, NoRuleError
 from chainrule.op import REGISTRY
+from chainrule.tape import refusals
 
-__all__ = ["RETRIED", "as_written", "is_as_written", "tried"]
+__all__ = ["as_written", "is_as_written", "tried"]
 
 
 class _Here(threading.local):
@@ -120,20 +121,50 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
 
 
 def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
-    """``run()``; and again within `as_written`, if it fails because code makes plain arrays of what is tracked."""
+    """``run()``; and again within `as_written`, if it fails because code makes plain arrays of what is tracked.
+
+    Libraries in C may raise errors of their own where a plain number was refused: that it was counts as well.
+    """
+    before = refusals()
     try:
-        return run()
-    except RETRIED:
-        if is_as_written():
-            raise
-    except ValueError as problem:  # NumPy replaces what __float__ raised
-        if is_as_written() or not isinstance(problem.__cause__, AssignmentError):
+        if not _calls_back(function):
+            return run()
+    except Exception as problem:
+        if is_as_written() or not (isinstance(problem, _RETRIED) or refusals() > before):
             raise
     with as_written(function):
-        return run()
+        try:
+            return run()
+        except (AttributeError, BufferError, TypeError, ValueError) as problem:
+            culprit = None if isinstance(problem, ChainruleError) else _library_that_failed(problem)
+            if culprit is None:
+                raise
+            raise NoRuleError(
+                f"{culprit} does not take tracked values ({type(problem).__name__}: {problem}). Write it with NumPy's "
+                "functions, give its derivative with chainrule.define, or take x.detach() where no gradient is wanted."
+            ) from problem
 
 
-RETRIED = (AssignmentError, LeafError, NoRuleError)
+def _library_that_failed(problem: Exception) -> str | None:
+    """The function of a library that code called, if it was there that something went wrong."""
+    trace, found = problem.__traceback__, None
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not is_library(code.co_filename):
+            found = None
+        elif found is None and not is_own(code.co_filename):
+            found = f"{trace.tb_frame.f_globals.get('__name__', '')}.{code.co_qualname}"
+        trace = trace.tb_next
+    return found
+
+
+def _calls_back(function: Any) -> bool:
+    """Whether a function names a solver, whose errors would be printed on the way."""
+    code = getattr(function, "__code__", None)
+    return code is not None and not is_as_written() and not SOLVERS.isdisjoint(code.co_names)
+
+
+_RETRIED = (AssignmentError, LeafError, NoRuleError)
 """What is raised when code as it stands keeps tracked numbers in plain arrays, or overwrites its arguments."""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
-from chainrule.as_written import RETRIED, as_written, is_as_written
+from chainrule.as_written import as_written, is_as_written, tried
 from chainrule.backward import owned
 from chainrule.errors import AssignmentError, DtypeError, GradientError
 from chainrule.linear.jacobian import Jacobian
@@ -104,6 +105,16 @@ def _to_be_written(leaf: Any) -> Any:
     return Tensor(leaf) if type(leaf) is np.ndarray and leaf.dtype.kind in "fc" else leaf
 
 
+class _Running(threading.local):
+    """The traces of this thread whose functions are running, the outermost first."""
+
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
+
+
+_running = _Running()
+
+
 class Trace:
     """``function(*arguments)`` run once, recorded from fresh leaves at the positions ``argnums``.
 
@@ -120,21 +131,17 @@ class Trace:
         has_aux: bool,
         name: str,
     ) -> None:
-        given = function, arguments, options, argnums, has_aux, name
-        scope: Any = nullcontext()
-        try:
-            self._run(*given)
-        except RETRIED:
-            if is_as_written():
-                raise
-            scope = as_written(function)
-            with scope:
-                self._run(*given)
+        needs_it = False
+
+        def run() -> None:
+            nonlocal needs_it
+            needs_it = is_as_written()
+            self._run(function, arguments, options, argnums, has_aux, name)
+
+        tried(function, run)
         if written and any([node.is_overwritten() for node in self.nodes]):
-            if not isinstance(scope, nullcontext):
-                scope = as_written(function)
-            with keeping_copies(), scope:
-                self._run(*given)
+            with keeping_copies(), as_written(function) if needs_it else nullcontext():
+                run()
 
     def _run(
         self,
@@ -162,11 +169,14 @@ class Trace:
             self.structures.append(structure)
             self.counts.append(len(leaves))
             called[position] = unflatten(structure, tensors)
+        self.mine = {id(tensor) for tensor in self.inputs}
+        for tensor in self.inputs:
+            tensor.starts = True
         if is_as_written():  # code may overwrite its arguments, and fill those that are not differentiated
             called = [map_tree(_to_be_written, argument) for argument in called]
         before = set_enabled(True)
         try:
-            with tracing():
+            with tracing(), self.running():
                 result = function(*called, **options)
         except ValueError as problem:
             if isinstance(problem.__cause__, AssignmentError):  # NumPy replaces what __float__ raised
@@ -174,7 +184,6 @@ class Trace:
             raise
         finally:
             set_enabled(before)
-        self.mine = {id(tensor) for tensor in self.inputs}
         self.aux: Any = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
@@ -195,12 +204,26 @@ class Trace:
         self.nodes, self.tracks_other = self.followed([root for root in roots if root is not None])
 
     def followed(self, roots: Sequence[Any]) -> tuple[list[Node], bool]:
-        """The nodes that ``roots`` depend on, and whether they start anywhere but at the inputs."""
+        """The nodes that ``roots`` depend on, and whether they start anywhere but at the inputs.
+
+        Where a transform that has ended took its derivatives does not count.
+        """
         nodes, leaves = schedule(roots)
         for leaf in leaves:
-            if id(leaf) not in self.mine:
+            if id(leaf) in self.mine:
+                continue
+            if not leaf.starts or any([id(leaf) in trace.mine for trace in _running.traces]):
                 return nodes, True
         return nodes, False
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """While the function runs, what it takes from here is tracked for whoever is inside."""
+        _running.traces.append(self)
+        try:
+            yield
+        finally:
+            _running.traces.pop()
 
     def released(self, tree: Any) -> Any:
         """A result of the function as the user sees it: untracked unless it depends on something outside."""

@@ -1,0 +1,156 @@
+"""SciPy's functions that are linear in an array: filters, rules of integration, transforms, splines.
+
+Such a function is a matrix, which it writes itself: a column for each element of the array, by giving it that element
+alone. What else they are given stays plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from chainrule.as_written.making import follows, numbers_of, stacked
+from chainrule.errors import NoRuleError
+
+__all__ = ["LINEAR", "matrix_of"]
+
+_MOST = 1 << 24  # numbers of a matrix
+
+
+def matrix_of(function: Callable[[Any], Any], shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """What a linear function gives for 0, and for each element alone, along the last axis."""
+    size = prod(shape)
+    zero = np.asarray(function(np.zeros(shape)))
+    if zero.size * size > _MOST:
+        raise NoRuleError(
+            f"a function of SciPy's from {size:,} to {zero.size:,} tracked numbers would be written as a matrix, "
+            "which is too large: use smaller pieces, or NumPy's functions"
+        )
+    columns = np.empty((*zero.shape, size))
+    for k in range(size):
+        unit = np.zeros(size)
+        unit[k] = 1.0
+        columns[..., k] = np.asarray(function(np.reshape(unit, shape))) - zero
+    return zero, columns
+
+
+def _linear(position: int, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of what may be tracked at a position, or under a name."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        given = list(arguments)
+        by_name = name in options
+        array = stacked(options[name] if by_name else given[position])
+        others = {**options, name: None} if by_name else options
+        if any(
+            [follows(value) for k, value in enumerate(given) if by_name or k != position]
+            + list(map(follows, others.values()))
+        ):
+            raise NoRuleError(f"{plain.__module__}.{plain.__name__} has a rule for tracked {name} alone")
+
+        def of_array(value: Any) -> Any:
+            if by_name:
+                return plain(*given, **{**options, name: value})
+            return plain(*given[:position], value, *given[position + 1 :], **options)
+
+        zero, columns = matrix_of(of_array, array.shape)
+        return columns @ np.reshape(array, -1) + zero
+
+    return call
+
+
+def _convolve(turns: bool, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """Convolution, or correlation, of two arrays of which one or both are tracked."""
+
+    def call(in1: Any, in2: Any, mode: str = "full", *rest: Any, **options: Any) -> Any:
+        one, other = stacked(in1), stacked(in2)
+        if not follows(other):
+            return _linear(0, "in1", plain)(one, other, mode, *rest, **options)
+        if not follows(one):
+            return _linear(1, "in2", plain)(one, other, mode, *rest, **options)
+        if one.ndim != 1:
+            raise NoRuleError(
+                f"{plain.__module__}.{plain.__name__} of two tracked arrays has a rule along one axis only"
+            )
+        whole = np.convolve(one, other[::-1] if turns else other)
+        if mode == "full":
+            return whole
+        size = len(one) if mode == "same" else max(len(one), len(other)) - min(len(one), len(other)) + 1
+        start = (len(whole) - size) // 2
+        return whole[start : start + size]
+
+    return call
+
+
+class _Spline:
+    """A cubic spline through tracked values: polynomials whose coefficients are linear in them."""
+
+    def __init__(self, plain: Any, x: Any, y: Any, *arguments: Any, **options: Any) -> None:
+        values = stacked(y)
+        self.numbers = plain(x, numbers_of(values), *arguments, **options)
+        zero, columns = matrix_of(lambda value: plain(x, value, *arguments, **options).c, values.shape)
+        self.c = columns @ np.reshape(values, -1) + zero
+        self.x = self.numbers.x
+
+    def __call__(self, x: Any, nu: int = 0, *_: Any) -> Any:
+        where = np.asarray(numbers_of(x))
+        piece = np.clip(np.searchsorted(self.x, where, side="right") - 1, 0, len(self.x) - 2)
+        apart = x - self.x[piece]
+        degree = int(self.c.shape[0]) - 1
+        found: Any = 0.0
+        for k in range(degree - nu + 1):
+            factor = float(prod(range(degree - k - nu + 1, degree - k + 1)))
+            found = found + factor * self.c[k][piece] * apart ** (degree - k - nu)
+        return found
+
+
+class _Interpolated:
+    """An interpolation that is linear in tracked values, at plain places."""
+
+    def __init__(self, plain: Any, x: Any, y: Any, *arguments: Any, **options: Any) -> None:
+        self.values = stacked(y)
+        self.made: Callable[[Any], Any] = lambda value: plain(x, value, *arguments, **options)
+
+    def __call__(self, places: Any, *arguments: Any, **options: Any) -> Any:
+        if follows(places):
+            raise NoRuleError("an interpolation of tracked values has a rule at plain places; CubicSpline at any")
+        zero, columns = matrix_of(lambda value: self.made(value)(places, *arguments, **options), self.values.shape)
+        return columns @ np.reshape(self.values, -1) + zero
+
+
+Maker = Callable[[Any], Callable[..., Any]]
+
+
+def _each(position: int, name: str, *names: str) -> dict[str, Maker]:
+    return {each: partial(_linear, position, name) for each in names}
+
+
+_FILTERS = (
+    *("correlate1d", "convolve1d", "correlate", "convolve", "gaussian_filter", "gaussian_filter1d", "uniform_filter"),
+    *("uniform_filter1d", "laplace", "gaussian_laplace", "sobel", "prewitt", "shift", "zoom", "rotate"),
+    *("map_coordinates", "affine_transform", "spline_filter", "spline_filter1d"),
+)
+LINEAR: Mapping[str, Mapping[str, Maker]] = {
+    "scipy.integrate": _each(0, "y", "simpson", "cumulative_trapezoid", "cumulative_simpson", "romb", "trapezoid"),
+    "scipy.ndimage": _each(0, "input", *_FILTERS),
+    "scipy.fft": _each(0, "x", "dct", "idct", "dst", "idst", "dctn", "idctn", "dstn", "idstn"),
+    "scipy.signal": {
+        **_each(2, "x", "lfilter", "filtfilt"),
+        **_each(1, "x", "sosfilt", "sosfiltfilt"),
+        **_each(0, "data", "detrend"),
+        **_each(0, "x", "savgol_filter", "resample", "decimate", "resample_poly"),
+        **dict.fromkeys(("convolve", "fftconvolve", "oaconvolve"), partial(_convolve, False)),
+        "correlate": partial(_convolve, True),
+    },
+    "scipy.interpolate": {
+        "CubicSpline": lambda plain: partial(_Spline, plain),
+        **dict.fromkeys(
+            ("interp1d", "RegularGridInterpolator", "make_interp_spline"), lambda plain: partial(_Interpolated, plain)
+        ),
+    },
+}
+"""By module, what makes the function for tracked arrays of SciPy's own."""

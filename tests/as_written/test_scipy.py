@@ -1,0 +1,190 @@
+"""SciPy called as ever where something is tracked: solvers, integrals, distributions, filters, sparse constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.fft as sf
+import scipy.integrate as sg
+import scipy.interpolate as si
+import scipy.ndimage as nd
+import scipy.optimize as so
+import scipy.signal as ss
+import scipy.sparse as sparse
+import scipy.special as sp
+import scipy.stats as st
+
+import chainrule as cr
+from chainrule.errors import NoRuleError
+
+v = np.array([0.3, -1.2, 0.7, 2.1, 0.9])
+places = np.arange(5.0)
+band = sparse.csr_array(np.diag(np.arange(1.0, 6.0)) + np.diag(np.ones(4), 1))
+
+
+def line(t: Any, a: Any, b: Any) -> Any:
+    return a * t + b
+
+
+def decay(t: Any, y: Any, a: Any) -> Any:
+    return -a * y
+
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "brentq": lambda x: so.brentq(lambda t: t**3 - np.exp(x[0]), 0, 5) * x[1],
+    "brentq, args": lambda x: so.brentq(lambda t, a: t**3 - a, 0, 5, args=(np.exp(x[0]),)),
+    "brentq, full": lambda x: so.brentq(lambda t: t**3 - np.exp(x[0]), 0, 5, full_output=True)[0],
+    "newton": lambda x: so.newton(lambda t: t**3 - np.exp(x[0]), 1.0),
+    "root_scalar": lambda x: so.root_scalar(lambda t: t**3 - np.exp(x[0]), bracket=(0, 5)).root,
+    "root": lambda x: so.root(lambda t: t**3 + t - x, np.zeros(5)).x,
+    "fsolve": lambda x: so.fsolve(lambda t: [t[0] ** 3 - x[3], t[0] * t[1] - x[2]], [1.0, 1.0]),
+    "fixed_point": lambda x: so.fixed_point(lambda t: 0.5 * np.cos(t) + 0.1 * x[0], 0.5),
+    "minimize": lambda x: so.minimize(lambda t: np.sum((t - x) ** 4 + (t - x) ** 2 * np.exp(x)), v, tol=1e-10).x,
+    "minimize, bounds": lambda x: so.minimize(lambda t: np.sum((t - x) ** 2), v, bounds=[(0.5, 1.5)] * 5, tol=1e-12).x,
+    "least_squares": lambda x: so.least_squares(lambda t: np.concatenate([t - x, 0.3 * t**2 - 1]), v, xtol=1e-13).x,
+    "curve_fit": lambda x: so.curve_fit(line, places, x)[0],
+    "curve_fit, spread": lambda x: so.curve_fit(line, places, x)[1],
+    "quad": lambda x: sg.quad(lambda t: np.exp(-t * x[0]), 0, 1)[0],
+    "quad, ends": lambda x: sg.quad(lambda t: t * x[0], x[1], x[2])[0],
+    "quad, infinite": lambda x: sg.quad(lambda t: np.exp(-t * t * np.exp(x[0])), -np.inf, np.inf)[0],
+    "quad, half": lambda x: sg.quad(lambda t, a: np.exp(-a * t), 0, np.inf, args=(np.exp(x[0]),))[0],
+    "quad, to the left": lambda x: sg.quad(lambda t: np.exp(x[3] * t), -np.inf, 1)[0],
+    "quad, nothing": lambda x: sg.quad(lambda t: t * x[0], x[1], x[1])[0],
+    "solve_ivp": lambda x: sg.solve_ivp(decay, (0, 1), [1.0, x[1]], args=(x[0],), rtol=1e-8, atol=1e-10).y[:, -1],
+    "solve_ivp, times": lambda x: (
+        sg.solve_ivp(
+            lambda t, y: [-x[0] * y[0] + y[1], -y[1]], (0, 2), [x[1], 1.0], t_eval=[0.5, 1.0, 2.0], rtol=1e-9, atol=1e-9
+        ).y
+    ),
+    "solve_ivp, back": lambda x: (
+        sg.solve_ivp(lambda t, y: -x[0] * y, (1, 0), [2.0], "RK23", [0.7, 0.1], rtol=1e-8, atol=1e-9).y
+    ),
+    "odeint": lambda x: sg.odeint(lambda y, t: -x[0] * y, 1.0, [0.0, 0.5, 1.0]),
+    "odeint, args": lambda x: sg.odeint(decay, [x[1], 1.0], [0.0, 1.0], (x[0],), tfirst=True),
+    "simpson": lambda x: sg.simpson(x, dx=0.5),
+    "simpson, named": lambda x: sg.simpson(y=x),
+    "trapezoid": lambda x: sg.trapezoid(x) * x[0],
+    "cumulative_trapezoid": lambda x: sg.cumulative_trapezoid(x, initial=0),
+    "dct": lambda x: sf.dct(x, norm="ortho"),
+    "dstn": lambda x: sf.dstn(x[None] * x[:, None]),
+    "convolve": lambda x: ss.convolve(x, x),
+    "convolve, plain": lambda x: ss.convolve(x, [1.0, 2.0], "same"),
+    "convolve, plain first": lambda x: ss.fftconvolve(np.array([1.0, 2.0]), x),
+    "convolve, valid": lambda x: ss.convolve(x, x[:3], "valid"),
+    "correlate": lambda x: ss.correlate(x, x**2, "same"),
+    "lfilter": lambda x: ss.lfilter([1.0, 0.5], [1.0, 0.2], x),
+    "detrend": lambda x: ss.detrend(x) * x,
+    "savgol_filter": lambda x: ss.savgol_filter(x, 5, 2),
+    "correlate1d": lambda x: nd.correlate1d(x, [1.0, 2.0, 1.0]),
+    "gaussian_filter": lambda x: nd.gaussian_filter(x[None] * x[:, None], 1.0),
+    "CubicSpline": lambda x: si.CubicSpline(places, x)(1.5),
+    "CubicSpline, places": lambda x: si.CubicSpline(places, x)(0.3 * x + 1) + si.CubicSpline(places, x)(x, 1),
+    "interp1d": lambda x: si.interp1d(places, x)(np.array([0.5, 1.5])),
+    "RegularGridInterpolator": lambda x: si.RegularGridInterpolator((places,), x)([[1.5]]),
+    "sparse @": lambda x: band @ x + x @ band + band.dot(x),
+    "sparse @ matrix": lambda x: band @ (x[:, None] * x),
+    "logsumexp": lambda x: sp.logsumexp(x) + sp.logsumexp(x, b=np.arange(1.0, 6.0), keepdims=True),
+    "softmax": lambda x: sp.softmax(x) * sp.log_softmax(x),
+    "multigammaln": lambda x: sp.multigammaln(3.2 + x[0], 2),
+    "polygamma": lambda x: sp.polygamma(2, x**2) + sp.polygamma(0, x**2),
+    "factorial": lambda x: sp.factorial(x**2) + sp.comb(5, x**2) + sp.comb(5, x**2, repetition=True),
+    "spherical": lambda x: sp.spherical_jn(2, x**2) + sp.spherical_yn(1, x**2, derivative=True),
+    "norm": lambda x: st.norm.logpdf(x) + st.norm.pdf(x) + st.norm.cdf(x) + st.norm.sf(x),
+    "norm, parameters": lambda x: st.norm.logpdf(x[0], x[1], np.exp(x[2])) + st.norm.logcdf(x, scale=2.0),
+    "norm, frozen": lambda x: st.norm(1.0, 2.0).logpdf(x),
+    "norm, quantile": lambda x: st.norm.ppf(0.2 + 0.1 * x**2, loc=x),
+    "t": lambda x: st.t.logpdf(x, 3.0),
+    "gamma": lambda x: st.gamma.logpdf(x**2, 2.0, scale=np.exp(x[0])),
+    "beta": lambda x: st.beta.logpdf(0.1 + 0.1 * x**2, 2.0, 3.0),
+    "others": lambda x: st.expon.logpdf(x**2) + st.laplace.logpdf(x) + st.lognorm.pdf(x**2, 0.5) + st.chi2.pdf(x**2, 3),
+    "outside": lambda x: st.expon.pdf(x) + st.uniform.logpdf(0.1 * x + 0.3),
+    "poisson": lambda x: st.poisson.logpmf(3, x**2 + 1),
+    "multivariate_normal": lambda x: st.multivariate_normal.logpdf(x, np.zeros(5), np.eye(5) + x[0] ** 2),
+}
+
+
+def by_differences(f: Callable[[Any], Any], x: Any, step: float = 1e-5) -> Any:
+    found = np.empty_like(x)
+    for k in range(len(x)):
+        moved = np.zeros_like(x)
+        moved[k] = step
+        found[k] = (f(x + moved) - f(x - moved)) / (2 * step)
+    return found
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_values_and_derivatives(name: str) -> None:
+    f = FUNCTIONS[name]
+    out = np.asarray(f(v.copy()))
+    weights = np.cos(np.arange(out.size) + 0.5).reshape(out.shape)
+
+    def scalar(x: Any) -> Any:
+        return np.sum(f(x) * weights)
+
+    value, gradient = cr.value_and_grad(scalar)(v)
+    is_rough = name.startswith(("odeint", "minimize", "least_squares", "curve_fit"))  # what SciPy returns is
+    loose, step = (1e-4, 1e-2) if is_rough else (1e-9, 1e-5)
+    np.testing.assert_allclose(value, scalar(v), rtol=loose, atol=loose)
+    slopes, size = by_differences(scalar, v, step), 1 + np.abs(gradient).max()
+    np.testing.assert_allclose(gradient, slopes, rtol=10 * loose + 2e-4, atol=(10 * loose + 2e-5) * size)
+
+
+@pytest.mark.parametrize("name", ["brentq", "root", "minimize", "quad, ends", "norm, parameters", "gamma"])
+def test_second_derivatives(name: str) -> None:
+    def scalar(x: Any) -> Any:
+        return np.sum(FUNCTIONS[name](x) ** 2)
+
+    found = cr.grad(lambda x: np.sum(cr.grad(scalar)(x) * np.arange(5)))(v)
+    expected = by_differences(lambda x: np.sum(cr.grad(scalar)(x) * np.arange(5)), v, 1e-4)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * (1 + np.abs(found).max()))
+
+
+def test_plain_numbers_get_what_scipy_gives() -> None:
+    def f(x: Any) -> Any:
+        assert isinstance(so.brentq(lambda t: t - 1, 0, 5), float)
+        assert len(sg.quad(lambda t: t, 0, 1)) == 2
+        assert len(sg.quad(lambda t: t, 0, 1, full_output=True)) == 3
+        assert so.minimize(lambda t: np.sum(t**2), np.ones(2)).success
+        assert so.least_squares(lambda t: t - 1, [0.0]).success
+        assert so.root(lambda t: t - 1, [0.0]).success
+        assert so.fixed_point(lambda t: 0.5 * t + 1, 0.5) == pytest.approx(2.0)
+        assert so.curve_fit(line, places, 2 * places)[0][0] == pytest.approx(2.0)
+        assert sg.solve_ivp(lambda t, y: -y, (0, 1), [1.0], method="Radau").success
+        assert sg.odeint(lambda y, t: -y, 1.0, [0.0, 1.0]).shape == (2, 1)
+        assert type(st.norm.logpdf(0.0)) is np.float64
+        assert type(st.norm.ppf(0.5)) is np.float64
+        assert st.multivariate_normal.pdf([0.0, 0.0]).shape == (2,)
+        assert type(sp.logsumexp([1.0, 2.0])) is np.float64
+        assert (band @ np.ones(5)).shape == (5,)
+        assert type(si.CubicSpline(places, places)) is si.CubicSpline.__wrapped__
+        return so.brentq(lambda t: t - x[0], -5, 5)
+
+    np.testing.assert_allclose(cr.grad(f)(v), [1, 0, 0, 0, 0])
+
+
+ERRORS: list[tuple[Callable[[Any], Any], str]] = [
+    (
+        lambda x: so.minimize(lambda t: np.sum((t - x) ** 2), v, constraints=[{"type": "eq", "fun": np.sum}]).x,
+        "constraints",
+    ),
+    (lambda x: so.least_squares(lambda t: t - x, v, loss="cauchy").x, "another loss than 'linear'"),
+    (lambda x: so.curve_fit(line, places, x, sigma=np.eye(5))[0], "a matrix for sigma"),
+    (lambda x: sg.quad(lambda t: t * x[0], 0, 1, weight="cos", wvar=1.0)[0], "weight= or complex_func=True"),
+    (lambda x: sg.solve_ivp(decay, (0, 1), [1.0], "BDF", args=(x[0],)).y, "method='RK45' and 'RK23'"),
+    (lambda x: sp.logsumexp(x, return_sign=True)[0], "return_sign=True"),
+    (lambda x: ss.lfilter(x[:2], [1.0], x), "has a rule for tracked x alone"),
+    (lambda x: ss.convolve(x[None], x[None]), "of two tracked arrays has a rule along one axis only"),
+    (lambda x: si.interp1d(places, x)(x), "at plain places"),
+    (lambda x: nd.gaussian_filter(np.ones((90, 90)) * x[0], 1.0), "written as a matrix, which is too large"),
+    (lambda x: st.zscore(x) * 2, "scipy.stats._stats_py.zscore does not take tracked values"),
+    (lambda x: np.abs(sf.fft(x)), "does not take tracked values"),
+]
+
+
+@pytest.mark.parametrize(("f", "said"), ERRORS)
+def test_what_has_no_rule(f: Any, said: str) -> None:
+    with pytest.raises(NoRuleError, match=said):
+        cr.grad(lambda x: np.sum(f(x)))(v)

@@ -10,10 +10,11 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -127,14 +128,17 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
     """
     before = refusals()
     try:
-        if not _calls_back(function):
+        if not (_is_in(_known, function) or _calls_back(function)):
             return run()
     except Exception as problem:
         if is_as_written() or not (isinstance(problem, _RETRIED) or refusals() > before):
             raise
     with as_written(function):
         try:
-            return run()
+            result = run()
+            with suppress(TypeError):  # it is no function of which there may be weak references
+                _known.add(function)
+            return result
         except (AttributeError, BufferError, TypeError, ValueError) as problem:
             culprit = None if isinstance(problem, ChainruleError) else _library_that_failed(problem)
             if culprit is None:
@@ -143,6 +147,16 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
                 f"{culprit} does not take tracked values ({type(problem).__name__}: {problem}). Write it with NumPy's "
                 "functions, give its derivative with chainrule.define, or take x.detach() where no gradient is wanted."
             ) from problem
+
+
+_known: WeakSet[Any] = WeakSet()  # functions that were run as they stand: they will need it again
+
+
+def _is_in(several: WeakSet[Any], value: Any) -> bool:
+    try:
+        return value in several
+    except TypeError:
+        return False
 
 
 def _library_that_failed(problem: Exception) -> str | None:

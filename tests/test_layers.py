@@ -42,6 +42,7 @@ LAZY = (
     "linear/_scipy.py",
     "native/libraries.py",
     "portable/namespaces.py",
+    "portable/helpers.py",
     "linear/spy.py",
     "explain/mathml.py",
     "cli/later.py",

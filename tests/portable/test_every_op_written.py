@@ -14,20 +14,23 @@ import pytest
 import chainrule as cr
 from chainrule.op import Operation
 from chainrule.transforms.trees import flatten
-from tests.native.test_every_op_compiled import CASES, functions_of
+from tests.native.test_every_op_compiled import CASES, LOOKS, functions_of
 
-# Operations, or gradients of operations, that have no form in the standard, or whose rules look at numbers.
+# Operations that have no form in the standard. (Gradients whose rules look at numbers need not have one either.)
 UNWRITTEN = {
-    *[("value", name) for name in ("erf", "overwrite_flat", "singular_parts", "sliding_window_view")],
-    *[("gradient", name) for name in ("cumprod", "det", "eigenvectors", "singular_vectors")],
-    *[(what, "cofactors") for what in ("value", "gradient")],
-    *[(what, f"accumulate_{name}") for what in ("value", "gradient") for name in ("maximum", "minimum")],
+    *["accumulate_maximum", "accumulate_minimum", "carlson", "cofactors", "overwrite_flat", "singular_parts"],
+    "sliding_window_view",
 }
+# What becomes of their gradients: some have a form all the same, and one other has none.
+UNWRITTEN_GRADIENTS = (UNWRITTEN - {"overwrite_flat", "singular_parts", "sliding_window_view"}) | {"voigt_profile"}
 # What a library refuses itself: steps backwards, positions in an array for Dask, options that it does not have.
 REFUSING = {
-    "torch": {"leave_one_out", "overwrite_flat", "prod", "scatter_add"},
+    "torch": {"angle", "leave_one_out", "overwrite_flat", "prod", "scatter_add"},
     "jax.numpy": {"partition"},
-    "dask.array": {"convolve", "nan_to_num", "sliding_window_view", "sort", "take_along_axis", "triangle"},
+    "dask.array": {
+        *["airye_3", "convolve", "nan_to_num", "pro_ang1_slope", "sliding_window_view", "sort", "take_along_axis"],
+        "triangle",
+    },
 }
 
 
@@ -78,13 +81,18 @@ def test_as_numpy_does(operation: Operation, number: int, library: tuple[str, Ca
         if what not in functions:
             continue
         function = functions[what]
-        if (what, operation.name) in UNWRITTEN:
+        if operation.name in (UNWRITTEN if what == "value" else UNWRITTEN_GRADIENTS):
             with pytest.raises(cr.errors.SourceError, match=r"cannot be written: "):
                 cr.source(function)(*arguments)
             continue
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made, expected = cr.source(function)(*arguments), function(*arguments)
+            try:
+                made, expected = cr.source(function)(*arguments), function(*arguments)
+            except cr.errors.SourceError:
+                if what == "gradient" and operation.name in LOOKS:
+                    continue
+                raise
             given = [array_of(value) if isinstance(value, np.ndarray | np.generic) else value for value in arguments]
             found = found_by(made, given, operation.name in REFUSING.get(name, ()))
             assert found is not None or name != "numpy"

@@ -17,6 +17,7 @@ import chainrule as cr
 from chainrule.transforms.trees import flatten, map_tree
 from tests.portable.test_every_op_written import agree
 from tests.portable.test_source import (
+    BEYOND_THE_STANDARD,
     GENERAL,
     X,
     classified,
@@ -51,6 +52,17 @@ def test_torch() -> None:
     found = cr.source(cr.value_and_grad(loss), rows=(1, 2))(w, X, x)(W.detach(), X_there, y_there)
     agree(found, (value.detach().numpy(), W.grad.numpy()))
     assert all(isinstance(part, torch.Tensor) for part in found)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("library", ["torch", "jax.numpy", "dask.array"])
+def test_special_functions(library: str) -> None:
+    module = pytest.importorskip(library)
+    pytest.importorskip("array_api_compat")
+    function, rows, arguments = next(case for case in BEYOND_THE_STANDARD if case[2][0] is x)
+    found = cr.source(function, rows)(*arguments)(module.asarray(x))
+    for a, b in zip(found, function(x), strict=True):
+        np.testing.assert_allclose(np.asarray(a), b, rtol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype")  # JAX has single precision here

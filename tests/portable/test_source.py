@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from scipy.special import erf, gammaln
 
 import chainrule as cr
 from chainrule.portable import namespaces
@@ -138,9 +139,10 @@ GENERAL: list[tuple[Callable[..., Any], Any, Any]] = [
 ]  # fmt: skip
 
 
-POSITIONS: list[tuple[Callable[..., Any], Any, Any]] = [
+BEYOND_THE_STANDARD: list[tuple[Callable[..., Any], Any, Any]] = [
     (cr.value_and_grad(picked), (1, 2), (table[:3, :4].copy(), X, labels)),
     (cr.grad(lambda table, i: np.sum(np.tanh(table[i]) ** 2)), 1, (table, labels)),
+    (cr.value_and_grad(lambda x: np.sum(gammaln(x**2 + 1) + erf(x))), 0, (x,)),
     (cr.grad(lambda table, i: np.sum(np.take(table, i, axis=0) ** 3)), 1, (table, labels - 4)),
 ]
 
@@ -153,7 +155,7 @@ def resized(tree: Any, length: int) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("function", "rows", "arguments"), [*GENERAL, *POSITIONS])
+@pytest.mark.parametrize(("function", "rows", "arguments"), [*GENERAL, *BEYOND_THE_STANDARD])
 def test_right_at_every_number_of_rows(function: Callable[..., Any], rows: Any, arguments: Any) -> None:
     made = cr.source(function, rows)(*arguments)
     for length in (1, 2, 3, 4, 5, 7, 11, 20, 100, 5000):

@@ -2,14 +2,16 @@
 
 JAX's arrays are not written to but answer ``.at``; of the others a slice is overwritten. To add at positions that an
 array holds, where one may be there twice, NumPy and CuPy have ``add.at``, PyTorch ``index_add_``, Dask nothing.
+Special functions are elsewhere in each library.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from math import prod
 from typing import Any
 
-__all__ = ["cholesky", "overwritten", "scatter", "shaped", "symmetric"]
+__all__ = ["cholesky", "overwritten", "scatter", "shaped", "special", "symmetric"]
 
 
 def scatter(xp: Any, values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
@@ -52,6 +54,12 @@ def shaped(array: Any, shape: tuple[int, ...]) -> Any:
     if tuple(array.shape) != shape:
         raise ValueError(f"an array of shape {tuple(array.shape)} was made, of which the program expects {shape}")
     return array
+
+
+def special(xp: Any) -> Any:
+    """The special functions of a library, which have SciPy's names."""
+    places = {"jax.numpy": "jax.scipy", "array_api_compat.torch": "torch", "array_api_compat.cupy": "cupyx.scipy"}
+    return import_module(f"{places.get(xp.__name__, 'scipy')}.special")
 
 
 def symmetric(xp: Any, array: Any) -> Any:

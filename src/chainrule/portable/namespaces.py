@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import LibraryMissingError, SourceError
+from chainrule.portable.helpers import special
 
 __all__ = ["functions_in", "missing_in", "namespace_of"]
 
@@ -50,22 +51,21 @@ def _own(array: Any) -> Any:
 
 
 def functions_in(text: str) -> list[str]:
-    """What a program calls of ``xp``.
+    """What a program calls of ``xp``, and of the special functions beside it.
 
-    >>> functions_in("xp.sum(xp.linalg.inv(x))")
-    ['linalg.inv', 'sum']
+    >>> functions_in("xp.sum(xp.linalg.inv(special(xp).erf(x)))")
+    ['linalg.inv', 'special.erf', 'sum']
     """
-    return sorted(set(re.findall(r"\bxp\.((?:linalg\.|fft\.)?\w+)", text)))
+    found = re.findall(r"\bxp\.((?:linalg\.|fft\.)?\w+)", text)
+    return sorted({*found, *[f"special.{name}" for name in re.findall(r"\bspecial\(xp\)\.(\w+)", text)]})
 
 
 def missing_in(xp: Any, names: Iterable[str]) -> list[str]:
-    """Those of ``names`` that a namespace does not have."""
+    """Those of ``names`` that a library does not have."""
     return [name for name in names if not _has(xp, name)]
 
 
 def _has(xp: Any, name: str) -> bool:
-    for part in name.split("."):
-        if not hasattr(xp, part):
-            return False
-        xp = getattr(xp, part)
-    return True
+    first, _, last = name.rpartition(".")
+    place = special(xp) if first == "special" else getattr(xp, first, None) if first else xp
+    return hasattr(place, last)

@@ -8,6 +8,7 @@ way is in `chainrule.portable.forms`.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -36,6 +37,18 @@ def _names() -> dict[int, str]:
             if callable(vars(module)[name]) and not name.startswith("_"):
                 found.setdefault(id(vars(module)[name]), f"{prefix}.{name}")
     return found
+
+
+def _special_name(function: Any) -> str | None:
+    """What a function of scipy.special is called there; the longest name is the one that other libraries have too."""
+    special: Any = sys.modules.get("scipy.special")  # who has a function of it has loaded it
+    if special is None:
+        return None
+    names = [name for name, value in vars(special).items() if value is function and not name.startswith("_")]
+    private = getattr(function, "__name__", "")  # zeta is written in Python there, and calls two ufuncs
+    if not names and vars(special._ufuncs).get(private) is function:
+        names = [private.removeprefix("_").removeprefix("riemann_")]
+    return max(names, key=len, default=None)
 
 
 @cache
@@ -124,6 +137,9 @@ class Standard(Listing):
         if isinstance(value, type) and issubclass(value, np.generic):
             return f"xp.{np.dtype(value).name}"
         name = _names().get(id(value))
+        special = _special_name(value) if name is None else None
+        if special is not None:
+            return f"{self.helped(helpers.special, 'xp')[0]}.{special}"
         if name is None:
             raise UnsaidError(f"{getattr(value, '__name__', value)} is no function of the array API standard or NumPy")
         return name

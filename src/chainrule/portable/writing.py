@@ -19,7 +19,20 @@ from chainrule.program.listing import numbers_text
 
 __all__ = ["RESERVED", "Head", "module"]
 
-RESERVED = ("xp", "slice", "tuple", "any", "getattr", "hasattr", "prod", "Any", "annotations", *helpers.__all__)
+RESERVED = (
+    "xp",
+    "slice",
+    "tuple",
+    "any",
+    "getattr",
+    "hasattr",
+    "prod",
+    "import_module",
+    "Any",
+    "annotations",
+    *helpers.__all__,
+)
+_IMPORTS = ("from importlib import import_module", "from math import prod")  # what helpers use
 _MOST = 1000  # numbers of an array that is written into the text
 
 
@@ -96,7 +109,9 @@ def module(name: str, head: Head, listing: Standard, numbers: Sequence[Growth], 
     helped = [inspect.getsource(helper) for _, helper in sorted(listing.helpers.items())]
     lines = [f'"""{name} in terms of the array API standard, whose namespace is the first argument."""']
     if helped:
-        lines += ["", "from __future__ import annotations", "", "from math import prod", "from typing import Any"]
+        lines += ["", "from __future__ import annotations", ""]
+        lines += [line for line in _IMPORTS if any([f"{line.split()[-1]}(" in text for text in helped])]
+        lines += ["from typing import Any"]
     lines += ["", "", f"def {name}({', '.join(['xp', *head.parameters])}):", *[f"    {line}" for line in body]]
     return "\n".join([*lines, *[f"\n\n{text.rstrip()}" for text in helped], ""])
 

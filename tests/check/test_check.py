@@ -265,3 +265,30 @@ def test_a_tiny_constant_in_the_function_blurs_no_mistake(rows: int) -> None:
     finding = cr.check(loss, {"W": x.T @ p}, W).findings[0]
     assert finding.mistake == "factor"
     assert finding.message.startswith(f"dW is the gradient times {'len(e)' if rows == 16 else rows}")
+
+
+def test_an_index_of_a_loop_that_is_off_by_one() -> None:
+    random = np.random.default_rng(0)
+    W, x = random.normal(size=(4, 4)) / 2, random.normal(size=(6, 4))
+
+    def loss(W: Any) -> Any:
+        h = np.zeros(4)
+        for row in x:
+            h = np.tanh(W @ h + row)
+        return np.sum(h**2)
+
+    def backward(W: Any, late: int) -> Any:
+        hs = [np.zeros(4)]
+        for row in x:
+            hs.append(np.tanh(W @ hs[-1] + row))
+        dW, dh = np.zeros((4, 4)), 2 * hs[-1]
+        for t in reversed(range(1, 7)):
+            da = dh * (1 - hs[t] ** 2)
+            dW += np.outer(da, hs[t - 1 + late])
+            dh = W.T @ da
+        return dW
+
+    assert cr.check(loss, lambda W: backward(W, 0), W).ok
+    finding = cr.check(loss, lambda W: backward(W, 1), W).findings[0]
+    assert finding.mistake == "wrong-tensor"
+    assert "h of the step after" in finding.message

@@ -44,15 +44,23 @@ class Reference:
 def references(point: Point, link: Link, shape: tuple[int, ...], adjoints: bool = False) -> Iterator[Reference]:
     """Arrays of a shape that are near a link: named ones anywhere, others among its neighbours."""
     reach, found = point.sure_reach, 0
-    near = _neighbours(point, link)
+    near, shifted = _neighbours(point, link), _shifted(point, link)
     listed = point.by_shape.get(shape, [])
     for number in sorted(listed, key=lambda number: abs(number - link.head)):
         step = reach.steps[number]
-        if not (step.name or number in near) or found >= MOST or not _same_pass(point, number, link):
+        if (
+            not (step.name or number in near or number in shifted)
+            or found >= MOST
+            or not _same_pass(point, number, link)
+        ):
             continue
         found += 1
         far = 0.0 if number in near or step.is_input else 0.1
-        yield Reference("value", number, expression(step), link.head, far + (0.0 if step.name else 0.3))
+        if number in shifted:
+            name = f"{called(step) if step.name else expression(step)} of the step {shifted[number]}"
+            yield Reference("value", number, name, link.head, 0.1)
+        else:
+            yield Reference("value", number, expression(step), link.head, far + (0.0 if step.name else 0.3))
         if number in reach.adjoints and (adjoints or step.is_input) and number not in reach.seeds:
             yield Reference("adjoint", number, f"d{called(step)}", link.head, far + 0.4 + (0.0 if step.name else 0.3))
         if number in reach.seeds and reach.seeds[number].shape == shape and reach.seeds[number].size > 1:
@@ -72,6 +80,19 @@ def _neighbours(point: Point, link: Link) -> set[int]:
             near.add(reach.number_of[argument])
             near.update(reach.number_of[further] for further in argument.arguments)
     return near
+
+
+def _shifted(point: Point, link: Link) -> dict[int, str]:
+    """What the arguments of a link are one pass earlier or later: an index that is off by one."""
+    places, found = point.places, dict[int, str]()
+    for edge in link.inside:
+        for argument in point.sure_reach.steps[edge.step].arguments:
+            number = point.sure_reach.number_of[argument]
+            members, rank = places.members[places.of[number]], places.rank[number]
+            for other, which in ((rank - 1, "before"), (rank + 1, "after")):
+                if 0 <= other < len(members):
+                    found[members[other]] = which
+    return found
 
 
 def _same_pass(point: Point, number: int, link: Link) -> bool:

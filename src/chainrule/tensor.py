@@ -19,7 +19,7 @@ from chainrule.ops import elementwise as e
 from chainrule.ops.index import getitem, parse_index
 from chainrule.overwriting import write, write_at
 from chainrule.program.deferred import Deferred
-from chainrule.protocol import ASSIGNED, FLOATED, ufunc_with_options, without_rule
+from chainrule.protocol import ASSIGNED, FLOATED, into, ufunc_with_options, without_rule
 from chainrule.tape import Tracked, is_traced, notify, observe, plain_array, record, refused
 
 __all__ = [
@@ -151,6 +151,11 @@ class Tensor(Differentiable):
     def flat(self) -> Any:
         """The elements in order."""
         return iter(self.ravel())
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return REGISTRY[np.imag](self)
 
     def __len__(self) -> int:
         if not self.value.ndim:
@@ -324,7 +329,17 @@ class Tensor(Differentiable):
     take, repeat, clip = _method(np.take), _method(np.repeat), _method(np.clip)
     conj, conjugate, round = _method(np.conjugate), _method(np.conjugate), _method(np.round)
     argmax, argmin, argsort = _method(np.argmax), _method(np.argmin), _method(np.argsort)
+    argpartition, searchsorted = _method(np.argpartition), _method(np.searchsorted)
+    choose, put = _method(np.choose), _method(np.put)
     any, all, nonzero = _method(np.any), _method(np.all), _method(np.nonzero)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Any:
+        """The entries, or slices along an axis, where the condition holds."""
+        return REGISTRY[np.compress](condition, self, axis)
+
+    def partition(self, kth: Any, axis: int = -1) -> None:
+        """Put the entries in place around some of them in order."""
+        write(self, REGISTRY[np.partition](self, kth, axis))
 
     def flatten(self, order: str = "C") -> Any:
         """The elements along one axis."""
@@ -356,9 +371,9 @@ class Tensor(Differentiable):
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
         adapter = REGISTRY.get(function)
-        if adapter is not None:
-            return adapter(*arguments, **options)
-        return without_rule(function, arguments, options)
+        if adapter is None:
+            return without_rule(function, arguments, options)
+        return into(options.pop("out", None), adapter(*arguments, **options))
 
 
 Tracked.plain = Tensor

@@ -169,6 +169,41 @@ for _entry in TWO_ARGUMENTS:
     _name, _, _given = _entry.partition(":")
     USES.setdefault(_name, f"(lambda a, b: np.{_name}({_given or 'a, b'}))(x, x[::-1] ** 2)")
 
+# The series of np.polynomial: each module has the same functions, under a prefix of its own.
+SERIES = {
+    "polynomial": ("poly", "Polynomial"),
+    "chebyshev": ("cheb", "Chebyshev"),
+    "legendre": ("leg", "Legendre"),
+    "laguerre": ("lag", "Laguerre"),
+    "hermite": ("herm", "Hermite"),
+    "hermite_e": ("herme", "HermiteE"),
+}
+OF_SERIES = {
+    **dict.fromkeys(("add", "sub", "mul"), "(x[0], x[1])"),
+    **dict.fromkeys(("mulx", "der", "int", "fromroots", "trim", "companion", "2poly"), "(x[0])"),
+    "div": "(x[0], x[1, :2])",
+    "pow": "(x[0], 2)",
+    "val": "(x, x[0])",
+    "val2d": "(x, x**2, x)",
+    "val3d": "(x / 9, x / 8, x / 7, x[None])",
+    "grid2d": "(x[0], x[1], x)",
+    "grid3d": "(x[0], x[1], x[2], x[None])",
+    "valfromroots": "(x, x[0, 0])",
+    "vander": "(x[0], 2)",
+    "vander2d": "(x[0], x[1], [1, 2])",
+    "vander3d": "(x[0], x[1], x[2], [1, 1, 2])",
+    "fit": "([0.0, 1.0, 2.0], x[0], 1)",
+    "line": "(x[0, 0], x[1, 1])",
+    "weight": "(x / 9)",
+}
+for _module, (_prefix, _class) in SERIES.items():
+    _place = f"polynomial.{_module}."
+    USES.update({f"{_place}{_prefix}{name}": f"np.{_place}{_prefix}{name}{given}" for name, given in OF_SERIES.items()})
+    USES[f"{_place}{_prefix}roots"] = f"np.{_place}{_prefix}roots(np.{_place}{_prefix}fromroots(x[0]))"
+    USES[f"{_place}poly2{_prefix}"] = f"np.{_place}poly2{_prefix}(x[0])"
+    USES[f"{_place}{_class}"] = f"np.{_place}{_class}(x[0])(x[1])"
+USES["polynomial.chebyshev.chebinterpolate"] = "np.polynomial.chebyshev.chebinterpolate(lambda t: x[0, 0] * t**2, 2)"
+
 # Names that no tracked number is given to, by reason.
 OTHERS: dict[str, str] = {
     "a type of numbers, or one of NumPy's own objects": """
@@ -195,6 +230,11 @@ OTHERS: dict[str, str] = {
         array asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix bmat c_ r_ fromfunction
         fromiter frompyfunc full require row_stack vectorize poly1d lib.stride_tricks.as_strided""",
 }
+
+for _module, (_prefix, _class) in SERIES.items():
+    _place = f"polynomial.{_module}."
+    OTHERS["a constant"] += "".join([f" {_place}{_prefix}{name}" for name in ("domain", "zero", "one", "x")])
+    OTHERS["of shapes and sizes alone"] += "".join([f" {_place}{_prefix}{name}" for name in ("gauss", "pts1", "pts2")])
 
 # The methods and attributes of arrays.
 METHODS: dict[str, str] = {

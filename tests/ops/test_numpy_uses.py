@@ -18,16 +18,25 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from tests.ops.numpy_uses import METHODS, OTHERS, USES
+from tests.ops.numpy_uses import METHODS, OTHERS, SERIES, USES
 
 PAGE = Path(__file__).parents[2] / "docs" / "numpy_functions.md"
-MODULES = {"": np, "linalg.": np.linalg, "fft.": np.fft, "emath.": np.emath, "lib.stride_tricks.": np.lib.stride_tricks}
+SERIES_HERE = {f"polynomial.{name}.": getattr(np.polynomial, name) for name in SERIES}
+MODULES = {
+    "": np,
+    "linalg.": np.linalg,
+    "fft.": np.fft,
+    "emath.": np.emath,
+    "lib.stride_tricks.": np.lib.stride_tricks,
+    **SERIES_HERE,
+}
 POINT = np.array([[1.13, 0.41, 0.23], [0.37, 2.94, 0.52], [0.61, 0.27, 5.87]])
 OTHER_NAMES = {name for names in OTHERS.values() for name in names.split()}
 
 
 def public(module: Any) -> set[str]:
-    return {name for name in dir(module) if name[0] != "_" and not inspect.ismodule(getattr(module, name))}
+    names = module.__all__ if module in SERIES_HERE.values() else dir(module)
+    return {name for name in names if name[0] != "_" and not inspect.ismodule(getattr(module, name))}
 
 
 NAMES = {prefix + name for prefix, module in MODULES.items() for name in public(module)}

@@ -303,10 +303,16 @@ def test_questions_have_plain_answers() -> None:
 
 
 @pytest.mark.parametrize("name", ["sum", "mean", "prod", "var", "std"])
-def test_out_is_refused(name: str) -> None:
-    x = cr.tensor([1.0, 2.0], requires_grad=True)
+def test_out_is_a_tensor(name: str) -> None:
+    x, function = cr.tensor([1.0, 3.0], requires_grad=True), getattr(np, name)
+    with pytest.raises(AssignmentError, match="cannot become part of a plain NumPy array"):
+        function(x, out=np.zeros(()))
     with pytest.raises(AssignmentError, match="Leave `out` out"):
-        getattr(np, name)(x, out=np.zeros(()))
+        function(x, 0, None, np.zeros(()))
+    out = cr.zeros(())
+    assert function(x, out=out) is out
+    (2 * out).backward()
+    assert np.allclose(x.grad, 2 * cr.grad(function)(np.array([1.0, 3.0])))
 
 
 def test_other_norms_are_refused() -> None:

@@ -235,7 +235,7 @@ def test_what_is_refused() -> None:
         np.pad(x, 7, mode="reflect", reflect_type="odd")
     with pytest.raises(NoRuleError, match="plain array: the values of a tensor would be forgotten"):
         np.copyto(MATRIX.copy(), x)
-    with pytest.raises(AssignmentError, match="Leave `out` out"):
+    with pytest.raises(AssignmentError, match="cannot become part of a plain NumPy array"):
         np.concatenate([x, x], out=np.zeros((6, 4)))
 
 

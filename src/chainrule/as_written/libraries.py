@@ -14,6 +14,7 @@ from chainrule.as_written.distributions import apply_where, of_stats
 from chainrule.as_written.linear_maps import LINEAR
 from chainrule.as_written.making import follows, settled
 from chainrule.as_written.matrices import MATRICES
+from chainrule.as_written.polynomials import VALUES, of_polynomials
 from chainrule.as_written.sparse_products import of_sparse
 from chainrule.as_written.special import SPECIAL
 
@@ -56,10 +57,13 @@ def _linear(name: str) -> Callable[[Any], Places]:
     return places
 
 
-SOLVERS: set[str] = set()
-"""Names of functions that call back from other languages: where code has one, plain numbers are not even tried."""
+SOLVERS: set[str] = set(VALUES)
+"""Names of functions that call back from other languages, or that would take tensors for something else: where code has
+one, plain numbers are not even tried.
+"""
 
 INSTEAD: dict[str, Callable[[Any], Places]] = {
+    "numpy.polynomial": of_polynomials,
     "scipy.linalg": _of_linalg,
     "scipy._lib.array_api_extra": _of_extra,
     "scipy.sparse": of_sparse,

@@ -33,6 +33,7 @@ __all__ = [
 
 _NUMPY = Path(np.__file__).parent
 _LIBRARIES = tuple([str(path) for path in (_NUMPY, _NUMPY.parent / "scipy", Path(__file__).parents[1])])
+_POLYNOMIALS = str(_NUMPY / "polynomial")
 
 
 def holds(value: Any) -> bool:
@@ -86,8 +87,9 @@ def is_own(file: str) -> bool:
 
 
 def _of_user(depth: int) -> bool:
-    """Whether the caller is no library."""
-    return not is_library(sys._getframe(depth).f_code.co_filename)
+    """Whether the caller is no library; NumPy's polynomials are code as users write it, and count as such."""
+    file = sys._getframe(depth).f_code.co_filename
+    return not is_library(file) or file.startswith(_POLYNOMIALS)
 
 
 def _buffer(made: Any) -> Any:

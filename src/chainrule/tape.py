@@ -41,6 +41,7 @@ class _Mode(threading.local):
     enabled = True
     keeps_copies = False
     traces = 0  # functions of transforms that are running: derivatives are taken of their results
+    seen: dict[int, tuple[Any, Any]] | None = None  # plain arrays that were used, and how they looked
     refusals = 0  # how often a plain number of a tracked value was refused: some callers hide the error
 
 
@@ -163,13 +164,35 @@ def keeping_copies() -> Iterator[None]:
 
 
 @contextmanager
-def tracing() -> Iterator[None]:
-    """Within the block the function of a transform runs."""
+def tracing() -> Iterator[Callable[[], bool]]:
+    """Within the block the function of a transform runs. It gives the question whether that overwrites what it used.
+
+    NumPy does not say when a plain array is written to, so that what was seen of it is compared. Whoever is the
+    outermost asks.
+    """
+    is_first = _mode.seen is None
+    seen: dict[int, tuple[Any, Any]] = {}
+    if is_first:
+        _mode.seen = seen
     _mode.traces += 1
     try:
-        yield
+        yield lambda: any([_looks(array) != before for array, before in seen.values()])
     finally:
         _mode.traces -= 1
+        if is_first:
+            _mode.seen = None
+
+
+_SEEN_WHOLE, _SAMPLES = 4096, 256  # elements up to which all are compared; how many of more are
+
+
+def _looks(array: Any) -> bytes:
+    """The numbers of an array, or some of many: enough to see whether it was overwritten."""
+    if array.size <= _SEEN_WHOLE:
+        return array.tobytes()  # type: ignore[no-any-return]
+    while array.ndim > 1:
+        array = array.reshape(-1) if array.flags.c_contiguous else array[:: max(1, array.shape[0] // _SAMPLES), ..., -1]
+    return array[:: max(1, array.shape[0] // _SAMPLES)].tobytes()  # type: ignore[no-any-return]
 
 
 def refusals() -> int:
@@ -231,6 +254,7 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
     mask = 0
     bit = 1
     kind: Any = None
+    seen = _mode.seen
     for argument in arguments:
         if isinstance(argument, Tracked):
             if kind is None or kind is Tracked.plain:
@@ -252,6 +276,8 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
             plain = type(argument)
             if plain is ndarray:
                 shapes.append(argument.shape)
+                if seen is not None and id(argument) not in seen:
+                    seen[id(argument)] = argument, _looks(argument)
             elif plain is float or plain is int:
                 shapes.append(())
             else:

@@ -9,6 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ModifiedError
+from chainrule.native.compiled import CompileWarning
 
 random = np.random.default_rng(8)
 A = random.normal(size=(5, 5)) + 5 * np.eye(5)
@@ -81,3 +82,34 @@ def test_tensors_that_live_on_cannot_be_run_again() -> None:
     y += 1
     with pytest.raises(ModifiedError, match="overwritten by an in-place operation"):
         z.backward()
+
+
+@pytest.mark.parametrize("size", [3, 5000])
+def test_plain_arrays_may_be_overwritten_after_they_were_used(size: int) -> None:
+    """NumPy does not say that a plain array is written to: what is kept of it is compared."""
+
+    def reused(x: Any) -> Any:
+        y = x
+        for k in range(1, 4):
+            buffer[...] = k
+            y = y * buffer + np.sin(x) * buffer.reshape(-1)[::-1].reshape(buffer.shape)
+        return np.sum(y * y)
+
+    def fresh(x: Any) -> Any:
+        y = x
+        for k in range(1, 4):
+            y = y * float(k) + np.sin(x) * float(k)
+        return np.sum(y * y)
+
+    buffer = np.ones(size)
+    x = np.linspace(0.1, 0.9, size)
+    expected = cr.grad(fresh)(x)
+    np.testing.assert_allclose(cr.grad(reused)(x), expected)
+    np.testing.assert_allclose(cr.jvp(reused, (x,), (x,))[1], expected @ x)
+    np.testing.assert_allclose(cr.jacobian(reused)(x).dense(), expected)
+    compiled = cr.compile(cr.grad(reused))
+    with pytest.warns(CompileWarning, match="it overwrites an array that it has used|writes|changes"):
+        np.testing.assert_allclose(compiled(x), expected)
+    if size < 10:
+        curved = cr.hessian(reused)(x).dense()
+        np.testing.assert_allclose(curved, cr.hessian(fresh)(x).dense())

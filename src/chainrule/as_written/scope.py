@@ -64,18 +64,35 @@ def _in_numpy() -> list[tuple[Any, Mapping[str, Any]]]:
             if callable(plain[name]) and plain[name] in REGISTRY:  # whoever asks by NumPy's name finds the same
                 REGISTRY[other] = REGISTRY[plain[name]]
         found.append((module, made))
-    return found
+    return _noted(found)
 
 
 @cache
 def _in_library(name: str) -> list[tuple[Any, Mapping[str, Any]]]:
     """A module of SciPy's and its classes, with the functions that take the place of some of theirs."""
-    return INSTEAD[name](sys.modules[name])
+    return _noted(INSTEAD[name](sys.modules[name]))
+
+
+_by_plain: dict[int, tuple[Any, Any]] = {}  # functions of the libraries, and what takes their place
+
+
+def _by_function() -> dict[int, Any]:
+    """By the function that it takes the place of: for names that code gave to functions itself."""
+    return {key: made for key, (_, made) in _by_plain.items()}
+
+
+def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mapping[str, Any]]]:
+    """The same; what is there now, before anything was replaced, is noted."""
+    for place, made in places:
+        if isinstance(place, ModuleType):
+            _by_plain.update({id(vars(place)[name]): (vars(place)[name], other) for name, other in made.items()})
+    return places
 
 
 def _replacing() -> list[tuple[Any, Mapping[str, Any]]]:
-    libraries = [_in_library(name) for name in INSTEAD if name in sys.modules]
-    return [*_in_numpy(), *[place for places in libraries for place in places]]
+    with _lock:
+        libraries = [_in_library(name) for name in INSTEAD if name in sys.modules]
+        return [*_in_numpy(), *[place for places in libraries for place in places]]
 
 
 @contextmanager
@@ -96,13 +113,7 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
     tensor([2., 4.])
     """
     spaces = [(vars(place) if isinstance(place, ModuleType) else place, made) for place, made in _replacing()]
-    by_function = {
-        id(space[name]): other
-        for space, made in spaces
-        if isinstance(space, dict)
-        for name, other in made.items()
-        if name in space
-    }
+    by_function = _by_function()
     namespaces, cells = _reached(function)
     for cell in cells:
         if id(cell.cell_contents) in by_function:

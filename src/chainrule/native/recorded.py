@@ -50,8 +50,10 @@ class Recorded:
         with recording:
             run = transplant.of(function) if replacing else function
             self.inputs = [recording.input(np.asarray(leaf)) for leaf in leaves]
-            with tracing():
+            with tracing() as overwrites:
                 result = tried(run, lambda: run(*rebuilt(arguments, iter([Tensor(made) for made in self.inputs]))))
+                if overwrites():
+                    raise UnrecordableError("it overwrites an array that it has used")
             results, self.structure = flatten(result)
             plain = [value.value if isinstance(value, Tensor) else value for value in results]
             self.wanted = [

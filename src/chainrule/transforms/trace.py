@@ -16,8 +16,9 @@ from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Term
 from chainrule.ops.elementwise import astype, identity
 from chainrule.program.accumulate import jacobian_terms
-from chainrule.program.deferred import Deferred
+from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.node import NO_PARAMS, Node, written
+from chainrule.program.recording import recordings
 from chainrule.program.sweep import pullback, pushforward, schedule
 from chainrule.tape import keeping_copies, make_node, plain_array, record, set_enabled, tracing
 from chainrule.tensor import Tensor, check_differentiable, wrap
@@ -138,8 +139,11 @@ class Trace:
             needs_it = is_as_written()
             self._run(function, arguments, options, argnums, has_aux, name)
 
+        self.overwrites = False  # plain arrays that it used
         tried(function, run)
-        if written and any([node.is_overwritten() for node in self.nodes]):
+        if self.overwrites and recordings:
+            raise UnrecordableError("it overwrites an array that it has used")
+        if self.overwrites or (written and any([node.is_overwritten() for node in self.nodes])):
             with keeping_copies(), as_written(function) if needs_it else nullcontext():
                 run()
 
@@ -176,8 +180,9 @@ class Trace:
             called = [map_tree(_to_be_written, argument) for argument in called]
         before = set_enabled(True)
         try:
-            with tracing(), self.running():
+            with tracing() as overwrites, self.running():
                 result = function(*called, **options)
+                self.overwrites = overwrites()
         except ValueError as problem:
             if isinstance(problem.__cause__, AssignmentError):  # NumPy replaces what __float__ raised
                 raise problem.__cause__ from None

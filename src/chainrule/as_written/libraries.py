@@ -16,7 +16,7 @@ from chainrule.as_written.making import follows, settled
 from chainrule.as_written.matrices import MATRICES
 from chainrule.as_written.polynomials import VALUES, of_polynomials
 from chainrule.as_written.sparse_products import of_sparse
-from chainrule.as_written.special import SPECIAL
+from chainrule.as_written.special import functions_of_special
 
 __all__ = ["INSTEAD", "LINEAR", "SOLVERS", "instead"]
 
@@ -42,7 +42,7 @@ def _of_linalg(module: Any) -> Places:
 
 
 def _of_special(module: Any) -> Places:
-    return [(module, {name: instead(getattr(module, name), made) for name, made in SPECIAL.items()})]
+    return [(module, {name: instead(*pair) for name, pair in functions_of_special(module).items()})]
 
 
 def _of_extra(module: Any) -> Places:

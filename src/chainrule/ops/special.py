@@ -17,19 +17,30 @@ import numpy as np
 from chainrule.linear._scipy import special
 from chainrule.op import REGISTRY, Constant, Diagonal, Operation, Rule, Sample, Undefined, define
 
-__all__ = ["COMPLEX", "INTEGER", "SPECIAL", "UNKNOWN", "entered", "full_name", "function", "part", "result", "same"]
+__all__ = [
+    "INTEGER",
+    "SPECIAL",
+    "UNKNOWN",
+    "Several",
+    "entered",
+    "full_name",
+    "function",
+    "part",
+    "result",
+    "same",
+    "several",
+]
 
 INTEGER = Constant()
-COMPLEX = "is complex, as its result is, and only real derivatives are taken"
 UNKNOWN = None
 Derivative = Callable[..., Any] | float | Constant | None
 At = tuple[float, float] | list[Any]  # what to draw a test argument from: an interval, or these numbers
 
 SPECIAL: dict[str, Callable[..., Any]] = {}  # what a name of scipy.special means on tracked tensors
 
-WAY_OUT = (
-    "Where it is fixed, pass a plain number or array (x.detach()); where you know the derivative, give it with "
-    "chainrule.define."
+NOT_KNOWN = (
+    "is not known in terms of functions that SciPy has.\nWhere it is fixed, pass a plain number or array (x.detach()); "
+    "where you know the derivative, give it with chainrule.define."
 )
 
 
@@ -75,8 +86,6 @@ def part(
     python: str = "",
     helper: str = "",
     suffix: str = "",
-    choice: bool = False,
-    reason: str = "is no expression in functions that SciPy has",
 ) -> Operation:
     """Define an operation ``key`` that is computed by ``forward`` and is written as a call of scipy.special.``called``.
 
@@ -89,8 +98,8 @@ def part(
         if isinstance(derivative, Constant):
             return derivative
         if derivative is None:
-            return Undefined(f"scipy.special.{called}: its derivative with respect to {name} {reason}.\n{WAY_OUT}")
-        return Diagonal(derivative, names, choice)
+            return Undefined(f"scipy.special.{called}: its derivative with respect to {name} {NOT_KNOWN}")
+        return Diagonal(derivative, names)
 
     call = f"scipy.special.{called}({', '.join([f'{{{k}}}' for k in range(len(names))])}){suffix}"
     return define(
@@ -115,12 +124,27 @@ def _sample(places: Sequence[At], is_scalar: bool) -> Sample:
     return Sample(tuple(arguments))
 
 
-def same(name: str, operation: Callable[..., Any]) -> None:
+class Several:
+    """A function of several results, each of which is an operation."""
+
+    def __init__(self, *parts: Operation) -> None:
+        self.parts = parts
+
+    def __call__(self, *arguments: Any) -> tuple[Any, ...]:
+        return tuple([part(*arguments) for part in self.parts])
+
+
+def same(name: str, meaning: Callable[..., Any]) -> None:
     """Say that a function of scipy.special is an operation that there is already, or calls some."""
-    SPECIAL[name] = operation
+    SPECIAL[name] = meaning
 
 
-_entered: list[Any] = []  # the ufuncs of scipy.special that the registry has
+def several(name: str, *parts: Operation) -> None:
+    """Say what the results of a function of scipy.special are."""
+    SPECIAL[name] = Several(*parts)
+
+
+_meanings: dict[Any, Callable[..., Any]] = {}  # of the ufuncs of scipy.special, once it is loaded
 
 
 def entered(ufunc: Any) -> Any:
@@ -130,12 +154,14 @@ def entered(ufunc: Any) -> Any:
     >>> entered(erf)
     <operation erf>
     """
-    if not _entered and "scipy.special" in sys.modules:
-        for name, meaning in SPECIAL.items():
-            found = getattr(special._ufuncs if name.startswith("_") else special, name, None)
-            if found is not None:  # an older SciPy has fewer
-                REGISTRY[found] = meaning
-                _entered.append(found)
+    if not _meanings and hasattr(sys.modules.get("scipy.special"), "__all__"):  # which is there when all else is
+        named = {
+            getattr(special._ufuncs if name.startswith("_") else special, name, None): meaning
+            for name, meaning in SPECIAL.items()
+        }
+        named.pop(None, None)  # what an older SciPy has not
+        REGISTRY.update(named)
+        _meanings.update(named)
     return REGISTRY.get(ufunc)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.linear._scipy import special
 from chainrule.op import REGISTRY, Operation
-from chainrule.ops.special import COMPLEX, INTEGER, UNKNOWN, function, part, result, same
+from chainrule.ops.special import INTEGER, UNKNOWN, function, part, result, same, several
 
 POSITIVE = (0.5, 3.0)
 WHOLE = [0, 1, 3]
@@ -49,8 +49,6 @@ jve = function("jve", "v z", UNKNOWN, lambda v, z: half_difference(special.jve, 
 yv = function("yv", "v z", UNKNOWN, lambda v, z: half_difference(special.yv, v, z), at=AT, **letter("Y"))
 yve = function("yve", "v z", UNKNOWN, lambda v, z: half_difference(special.yve, v, z), at=AT, **letter("Y"))
 yn = function("yn", "n x", INTEGER, lambda n, x: half_difference(special.yn, n, x), at=(WHOLE, POSITIVE), **letter("Y"))
-for name in ("hankel1", "hankel1e", "hankel2", "hankel2e"):
-    function(name, "v z", UNKNOWN, UNKNOWN, reason=COMPLEX)
 
 # I and K
 i0 = function("i0", "x", lambda x: special.i1(x), **letter("I", "0"))
@@ -119,7 +117,6 @@ berp = function("berp", "x", lambda x, out: -special.bei(x) - out / x, at=POSITI
 beip = function("beip", "x", lambda x, out: special.ber(x) - out / x, at=POSITIVE, text="bei′({0})")
 kerp = function("kerp", "x", lambda x, out: -special.kei(x) - out / x, at=POSITIVE, text="ker′({0})")
 keip = function("keip", "x", lambda x, out: special.ker(x) - out / x, at=POSITIVE, text="kei′({0})")
-function("kelvin", "x", UNKNOWN, reason=COMPLEX)
 
 # integrals: each pair is ∫ from 0 to x, or of (1 − J₀)/t, (I₀ − 1)/t from 0 to x and of Y₀/t, K₀/t from x to infinity
 INTEGRALS: dict[str, tuple[Any, Any]] = {
@@ -135,7 +132,7 @@ def pair(name: str) -> None:
     first, second = [
         result(name, place, f"{name}_{place}", "x", slope, at=POSITIVE) for place, slope in enumerate(INTEGRALS[name])
     ]
-    same(name, lambda x: (first(x), second(x)))
+    several(name, first, second)
 
 
 for name in INTEGRALS:

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.linear._scipy import special
 from chainrule.op import Operation
-from chainrule.ops.special import INTEGER, function, part, result, same
+from chainrule.ops.special import INTEGER, function, part, result, several
 
 # ∫ of h(t) dt from 0 to infinity is that of h(eˢ) eˢ ds: equal steps are exact to the last digit, because h(eˢ) has no
 # singularity nearer to the real axis than π; the ends reach what decays like √t or 1/√t.
@@ -210,4 +210,4 @@ jacobi_dn: Operation = jacobi(
     lambda u, m, out: -jacobi_sn(u, m) * (jacobi_sn(u, m) / 2 + m * jacobi_cn(u, m) * amplitude_slope(u, m)) / out,
 )
 jacobi_am = jacobi(3, "am", lambda u, m: jacobi_dn(u, m), lambda u, m: amplitude_slope(u, m))
-same("ellipj", lambda u, m: (jacobi_sn(u, m), jacobi_cn(u, m), jacobi_dn(u, m), jacobi_am(u, m)))
+several("ellipj", jacobi_sn, jacobi_cn, jacobi_dn, jacobi_am)

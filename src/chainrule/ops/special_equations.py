@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.linear._scipy import special
 from chainrule.op import Operation
-from chainrule.ops.special import INTEGER, UNKNOWN, function, result, same
+from chainrule.ops.special import INTEGER, UNKNOWN, function, result, several
 
 DEGREE = pi / 180
 POSITIVE = (0.4, 2.0)
@@ -27,7 +27,7 @@ airy_a: Operation = airy(0, "Ai", lambda z: airy_a_slope(z))
 airy_a_slope: Operation = airy(1, "Ai′", lambda z: z * airy_a(z))
 airy_b: Operation = airy(2, "Bi", lambda z: airy_b_slope(z))
 airy_b_slope: Operation = airy(3, "Bi′", lambda z: z * airy_b(z))
-same("airy", lambda z: (airy_a(z), airy_a_slope(z), airy_b(z), airy_b_slope(z)))
+several("airy", airy_a, airy_a_slope, airy_b, airy_b_slope)
 
 
 # The same times exp(±2/3 z √z); for z < 0 the first two are not real, and the others not scaled.
@@ -46,7 +46,7 @@ scaled_b: Operation = result("airye", 2, "airye_2", "z", lambda z, out: scaled_b
 scaled_b_slope: Operation = result(
     "airye", 3, "airye_3", "z", lambda z, out: z * scaled_b(z) - root(z) * out, at=POSITIVE
 )
-same("airye", lambda z: (scaled_a(z), scaled_a_slope(z), scaled_b(z), scaled_b_slope(z)))
+several("airye", scaled_a, scaled_a_slope, scaled_b, scaled_b_slope)
 
 # ∫ of Ai(t), Bi(t), Ai(−t), Bi(−t) from 0 to x
 AIRY_INTEGRALS = [
@@ -55,7 +55,7 @@ AIRY_INTEGRALS = [
     result("itairy", 2, "itairy_2", "x", lambda x: airy_a(-x)),
     result("itairy", 3, "itairy_3", "x", lambda x: airy_b(-x)),
 ]
-same("itairy", lambda x: tuple([integral(x) for integral in AIRY_INTEGRALS]))
+several("itairy", *AIRY_INTEGRALS)
 
 
 # parabolic cylinder functions: f″ = (±x²/4 + …) f
@@ -73,7 +73,7 @@ def parabolic(name: str, order: str, factor: Callable[[Any, Any], Any]) -> None:
         at=at,
         text=f"{order}′_{{0}}({{1}})",
     )
-    same(name, lambda v, x: (f(v, x), slope(v, x)))
+    several(name, f, slope)
 
 
 parabolic("pbdv", "D", lambda v, x: x * x / 4 - v - 0.5)
@@ -99,7 +99,7 @@ def mathieu(name: str, factor: Callable[[Any, Any, Any], Any], scale: float, at:
         lambda m, q, x: scale * factor(m, q, scale * x) * f(m, q, x),
         at=places,
     )
-    same(name, lambda m, q, x: (f(m, q, x), slope(m, q, x)))
+    several(name, f, slope)
 
 
 def ordinary(characteristic: str) -> Callable[[Any, Any, Any], Any]:
@@ -146,7 +146,7 @@ def spheroidal(name: str, value: str, sign: int, is_imaginary: bool, at: tuple[f
 
     f = result(name, 0, name, "m n c x", *fixed, lambda m, n, c, x: slope(m, n, c, x), at=places)
     slope = result(name, 1, f"{name}_slope", "m n c x", *fixed, lambda m, n, c, x: bent(m, n, c, x), at=places)
-    same(name, lambda m, n, c, x: (f(m, n, c, x), slope(m, n, c, x)))
+    several(name, f, slope)
 
 
 def spheroidal_of_value(name: str, value: str, sign: int, is_imaginary: bool, at: tuple[float, float]) -> None:
@@ -160,7 +160,7 @@ def spheroidal_of_value(name: str, value: str, sign: int, is_imaginary: bool, at
     arguments = "m n c cv x"
     f = result(name, 0, name, arguments, *fixed, lambda m, n, c, cv, x: slope(m, n, c, cv, x), at=places)
     slope = result(name, 1, f"{name}_slope", arguments, *fixed, lambda m, n, c, cv, x: bent(m, n, c, cv, x), at=places)
-    same(name, lambda m, n, c, cv, x: (f(m, n, c, cv, x), slope(m, n, c, cv, x)))
+    several(name, f, slope)
 
 
 for prefix, sign in (("pro", -1), ("obl", 1)):

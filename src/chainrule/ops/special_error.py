@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.linear._scipy import special
 from chainrule.op import Operation
-from chainrule.ops.special import COMPLEX, UNKNOWN, function, part, result, same
+from chainrule.ops.special import function, part, result, several
 
 ROOT_PI = sqrt(pi)
 ROOT_TWO_PI = sqrt(2 * pi)
@@ -93,7 +93,7 @@ fresnel_sine = result(
 fresnel_cosine = result(
     "fresnel", 1, "fresnel_cosine", "z", lambda z: np.cos(pi / 2 * z * z), text="C({0})", latex=r"C\left({0}\right)"
 )
-same("fresnel", lambda z: (fresnel_sine(z), fresnel_cosine(z)))
+several("fresnel", fresnel_sine, fresnel_cosine)
 
 
 # Faddeeva's function w(x + iy) = K + iL, of which w′ = −2 (x + iy) w + 2i/√π, so that ∂K/∂x = ∂L/∂y, ∂L/∂x = −∂K/∂y
@@ -152,6 +152,3 @@ voigt_profile = function(
     text="V({0}; {1}, {2})",
     latex=r"V\left({0}; {1}, {2}\right)",
 )
-
-for name, argument in (("wofz", "z"), ("modfresnelp", "x"), ("modfresnelm", "x")):
-    function(name, argument, UNKNOWN, reason=COMPLEX)

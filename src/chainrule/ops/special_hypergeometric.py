@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear._scipy import special
-from chainrule.ops.special import COMPLEX, INTEGER, UNKNOWN, function, result, same
+from chainrule.ops.special import INTEGER, UNKNOWN, function, result, several
 
 POSITIVE = (0.4, 2.5)
 PARAMETER = (0.4, 1.8)
@@ -94,8 +94,8 @@ def trigonometric(name: str, place: int, symbol: str) -> Any:
 sine_integral, cosine_integral = trigonometric("sici", 0, "Si"), trigonometric("sici", 1, "Ci")
 hyperbolic_sine_integral = trigonometric("shichi", 0, "Shi")
 hyperbolic_cosine_integral = trigonometric("shichi", 1, "Chi")
-same("sici", lambda x: (sine_integral(x), cosine_integral(x)))
-same("shichi", lambda x: (hyperbolic_sine_integral(x), hyperbolic_cosine_integral(x)))
+several("sici", sine_integral, cosine_integral)
+several("shichi", hyperbolic_sine_integral, hyperbolic_cosine_integral)
 
 
 # Spence's dilogarithm, and the solution of ω + log ω = x
@@ -115,4 +115,3 @@ spence = function(
     latex=r"\operatorname{{Li}}_2\left(1 - {0}\right)",
 )
 wrightomega = function("wrightomega", "z", lambda out: out / (1 + out), text="ω({0})", latex=r"\omega\left({0}\right)")
-function("_lambertw", "z k tol", UNKNOWN, INTEGER, INTEGER, key="lambertw", reason=COMPLEX)

@@ -288,6 +288,9 @@ class Deferred:
 
     @staticmethod
     def __chainrule_record__(operation: Any, arguments: Sequence[Any], params: Mapping[str, Any]) -> Any:
+        for value in arguments:
+            if _is_foreign(type(value)):  # a tracked tensor, whose value may be deferred
+                return type(value).__chainrule_record__(operation, arguments, params)
         first = next(value for value in arguments if type(value) is Deferred)
         return first.recording.call(operation.forward, list(arguments), params)
 

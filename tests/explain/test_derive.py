@@ -253,6 +253,15 @@ def test_what_rests_on_the_data_is_noted_and_what_cancelled_is_not() -> None:
     solved = derive(lambda x, A: np.sum((np.linalg.inv(A) @ (A @ x)) ** 2), 0)(np.ones(3), turned + np.eye(3))
     assert solved.gradients["x"].text == "∂f/∂x = 2 x" and solved.notes == ()
 
+    def factored(S: Any, y: Any) -> Any:
+        L = np.linalg.cholesky(S)
+        a = np.linalg.solve(L, y)
+        return a @ a / 2 + np.sum(np.log(np.diag(L)))
+
+    notes = derive(factored)(turned + turned.T + 4 * np.eye(3), np.ones(3)).notes
+    assert not any("rests on" in note for note in notes)  # another matrix has no such factor
+    assert "v₁₇ = np.tril(np.ones((3, 3)))" in notes
+
     def cross_entropy(x: Any, w: Any) -> Any:
         z = x - x.max()
         return -np.sum(w * (z - np.log(np.sum(np.exp(z)))))

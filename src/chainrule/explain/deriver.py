@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.errors import GradientError, NotScalarError
 from chainrule.explain.arrange import Arranger
-from chainrule.explain.atoms import Point
+from chainrule.explain.atoms import Point, Value, atoms_in
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.cotangents import Sweep
 from chainrule.explain.derivation import Derivation
@@ -29,7 +29,7 @@ from chainrule.explain.recurrence import Recurrence, handed_over, to_be_named
 from chainrule.explain.running import NotRegularError
 from chainrule.explain.series import shortened
 from chainrule.explain.simplify import Simplifier
-from chainrule.explain.source import function_of, gradient_source, straight
+from chainrule.explain.source import function_of, gradient_source, literal, straight
 from chainrule.explain.story import Story
 from chainrule.explain.symmetry import Symmetry
 from chainrule.explain.turns import longest_loop
@@ -133,6 +133,7 @@ class Deriver:
                 *self._notes(upstream),
                 *self._assumed(reader),
                 *self._read_off(plain.simplify, told_forms),
+                *self._constants(told_forms),
                 *self._symmetric(gradients.values()),
             ),
             source,
@@ -260,6 +261,13 @@ class Deriver:
         for form in simplifier.looks.rests_on_data(self.elsewhere):
             told.append(f"this rests on the data: {self.arranger.exact(form).text} = I")
         return list(dict.fromkeys(told))
+
+    def _constants(self, formulas: Sequence[Form]) -> list[str]:
+        """What the arrays are that formulas refer to and nobody has named."""
+        atoms = [atom for form in formulas for atom in atoms_in(form) if isinstance(atom, Value)]
+        steps = dict.fromkeys([a.step for a in atoms if a.step.is_constant and a.step.shape and not a.step.name])
+        told = [(step, literal(step.value)) for step in steps]
+        return [f"{self.naming.text(step)} = {text}" for step, text in told if text is not None]
 
     def _symmetric(self, gradients: Iterable[Formula]) -> list[str]:
         """Where A + Aᵀ is 2 A: matrices that were given, and are symmetric this time."""

@@ -54,22 +54,24 @@ class Looks:
         """Whether a difference is zero at all points."""
         key = form.key()
         if key not in self._zeros:
-            self._zeros[key] = len(self.points) > 1 and all(self._is_zero(point, form) for point in self.points)
+            told = [self._is_zero(point, form) for point in self.points]
+            self._zeros[key] = told.count(True) > 1 and False not in told
             self.seen += [(form, Fraction(0))] if self._zeros[key] else []
         return self._zeros[key]
 
     def differ(self, form: Form, other: Form) -> bool:
         """Whether two forms with the same axes are not the same at some point."""
-        return not all(self._is_zero(point, form - other) for point in self.points)
+        return False in [self._is_zero(point, form - other) for point in self.points]
 
     @staticmethod
-    def _is_zero(point: Point, form: Form) -> bool:
+    def _is_zero(point: Point, form: Form) -> bool | None:
+        """Whether a difference is zero at a point; None where that cannot be seen."""
         try:
             parts = [point.monomial(monomial, form.axes) for monomial in form.monomials]
         except (ValueError, LookupError, TypeError):
-            return False
+            return None
         size = max([float(np.max(np.abs(part), initial=0.0)) for part in parts], default=0.0)
-        return bool(np.allclose(sum(parts), 0.0, rtol=0, atol=1e-9 * size))
+        return bool(np.allclose(sum(parts), 0.0, rtol=0, atol=1e-9 * size)) if np.isfinite(size) else None
 
     def sees(self, form: Form, number: Fraction | None) -> bool:
         """Whether a form is this number in every entry, or the identity matrix."""
@@ -84,7 +86,7 @@ class Looks:
     def rests_on_data(self, point: Point) -> list[Form]:
         """The forms that were found to be the identity matrix, and are not at a point."""
         found = [form for form, number in self.seen if number is None]
-        return [form for form in found if not self._is_zero(point, form - single(delta(form.shape[0]), form.axes))]
+        return [form for form in found if self._is_zero(point, form - single(delta(form.shape[0]), form.axes)) is False]
 
     def holds_at(self, point: Point, form: Form, number: Fraction) -> bool:
         """Whether every entry of a form is a number at a point; True where that cannot be seen."""

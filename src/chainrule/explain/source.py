@@ -20,7 +20,7 @@ from chainrule.explain.reader import Reader
 from chainrule.explain.shared import with_names
 from chainrule.explain.symbols import helpers_in
 
-__all__ = ["function_of", "gradient_source", "straight"]
+__all__ = ["function_of", "gradient_source", "literal", "straight"]
 
 _LINES = 80  # of a source in which what is computed twice is looked for
 _INLINE = 12  # numbers of a captured array that are written out
@@ -158,10 +158,10 @@ def _parameters(reader: Reader, body: Sequence[str], naming: Naming) -> tuple[li
         for argument in computation.parameters
         if used & set(argument.leaves) or (type(argument.value) is int and _mentions(body, naming.parameter(argument)))
     ]
-    return arguments, [s for s in others if not computation.leaf(s) and _literal(s.value) is None]
+    return arguments, [s for s in others if not computation.leaf(s) and literal(s.value) is None]
 
 
-def _literal(array: np.ndarray[Any, np.dtype[Any]]) -> str | None:
+def literal(array: np.ndarray[Any, np.dtype[Any]]) -> str | None:
     """A constant array written out, if that is short."""
     shape = array.shape
     if array.size and (array == array.flat[0]).all():
@@ -191,16 +191,11 @@ def _constants(reader: Reader, body: Sequence[str], naming: Naming) -> Iterator[
     """Small constant arrays, written out."""
     computation = reader.computation
     for step in [*computation.steps, *reader.journal.steps[len(computation.steps) :]]:
-        literal = _literal(step.value) if step.is_constant and not computation.leaf(step) else None
-        if (
-            literal is None
-            and step.is_constant
-            and not computation.leaf(step)
-            and step.number >= len(computation.steps)
-        ):
-            literal = f"np.array({step.value.tolist()})"
-        if literal is not None and (step.shape or step.name) and _mentions(body, naming.python(step)):
-            yield f"{naming.python(step)} = {literal}"
+        told = literal(step.value) if step.is_constant and not computation.leaf(step) else None
+        if told is None and step.is_constant and not computation.leaf(step) and step.number >= len(computation.steps):
+            told = f"np.array({step.value.tolist()})"
+        if told is not None and (step.shape or step.name) and _mentions(body, naming.python(step)):
+            yield f"{naming.python(step)} = {told}"
 
 
 def _sizes(

@@ -227,6 +227,8 @@ def test_first_and_second_derivatives_are_those_of_mpmath(name: str) -> None:
         (special.pseudo_huber, (1.0, 0.0), (0.0, 0.0)),
         (special.i0e, (0.0,), (0.0,)),
         (special.gammainc, (1.0, 0.0), (None, 1.0)),
+        (special.rgamma, (-3.0,), (-6.0,)),
+        (special.rgamma, (200.0,), (0.0,)),
         (special.bdtr, (3.0, 3, 0.4), (None, None, 0.0)),
         (special.tklmbda, (3.0, 2.0), (0.0, 0.0)),
         (special.expit, (-1000.0,), (0.0,)),
@@ -241,6 +243,26 @@ def test_edges(function: Any, point: tuple[float, ...], expected: tuple[float | 
         found = cr.grad(function, argnums=argnums)(*point)
     for slope, position in zip(found, argnums, strict=True):
         np.testing.assert_allclose(slope, float(expected[position] or 0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("point", [(0.0, 2.0), (0.0, 0.0), (0.0, -1.0), (1.5, 2.0)])
+def test_second_derivatives_where_a_factor_is_zero_agree_both_ways(point: tuple[float, float]) -> None:
+    for function in (special.xlogy, special.rel_entr):
+        by_y = cr.grad(lambda x, y, f=function: cr.grad(f, argnums=0)(x, y), argnums=1)
+        by_x = cr.grad(lambda x, y, f=function: cr.grad(f, argnums=1)(x, y), argnums=0)
+        if function is special.xlogy:
+            assert by_y(*point) == by_x(*point) == (1 / point[1] if point[1] > 0 else 0.0)
+        elif point[1] > 0:
+            assert by_y(*point) == by_x(*point) == -1 / point[1]
+
+
+def test_noncentral_density_far_out() -> None:
+    x, df, nc, step = 2100.0, 3.5, 2000.0, 1e-2
+    slopes = cr.grad(special.chndtr, argnums=(0, 2))(x, df, nc)
+    moved = [(x + step, df, nc), (x - step, df, nc), (x, df, nc + step), (x, df, nc - step)]
+    values = [special.chndtr(*point) for point in moved]
+    expected = [(values[0] - values[1]) / (2 * step), (values[2] - values[3]) / (2 * step)]
+    np.testing.assert_allclose(slopes, expected, rtol=1e-6)
 
 
 def test_degree_zero_is_constant() -> None:
@@ -308,6 +330,9 @@ def test_formulas_are_as_people_write_them() -> None:
     derivation = cr.derive(special.gamma)(1.5)
     (formula,) = derivation.gradients.values()
     assert formula.text.endswith("= ψ(x) Γ(x)")
+    derivation = cr.derive(lambda p, q: np.sum(special.kl_div(p, q)), 0)(np.array([0.3]), np.array([0.5]))
+    (entropy,) = derivation.gradients.values()
+    assert entropy.text.endswith("= log(p / q)")
     assert r"\Gamma\left(x\right)" in formula.latex and r"\psi\left(x\right)" in formula.latex
 
 

@@ -116,8 +116,13 @@ gdtria = function(
 
 # noncentral χ²: the mean over k ~ Poisson(λ/2) of χ² with df + 2k degrees of freedom
 def noncentral_density(x: Any, df: Any, nc: Any) -> Any:
-    """The density of noncentral χ²."""
-    return np.exp(-nc / 2) * special.hyp0f1(df / 2, nc * x / 4) * chi_square_density(df, x)
+    """The density of noncentral χ²: by ₀F₁, or by a scaled Bessel function where that would overflow."""
+    z = nc * x
+    near = z < 1000.0
+    small, p, q = np.where(near, z, 0.0), np.where(near, 1.0, x), np.where(near, 1.0, nc)
+    central = np.exp(-nc / 2) * special.hyp0f1(df / 2, small / 4) * chi_square_density(df, x)
+    away = -((np.sqrt(p) - np.sqrt(q)) ** 2) / 2 + (df - 2) / 4 * np.log(p / q)
+    return np.where(near, central, np.exp(away) * special.ive(df / 2 - 1, np.sqrt(p * q)) / 2)
 
 
 def noncentral_shift(x: Any, df: Any, nc: Any) -> Any:

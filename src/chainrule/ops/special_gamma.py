@@ -15,12 +15,11 @@ PROBABILITY = (0.1, 0.9)
 
 
 def reciprocal_slope(x: Any, out: Any) -> Any:
-    """(1/Γ)′ = −ψ/Γ; on the left by reflection, 1/Γ(x) = Γ(1−x) sin(πx)/π, which has no poles where 1/Γ is 0."""
-    left = x < 0.5
-    z = np.where(left, 1 - x, np.ones((), x.dtype))
+    """(1/Γ)′ = −ψ/Γ; where 1/Γ is 0, ψ has a pole, and 1/Γ(x) = Γ(1−x) sin(πx)/π has none."""
+    zero = out == 0
+    z = np.where(zero, 1 - np.minimum(x, 0.0), 1.0)
     turned = special.gamma(z) * (np.cos(pi * x) - np.sin(pi * x) * special.psi(z) / pi)
-    right = np.where(left, np.ones((), x.dtype), x)
-    return np.where(left, turned, -special.psi(right) * out)
+    return np.where(zero, np.where(x > 0, 0.0, turned), -special.psi(np.where(zero, 1.0, x)) * out)
 
 
 def gamma_density(a: Any, x: Any) -> Any:

@@ -19,15 +19,24 @@ from chainrule.ops.special import INTEGER, function, same
 PROBABILITY = (0.1, 0.9)
 
 
-def log_or_nothing(x: Any, y: Any, log_of: Any, edge: float) -> Any:
+# A formula is read where no numbers happen to be equal, so it is written without the branches of x == 0.
+def log_or_nothing(x: Any, y: Any, logarithm: Any, edge: float) -> Any:
     """log y, but 0 where x is 0 and y not in the domain of the logarithm."""
-    nothing = (x == 0) & (y <= edge)
-    return np.where(nothing, 0.0, log_of(np.where(nothing, 1.0, y)))
+    zero, outside = x == 0, y <= edge
+    at_zero = np.where(outside, 0.0, logarithm(np.where(outside, 1.0, y)))
+    return np.where(zero, at_zero, logarithm(np.where(zero, 1.0, y)))
 
 
 def quotient(x: Any, y: Any) -> Any:
-    """x/y, and 0 where x is 0."""
-    return x / np.where(x == 0, 1.0, y)
+    """x/y, but 0 where x is 0 and y not positive, with all its derivatives."""
+    zero, outside = x == 0, y <= 0
+    return np.where(zero, np.where(outside, 0.0, x / np.where(outside, 1.0, y)), x / np.where(zero, 1.0, y))
+
+
+def log_ratio(x: Any, y: Any) -> Any:
+    """log(x/y); where x is 0 in two parts, of which one depends on y alone."""
+    zero = x == 0
+    return np.where(zero, np.log(np.where(zero, x, 1.0)) - np.log(y), np.log(np.where(zero, 1.0, x) / y))
 
 
 def exprel_slope(x: Any) -> Any:
@@ -64,8 +73,8 @@ xlog1py = function(
     latex=r"{0} \log\left(1 + {1}\right)",
 )
 entr = function("entr", "x", lambda x: -np.log(x) - 1, at=POSITIVE, text="H({0})", latex=r"H\left({0}\right)")
-rel_entr = function("rel_entr", "x y", lambda x, y: np.log(x / y) + 1, lambda x, y: -quotient(x, y), at=POSITIVE)
-kl_div = function("kl_div", "x y", lambda x, y: np.log(x / y), lambda x, y: 1 - quotient(x, y), at=POSITIVE)
+rel_entr = function("rel_entr", "x y", lambda x, y: log_ratio(x, y) + 1, lambda x, y: -quotient(x, y), at=POSITIVE)
+kl_div = function("kl_div", "x y", lambda x, y: log_ratio(x, y), lambda x, y: 1 - quotient(x, y), at=POSITIVE)
 
 # logistic functions
 expit = function("expit", "x", lambda out: out * (1 - out), text="σ({0})", latex=r"\sigma\left({0}\right)")

@@ -74,7 +74,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "ivp": lambda x: special.ivp(1, x),
     "jvp": lambda x: special.jvp(1, x),
     "kvp": lambda x: special.kvp(1, x),
-    "lambertw": special.lambertw,
+    "lambertw": lambda x: special.lambertw(x).real,
     "legendre_p": lambda x: special.legendre_p(2, x),
     "legendre_p_all": lambda x: special.legendre_p_all(2, x),
     "lmbda": lambda x: special.lmbda(2, x[0])[0],

@@ -132,6 +132,9 @@ CASES: dict[str, Case] = {
     "shichi Shi": (lambda x: special.shichi(x)[0], mp.shi, (0.8,), ()),
     "spence": (special.spence, lambda z: mp.polylog(2, 1 - z), (0.9,), ()),
     "spence at 1": (special.spence, lambda z: mp.polylog(2, 1 - z), (1.0,), ()),
+    "lambertw": (lambda x: special.lambertw(x).real, mp.lambertw, (0.7,), ()),
+    "lambertw lower": (lambda x: special.lambertw(x, -1).real, lambda x: mp.lambertw(x, -1), (-0.2,), ()),
+    "lambertw at 0": (lambda x: special.lambertw(x).real, mp.lambertw, (0.0,), ()),
     "eval_legendre": (lambda x: special.eval_legendre(3.5, x), lambda x: mp.legendre(3.5, x), (0.3,), ()),
     "eval_jacobi": (lambda x: special.eval_jacobi(3, 0.5, 1.5, x), lambda x: mp.jacobi(3, 0.5, 1.5, x), (0.3,), ()),
     "eval_chebyt": (lambda x: special.eval_chebyt(4, x), lambda x: mp.chebyt(4, x), (1.0,), ()),
@@ -363,6 +366,11 @@ def test_functions_of_complex_results_are_refused_by_their_full_name(name: str) 
         cr.grad(lambda x: np.real(function(*[1.0] * (function.nin - 1), x)))(0.5)
     plain = cr.tensor(0.5)
     assert np.shape(function(*[1.0] * (function.nin - 1), plain)) in ((), (4,), (2,))
+
+
+def test_lambertw_beyond_its_real_branches() -> None:
+    with pytest.raises(errors.NoRuleError, match=r"scipy\.special\.lambertw has complex values here"):
+        cr.grad(lambda x: special.lambertw(x).real)(-0.7)
 
 
 def test_methods_of_ufuncs_and_where_without_out() -> None:

@@ -24,7 +24,7 @@ from chainrule.tensor import Tensor
 __all__ = ["functions_of_special"]
 
 # These hand what they are given to ufuncs, or to NumPy, and need nothing.
-AS_THEY_STAND = {"assoc_laguerre", "ivp", "jvp", "kvp", "yvp", "sinc", "softplus", "zeta"}
+AS_THEY_STAND = {"assoc_laguerre", "ivp", "jvp", "kvp", "lambertw", "yvp", "sinc", "softplus", "zeta"}
 
 
 def _number(value: Any, name: str, argument: str) -> Any:

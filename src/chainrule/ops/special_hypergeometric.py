@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import NoRuleError
 from chainrule.linear._scipy import special
-from chainrule.ops.special import INTEGER, UNKNOWN, function, result, several
+from chainrule.ops.special import INTEGER, UNKNOWN, function, part, result, same, several
 
 POSITIVE = (0.4, 2.5)
 PARAMETER = (0.4, 1.8)
@@ -115,3 +116,30 @@ spence = function(
     latex=r"\operatorname{{Li}}_2\left(1 - {0}\right)",
 )
 wrightomega = function("wrightomega", "z", lambda out: out / (1 + out), text="ω({0})", latex=r"\omega\left({0}\right)")
+
+
+# Lambert's W: the solution of w exp(w) = z; SciPy gives it as a complex number, this is its real part where it is real
+def lambert_forward(z: Any, k: Any) -> Any:
+    """W of real numbers, as real numbers."""
+    w = special.lambertw(np.asarray(z), np.asarray(k))
+    if np.any(w.imag):
+        raise NoRuleError(
+            "scipy.special.lambertw has complex values here (z < −1/e, or a branch but 0 and −1), and a rule for "
+            "real ones only.\nRestrict z, or take z.detach() where no gradient is wanted."
+        )
+    return w.real
+
+
+lambertw = part(
+    "lambertw",
+    lambert_forward,
+    "z k",
+    lambda out: np.exp(-out) / (1 + out),
+    INTEGER,
+    called="lambertw",
+    at=((0.2, 3.0), [0, 0, 0]),
+    text="W({0})",
+    latex=r"W\left({0}\right)",
+    python="scipy.special.lambertw({0}, {1}).real",
+)
+same("_lambertw", lambda z, k, tol: lambertw(z, k))

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.errors import AssignmentError, NoRuleError
 from chainrule.op import REGISTRY
-from chainrule.ops.fold import METHODS
+from chainrule.ops.fold import METHODS, along_axes
 from chainrule.ops.special import entered, full_name
 from chainrule.overwriting import write
 from chainrule.tape import Tracked, enabled
@@ -40,6 +40,8 @@ def ufunc_with_options(function: Any, method: str, inputs: Sequence[Any], option
     mask = options.pop("where", True)
     dtype = options.pop("dtype", None)
     options = {name: value for name, value in options.items() if name not in ("casting", "order", "subok")}
+    if options and function.signature and options.keys() <= {"axes", "axis", "keepdims"}:
+        return into(out, along_axes(function, inputs, **options))
     if options:
         raise NoRuleError(f"{full_name(function)}: no rule with the options {sorted(options)}")
     if out is None and mask is not True:

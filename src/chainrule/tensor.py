@@ -183,10 +183,11 @@ class Tensor(Differentiable):
 
     # --- as a number ---
 
-    def item(self, *position: int) -> Any:
+    def item(self, *position: Any) -> Any:
         """The one element as a Python number; in the function of a transform a tensor, if it is tracked."""
         if self.is_followed and is_traced():
-            return self.reshape(-1)[position[0] if len(position) == 1 else 0] if len(position) < 2 else self[position]
+            place = position[0] if len(position) == 1 and isinstance(position[0], tuple) else position
+            return self.reshape(()) if not place else self[place] if len(place) > 1 else self.reshape(-1)[place[0]]
         result = self.value.item(*position)
         notify("item", (self,), result)
         return result
@@ -229,7 +230,7 @@ class Tensor(Differentiable):
         return int(self.value)
 
     def __complex__(self) -> complex:
-        return complex(self.value)
+        return complex(float(self)) if self.is_followed else complex(self.value)
 
     def __index__(self) -> int:
         if self.value.dtype.kind not in "iub":

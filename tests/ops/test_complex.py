@@ -40,3 +40,8 @@ def test_constants_may_be_complex() -> None:
     assert np.allclose(cr.grad(lambda x: np.sum(x * factor))(np.ones(2)), factor)
     with cr.no_grad():
         assert (cr.tensor([1.0], requires_grad=True) * 1j).dtype == complex
+
+
+def test_a_complex_number_of_a_tracked_one_is_refused() -> None:
+    with pytest.raises(cr.errors.AssignmentError, match="a plain number was wanted"):
+        cr.grad(lambda x: np.real(complex(x[0]) * 2))(np.ones(2))

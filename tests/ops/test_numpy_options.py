@@ -70,10 +70,17 @@ def test_all_axes_and_none() -> None:
         np.multiply.at(np.ones(3), [0], cr.tensor([1.0], requires_grad=True))
 
 
+@np.vectorize
+def steep(number: Any) -> Any:
+    return number**2 if number > 1 else 3 * number
+
+
 def quantiles_by(method: Any) -> Callable[[Any], Any]:
     return lambda x: np.quantile(x, [0.15, 0.62], axis=1, method=method)
 
 
+vecdot: Any = np.vecdot  # the stubs know no axis
+AXES: Any = [(2, 1), (0, 1), (0, 1)]
 USES: dict[str, Callable[[Any], Any]] = {
     "interp period": lambda x: np.interp(x[0] * 3, np.array([0.1, 0.5, 1.2]), x[1, :3], period=2.0),
     "interp nodes": lambda x: np.interp(np.linspace(-1, 8, 9), np.cumsum(x[0]), x[1]),
@@ -102,6 +109,15 @@ USES: dict[str, Callable[[Any], Any]] = {
     "fit of a series": lambda x: np.polynomial.Polynomial.fit(np.arange(4.0), x[0], 2)(1.5),
     "two variables": lambda x: np.polynomial.polynomial.polyval2d(x, x**2, x[:, :2]),
     "a grid": lambda x: np.polynomial.polynomial.polygrid2d(x[0], x[1], x),
+    "axes": lambda x: np.matmul(np.stack([x, x**2]), x, axes=AXES),
+    "axis": lambda x: vecdot(x, x**2, axis=0, keepdims=True),
+    "vectors": lambda x: np.vectorize(lambda a, b: a @ b, signature="(n,m),(m)->(n)")(x, x[:2]),
+    "excluded": lambda x: np.vectorize(lambda a, p: np.polyval(p, a), excluded=[1])(x, [1.0, 2.0, 3.0]),
+    "made before": steep,
+    "of objects": lambda x: np.frompyfunc(lambda a, b: a * b, 2, 1)(x, x[0]).astype(float),
+    "one by one": lambda x: sum([place[0] * number**2 for place, number in np.ndenumerate(x)]),
+    "in order": lambda x: np.stack([number * 2 for number in x.flat]),
+    "items": lambda x: x.item((0, 1)) * x.item(2) * x.item(1, 2),
     "trimmed": lambda x: np.trim_zeros(np.pad(x, 1), axis=0),
     "padded": lambda x: np.pad(x, ((1, 0), (2, 1)), constant_values=((x[0, 0], x[0, 1]), (x[0, 2], 3.0))),
     "ramp": lambda x: np.pad(x, 1, mode="linear_ramp", end_values=x[0, 0]),

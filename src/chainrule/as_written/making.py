@@ -127,7 +127,7 @@ def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]
     return convert
 
 
-_FULL, _FROMITER, _VECTORIZE = np.full, np.fromiter, np.vectorize
+_FULL, _FROMITER = np.full, np.fromiter
 
 
 @wraps(_FULL)
@@ -146,25 +146,6 @@ def _fromiter(iterable: Any, dtype: Any, count: int = -1, **options: Any) -> Any
         made = _FROMITER(entries, dtype, count, **options)
         return _buffer(made) if _of_user(2) else made
     return stacked(entries[: count if count >= 0 else None]).astype(dtype)
-
-
-class _Vectorize:
-    """`np.vectorize`, for functions of one number at a time: their results are put together again."""
-
-    def __init__(self, pyfunc: Any = None, *arguments: Any, **options: Any) -> None:
-        self.function = pyfunc
-        self.plain = _VECTORIZE(pyfunc, *arguments, **options)
-        self.excluded = bool(options.get("excluded")) or options.get("signature") is not None
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        if not any(map(holds, (*arguments, *options.values()))) or self.excluded or options:
-            return self.plain(*arguments, **options)
-        arrays = np.broadcast_arrays(*[stacked(argument) for argument in arguments])
-        shape = arrays[0].shape
-        results = [self.function(*[array[place] for array in arrays]) for place in np.ndindex(shape)]
-        if isinstance(results[0], tuple):
-            return tuple([np.reshape(stacked(list(part)), shape) for part in zip(*results, strict=True)])
-        return np.reshape(stacked(results), shape)
 
 
 class _Rows:
@@ -215,7 +196,6 @@ MAKERS: dict[str, Any] = {
     **{name: _converter(getattr(np, name), False) for name in _NOT_COPYING},
     "full": _full,
     "fromiter": _fromiter,
-    "vectorize": _Vectorize,
 }
 """By NumPy's names, what takes their place."""
 

@@ -21,6 +21,7 @@ import numpy as np
 from chainrule.as_written.libraries import INSTEAD, SOLVERS
 from chainrule.as_written.making import MAKERS, VIEWERS, is_library, is_own, listed
 from chainrule.as_written.numbers import MATH, Float
+from chainrule.as_written.vectorized import CALLS, ONE_BY_ONE
 from chainrule.errors import AssignmentError, ChainruleError, LeafError, NoRuleError
 from chainrule.op import REGISTRY
 from chainrule.tape import refusals
@@ -55,10 +56,10 @@ _LISTED = (
 @cache
 def _in_numpy() -> list[tuple[Any, Mapping[str, Any]]]:
     """NumPy's modules and `math`, with the functions that take the place of others under their names."""
-    found: list[tuple[Any, Mapping[str, Any]]] = [(math, MATH)]
+    found: list[tuple[Any, Mapping[str, Any]]] = [(math, MATH), (np.vectorize, CALLS)]
     for module in (np, np.linalg, np.fft):
         plain = vars(module)
-        made: dict[str, Any] = {**MAKERS, **VIEWERS} if module is np else {}
+        made: dict[str, Any] = {**MAKERS, **VIEWERS, **ONE_BY_ONE} if module is np else {}
         made |= {name: listed(plain[name]) for name in _LISTED if name in plain and name not in made}
         for name, other in made.items():
             if callable(plain[name]) and plain[name] in REGISTRY:  # whoever asks by NumPy's name finds the same
@@ -77,8 +78,12 @@ _by_plain: dict[int, tuple[Any, Any]] = {}  # functions of the libraries, and wh
 
 
 def _by_function() -> dict[int, Any]:
-    """By the function that it takes the place of: for names that code gave to functions itself."""
-    return {key: made for key, (_, made) in _by_plain.items()}
+    """By the function that it takes the place of: for names that code gave to functions itself.
+
+    Where another thread has put it in place already it stands for itself, so that it stays while either is running.
+    """
+    found = {key: made for key, (_, made) in _by_plain.items()}
+    return {**found, **{id(made): made for made in found.values()}}
 
 
 def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mapping[str, Any]]]:
@@ -195,12 +200,11 @@ _RETRIED = (AssignmentError, LeafError, NoRuleError)
 
 def _enter(space: Any, others: Mapping[str, Any]) -> None:
     with _lock:
-        known = _replaced.get(id(space))
-        if known is None:
-            _replaced[id(space)] = (space, {name: _found(space, name) for name in others}, [1])
-            _put(space, others)
-        else:
-            known[2][0] += 1
+        _, before, users = _replaced.setdefault(id(space), (space, {}, [0]))
+        users[0] += 1
+        others = {name: value for name, value in others.items() if name not in before}
+        before.update({name: _found(space, name) for name in others})
+        _put(space, others)
 
 
 def _leave(space: Any) -> None:

@@ -20,7 +20,7 @@ from chainrule.ops.options import UNSET, Axes, plain, shape_of
 from chainrule.ops.pick import take
 from chainrule.ops.shape import arrayed, moveaxis
 
-__all__ = ["METHODS"]
+__all__ = ["METHODS", "along_axes"]
 
 Ufunc = Callable[..., Any]
 
@@ -113,6 +113,22 @@ def reduced_at(function: Any, array: Any, indices: Any, axis: int = 0, dtype: An
 def outer(function: Any, a: Any, b: Any, **options: Any) -> Any:
     """``function.outer``: of every entry of ``a`` with every entry of ``b``."""
     return function(arrayed(a)[(..., *[None] * len(shape_of(b)))], b, **options)
+
+
+def along_axes(function: Any, inputs: Sequence[Any], axes: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """A function of the last axes, such as `np.matmul`, along others: ``axes`` for each argument and for the result."""
+    if axes is None:
+        axes = [(-1 if axis is None else axis,)] * len(inputs)
+    places = [(place,) if isinstance(place, int) else tuple(place) for place in axes]
+    moved = [
+        moveaxis(arrayed(value), place, tuple(range(-len(place), 0)))
+        for value, place in zip(inputs, places, strict=False)
+    ]
+    result = function(*moved)
+    if len(places) > len(inputs):
+        place = places[-1]
+        return moveaxis(result, tuple(range(-len(place), 0)), place) if place else result
+    return np.expand_dims(result, places[0]) if keepdims else result
 
 
 def applied_at(function: Any, target: Any, index: Any, *values: Any) -> None:

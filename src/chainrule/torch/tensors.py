@@ -179,7 +179,7 @@ class Tensor(CoreTensor):
 
     # --- as numbers ---
 
-    def item(self) -> Any:  # type: ignore[override]
+    def item(self) -> Any:
         """The one element as a Python number."""
         if self.value.size != 1:
             raise StandInRuntimeError(

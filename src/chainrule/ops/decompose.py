@@ -277,6 +277,7 @@ def completed_qr(a: Any) -> tuple[Any, Any]:
     return orthogonal, triangular
 
 
+TALL = [Sample((MATRIX,)), Sample((MATRIX[:, :2],)), Sample((MATRICES[..., :2],))]
 further_singular_vectors = define(
     "further_singular_vectors",
     lambda a: part(0, "full svd", np.linalg.svd, a)[..., shape_of(a)[-1] :],
@@ -285,6 +286,11 @@ further_singular_vectors = define(
         "and have no derivative. Pass full_matrices=False."
     ),
     arguments=("a",),
+    samples=TALL,
+    notation=(
+        *calling("further_singular_vectors")[:2],
+        "np.linalg.svd({0}).U[..., np.shape({0})[-1]:]",
+    ),
 )
 further_orthogonal = define(
     "further_orthogonal",
@@ -294,6 +300,11 @@ further_orthogonal = define(
         "mode='reduced'."
     ),
     arguments=("a",),
+    samples=TALL,
+    notation=(
+        *calling("further_orthogonal")[:2],
+        "np.linalg.qr({0}, mode='complete').Q[..., np.shape({0})[-1]:]",
+    ),
 )
 
 
@@ -379,7 +390,6 @@ def qr_triangular_terms(call: Call, position: int, out: Any, a: Any) -> list[Ter
 
 _orthogonal_patterns: dict[Any, Any] = {}
 _triangular_patterns: dict[Any, Any] = {}
-TALL = [Sample((MATRIX,)), Sample((MATRIX[:, :2],)), Sample((MATRICES[..., :2],))]
 
 qr_orthogonal = define(
     "qr_orthogonal", lambda a: qr_part(0, a), General(qr_orthogonal_terms, ("out", "a"), ("a",)),

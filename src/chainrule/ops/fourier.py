@@ -17,6 +17,7 @@ from chainrule.linear.term import Factor, Opaque, Term, pattern
 from chainrule.op import REGISTRY, Call, General, Sample, Undefined, define, implements
 from chainrule.ops.options import refuse_out, shape_of
 from chainrule.ops.shape import arrayed
+from chainrule.ops.writing import calling
 
 __all__ = ["irfft"]
 
@@ -62,6 +63,7 @@ irfft = define(
     "irfft",
     lambda x, n, axis, norm: np.fft.irfft(x, n, axis, norm),
     General(irfft_terms, (), ("x",)),
+    notation=calling("np.fft.irfft"),
     samples=[
         Sample(((4,),), {"n": 6, "axis": 0, "norm": None}),
         Sample(((4,),), {"n": 7, "axis": 0, "norm": "ortho"}),
@@ -104,7 +106,13 @@ def hfft_of(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out:
 def _complex(function: Any) -> Callable[..., Any]:
     """A transform whose result is complex, or passes through complex numbers."""
     name = function.__name__
-    operation = define(name, function, Undefined(f"np.fft.{name}: complex numbers are not differentiated yet"))
+    operation = define(
+        name,
+        function,
+        Undefined(f"np.fft.{name}: complex numbers are not differentiated yet"),
+        samples=[Sample(((3, 4),))],
+        notation=calling(f"np.fft.{name}"),
+    )
     signature = inspect.signature(function)
 
     def call(*arguments: Any, **options: Any) -> Any:

@@ -83,6 +83,7 @@ define(
     np.sort_complex,
     Undefined("np.sort_complex: complex numbers are not differentiated yet"),
     numpy=np.sort_complex,
+    samples=[Sample(((4,),))],
 )
 angle = define(
     "angle",

@@ -9,6 +9,7 @@ from chainrule import errors, sparsity
 from chainrule.check.extension import load_ipython_extension, unload_ipython_extension
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.probe import ProbedWarning
+from chainrule.modes import debug
 from chainrule.ops.custom import define
 from chainrule.ops.external import external
 from chainrule.tensor import Tensor, enable_grad, no_grad, ones, set_grad_enabled, tensor, zeros
@@ -46,6 +47,7 @@ __all__ = [
     "Tensor",
     "check",
     "compile",
+    "debug",
     "define",
     "derive",
     "enable_grad",

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from typing import Any, Self, TypeVar
 
+from chainrule.program.debugging import debug_mode
 from chainrule.tape import set_enabled
 
-__all__ = ["enable_grad", "no_grad", "set_grad_enabled"]
+__all__ = ["debug", "enable_grad", "no_grad", "set_grad_enabled"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -69,3 +70,28 @@ class enable_grad(_Switch):
     """Record operations again, inside a `no_grad`."""
 
     mode = True
+
+
+class debug(ContextDecorator):
+    """Inside, the first number that is not finite, and an error in a derivative, name the operation and the line.
+
+    Every step is looked at, which takes time; outside nothing is. May be nested, and decorate a function.
+    Raises :class:`~chainrule.errors.NotFiniteError`.
+
+    >>> import chainrule as cr, numpy as np
+    >>> with debug():
+    ...     cr.grad(np.sqrt)(0.0)
+    Traceback (most recent call last):
+        ...
+    chainrule.errors.NotFiniteError: the derivative with respect to x is not finite (NaN or infinite), ...
+    """
+
+    def __init__(self) -> None:
+        self.before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.before.append(debug_mode.on)
+        debug_mode.on = True
+
+    def __exit__(self, *problem: object) -> None:
+        debug_mode.on = self.before.pop()

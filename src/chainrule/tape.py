@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, DtypeError, ShapeError
 from chainrule.op import Diagonal, Operation
+from chainrule.program.debugging import debug_mode, is_finite, not_finite, note_line, place_of, told
 from chainrule.program.deferred import Deferred
 from chainrule.program.node import LARGE, NO_PARAMS, Node
 from chainrule.program.recording import deferred_call, recordings
@@ -243,6 +244,8 @@ def make_node(
     node = Node(operation, parents, kept, out if keeps_out else None, shapes, out.shape, out.dtype, params, mask)
     if _journal is not None:
         _journal(node, operation, values, out, params)
+    if debug_mode.on:
+        note_line(node)
     return node
 
 
@@ -308,6 +311,8 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
         result = kind(out, None)
         if _journal is not None:
             _journal(None, operation, values, out, params)
+    if debug_mode.on and not is_finite(out) and all(map(is_finite, values)):
+        raise not_finite("a result", told(operation.name, place_of()))
     if out.base is not None:
         note_view(result, arguments, operation, values, params)
     if _observer is not None:

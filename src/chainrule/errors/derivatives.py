@@ -12,6 +12,7 @@ __all__ = [
     "ModifiedError",
     "NoDerivativeError",
     "NoRuleError",
+    "NotFiniteError",
     "NotScalarError",
     "NotTrackedError",
     "RuleError",
@@ -66,6 +67,14 @@ class LeafError(GradientError):
 
     Wrong: ``x = cr.tensor([1.0], requires_grad=True); x += 1``.
     Right: ``y = x + 1``, or write under ``with cr.no_grad():`` if the change is no part of the computation.
+    """
+
+
+class NotFiniteError(GradientError, ArithmeticError):
+    """Inside ``cr.debug()``: the first number that is NaN or infinite, in a result or in a derivative.
+
+    Wrong: ``with cr.debug(): cr.grad(np.sqrt)(0.0)``: the derivative of the root at 0 is infinite.
+    Right: whatever the line that is named was meant to say.
     """
 
 

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from chainrule.errors import NotFiniteError
 from chainrule.linear.apply import pull, push
 from chainrule.linear.slices import add_pull
 from chainrule.linear.term import Term
 from chainrule.op import Diagonal, broadcast
+from chainrule.program.debugging import debug_mode, is_finite, line_of, not_finite, told
 from chainrule.program.deferred import Deferred
 from chainrule.program.node import LARGE, Node
 from chainrule.program.ownership import FORWARDED, LOCAL, PASSED
@@ -153,6 +155,8 @@ def pullback(
         nodes, _ = schedule([vertex for vertex, _ in seeds])
     needed = None if targets is None else dependents(nodes, targets)
     captured = NOTHING if targets is None else frozenset(targets)
+    if debug_mode.on:
+        _watched(nodes, seeds, needed)
     # Hooks must run once only, so a program with hooks is swept carefully from the start.
     careful = Node.hooked and any(node.hooks is not None for node in nodes)
     arrived = _pullback(nodes, seeds, needed, captured, wrap, careful)
@@ -162,6 +166,36 @@ def pullback(
         for node in nodes:
             node.release()
     return arrived
+
+
+def _watched(nodes: Sequence[Node], seeds: Sequence[tuple[Any, Any]], needed: set[Any] | None) -> None:
+    """A sweep on plain numbers, part by part, that raises at the first step whose derivative cannot be taken."""
+    pending: dict[Any, Any] = {}
+    for vertex, cotangent in seeds:
+        plain = getattr(cotangent, "value", cotangent)
+        pending[vertex] = plain if vertex not in pending else pending[vertex] + plain
+    for node in nodes:
+        cotangent = pending.pop(node, None)
+        if cotangent is None or (needed is not None and node not in needed):
+            continue
+        where = told(node.operation.name, line_of(node))
+        try:
+            out, values = node.saved()
+            for position, parent in enumerate(node.parents):
+                if parent is None or (needed is not None and parent not in needed):
+                    continue
+                part = _pull_part(node, position, cotangent, out, values, True, pending)
+                if part is None:
+                    continue
+                if not is_finite(part) and all(map(is_finite, (cotangent, *values))):
+                    name = (node.operation.arguments or ("",) * len(node.parents))[position]
+                    raise not_finite(f"the derivative with respect to {name or f'argument {position}'}", where)
+                _collect(pending, parent, part)
+        except NotFiniteError:
+            raise
+        except Exception as problem:
+            problem.add_note(f"in the derivative of {where}")
+            raise
 
 
 def _is_finite(cotangent: Any) -> bool:

@@ -1,7 +1,7 @@
 """Distribution functions of scipy.special: the derivative is a density, that of an inverse one over it.
 
 Counts of successes and events are rounded down to integers by SciPy, so nothing flows to them. With respect to degrees
-of freedom and shapes, the derivatives are no expressions in functions that SciPy has.
+of freedom and shapes, the derivatives are integrals with a logarithm.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from chainrule.linear._scipy import special
 from chainrule.ops.special import INTEGER, UNKNOWN, function
 from chainrule.ops.special_error import ROOT_TWO_PI
-from chainrule.ops.special_gamma import beta_density, gamma_density
 from chainrule.ops.special_information import exprel_slope
+from chainrule.ops.special_moments import beta_by_first, beta_by_second, beta_density, gamma_by_shape, gamma_density
 
 PROBABILITY = (0.1, 0.9)
 POSITIVE = (0.5, 2.5)
@@ -62,29 +62,91 @@ def student_density(df: Any, t: Any) -> Any:
     return np.exp(-(df + 1) / 2 * np.log1p(t * t / df) - np.log(df) / 2 - special.betaln(0.5, df / 2))
 
 
+def chi_square_by_degree(v: Any, x: Any) -> Any:
+    """∂/∂v of the distribution function of χ²."""
+    return gamma_by_shape(v / 2, x / 2) / 2
+
+
+def ratio_by_first(n: Any, d: Any, x: Any) -> Any:
+    """∂/∂n of the distribution function of F, which is I(z; n/2, d/2) at z = nx/(nx + d)."""
+    return beta_by_first(n / 2, d / 2, n * x / (n * x + d)) / 2 + ratio_density(n, d, x) * x / n
+
+
+def ratio_by_second(n: Any, d: Any, x: Any) -> Any:
+    """∂/∂d of it."""
+    return beta_by_second(n / 2, d / 2, n * x / (n * x + d)) / 2 - ratio_density(n, d, x) * x / d
+
+
+def student_by_degree(df: Any, t: Any) -> Any:
+    """∂/∂df of the distribution function of Student's t, which is ½ I(z; df/2, ½) at z = df/(df + t²) for t < 0."""
+    side = np.where(t < 0, 1.0, -1.0)
+    return side * beta_by_first(df / 2, 0.5, df / (df + t * t)) / 4 - student_density(df, t) * t / (2 * df)
+
+
 CHI = (SHAPE, POSITIVE)
-chdtr = function("chdtr", "v x", UNKNOWN, lambda v, x: chi_square_density(v, x), at=CHI)
-chdtrc = function("chdtrc", "v x", UNKNOWN, lambda v, x: -chi_square_density(v, x), at=CHI)
-chdtri = function("chdtri", "v p", UNKNOWN, lambda v, out: -1 / chi_square_density(v, out), at=(SHAPE, PROBABILITY))
+chdtr = function("chdtr", "v x", lambda v, x: chi_square_by_degree(v, x), lambda v, x: chi_square_density(v, x), at=CHI)
+chdtrc = function(
+    "chdtrc", "v x", lambda v, x: -chi_square_by_degree(v, x), lambda v, x: -chi_square_density(v, x), at=CHI
+)
+chdtri = function(
+    "chdtri",
+    "v p",
+    lambda v, out: -chi_square_by_degree(v, out) / chi_square_density(v, out),
+    lambda v, out: -1 / chi_square_density(v, out),
+    at=(SHAPE, PROBABILITY),
+)
+chdtriv = function(
+    "chdtriv",
+    "p x",
+    lambda out, x: 1 / chi_square_by_degree(out, x),
+    lambda out, x: -chi_square_density(out, x) / chi_square_by_degree(out, x),
+    at=((0.3, 0.7), POSITIVE),
+)
 RATIO = (SHAPE, SHAPE, POSITIVE)
-fdtr = function("fdtr", "dfn dfd x", UNKNOWN, UNKNOWN, lambda dfn, dfd, x: ratio_density(dfn, dfd, x), at=RATIO)
-fdtrc = function("fdtrc", "dfn dfd x", UNKNOWN, UNKNOWN, lambda dfn, dfd, x: -ratio_density(dfn, dfd, x), at=RATIO)
+fdtr = function(
+    "fdtr",
+    "dfn dfd x",
+    lambda dfn, dfd, x: ratio_by_first(dfn, dfd, x),
+    lambda dfn, dfd, x: ratio_by_second(dfn, dfd, x),
+    lambda dfn, dfd, x: ratio_density(dfn, dfd, x),
+    at=RATIO,
+)
+fdtrc = function(
+    "fdtrc",
+    "dfn dfd x",
+    lambda dfn, dfd, x: -ratio_by_first(dfn, dfd, x),
+    lambda dfn, dfd, x: -ratio_by_second(dfn, dfd, x),
+    lambda dfn, dfd, x: -ratio_density(dfn, dfd, x),
+    at=RATIO,
+)
 fdtri = function(
     "fdtri",
     "dfn dfd p",
-    UNKNOWN,
-    UNKNOWN,
+    lambda dfn, dfd, out: -ratio_by_first(dfn, dfd, out) / ratio_density(dfn, dfd, out),
+    lambda dfn, dfd, out: -ratio_by_second(dfn, dfd, out) / ratio_density(dfn, dfd, out),
     lambda dfn, dfd, out: 1 / ratio_density(dfn, dfd, out),
     at=(SHAPE, SHAPE, PROBABILITY),
 )
-stdtr = function("stdtr", "df t", UNKNOWN, lambda df, t: student_density(df, t), at=(SHAPE, (-2.0, 2.0)))
-stdtrit = function("stdtrit", "df p", UNKNOWN, lambda df, out: 1 / student_density(df, out), at=(SHAPE, PROBABILITY))
+stdtr = function(
+    "stdtr",
+    "df t",
+    lambda df, t: student_by_degree(df, t),
+    lambda df, t: student_density(df, t),
+    at=(SHAPE, (-2.0, 2.0)),
+)
+stdtrit = function(
+    "stdtrit",
+    "df p",
+    lambda df, out: -student_by_degree(df, out) / student_density(df, out),
+    lambda df, out: 1 / student_density(df, out),
+    at=(SHAPE, PROBABILITY),
+)
 GAMMA = (POSITIVE, SHAPE, POSITIVE)
 gdtr = function(
     "gdtr",
     "a b x",
     lambda a, b, x: x * gamma_density(b, a * x),
-    UNKNOWN,
+    lambda a, b, x: gamma_by_shape(b, a * x),
     lambda a, b, x: a * gamma_density(b, a * x),
     at=GAMMA,
 )
@@ -92,15 +154,15 @@ gdtrc = function(
     "gdtrc",
     "a b x",
     lambda a, b, x: -x * gamma_density(b, a * x),
-    UNKNOWN,
+    lambda a, b, x: -gamma_by_shape(b, a * x),
     lambda a, b, x: -a * gamma_density(b, a * x),
     at=GAMMA,
 )
-gdtrix = function(  # x with gdtr(a, b, x) = p: a function of p over a
+gdtrix = function(  # x with gdtr(a, b, x) = p: a function of b and p, over a
     "gdtrix",
     "a b p",
     lambda a, out: -out / a,
-    UNKNOWN,
+    lambda a, b, out: -gamma_by_shape(b, a * out) / (a * gamma_density(b, a * out)),
     lambda a, b, out: 1 / (a * gamma_density(b, a * out)),
     at=(POSITIVE, SHAPE, PROBABILITY),
 )
@@ -108,10 +170,82 @@ gdtria = function(
     "gdtria",
     "p b x",
     lambda out, b, x: 1 / (x * gamma_density(b, out * x)),
-    UNKNOWN,
+    lambda out, b, x: -gamma_by_shape(b, out * x) / (x * gamma_density(b, out * x)),
     lambda out, x: -out / x,
     at=(PROBABILITY, SHAPE, POSITIVE),
 )
+gdtrib = function(
+    "gdtrib",
+    "a p x",
+    lambda a, out, x: -x * gamma_density(out, a * x) / gamma_by_shape(out, a * x),
+    lambda a, out, x: 1 / gamma_by_shape(out, a * x),
+    lambda a, out, x: -a * gamma_density(out, a * x) / gamma_by_shape(out, a * x),
+    at=(POSITIVE, (0.3, 0.7), POSITIVE),
+)
+pdtrik = function(  # of gammaincc(k + 1, m) = p, where k need be no integer
+    "pdtrik",
+    "p m",
+    lambda out, m: -1 / gamma_by_shape(out + 1, m),
+    lambda out, m: -gamma_density(out + 1, m) / gamma_by_shape(out + 1, m),
+    at=((0.3, 0.7), (2.0, 4.0)),
+)
+
+
+stdtridf = function(
+    "stdtridf",
+    "p t",
+    lambda out, t: 1 / student_by_degree(out, t),
+    lambda out, t: -student_density(out, t) / student_by_degree(out, t),
+    at=((0.85, 0.9), (1.4, 1.8)),
+)
+fdtridfd = function(
+    "fdtridfd",
+    "dfn p x",
+    lambda dfn, out, x: -ratio_by_first(dfn, out, x) / ratio_by_second(dfn, out, x),
+    lambda dfn, out, x: 1 / ratio_by_second(dfn, out, x),
+    lambda dfn, out, x: -ratio_density(dfn, out, x) / ratio_by_second(dfn, out, x),
+    at=((1.9, 2.1), (0.62, 0.66), (1.4, 1.6)),
+)
+
+
+# inverses for a count, which need be no integer: of I(1 − p; n − k, k + 1) = y, and of I(p; n, k + 1) = y
+def by_failures(k: Any, n: Any, p: Any) -> tuple[Any, Any, Any]:
+    """∂/∂k, ∂/∂n and ∂/∂p of the first."""
+    first = beta_by_first(n - k, k + 1, 1 - p)
+    return beta_by_second(n - k, k + 1, 1 - p) - first, first, -beta_density(n - k, k + 1, 1 - p)
+
+
+def by_successes(k: Any, n: Any, p: Any) -> tuple[Any, Any, Any]:
+    """∂/∂k, ∂/∂n and ∂/∂p of the second."""
+    return beta_by_second(n, k + 1, p), beta_by_first(n, k + 1, p), beta_density(n, k + 1, p)
+
+
+def counts(name: str, wanted: str, slopes: Any, at: Any) -> None:
+    """An inverse for k (of y, n, p) or for n (of k, y, p)."""
+    if wanted == "k":
+        function(
+            name,
+            "y n p",
+            lambda out, n, p: 1 / slopes(out, n, p)[0],
+            lambda out, n, p: -slopes(out, n, p)[1] / slopes(out, n, p)[0],
+            lambda out, n, p: -slopes(out, n, p)[2] / slopes(out, n, p)[0],
+            at=at,
+        )
+    else:
+        function(
+            name,
+            "k y p",
+            lambda k, out, p: -slopes(k, out, p)[0] / slopes(k, out, p)[1],
+            lambda k, out, p: 1 / slopes(k, out, p)[1],
+            lambda k, out, p: -slopes(k, out, p)[2] / slopes(k, out, p)[1],
+            at=at,
+        )
+
+
+counts("bdtrik", "k", by_failures, ((0.6, 0.8), (6.0, 8.0), (0.4, 0.6)))
+counts("bdtrin", "n", by_failures, ((2.0, 3.0), (0.4, 0.6), (0.4, 0.6)))
+counts("nbdtrik", "k", by_successes, ((0.4, 0.6), (2.0, 3.0), (0.3, 0.5)))
+counts("nbdtrin", "n", by_successes, ((2.0, 3.0), (0.4, 0.6), (0.3, 0.5)))
 
 
 # noncentral χ²: the mean over k ~ Poisson(λ/2) of χ² with df + 2k degrees of freedom
@@ -218,20 +352,9 @@ def kolmogorov_slope(y: Any) -> Any:
 kolmogorov = function("kolmogorov", "y", lambda y: kolmogorov_slope(y), at=(0.5, 1.5))
 kolmogi = function("kolmogi", "p", lambda out: 1 / kolmogorov_slope(out), at=PROBABILITY)
 
-# inverses for a count, a shape, or degrees of freedom; and what has no density in scipy.special
+# what has no density in scipy.special
 for name, arguments in (
-    ("bdtrik", "y n p"),
-    ("bdtrin", "k y p"),
-    ("nbdtrik", "y n p"),
-    ("nbdtrin", "k y p"),
-    ("pdtrik", "p m"),
-    ("btdtria", "p b x"),
-    ("btdtrib", "a p x"),
-    ("chdtriv", "p x"),
     ("chndtridf", "x p nc"),
-    ("fdtridfd", "dfn p x"),
-    ("gdtrib", "a p x"),
-    ("stdtridf", "p t"),
     ("nctdtr", "df nc t"),
     ("nctdtridf", "p nc t"),
     ("nctdtrinc", "df p t"),

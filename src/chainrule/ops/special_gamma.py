@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.linear._scipy import special
 from chainrule.ops.special import INTEGER, UNKNOWN, function
+from chainrule.ops.special_moments import beta_by_first, beta_by_second, beta_density, gamma_by_shape, gamma_density
 
 POSITIVE = (0.5, 2.5)
 PROBABILITY = (0.1, 0.9)
@@ -20,16 +21,6 @@ def reciprocal_slope(x: Any, out: Any) -> Any:
     z = np.where(zero, 1 - np.minimum(x, 0.0), 1.0)
     turned = special.gamma(z) * (np.cos(pi * x) - np.sin(pi * x) * special.psi(z) / pi)
     return np.where(zero, np.where(x > 0, 0.0, turned), -special.psi(np.where(zero, 1.0, x)) * out)
-
-
-def gamma_density(a: Any, x: Any) -> Any:
-    """x^(a−1) exp(−x)/Γ(a)."""
-    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
-
-
-def beta_density(a: Any, b: Any, x: Any) -> Any:
-    """x^(a−1) (1−x)^(b−1)/B(a, b)."""
-    return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
 
 
 # Γ and its kin
@@ -104,11 +95,11 @@ betaln = function(
     latex=r"\log B\left({0}, {1}\right)",
 )
 
-# incomplete: ∂/∂x is a density, and an inverse has one over the density at its result
+# incomplete: ∂/∂x is a density; of an inverse, derivatives are those of the function over the density at its result
 gammainc = function(
     "gammainc",
     "a x",
-    UNKNOWN,
+    lambda a, x: gamma_by_shape(a, x),
     lambda a, x: gamma_density(a, x),
     at=POSITIVE,
     text="P({0}, {1})",
@@ -117,7 +108,7 @@ gammainc = function(
 gammaincc = function(
     "gammaincc",
     "a x",
-    UNKNOWN,
+    lambda a, x: -gamma_by_shape(a, x),
     lambda a, x: -gamma_density(a, x),
     at=POSITIVE,
     text="Q({0}, {1})",
@@ -126,7 +117,7 @@ gammaincc = function(
 gammaincinv = function(
     "gammaincinv",
     "a y",
-    UNKNOWN,
+    lambda a, out: -gamma_by_shape(a, out) / gamma_density(a, out),
     lambda a, out: 1 / gamma_density(a, out),
     at=(POSITIVE, PROBABILITY),
     text="P⁻¹({0}, {1})",
@@ -135,7 +126,7 @@ gammaincinv = function(
 gammainccinv = function(
     "gammainccinv",
     "a y",
-    UNKNOWN,
+    lambda a, out: -gamma_by_shape(a, out) / gamma_density(a, out),
     lambda a, out: -1 / gamma_density(a, out),
     at=(POSITIVE, PROBABILITY),
     text="Q⁻¹({0}, {1})",
@@ -145,15 +136,50 @@ BETA = (POSITIVE, POSITIVE, PROBABILITY)
 betainc = function(
     "betainc",
     "a b x",
-    UNKNOWN,
-    UNKNOWN,
+    lambda a, b, x: beta_by_first(a, b, x),
+    lambda a, b, x: beta_by_second(a, b, x),
     lambda a, b, x: beta_density(a, b, x),
     at=BETA,
     text="I({2}; {0}, {1})",
     latex=r"I_{{{2}}}\left({0}, {1}\right)",
 )
-betaincc = function("betaincc", "a b x", UNKNOWN, UNKNOWN, lambda a, b, x: -beta_density(a, b, x), at=BETA)
-betaincinv = function("betaincinv", "a b y", UNKNOWN, UNKNOWN, lambda a, b, out: 1 / beta_density(a, b, out), at=BETA)
+betaincc = function(
+    "betaincc",
+    "a b x",
+    lambda a, b, x: -beta_by_first(a, b, x),
+    lambda a, b, x: -beta_by_second(a, b, x),
+    lambda a, b, x: -beta_density(a, b, x),
+    at=BETA,
+)
+betaincinv = function(
+    "betaincinv",
+    "a b y",
+    lambda a, b, out: -beta_by_first(a, b, out) / beta_density(a, b, out),
+    lambda a, b, out: -beta_by_second(a, b, out) / beta_density(a, b, out),
+    lambda a, b, out: 1 / beta_density(a, b, out),
+    at=BETA,
+)
 betainccinv = function(
-    "betainccinv", "a b y", UNKNOWN, UNKNOWN, lambda a, b, out: -1 / beta_density(a, b, out), at=BETA
+    "betainccinv",
+    "a b y",
+    lambda a, b, out: -beta_by_first(a, b, out) / beta_density(a, b, out),
+    lambda a, b, out: -beta_by_second(a, b, out) / beta_density(a, b, out),
+    lambda a, b, out: -1 / beta_density(a, b, out),
+    at=BETA,
+)
+btdtria = function(
+    "btdtria",
+    "p b x",
+    lambda out, b, x: 1 / beta_by_first(out, b, x),
+    lambda out, b, x: -beta_by_second(out, b, x) / beta_by_first(out, b, x),
+    lambda out, b, x: -beta_density(out, b, x) / beta_by_first(out, b, x),
+    at=((0.3, 0.7), POSITIVE, (0.3, 0.7)),
+)
+btdtrib = function(
+    "btdtrib",
+    "a p x",
+    lambda a, out, x: -beta_by_first(a, out, x) / beta_by_second(a, out, x),
+    lambda a, out, x: 1 / beta_by_second(a, out, x),
+    lambda a, out, x: -beta_density(a, out, x) / beta_by_second(a, out, x),
+    at=(POSITIVE, (0.3, 0.7), (0.3, 0.7)),
 )

@@ -114,6 +114,22 @@ USES: dict[str, str] = {
     "geomspace": "np.geomspace(x[0, 0], x[1, 1], 4)",
     "linspace": "np.linspace(x[0, 0], x[1, 1], 4)",
     "logspace": "np.logspace(x[0, 0], x[1, 1], 4, base=x[0, 1])",
+    # where transforms run code as it stands
+    **{
+        name: f"np.{name}([x[0, 0], 2 * x[0, 1]])"
+        for name in "array asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray require".split()
+    },
+    "c_": "np.c_[x[0], x[1]]",
+    "fromfunction": "np.fromfunction(lambda i, j: x * i + j, (3, 3))",
+    "fromiter": "np.fromiter((number**2 for number in x[0]), float)",
+    "frompyfunc": "np.frompyfunc(lambda a, b: a * b, 2, 1)(x, x[0]).astype(float)",
+    "full": "np.full(3, x[0, 0])",
+    "ndenumerate": "np.stack([place[0] * number for place, number in np.ndenumerate(x)])",
+    "nditer": "np.stack([2 * number for number in np.nditer(x)])",
+    "poly1d": "np.poly1d(x[0])(x[1])",
+    "r_": "np.r_[x[0], 0, x[1, 1]]",
+    "row_stack": "np.row_stack([x, x[0]])",
+    "vectorize": "np.vectorize(lambda a, b: a * b)(x, x[0])",
     # products
     "einsum": "np.einsum('ij,kj->ik', x, x)",
     "einsum_path": "np.einsum_path('ij,jk,kl->il', x, x, x)",
@@ -210,7 +226,7 @@ OTHERS: dict[str, str] = {
         bool bool_ broadcast busdaycalendar byte bytes_ cdouble character clongdouble complex128 complex256 complex64
         complexfloating csingle datetime64 double dtype errstate finfo flatiter flexible float128 float16 float32
         float64 floating generic half iinfo inexact int16 int32 int64 int8 int_ intc integer intp long longdouble
-        longlong matrix memmap ndarray ndenumerate ndindex nditer number object_ recarray record short signedinteger
+        longlong matrix memmap ndarray ndindex number object_ recarray record short signedinteger
         single str_ timedelta64 ubyte ufunc uint uint16 uint32 uint64 uint8 uintc uintp ulong ulonglong
         unsignedinteger ushort void linalg.LinAlgError""",
     "a constant": """
@@ -226,9 +242,8 @@ OTHERS: dict[str, str] = {
     "of shapes and sizes alone": """
         arange bartlett blackman diag_indices empty eye fft.fftfreq fft.rfftfreq hamming hanning identity indices kaiser
         mask_indices nested_iters ones tri tril_indices triu_indices zeros""",
-    "makes an array of what it is given, without NumPy's protocols": """
-        array asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix bmat c_ r_ fromfunction
-        fromiter frompyfunc full require row_stack vectorize poly1d lib.stride_tricks.as_strided""",
+    "matrices, and views that lie anywhere in memory: what is tracked is refused": """
+        asmatrix bmat lib.stride_tricks.as_strided""",
 }
 
 for _module, (_prefix, _class) in SERIES.items():

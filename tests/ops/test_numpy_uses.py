@@ -65,21 +65,24 @@ class Outcome(NamedTuple):
 
 @cache
 def outcome(name: str) -> Outcome:
-    function = eval(f"lambda x: {EVERY[name]}", {"np": np, "file": io.BytesIO, "nowhere": os.devnull})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return outcome_of(eval(f"lambda x: {EVERY[name]}", {"np": np, "file": io.BytesIO, "nowhere": os.devnull}))
+
+
+def outcome_of(function: Any) -> Outcome:
     rank = numbers(function(POINT.copy())).size
     weights = np.cos(np.arange(rank) + 0.5)
 
     def value(x: Any) -> Any:
         return np.sum(np.real(numbers(function(x))) * weights) + 0 * np.sum(x)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            found = cr.grad(value)(POINT)
-        except Exception as problem:
-            return Outcome(None, None, problem)
-        steps = 1e-6 * np.eye(9).reshape(9, 3, 3)
-        expected = [(value(POINT + step) - value(POINT - step)) / 2e-6 for step in steps]
+    try:
+        found = cr.grad(value)(POINT)
+    except Exception as problem:
+        return Outcome(None, None, problem)
+    steps = 1e-6 * np.eye(9).reshape(9, 3, 3)
+    expected = [(value(POINT + step) - value(POINT - step)) / 2e-6 for step in steps]
     return Outcome(found, np.reshape(expected, (3, 3)), None)
 
 
@@ -115,7 +118,8 @@ HEAD = """\
 # NumPy's functions
 
 What becomes of a tracked number in each of NumPy's public functions, and in the methods and attributes of arrays. The
-page is written by the tests, which use every name once and compare what comes out with differences.
+page is written by the tests, which use every name once in a function given to `cr.grad`, and compare what comes out
+with differences.
 """
 SAYING = {
     "differentiated": "Differentiated by their numbers, in both directions and to any order.",

@@ -186,7 +186,7 @@ def listed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _COPYING = ("array",)
-_NOT_COPYING = ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "asarray_chkfinite")
+_NOT_COPYING = ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "asarray_chkfinite", "require")
 _FRESH = ("zeros", "ones", "empty", "eye", "identity", "arange", "linspace", "logspace", "geomspace", "tri")
 _LIKE = ("zeros_like", "ones_like", "empty_like", "full_like", "diag", "tile", "repeat", "fromfunction")
 

@@ -164,24 +164,34 @@ def keeping_copies() -> Iterator[None]:
         _mode.keeps_copies = before
 
 
-@contextmanager
-def tracing() -> Iterator[Callable[[], bool]]:
-    """Within the block the function of a transform runs. It gives the question whether that overwrites what it used.
+class tracing:  # noqa: N801 (it is called like a function)
+    """Within the block the function of a transform runs. What it gives says whether that overwrites what it used.
 
-    NumPy does not say when a plain array is written to, so that what was seen of it is compared. Whoever is the
-    outermost asks.
+    NumPy does not say when a plain array is written to, so that what was seen of it is compared. It is a class because
+    a generator would cost a small gradient some percent.
     """
-    is_first = _mode.seen is None
-    seen: dict[int, tuple[Any, Any]] = {}
-    if is_first:
-        _mode.seen = seen
-    _mode.traces += 1
-    try:
-        yield lambda: any([_looks(array) != before for array, before in seen.values()])
-    finally:
+
+    __slots__ = ("before", "seen")
+
+    def __enter__(self) -> tracing:
+        mode = _mode
+        self.before = mode.seen
+        self.seen: dict[int, tuple[Any, Any]] = {} if mode.seen is None else mode.seen
+        mode.seen = self.seen
+        mode.traces += 1
+        return self
+
+    def __exit__(self, *problem: object) -> None:
         _mode.traces -= 1
-        if is_first:
-            _mode.seen = None
+        _mode.seen = self.before
+
+    def overwrites(self) -> bool:
+        """Whether an array that was used looks otherwise by now; the outermost asks."""
+        if self.before is None:
+            for array, before in self.seen.values():
+                if _looks(array) != before:
+                    return True
+        return False
 
 
 _SEEN_WHOLE, _SAMPLES = 4096, 256  # elements up to which all are compared; how many of more are

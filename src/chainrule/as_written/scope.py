@@ -144,7 +144,7 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
     """
     before = refusals()
     try:
-        if not (_is_in(_known, function) or _calls_back(function)):
+        if not ((_known and _is_in(_known, function)) or _calls_back(function)):
             return run()
     except Exception as problem:
         if is_as_written() or not (isinstance(problem, _RETRIED) or refusals() > before):

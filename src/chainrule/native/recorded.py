@@ -50,9 +50,9 @@ class Recorded:
         with recording:
             run = transplant.of(function) if replacing else function
             self.inputs = [recording.input(np.asarray(leaf)) for leaf in leaves]
-            with tracing() as overwrites:
+            with tracing() as watch:
                 result = tried(run, lambda: run(*rebuilt(arguments, iter([Tensor(made) for made in self.inputs]))))
-                if overwrites():
+                if watch.overwrites():
                     raise UnrecordableError("it overwrites an array that it has used")
             results, self.structure = flatten(result)
             plain = [value.value if isinstance(value, Tensor) else value for value in results]

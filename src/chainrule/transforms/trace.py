@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -180,9 +180,13 @@ class Trace:
             called = [map_tree(_to_be_written, argument) for argument in called]
         before = set_enabled(True)
         try:
-            with tracing() as overwrites, self.running():
-                result = function(*called, **options)
-                self.overwrites = overwrites()
+            with tracing() as watch:
+                _running.traces.append(self)  # what it takes from here is tracked for whoever is inside
+                try:
+                    result = function(*called, **options)
+                finally:
+                    _running.traces.pop()
+            self.overwrites = watch.overwrites()
         except ValueError as problem:
             if isinstance(problem.__cause__, AssignmentError):  # NumPy replaces what __float__ raised
                 raise problem.__cause__ from None
@@ -220,15 +224,6 @@ class Trace:
             if not leaf.starts or any([id(leaf) in trace.mine for trace in _running.traces]):
                 return nodes, True
         return nodes, False
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """While the function runs, what it takes from here is tracked for whoever is inside."""
-        _running.traces.append(self)
-        try:
-            yield
-        finally:
-            _running.traces.pop()
 
     def released(self, tree: Any) -> Any:
         """A result of the function as the user sees it: untracked unless it depends on something outside."""

@@ -18,7 +18,7 @@ from tests.native.test_every_op_compiled import CASES, LOOKS, functions_of
 
 # Operations that have no form in the standard. (Gradients whose rules look at numbers need not have one either.)
 UNWRITTEN = {
-    *["accumulate_maximum", "accumulate_minimum", "carlson", "cofactors", "overwrite_flat", "singular_parts"],
+    *["accumulate_maximum", "accumulate_minimum", "cofactors", "overwrite_flat", "singular_parts"],
     "sliding_window_view",
 }
 # What becomes of their gradients: some have a form all the same, and one other has none.

@@ -15,6 +15,7 @@ import numpy as np
 from chainrule.linear._scipy import special
 from chainrule.op import Operation
 from chainrule.ops.special import INTEGER, function, part, result, several
+from chainrule.ops.special_moments import columns
 
 # ∫ of h(t) dt from 0 to infinity is that of h(eˢ) eˢ ds: equal steps are exact to the last digit, because h(eˢ) has no
 # singularity nearer to the real axis than π; the ends reach what decays like √t or 1/√t.
@@ -25,8 +26,9 @@ NODES = np.exp(np.arange(-160.0, 76.0, STEP))
 def carlson_forward(w: Any, x: Any, y: Any, z: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """∫ (t + w)^−a (t + x)^−b (t + y)^−c (t + z)^−d dt from 0 to infinity."""
     total = STEP * NODES
+    w, x, y, z, a, b, c, d = columns(w, x, y, z, a, b, c, d)
     for base, exponent in ((w, a), (x, b), (y, c), (z, d)):
-        total = total * (NODES + np.asarray(base)[..., None]) ** -np.asarray(exponent)[..., None]
+        total = total * (NODES + base) ** -exponent
     return np.sum(total, axis=-1)
 
 

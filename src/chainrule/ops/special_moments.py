@@ -10,6 +10,7 @@ half-line, to the right of it on an interval, as far as there is more than e^−
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,31 +27,41 @@ PART = (1 + np.tanh(np.pi / 2 * np.sinh(SPREAD))) / 2
 PART_WEIGHTS = STEP * np.pi / 4 * np.cosh(SPREAD) / np.cosh(np.pi / 2 * np.sinh(SPREAD)) ** 2
 
 
-def nodes(peak: Any, end: Any, left: Any, right: Any) -> tuple[Any, Any]:
-    """Where to look and with what weight: on (−∞, end], around a peak that reaches ``left`` and ``right``."""
+def integral(function: Callable[[Any], Any], peak: Any, end: Any, left: Any, right: Any) -> Any:
+    """∫ function(w) dw over (−∞, end], around a peak that reaches ``left`` and ``right``."""
     start = np.minimum(peak, end)
     width = np.minimum(end, start + right) - start
-    places = np.concatenate(np.broadcast_arrays(start - left / 40 * LINE, start + width * PART), axis=-1)
-    weights = np.concatenate(np.broadcast_arrays(left / 40 * LINE_WEIGHTS, width * PART_WEIGHTS), axis=-1)
-    return places, weights
+    tail = np.sum(left / 40 * LINE_WEIGHTS * function(start - left / 40 * LINE), axis=-1)
+    return tail + np.sum(width * PART_WEIGHTS * function(start + width * PART), axis=-1)
+
+
+def columns(*values: Any) -> list[Any]:
+    """Arrays with an axis for the nodes."""
+    return [value[..., None] if hasattr(value, "shape") else value for value in values]
 
 
 def gamma_moment_forward(a: Any, x: Any, k: Any) -> Any:
     """G(a, x, k)."""
-    a, x, k = [np.asarray(value)[..., None] for value in (a, x, k)]
+    a, x, k = columns(a, x, k)
     reach = 40 / a + np.sqrt(80 / a)
-    w, weights = nodes(np.log(a), np.log(np.maximum(x, 1e-300)), reach, 1.2 * np.log1p(reach))
-    return np.sum(weights * w**k * np.exp(a * w - np.exp(w) - special.gammaln(a)), axis=-1)
+
+    def integrand(w: Any) -> Any:
+        return w**k * np.exp(a * w - np.exp(w) - special.gammaln(a))
+
+    return integral(integrand, np.log(a), np.log(np.maximum(x, 1e-300)), reach, 1.2 * np.log1p(reach))
 
 
 def beta_moment_forward(a: Any, b: Any, x: Any, j: Any, k: Any) -> Any:
     """B(a, b, x, j, k)."""
-    a, b, x, j, k = [np.asarray(value)[..., None] for value in (a, b, x, j, k)]
+    a, b, x, j, k = columns(a, b, x, j, k)
     reach = np.sqrt(80 * (a + b) / (a * b))
+
+    def integrand(w: Any) -> Any:
+        t, rest = -np.logaddexp(0, -w), -np.logaddexp(0, w)  # log t and log(1 − t)
+        return t**j * rest**k * np.exp(a * t + b * rest - special.betaln(a, b))
+
     end = np.log(np.maximum(x, 1e-300)) - np.log(np.maximum(1 - x, 1e-300))
-    w, weights = nodes(np.log(a / b), end, 40 / a + reach, 40 / b + reach)
-    t, rest = -np.logaddexp(0, -w), -np.logaddexp(0, w)  # log t and log(1 − t)
-    return np.sum(weights * t**j * rest**k * np.exp(a * t + b * rest - special.betaln(a, b)), axis=-1)
+    return integral(integrand, np.log(a / b), end, 40 / a + reach, 40 / b + reach)
 
 
 def gamma_density(a: Any, x: Any) -> Any:

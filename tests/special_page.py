@@ -38,9 +38,10 @@ chainrule.errors.NoDerivativeError: scipy.special.jv: its derivative with respec
 
 ```
 
-**Differentiated** are arguments with a derivative in terms of functions that SciPy has. **Constant** are arguments that
-are integers, or that SciPy rounds to integers: nothing flows to them. Where the derivative exists but is not known in
-such terms, asking for it is an **error**: pass such an argument as a plain number.
+**Differentiated** are arguments with a derivative in terms of functions that SciPy has, or of the integrals under those
+of incomplete gamma, beta and elliptic functions. **Constant** are arguments that are integers, or that SciPy rounds to
+integers: nothing flows to them. Where the derivative exists but is not known in such terms, asking for it is an
+**error**: pass such an argument as a plain number.
 
 Where a derivative is a matter of choice: `xlogy(x, y)` and `xlog1py(x, y)` at x = 0 have the slope 0 in y, and in x
 that of x log y for y > 0, otherwise 0, as in PyTorch; `entr` and `rel_entr` have an infinite slope in x at 0; `huber`

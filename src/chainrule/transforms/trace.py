@@ -210,20 +210,22 @@ class Trace:
                 )
         # If the result also depends on tracked values outside, derivatives must be recorded themselves.
         roots = [output.vertex for output in self.outputs if isinstance(output, Tensor)]
-        self.nodes, self.tracks_other = self.followed([root for root in roots if root is not None])
+        self.nodes, self.tracks_other, self.ends_elsewhere = self.followed([root for root in roots if root is not None])
 
-    def followed(self, roots: Sequence[Any]) -> tuple[list[Node], bool]:
+    def followed(self, roots: Sequence[Any]) -> tuple[list[Node], bool, bool]:
         """The nodes that ``roots`` depend on, and whether they start anywhere but at the inputs.
 
-        Where a transform that has ended took its derivatives does not count.
+        Where a transform that has ended took its derivatives does not count; whether there is such a place comes last.
         """
         nodes, leaves = schedule(roots)
+        elsewhere = False
         for leaf in leaves:
             if id(leaf) in self.mine:
                 continue
+            elsewhere = True
             if not leaf.starts or any([id(leaf) in trace.mine for trace in _running.traces]):
-                return nodes, True
-        return nodes, False
+                return nodes, True, True
+        return nodes, False, elsewhere
 
     def released(self, tree: Any) -> Any:
         """A result of the function as the user sees it: untracked unless it depends on something outside."""
@@ -272,6 +274,8 @@ class Trace:
         with np.errstate(all="ignore"):
             if recorded:
                 arrived = self._recorded(pullback, seeds, [tensor.vertex for tensor in self.inputs])
+            elif self.ends_elsewhere:
+                arrived = pullback(seeds, [tensor.vertex for tensor in self.inputs], nodes=self.nodes)
             else:  # every path ends at an input: nothing to leave out
                 arrived = pullback(seeds, nodes=self.nodes)
         return [

@@ -18,6 +18,7 @@ from chainrule.errors import ChainruleError, ClaimError
 from chainrule.explain.arguments import argument_names, leaf_names
 from chainrule.explain.computation import Computation, Step
 from chainrule.explain.record import record
+from chainrule.op import Undefined
 from chainrule.tape import keeping_copies
 from chainrule.transforms.trees import flatten, unflatten
 
@@ -134,7 +135,14 @@ class Subject:
         except _NOT_RECORDED as problem:
             self.unrecorded = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             return None
-        return _leading(found) if len(found.outputs) == 1 else None
+        if len(found.outputs) != 1:
+            return None
+        leading = _leading(found)
+        unknown = next(filter(None, map(_without_derivative, leading.steps)), None)
+        if unknown is not None:
+            self.unrecorded = unknown.splitlines()[0]
+            return None
+        return leading
 
     def eps(self, name: str) -> float:
         """The spacing at 1 of the numbers of an argument."""
@@ -144,6 +152,14 @@ class Subject:
         if told is not None:
             return told
         return float(np.finfo(leaf.dtype).eps) if _kind(leaf) in "fc" else 2.0**-52
+
+
+def _without_derivative(step: Step) -> str | None:
+    """Why a step has no derivative with respect to something that it depends on, if that is so."""
+    if step.operation is None or not step.is_tracked:
+        return None
+    rules = [step.operation.rule(k) for k, argument in enumerate(step.arguments) if argument.is_tracked]
+    return next((rule.reason for rule in rules if isinstance(rule, Undefined)), None)
 
 
 def _leading(computation: Computation) -> Computation:

@@ -159,3 +159,22 @@ def test_threads_replay_side_by_side() -> None:
     finally:
         sys.setswitchinterval(before)
     assert problems == []
+
+
+def test_a_path_that_is_not_taken_passes_nothing_to_a_jacobian() -> None:
+    def rooted(x: Any) -> Any:
+        return np.where(x > 1, np.sqrt(x - 1), 0.0)
+
+    with np.errstate(all="ignore"):
+        for x, slopes in ((np.array([0.0, 2.0]), [0.0, 0.5]), (np.array([1.0, 5.0]), [0.0, 0.25])):
+            np.testing.assert_allclose(cr.jacobian(rooted)(x).dense(), np.diag(slopes))
+            curved = cr.hessian(lambda x: np.sum(rooted(x)))(x).dense()
+            np.testing.assert_allclose(curved, np.diag([0.0, -0.25 * (x[1] - 1) ** -1.5]), atol=1e-15)
+            both = cr.jacobian(lambda x, y: rooted(x)[:, None] * y, (0, 1))(x, np.ones((1, 3)))
+            assert [made.shape for made in both] == [(2, 3, 2), (2, 3, 1, 3)]
+            assert all(np.isfinite(made.dense()).all() for made in both)
+        assert float(cr.jacobian(rooted)(0.0).dense()) == 0.0
+        again = cr.jacobian(rooted)
+        again(np.array([3.0, 2.0]))
+        np.testing.assert_allclose(again(np.array([0.0, 2.0])).dense(), np.diag([0.0, 0.5]))
+        assert np.isinf(cr.jacobian(np.sqrt)(np.zeros(2)).dense()[0, 0])  # it is taken here

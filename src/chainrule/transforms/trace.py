@@ -13,7 +13,7 @@ from chainrule.as_written import as_written, is_as_written, tried
 from chainrule.backward import owned
 from chainrule.errors import AssignmentError, DtypeError, GradientError
 from chainrule.linear.jacobian import Jacobian
-from chainrule.linear.term import Term
+from chainrule.linear.term import Term, pattern
 from chainrule.ops.elementwise import astype, identity
 from chainrule.program.accumulate import jacobian_terms
 from chainrule.program.deferred import Deferred, UnrecordableError
@@ -339,8 +339,42 @@ class Trace:
                     arrived = self._recorded(jacobian_terms, output.vertex, targets)
                 else:
                     arrived = jacobian_terms(output.vertex, targets)
+                    if not all([_is_finite(term) for terms in arrived.values() for term in terms]):
+                        arrived = self._row_by_row(output, inputs) or arrived
         shape, dtype = np.shape(getattr(output, "value", output)), getattr(output, "dtype", np.dtype(float))
         return [
             Jacobian(arrived.get(target, []), shape, tensor.value.shape, np.result_type(dtype, tensor.value.dtype))
             for target, tensor in zip(targets, inputs, strict=True)
         ]
+
+    @staticmethod
+    def _row_by_row(output: Tensor, inputs: Sequence[Tensor]) -> dict[Any, list[Term]] | None:
+        """The same by a sweep for each row, in which a path that is not taken passes nothing.
+
+        Products of local Jacobians do not know that: 0 times what is not finite, in a branch that was not chosen.
+        """
+        shape, targets = output.value.shape, [tensor.vertex for tensor in inputs]
+        if output.value.size > _ROWS:
+            return None
+        units = np.eye(output.value.size, dtype=output.value.dtype).reshape(-1, *shape)
+        rows = [pullback([(output.vertex, unit)], targets) for unit in units]
+        found = {}
+        for tensor, target in zip(inputs, targets, strict=True):
+            own = tensor.value.shape
+            array = np.stack([np.broadcast_to(row.get(target, 0.0), own) for row in rows]).reshape((*shape, *own))
+            sizes = array.shape
+            labels = [k if size > 1 else None for k, size in enumerate(sizes)]
+            kept = tuple([k for k in labels if k is not None])
+            made, names = pattern(sizes, labels[: len(shape)], labels[len(shape) :], [kept])
+            order = sorted(range(len(kept)), key=lambda k: made.factors[0].labels.index(names[kept[k]]))
+            found[target] = [Term(made, (np.transpose(array.reshape([sizes[k] for k in kept]), order),))]
+        return found
+
+
+_ROWS = 512  # up to which a Jacobian that is not finite is looked at again, row by row
+
+
+def _is_finite(term: Term) -> bool:
+    """Whether the numbers of a term are finite, as far as there are any yet."""
+    numbers = [factor for factor in term.factors if isinstance(factor, np.ndarray | np.generic | float)]
+    return all([bool(np.isfinite(factor).all()) for factor in numbers])

@@ -1,7 +1,7 @@
 # Everything a contributor runs. Needs make and any Python >= 3.11; each target sets up what it needs, once.
 #
 #   make demo     check a notebook that holds a wrong gradient, and show the verdicts
-#   make test     all tests, with the examples in the docstrings
+#   make test     all tests, with the examples in the docstrings, on all cores
 #   make check    formatter, linter, strict types, order of imports, documentation
 #   make coverage the tests again, with the lines they never reach
 #   make bench    times beside PyTorch and autograd (its own environment, of some gigabytes)
@@ -44,7 +44,7 @@ demo: $(VENV)/.installed
 	esac
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev
 	$(BIN)/python -m ruff format --check .

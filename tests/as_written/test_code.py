@@ -146,9 +146,28 @@ def with_helper(x: Any) -> Any:
     return helper(x[0]) * Model()(x)[:2]
 
 
+def asks(x: Any) -> Any:
+    if not isinstance(x, np.ndarray):
+        return x * 7  # a tensor would come here
+    y = x[0]
+    return x * 2 if isinstance(y, float) and isinstance(y, np.generic) and not isinstance(x, list | tuple) else x * 5
+
+
+def asks_elsewhere(x: Any) -> Any:
+    return asks(x) ** 2
+
+
+def of_more_lists(x: Any) -> Any:
+    return (
+        np.linalg.det([[x[0], 1.0], [2.0, x[1]]]) * np.cross([x[0], x[1], 1.0], [1.0, 2.0, x[2]])
+        + np.polyval([x[0], x[1]], 2.0)
+        + math.fsum([x[0], x[1] * 2])
+    )
+
+
 FUNCTIONS: list[Callable[[Any], Any]] = [
     filled, in_rows, by_name, swapped, chosen, put, added, collected, nested, of_lists, of_plain_numbers, full_of, each,
-    in_columns, kept_types, overwrites, Model(), Model().squashed, with_helper,
+    in_columns, kept_types, overwrites, asks, asks_elsewhere, of_more_lists, Model(), Model().squashed, with_helper,
 ]  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.as_written.making import holds
 from chainrule.tensor import Tensor
 
-__all__ = ["MATH", "Float"]
+__all__ = ["BUILTINS", "MATH"]
 
 
 class _AlsoFloats(type(float)):  # type: ignore[misc]
@@ -35,10 +36,23 @@ class Float(float, metaclass=_AlsoFloats):
         return float(value)
 
 
+def is_instance(value: Any, kinds: Any) -> bool:
+    """`isinstance` in code that is run as it stands: a tensor is what NumPy would have in its place."""
+    if isinstance(value, kinds):
+        return True
+    if not isinstance(value, Tensor):
+        return False
+    return isinstance(np.zeros(()) if value.ndim else value.dtype.type(0), kinds)
+
+
+BUILTINS: dict[str, Any] = {"float": Float, "isinstance": is_instance}
+"""By the names of Python's own, what takes their place in code that is run as it stands."""
+
+
 def _of_math(function: Callable[..., Any], on_arrays: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def call(*arguments: Any) -> Any:
-        if any([isinstance(value, Tensor) for value in arguments]):
+        if any(map(holds, arguments)):
             return on_arrays(*arguments)
         return function(*arguments)
 
@@ -55,12 +69,12 @@ _NAMES = {  # in math: in NumPy
     **{name: name for name in ("ceil", "trunc", "isnan", "isinf", "isfinite", "fmod", "isclose")},
     **{f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")},
     "pow": "power",
-    "fsum": "sum",
 }
 MATH: dict[str, Any] = {
     **{
         name: _of_math(getattr(math, name), getattr(np, other)) for name, other in _NAMES.items() if hasattr(math, name)
     },
     "log": _of_math(math.log, _log),
+    "fsum": _of_math(math.fsum, sum),
 }
 """By the names of `math`, what takes their place."""

@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from functools import cache, partial
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
 from chainrule.as_written.libraries import INSTEAD, SOLVERS
 from chainrule.as_written.making import MAKERS, VIEWERS, is_library, is_own, listed
-from chainrule.as_written.numbers import MATH, Float
+from chainrule.as_written.numbers import BUILTINS, MATH
 from chainrule.as_written.vectorized import CALLS, ONE_BY_ONE
 from chainrule.errors import AssignmentError, ChainruleError, LeafError, NoRuleError
 from chainrule.op import REGISTRY
@@ -49,6 +49,7 @@ _LISTED = (
     *("sum", "mean", "prod", "max", "min", "amax", "amin", "std", "var", "median", "average", "ptp", "cumsum"),
     *("cumprod", "unwrap", "interp", "stack", "concatenate", "allclose"),
     *("dot", "inner", "diff", "trapezoid", "sort", "nansum", "nanmean", "nanmax", "nanmin", "norm", "quantile", "clip"),
+    *("det", "inv", "solve", "cross", "polyval", "kron", "convolve", "trace", "vdot", "tensordot", "cov", "corrcoef"),
     *("reshape", "ravel", "transpose", "squeeze", "atleast_1d", "atleast_2d", "diag", "outer", "where", "percentile"),
 )  # NumPy's functions that people give lists to
 
@@ -125,7 +126,7 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
             spaces.append((cell, {"cell_contents": by_function[id(cell.cell_contents)]}))
     for space in namespaces:
         names = {name: by_function[id(value)] for name, value in space.items() if id(value) in by_function}
-        spaces.append((space, {"float": Float, **names} if "float" not in space else names))
+        spaces.append((space, {**{name: made for name, made in BUILTINS.items() if name not in space}, **names}))
     for space, others in spaces:
         _enter(space, others)
     _here.depth += 1
@@ -144,7 +145,7 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
     """
     before = refusals()
     try:
-        if not ((_known and _is_in(_known, function)) or _calls_back(function)):
+        if not ((_known and _is_in(_known, function)) or _needs_it(function)):
             return run()
     except Exception as problem:
         if is_as_written() or not (isinstance(problem, _RETRIED) or refusals() > before):
@@ -188,10 +189,33 @@ def _library_that_failed(problem: Exception) -> str | None:
     return found
 
 
-def _calls_back(function: Any) -> bool:
-    """Whether a function names a solver, whose errors would be printed on the way."""
-    code = getattr(function, "__code__", None)
-    return code is not None and not is_as_written() and not SOLVERS.isdisjoint(code.co_names)
+def _needs_it(function: Any) -> bool:
+    """Whether a function, or one that it names, asks of what kind an array is, or calls a solver.
+
+    Tensors are not NumPy's arrays, and the errors of solvers in other languages would be printed on the way.
+    """
+    return isinstance(function, FunctionType) and not is_as_written() and _names_such(function, set())
+
+
+_ASKING = {"isinstance"}
+_known_to_name: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by code, for functions that close over nothing
+
+
+def _names_such(function: FunctionType, seen: set[Any]) -> bool:
+    code, cells = function.__code__, function.__closure__ or ()
+    known = None if cells else _known_to_name.get(code)
+    if known is not None or code in seen or is_library(code.co_filename):
+        return bool(known)
+    seen.add(code)
+    found = not (_ASKING.isdisjoint(code.co_names) and SOLVERS.isdisjoint(code.co_names))
+    if not found:
+        named = [function.__globals__.get(name) for name in code.co_names]
+        with suppress(ValueError):  # a cell that is not filled yet
+            named += [cell.cell_contents for cell in cells]
+        found = any([type(other) is FunctionType and _names_such(other, seen) for other in named])
+    if not cells:
+        _known_to_name[code] = found
+    return found
 
 
 _RETRIED = (AssignmentError, LeafError, NoRuleError)

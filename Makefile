@@ -43,8 +43,9 @@ demo: $(VENV)/.installed
 	*) echo "demo: the check could not run (exit status $$status)" >&2; exit $$status;; \
 	esac
 
+# One process for each core, and one thread of BLAS in each: more of them would only wait for each other.
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest -n auto
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev
 	$(BIN)/python -m ruff format --check .

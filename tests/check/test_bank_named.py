@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import chainrule as cr
+from chainrule.check.mistakes import diagnosis
 from tests.bank.all import BEYOND, LISTED, RIGHT, STEPWISE
 from tests.bank.case import Case, Right, Stepwise
 from tests.check.naming import called, misnamed, steps_of
@@ -14,6 +15,12 @@ MISSED = frozenset({"X70", "X71", "X185", "X353"})
 # A single point cannot tell these from something else.
 MISSED_AT_ONE_POINT = MISSED | {"X60", "X95"}
 SOME = BEYOND[::6]
+
+
+@pytest.fixture(autouse=True)
+def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is named does not depend on what else the machine does meanwhile."""
+    monkeypatch.setattr(diagnosis, "SECONDS", 4 * diagnosis.SECONDS)
 
 
 def identity(entry: Case | Right | Stepwise) -> str:

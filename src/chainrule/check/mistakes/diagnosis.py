@@ -57,7 +57,7 @@ class Diagnosis:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def diagnose(claim: Claim, seconds: float = SECONDS) -> tuple[Diagnosis, ...]:
+def diagnose(claim: Claim, seconds: float | None = None) -> tuple[Diagnosis, ...]:
     """The explanations of a wrong claim, the simplest first; none if nothing fits.
 
     If nothing fits of what could be tried in time, that is said: as a diagnosis whose mistake is "unknown".
@@ -69,7 +69,7 @@ def diagnose(claim: Claim, seconds: float = SECONDS) -> tuple[Diagnosis, ...]:
     '-dW'
     """
     points = _points(claim)
-    budget = Budget(seconds)
+    budget = Budget(SECONDS if seconds is None else seconds)
     found: list[Candidate] = []
     is_long = claim.computation is not None and len(claim.computation.steps) > LONG
     with np.errstate(all="ignore"):

@@ -18,7 +18,7 @@ import scipy.special as sp
 import scipy.stats as st
 
 import chainrule as cr
-from chainrule.errors import NoRuleError
+from chainrule.errors import NoDerivativeError, NoRuleError
 
 v = np.array([0.3, -1.2, 0.7, 2.1, 0.9])
 places = np.arange(5.0)
@@ -52,6 +52,10 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "quad, infinite": lambda x: sg.quad(lambda t: np.exp(-t * t * np.exp(x[0])), -np.inf, np.inf)[0],
     "quad, half": lambda x: sg.quad(lambda t, a: np.exp(-a * t), 0, np.inf, args=(np.exp(x[0]),))[0],
     "quad, to the left": lambda x: sg.quad(lambda t: np.exp(x[3] * t), -np.inf, 1)[0],
+    "quad, backwards": lambda x: sg.quad(lambda t: t * t * x[0], 2.0, x[1])[0] + sg.quad(lambda t: t, x[3], x[0])[0],
+    "quad, from infinity": lambda x: sg.quad(lambda t: np.exp(-x[3] * t), np.inf, x[0])[0],
+    "quad, singular": lambda x: sg.quad(lambda t: x[0] / np.sqrt(t) + x[3] * np.log(t), 0, 1)[0],
+    "quad, kink": lambda x: sg.quad(lambda t: abs(t - x[0]) * x[3], 0, 1)[0],
     "quad, nothing": lambda x: sg.quad(lambda t: t * x[0], x[1], x[1])[0],
     "solve_ivp": lambda x: sg.solve_ivp(decay, (0, 1), [1.0, x[1]], args=(x[0],), rtol=1e-8, atol=1e-10).y[:, -1],
     "solve_ivp, times": lambda x: (
@@ -101,6 +105,11 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "beta": lambda x: st.beta.logpdf(0.1 + 0.1 * x**2, 2.0, 3.0),
     "others": lambda x: st.expon.logpdf(x**2) + st.laplace.logpdf(x) + st.lognorm.pdf(x**2, 0.5) + st.chi2.pdf(x**2, 3),
     "outside": lambda x: st.expon.pdf(x) + st.uniform.logpdf(0.1 * x + 0.3),
+    "vectors": lambda x: st.norminvgauss.sf(x[:2] ** 2, 1.25, 0.5),
+    "quantiles": lambda x: st.gamma.ppf(np.array([0.3, 0.5]), 2.0, scale=np.exp(x[0])) + st.expon.isf(0.4, loc=x[1]),
+    "counted": lambda x: st.binom.pmf([2, 3], 5, 0.3 + 0.1 * x[0]) + st.poisson.logpmf(3, np.exp(x[:2])),
+    "one variable": lambda x: st.multivariate_normal.logpdf(x) + st.multivariate_normal.pdf(x, 1.0, np.exp(x[0])),
+    "variances": lambda x: st.multivariate_normal.logpdf(np.stack([x, x**2]), x, np.exp(x)),
     "poisson": lambda x: st.poisson.logpmf(3, x**2 + 1),
     "multivariate_normal": lambda x: st.multivariate_normal.logpdf(x, np.zeros(5), np.eye(5) + x[0] ** 2),
 }
@@ -165,6 +174,40 @@ def test_plain_numbers_get_what_scipy_gives() -> None:
     np.testing.assert_allclose(cr.grad(f)(v), [1, 0, 0, 0, 0])
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: st.poisson.logpmf(2.5, np.exp(x[0])),
+        lambda x: st.norm.pdf(x, scale=-np.exp(x[0])),
+        lambda x: st.norm.pdf(np.array([np.nan, 1.0, 2.0]), loc=x[0]),
+        lambda x: st.gamma.logpdf(1.0, -np.exp(x[0])),
+        lambda x: st.beta.ppf(np.array([0.0, 1.0, -0.1, 2.0]), 1.5, 2.0, scale=np.exp(x[0])),
+        lambda x: st.expon.logcdf(np.array([-1.0, 2.0]), scale=np.exp(x[0])),
+    ],
+)
+def test_numbers_that_no_formula_is_for(f: Any) -> None:
+    expected = f(v)
+    value, slopes = cr.value_and_grad(lambda x: np.sum(np.nan_to_num(f(x), nan=7.0, posinf=8.0, neginf=9.0)))(v)
+    np.testing.assert_allclose(value, np.sum(np.nan_to_num(expected, nan=7.0, posinf=8.0, neginf=9.0)))
+    assert np.isfinite(slopes).all()
+
+
+def test_bounds_and_arguments_by_position() -> None:
+    def inside(x: Any) -> Any:
+        bounds = ((0.5, 1.5), (None, 2.0))
+        least = so.minimize(lambda t: np.sum((t - x[2:4]) ** 2), np.ones(2), bounds=bounds, tol=1e-12).x
+        others = so.least_squares(
+            lambda t, k: k * (t - x[2:4]), [1.0, 1.0], "2-point", ([0.5, -9.0], 2.0), args=(2.0,)
+        ).x
+        named = so.least_squares(lambda t, k=1.0: k * (t - x[:2]), [1.0, 1.0], kwargs={"k": x[3]}).x
+        return np.concatenate([least, others, named])
+
+    slopes = cr.jacobian(inside)(v).dense()
+    expected = np.zeros((6, 5))
+    expected[[0, 2, 4, 5], [2, 2, 0, 1]] = 1.0  # the second variable is at its bound
+    np.testing.assert_allclose(slopes, expected, atol=1e-9)
+
+
 ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (
         lambda x: so.minimize(lambda t: np.sum((t - x) ** 2), v, constraints=[{"type": "eq", "fun": np.sum}]).x,
@@ -173,6 +216,7 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: so.least_squares(lambda t: t - x, v, loss="cauchy").x, "another loss than 'linear'"),
     (lambda x: so.curve_fit(line, places, x, sigma=np.eye(5))[0], "a matrix for sigma"),
     (lambda x: sg.quad(lambda t: t * x[0], 0, 1, weight="cos", wvar=1.0)[0], "weight= or complex_func=True"),
+    (lambda x: sg.quad(lambda t: x[3] / t, 0, 1)[0], "has no rule where it warns"),
     (lambda x: sg.solve_ivp(decay, (0, 1), [1.0], "BDF", args=(x[0],)).y, "method='RK45' and 'RK23'"),
     (lambda x: ss.lfilter(x[:2], [1.0], x), "has a rule for tracked x alone"),
     (lambda x: ss.convolve(x[None], x[None]), "of two tracked arrays has a rule along one axis only"),
@@ -181,6 +225,12 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: st.zscore(x) * 2, "scipy.stats._stats_py.zscore does not take tracked values"),
     (lambda x: np.abs(sf.fft(x)), "does not take tracked values"),
 ]
+
+
+def test_an_answer_that_is_no_solution() -> None:
+    rough = {"maxiter": 2}
+    with pytest.raises(NoDerivativeError, match="no solution to many digits"):
+        cr.grad(lambda x: np.sum(so.minimize(lambda t: np.sum((t - x) ** 4), np.zeros(5), options=rough).x))(v)
 
 
 @pytest.mark.parametrize(("f", "said"), ERRORS)

@@ -1,24 +1,27 @@
 """SciPy's distributions of tracked numbers and parameters: their own formulas, on tensors.
 
-Each distribution has its density, or its logarithm, for location 0 and scale 1 as a formula (``_logpdf``, ``_cdf``, …);
-what stands around it copies numbers into arrays. These methods take the place of what stands around.
+Each distribution has its density, or its logarithm, for location 0 and scale 1 as a formula (``_logpdf``, ``_cdf``, …)
+of vectors of one length; what stands around it copies numbers into arrays. These methods take the place of what stands
+around: they say which numbers the formula is for, and what there is elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import wraps
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.as_written.making import follows, numbers_of
+from chainrule.as_written.making import instead, numbers_of, stacked
+from chainrule.tensor import Tensor
 
 __all__ = ["apply_where", "of_stats"]
 
+_INFINITE = float("inf")
+
 
 def apply_where(condition: Any, args: Any, f1: Any, f2: Any = None, *, fill_value: Any = None, **_: Any) -> Any:
-    """One function of numbers where a condition follows, another where not: as SciPy's formulas choose."""
+    """One function of numbers where a condition holds, another where not: as SciPy's formulas choose."""
     args = args if isinstance(args, tuple) else (args,)
     condition = np.asarray(numbers_of(condition))
     if condition.all():
@@ -27,90 +30,114 @@ def apply_where(condition: Any, args: Any, f1: Any, f2: Any = None, *, fill_valu
     return np.where(condition, f1(*args) if condition.any() else 0.0, other)
 
 
-def _method(plain: Any, formula: str, outside: Any, scaled: str = "") -> Callable[..., Any]:
-    """A method that is ``formula`` of the standardised numbers; ``outside`` is below and above the support."""
+class _Formula(NamedTuple):
+    """A formula by its name, its values below and above the support, and how it goes with the scale."""
 
-    @wraps(plain)
+    name: str
+    below: float
+    above: float
+    scaled: Callable[[Any, Any], Any] = lambda found, scale: found
+
+
+_DENSITIES = {
+    "pdf": _Formula("_pdf", 0.0, 0.0, lambda found, scale: found / scale),
+    "logpdf": _Formula("_logpdf", -_INFINITE, -_INFINITE, lambda found, scale: found - np.log(scale)),
+    "cdf": _Formula("_cdf", 0.0, 1.0),
+    "logcdf": _Formula("_logcdf", -_INFINITE, 0.0),
+    "sf": _Formula("_sf", 1.0, 0.0),
+    "logsf": _Formula("_logsf", 0.0, -_INFINITE),
+}
+_MASSES = {"pmf": _Formula("_pmf", 0.0, 0.0), "logpmf": _Formula("_logpmf", -_INFINITE, -_INFINITE)}
+
+
+def _vectors(self: Any, x: Any, arguments: Any, options: Any) -> tuple[Any, Any, Any, list[Any], tuple[int, ...]]:
+    """Numbers, location, scale and parameters as vectors of one length, and the shape of the result."""
+    arguments, loc, scale = self._parse_args(*arguments, **options)
+    arrays = np.broadcast_arrays(*[stacked(value) for value in (x, loc, scale, *arguments)])
+    x, loc, scale, *arguments = [np.ravel(array) for array in arrays]
+    return x, loc, scale, arguments, arrays[0].shape
+
+
+def _filled(formula: Callable[..., Any], chosen: Any, rest: Any, x: Any, arguments: Sequence[Any]) -> Any:
+    """The formula at the ``chosen`` places, and the numbers ``rest`` elsewhere."""
+    places = np.flatnonzero(chosen)
+    result: Any = Tensor(np.array(rest, float))
+    if len(places):
+        result[places] = formula(x[places], *[argument[places] for argument in arguments])
+    return result
+
+
+def _density(self: Any, name: str, general: type) -> Callable[..., Any]:
+    """The formula of a name; a density is the exponential of its logarithm, where that has a formula of its own."""
+    logarithm = name.replace("_p", "_logp")
+    if name in ("_pdf", "_pmf") and getattr(type(self), logarithm) is not getattr(general, logarithm):
+        return lambda *given: np.exp(getattr(self, logarithm)(*given))
+    found: Callable[..., Any] = getattr(self, name)
+    return found
+
+
+def _method(formula: _Formula, general: Any) -> Callable[..., Any]:
+    """A method that is a formula of the standardised numbers; of those that are counted, where numbers are whole."""
+
     def method(self: Any, x: Any, *arguments: Any, **options: Any) -> Any:
-        if not any(map(follows, (x, *arguments, *options.values()))):
-            return plain(self, x, *arguments, **options)
-        arguments, loc, scale = self._parse_args(*arguments, **options)
-        y = (x - loc) / scale if hasattr(self, "_pdf") else x - loc
-        low, high = self._get_support(*[numbers_of(argument) for argument in arguments])
-        inside = (numbers_of(y) >= low) & (numbers_of(y) <= high)
-        where = np.where(inside, y, _inside(self, arguments))
-        found = getattr(self, formula)(where, *arguments)
-        if scaled == "divide":
-            found = found / scale
-        elif scaled == "subtract":
-            found = found - np.log(scale)
-        below, above = outside
-        return np.where(inside, found, np.where(numbers_of(y) < low, below, above))
+        x, loc, scale, vectors, shape = _vectors(self, x, arguments, options)
+        y = (x - loc) / scale
+        given, numbers = [numbers_of(vector) for vector in vectors], np.asarray(numbers_of(y))
+        low, high = self._get_support(*given)
+        is_sound = self._argcheck(*given) & (np.asarray(numbers_of(scale)) > 0) & ~np.isnan(numbers)
+        is_inside = is_sound & (low <= numbers) & (numbers <= high)
+        if hasattr(general, "_nonzero"):
+            is_inside = is_inside & self._nonzero(numbers, *given)
+        rest = np.where(is_sound, np.where(numbers < low, formula.below, formula.above), np.nan)
+        found = _filled(_density(self, formula.name, general), is_inside, rest, y, vectors)
+        return np.reshape(formula.scaled(found, scale), shape)
 
     return method
 
 
-def _inside(distribution: Any, arguments: Any) -> Any:
-    """A number in the support, so that a path that is not taken passes nothing."""
-    return numbers_of(distribution.median(*[numbers_of(argument) for argument in arguments]))
+def _quantile(name: str) -> Callable[..., Any]:
+    """A method that gives the number below, or above, which a share lies."""
 
-
-def _quantile(plain: Any, formula: str) -> Callable[..., Any]:
-    @wraps(plain)
     def method(self: Any, q: Any, *arguments: Any, **options: Any) -> Any:
-        if not any(map(follows, (q, *arguments, *options.values()))):
-            return plain(self, q, *arguments, **options)
-        arguments, loc, scale = self._parse_args(*arguments, **options)
-        return getattr(self, formula)(q, *arguments) * scale + loc
+        q, loc, scale, vectors, shape = _vectors(self, q, arguments, options)
+        given, numbers = [numbers_of(vector) for vector in vectors], np.asarray(numbers_of(q))
+        ends = self._get_support(*given)
+        low, high = ends if name == "_ppf" else reversed(ends)
+        is_sound = self._argcheck(*given) & (np.asarray(numbers_of(scale)) > 0)
+        rest = np.where(is_sound & (numbers == 0), low, np.where(is_sound & (numbers == 1), high, np.nan))
+        found = _filled(getattr(self, name), is_sound & (numbers > 0) & (numbers < 1), rest, q, vectors)
+        return np.reshape(found * scale + loc, shape)
 
     return method
 
 
-def _log_density(x: Any, mean: Any = None, cov: Any = 1, *_: Any, **__: Any) -> Any:
-    """The logarithm of the density of a normal distribution of several variables."""
-    size = x.shape[-1]
-    cov = cov if np.ndim(numbers_of(cov)) == 2 else np.eye(size) * cov
-    apart = x if mean is None else x - mean
-    factor = np.linalg.cholesky(cov)
-    z = np.linalg.solve(factor, np.reshape(apart, (-1, size)).T)
-    found = -0.5 * (np.sum(z * z, axis=0) + size * np.log(2 * np.pi)) - np.sum(np.log(np.diagonal(factor)))
-    return np.reshape(found, apart.shape[:-1])
+def _of_several(general: Any, is_logarithm: bool) -> Callable[..., Any]:
+    """The density of a normal distribution of several variables, or its logarithm."""
+
+    def density(x: Any, mean: Any = None, cov: Any = 1, *_: Any, **__: Any) -> Any:
+        size = general._process_parameters(numbers_of(mean), numbers_of(cov))[0]
+        x, cov = stacked(x), stacked(cov)
+        points = np.reshape(x, (-1, size)) - (0.0 if mean is None else stacked(mean))
+        spread = np.eye(size) * cov if cov.ndim == 0 else np.diag(cov) if cov.ndim == 1 else cov
+        factor = np.linalg.cholesky(spread)
+        z = np.linalg.solve(factor, np.transpose(points))
+        found = -0.5 * (np.sum(z * z, axis=0) + size * np.log(2 * np.pi)) - np.sum(np.log(np.diagonal(factor)))
+        lead = x.shape if size == 1 and x.shape[-1:] != (1,) else x.shape[:-1]
+        found = np.reshape(found, lead if len(found) > 1 else ())
+        return found if is_logarithm else np.exp(found)
+
+    return density
 
 
 def of_stats(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
     """What takes the place of methods in `scipy.stats`."""
-    continuous, discrete = module.rv_continuous, module.rv_discrete
-    infinite = float("inf")
-    parts = {
-        "pdf": ("_pdf", (0.0, 0.0), "divide"),
-        "logpdf": ("_logpdf", (-infinite, -infinite), "subtract"),
-        "cdf": ("_cdf", (0.0, 1.0), ""),
-        "logcdf": ("_logcdf", (-infinite, 0.0), ""),
-        "sf": ("_sf", (1.0, 0.0), ""),
-        "logsf": ("_logsf", (0.0, -infinite), ""),
-    }
-    made = {name: _method(getattr(continuous, name), *how) for name, how in parts.items()}
-    made |= {name: _quantile(getattr(continuous, name), f"_{name}") for name in ("ppf", "isf")}
-    counted = {"pmf": ("_pmf", (0.0, 0.0)), "logpmf": ("_logpmf", (-infinite, -infinite))}
-    several = module.multivariate_normal
-
-    def of_several(function: Callable[..., Any], plain: Any) -> Any:
-        @wraps(plain)
-        def call(x: Any, *arguments: Any, **options: Any) -> Any:
-            if any(map(follows, (x, *arguments, *options.values()))):
-                return function(x, *arguments, **options)
-            return plain(x, *arguments, **options)
-
-        return call
-
+    continuous, discrete, several = module.rv_continuous, module.rv_discrete, module.multivariate_normal
+    made = {name: _method(formula, continuous) for name, formula in _DENSITIES.items()}
+    made |= {name: _quantile(f"_{name}") for name in ("ppf", "isf")}
+    counted = {name: _method(formula, discrete) for name, formula in _MASSES.items()}
+    normal = {name: _of_several(several, name == "logpdf") for name in ("logpdf", "pdf")}
     return [
-        (continuous, made),
-        (discrete, {name: _method(getattr(discrete, name), *how) for name, how in counted.items()}),
-        (
-            vars(several),
-            {
-                "logpdf": of_several(_log_density, several.logpdf),
-                "pdf": of_several(lambda *given, **options: np.exp(_log_density(*given, **options)), several.pdf),
-            },
-        ),
+        (continuous, {name: instead(getattr(continuous, name), method) for name, method in made.items()}),
+        (discrete, {name: instead(getattr(discrete, name), method) for name, method in counted.items()}),
+        (vars(several), {name: instead(getattr(several, name), method) for name, method in normal.items()}),
     ]

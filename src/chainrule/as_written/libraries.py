@@ -7,12 +7,11 @@ place: for plain arrays they are SciPy's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import Any
 
 from chainrule.as_written.distributions import apply_where, of_stats
 from chainrule.as_written.linear_maps import LINEAR
-from chainrule.as_written.making import follows, settled
+from chainrule.as_written.making import instead
 from chainrule.as_written.matrices import MATRICES
 from chainrule.as_written.polynomials import VALUES, of_polynomials
 from chainrule.as_written.sparse_products import of_sparse
@@ -21,20 +20,6 @@ from chainrule.as_written.special import functions_of_special
 __all__ = ["INSTEAD", "LINEAR", "SOLVERS", "instead"]
 
 Places = list[tuple[Any, Mapping[str, Any]]]
-
-
-def instead(plain: Any, made: Callable[..., Any]) -> Any:
-    """``made`` where something tracked is given, and ``plain`` otherwise."""
-
-    @wraps(plain)
-    def call(*arguments: Any, **options: Any) -> Any:
-        arguments, options = tuple(map(settled, arguments)), {name: settled(value) for name, value in options.items()}
-        if any(map(follows, (*arguments, *options.values()))):
-            return made(*arguments, **options)
-        return plain(*arguments, **options)
-
-    call.__wrapped__ = plain
-    return call
 
 
 def _of_linalg(module: Any) -> Places:

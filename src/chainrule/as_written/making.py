@@ -23,6 +23,7 @@ __all__ = [
     "VIEWERS",
     "follows",
     "holds",
+    "instead",
     "is_library",
     "is_own",
     "listed",
@@ -55,6 +56,19 @@ def settled(value: Any) -> Any:
     if type(value) in (list, tuple) and holds(value):
         return type(value)(map(settled, value))
     return value
+
+
+def instead(plain: Any, made: Callable[..., Any]) -> Any:
+    """``made`` where something tracked is given, and ``plain`` otherwise."""
+
+    @wraps(plain)
+    def call(*arguments: Any, **options: Any) -> Any:
+        arguments, options = tuple(map(settled, arguments)), {name: settled(value) for name, value in options.items()}
+        if any(map(follows, (*arguments, *options.values()))):
+            return made(*arguments, **options)
+        return plain(*arguments, **options)
+
+    return call
 
 
 def numbers_of(value: Any) -> Any:

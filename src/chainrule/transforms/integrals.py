@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from itertools import pairwise
 from typing import Any
 
@@ -21,48 +21,87 @@ from chainrule.transforms.solvers import as_tuple, quiet
 
 __all__: list[str] = []
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(21)
-_NODES, _WEIGHTS = 0.5 * (_NODES + 1), 0.5 * _WEIGHTS  # on the unit interval
+Interval = tuple[float, float]
+_AGREES, _FINEST, _MOST = 1e-9, 60, 2000  # of the size of an integral; halvings of an interval; intervals
+
+
+@cache
+def _rule() -> tuple[Any, Any]:
+    """Gauss's rule of 21 points on the unit interval."""
+    nodes, weights = np.polynomial.legendre.leggauss(21)
+    return 0.5 * (nodes + 1), 0.5 * weights
 
 
 def _quad(plain: Any) -> Any:
     @wraps(plain)
-    def integrated(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, **options: Any) -> Any:
+    def integrated(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, *rest: Any, **options: Any) -> Any:
         watched, given = quiet(func), as_tuple(args)
-        found = plain(watched, numbers_of(a), numbers_of(b), numbers_of(given), full_output=1, **options)
+        found = plain(watched, *numbers_of((a, b)), numbers_of(given), 1, *rest, **options)
         if not (watched.is_tracked or follows((a, b, *given))):
             return found if full_output else found[:2]
-        if options.get("weight") is not None or options.get("complex_func"):
-            raise NoRuleError("scipy.integrate.quad of tracked values with weight= or complex_func=True has no rule")
-        info = found[2]
-        intervals = [(info["alist"][k], info["blist"][k]) for k in range(info["last"])]
-        value = _summed(lambda x: func(x, *given), a, b, intervals)
-        return (value, *found[1:]) if full_output else (value, found[1])
+        if len(found) > 3 or options.get("weight") is not None or options.get("complex_func"):
+            raise NoRuleError(
+                "scipy.integrate.quad of tracked values has no rule where it warns, nor with weight= or "
+                "complex_func=True"
+            )
+        intervals = [(found[2]["alist"][k], found[2]["blist"][k]) for k in range(found[2]["last"])]
+        sign, low, high = (1.0, a, b) if numbers_of(a) <= numbers_of(b) else (-1.0, b, a)
+        plainly, _ = _mapped(lambda x: watched(x, *numbers_of(given)), *numbers_of((low, high)))
+        fine = _refined(plainly, _shares(intervals, *numbers_of((low, high))), _AGREES * (abs(found[0]) + 1e-3))
+        f, factor = _mapped(lambda x: func(x, *given), low, high)
+        value = sign * _on(f, fine) * factor
+        missing = found[0] - numbers_of(value)
+        if abs(missing) > 1e-7 * (abs(found[0]) + 1e-3) + 10 * found[1]:
+            raise NoRuleError(
+                "scipy.integrate.quad of tracked values: sums over intervals do not reach the value that it "
+                "extrapolates to; split the range where the function is singular, or substitute"
+            )
+        return (value + missing, *found[1:]) if full_output else (value + missing, found[1])
 
     return integrated
 
 
-def _summed(f: Callable[[Any], Any], a: Any, b: Any, intervals: list[tuple[float, float]]) -> Any:
-    """∫ f from a to b by Gauss's rule on each interval; an infinite range is mapped to (0, 1] as QUADPACK does."""
-    low, high = float(numbers_of(a)), float(numbers_of(b))
-    if np.isinf(low) and np.isinf(high):
-        return _summed(f, 0.0, b, intervals) + _summed(lambda x: f(-x), 0.0, b, intervals)
-    if np.isinf(high) or np.isinf(low):
-        end, sign = (a, 1.0) if np.isinf(high) else (b, -1.0)
-        return _on(lambda t: f(end + sign * (1 - t) / t) / t**2, intervals)
-    width = high - low
-    if width == 0:
-        return (b - a) * f(a)
-    shares = [((start - low) / width, (stop - low) / width) for start, stop in intervals]
-    return _on(lambda t: f(a + t * (b - a)), shares) * (b - a)
+def _mapped(f: Callable[[Any], Any], low: Any, high: Any) -> tuple[Callable[[float], Any], Any]:
+    """The function on (0, 1] whose integral, times a factor, is that of f; infinite ranges as QUADPACK maps them."""
+    is_open = [bool(np.isinf(numbers_of(end))) for end in (low, high)]
+    if all(is_open):
+        return (lambda t: (f((1 - t) / t) + f(-(1 - t) / t)) / t**2), 1.0
+    if any(is_open):
+        end, sign = (high, -1.0) if is_open[0] else (low, 1.0)
+        return (lambda t: f(end + sign * (1 - t) / t) / t**2), 1.0
+    return (lambda t: f(low + t * (high - low))), high - low
 
 
-def _on(f: Callable[[float], Any], intervals: list[tuple[float, float]]) -> Any:
-    total: Any = 0.0
+def _shares(intervals: list[Interval], low: float, high: float) -> list[Interval]:
+    """Intervals of a finite range as shares of it; those of an infinite one are that already."""
+    if np.isinf(low) or np.isinf(high):
+        return intervals
+    return [((start - low) / (high - low), (stop - low) / (high - low)) for start, stop in intervals if low < high]
+
+
+def _on(f: Callable[[float], Any], intervals: list[Interval]) -> Any:
+    """The integral by Gauss's rule on each interval."""
+    total: Any = 0.0 if intervals else f(1.0)  # of a range that is a point: its factor is 0
     for start, stop in intervals:
-        for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+        for node, weight in zip(*_rule(), strict=True):
             total = total + (stop - start) * weight * f(float(start + node * (stop - start)))
     return total
+
+
+def _refined(f: Callable[[float], Any], intervals: list[Interval], tolerance: float) -> list[Interval]:
+    """Intervals halved until their halves say the same: where a function has a kink or a singularity, many times."""
+    found: list[Interval] = []
+    pending = [(interval, _on(f, [interval]), 0) for interval in intervals]
+    while pending:
+        (start, stop), whole, depth = pending.pop()
+        middle = 0.5 * (start + stop)
+        halves = [(start, middle), (middle, stop)]
+        parts = [_on(f, [half]) for half in halves]
+        if abs(sum(parts) - whole) <= tolerance or depth >= _FINEST or len(found) + len(pending) >= _MOST:
+            found.append((start, stop))
+        else:
+            pending += [(half, part, depth + 1) for half, part in zip(halves, parts, strict=True)]
+    return found
 
 
 _EXPLICIT = ("RK45", "RK23")

@@ -107,7 +107,7 @@ class Tracked:
     value: Any
     node: Any = None
     tracked: bool = False
-    starts: bool = False  # whether a transform made it, to take derivatives at
+    starts: Any = None  # the run of a transform that took it, to take derivatives at
     plain: type[Tracked]  # the class of tensors whose results take the class of other arguments
     root: Tracked | None = None
     recipe: tuple[Tracked, Operation, tuple[Any, ...], Mapping[str, Any]] | None = None

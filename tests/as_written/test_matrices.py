@@ -22,6 +22,11 @@ tall = random.normal(size=(5, 3))
 CASES: list[tuple[str, Callable[[Any], Any], Any]] = [
     ("solve", lambda x: sl.solve(x, x[:, 0], assume_a="pos"), S),
     ("solve", lambda x: solve_by_name(x, x[0], transposed=True), S),
+    ("solve", lambda x: sl.solve(x, x[0], lower=True, assume_a="sym"), S),
+    ("solve", lambda x: sl.solve(x, x[0], assume_a="upper triangular"), A),
+    ("eigh", lambda x: sl.eigh(x, lower=False)[0], S),
+    ("eigvalsh", lambda x: sl.eigvalsh(A + x, lower=False), S),
+    ("lstsq", lambda x: sl.lstsq(x, x[:, 0] ** 2)[1], tall),
     ("inv", lambda x: sl.inv(x, check_finite=False), S),
     ("det", sl.det, S),
     ("pinv", sl.pinv, tall),

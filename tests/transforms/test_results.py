@@ -178,3 +178,22 @@ def test_a_path_that_is_not_taken_passes_nothing_to_a_jacobian() -> None:
         again(np.array([3.0, 2.0]))
         np.testing.assert_allclose(again(np.array([0.0, 2.0])).dense(), np.diag([0.0, 0.5]))
         assert np.isinf(cr.jacobian(np.sqrt)(np.zeros(2)).dense()[0, 0])  # it is taken here
+
+
+def test_a_transform_in_another_thread_follows_what_is_taken_from_here() -> None:
+    def outer(x: Any) -> Any:
+        found = []
+        thread = threading.Thread(target=lambda: found.append(cr.grad(lambda t: x * t**2)(1.5)))
+        thread.start()
+        thread.join()
+        return found[0] * x
+
+    assert cr.grad(outer)(2.0) == 12.0  # of 3 x²
+
+
+def test_numbers_of_a_transform_that_is_over_are_numbers() -> None:
+    assert type(cr.grad(lambda x: cr.grad(lambda t: x * t**2)(1.5))(2.0)) is np.float64
+    leaf = cr.tensor(2.0, requires_grad=True)
+    made = cr.grad(lambda x: x * x * leaf)(3.0)
+    made.backward()
+    assert float(leaf.grad) == 6.0

@@ -16,49 +16,51 @@ import numpy as np
 from chainrule.as_written.making import follows, numbers_of, stacked
 from chainrule.errors import NoRuleError
 
-__all__ = ["LINEAR", "matrix_of"]
+__all__ = ["LINEAR"]
 
 _MOST = 1 << 24  # numbers of a matrix
 
 
-def matrix_of(function: Callable[[Any], Any], shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """What a linear function gives for 0, and for each element alone, along the last axis."""
-    size = prod(shape)
-    zero = np.asarray(function(np.zeros(shape)))
+def linearly(function: Callable[[Any], Any], array: Any) -> Any:
+    """What a linear function of SciPy's gives for a tracked array, by its matrix.
+
+    Raises:
+        NoRuleError: the matrix would be too large; or the function is not linear, which is tried at the array.
+    """
+    size = prod(array.shape)
+    zero = np.asarray(function(np.zeros(array.shape)))
     if zero.size * size > _MOST:
         raise NoRuleError(
             f"a function of SciPy's from {size:,} to {zero.size:,} tracked numbers would be written as a matrix, "
             "which is too large: use smaller pieces, or NumPy's functions"
         )
-    columns = np.empty((*zero.shape, size))
-    for k in range(size):
-        unit = np.zeros(size)
-        unit[k] = 1.0
-        columns[..., k] = np.asarray(function(np.reshape(unit, shape))) - zero
-    return zero, columns
+    units = np.reshape(np.eye(size), (size, *array.shape))
+    columns = np.reshape([np.asarray(function(unit)) - zero for unit in units], (size, -1))
+    made = np.reshape(np.reshape(array, -1) @ columns, zero.shape) + zero
+    expected = np.asarray(function(numbers_of(array)))
+    if not np.allclose(numbers_of(made), expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max(initial=1.0)):
+        raise NoRuleError(
+            "a function of SciPy's that is not linear, with these options, has no rule for tracked values"
+        )
+    return made
 
 
 def _linear(position: int, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
     """The function of what may be tracked at a position, or under a name."""
 
     def call(*arguments: Any, **options: Any) -> Any:
-        given = list(arguments)
-        by_name = name in options
-        array = stacked(options[name] if by_name else given[position])
-        others = {**options, name: None} if by_name else options
-        if any(
-            [follows(value) for k, value in enumerate(given) if by_name or k != position]
-            + list(map(follows, others.values()))
-        ):
+        key = name if name in options else position
+        given: dict[Any, Any] = {**dict(enumerate(arguments)), **options}
+        array = stacked(given.pop(key))
+        if any(map(follows, given.values())):
             raise NoRuleError(f"{plain.__module__}.{plain.__name__} has a rule for tracked {name} alone")
 
         def of_array(value: Any) -> Any:
-            if by_name:
-                return plain(*given, **{**options, name: value})
-            return plain(*given[:position], value, *given[position + 1 :], **options)
+            every = {**given, key: value}
+            named = {each: every[each] for each in every if isinstance(each, str)}
+            return plain(*[every[k] for k in range(len(arguments))], **named)
 
-        zero, columns = matrix_of(of_array, array.shape)
-        return columns @ np.reshape(array, -1) + zero
+        return linearly(of_array, array)
 
     return call
 
@@ -91,10 +93,8 @@ class _Spline:
 
     def __init__(self, plain: Any, x: Any, y: Any, *arguments: Any, **options: Any) -> None:
         values = stacked(y)
-        self.numbers = plain(x, numbers_of(values), *arguments, **options)
-        zero, columns = matrix_of(lambda value: plain(x, value, *arguments, **options).c, values.shape)
-        self.c = columns @ np.reshape(values, -1) + zero
-        self.x = self.numbers.x
+        self.x = plain(x, numbers_of(values), *arguments, **options).x
+        self.c = linearly(lambda value: plain(x, value, *arguments, **options).c, values)
 
     def __call__(self, x: Any, nu: int = 0, *_: Any) -> Any:
         where = np.asarray(numbers_of(x))
@@ -118,8 +118,7 @@ class _Interpolated:
     def __call__(self, places: Any, *arguments: Any, **options: Any) -> Any:
         if follows(places):
             raise NoRuleError("an interpolation of tracked values has a rule at plain places; CubicSpline at any")
-        zero, columns = matrix_of(lambda value: self.made(value)(places, *arguments, **options), self.values.shape)
-        return columns @ np.reshape(self.values, -1) + zero
+        return linearly(lambda value: self.made(value)(places, *arguments, **options), self.values)
 
 
 Maker = Callable[[Any], Callable[..., Any]]

@@ -24,15 +24,25 @@ def _refuse(name: str, what: str, *given: Any) -> None:
         )
 
 
-_SYMMETRIC = ("pos", "sym", "her", "positive definite", "symmetric", "hermitian")
+def _symmetric(a: Any, lower: bool) -> Any:
+    part = np.tril(a, -1) if lower else np.triu(a, 1)
+    return part + np.transpose(part) + np.diag(np.diagonal(a))
+
+
+_READ: dict[Any, Callable[[Any, bool], Any]] = {  # what SciPy reads of a matrix that is said to be of a kind
+    **dict.fromkeys((None, "gen", "general"), lambda a, lower: a),
+    **dict.fromkeys(("pos", "sym", "her", "positive definite", "symmetric", "hermitian"), _symmetric),
+    "upper triangular": lambda a, lower: np.triu(a),
+    "lower triangular": lambda a, lower: np.tril(a),
+    "diagonal": lambda a, lower: np.diag(np.diagonal(a)),
+}
 
 
 def solve(
     a: Any, b: Any, lower: bool = False, *_: Any, assume_a: Any = None, transposed: bool = False, **__: Any
 ) -> Any:
-    if assume_a in _SYMMETRIC:  # the other triangle is not read
-        part = np.tril(a, -1) if lower else np.triu(a, 1)
-        a = part + np.transpose(part) + np.diag(np.diagonal(a))
+    _refuse("solve", f"assume_a={assume_a!r}", assume_a not in _READ)
+    a = _READ[assume_a](a, lower)
     return np.linalg.solve(np.transpose(a) if transposed else a, b)
 
 
@@ -78,6 +88,7 @@ def cho_solve(c_and_lower: Any, b: Any, **_: Any) -> Any:
 
 def eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False, **options: Any) -> Any:
     _refuse("eigh", "a second matrix or a subset", *[None if b is None else True, options.get("subset_by_index")])
+    a = _symmetric(a, lower)
     return np.linalg.eigvalsh(a) if eigvals_only else np.linalg.eigh(a)
 
 
@@ -142,10 +153,8 @@ def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, **_: Any) -> Any:
 
 
 def lstsq(a: Any, b: Any, *_: Any, **__: Any) -> Any:
-    x = np.linalg.pinv(a) @ b
-    values = np.linalg.svd(a, compute_uv=False)
-    rank = int(np.linalg.matrix_rank(numbers_of(a)))
-    return x, np.sum((b - a @ x) ** 2, axis=0), rank, values
+    x, left, rank, values = np.linalg.lstsq(a, b, rcond=None)
+    return x, left[0] if np.ndim(b) == 1 and len(left) else left, rank, values
 
 
 _PADE = (

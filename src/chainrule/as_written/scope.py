@@ -75,23 +75,21 @@ def _in_library(name: str) -> list[tuple[Any, Mapping[str, Any]]]:
     return _noted(INSTEAD[name](sys.modules[name]))
 
 
-_by_plain: dict[int, tuple[Any, Any]] = {}  # functions of the libraries, and what takes their place
+_by_function: dict[int, Any] = {}
+"""What takes the place of a function, by that function's id: for names that code gave to functions itself.
 
-
-def _by_function() -> dict[int, Any]:
-    """By the function that it takes the place of: for names that code gave to functions itself.
-
-    Where another thread has put it in place already it stands for itself, so that it stays while either is running.
-    """
-    found = {key: made for key, (_, made) in _by_plain.items()}
-    return {**found, **{id(made): made for made in found.values()}}
+Where another thread has put it in place already it stands for itself, so that it stays while either is running.
+"""
+_originals: list[Any] = []  # so that their ids stay theirs
 
 
 def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mapping[str, Any]]]:
     """The same; what is there now, before anything was replaced, is noted."""
     for place, made in places:
         if isinstance(place, ModuleType):
-            _by_plain.update({id(vars(place)[name]): (vars(place)[name], other) for name, other in made.items()})
+            for name, other in made.items():
+                _originals.append(vars(place)[name])
+                _by_function[id(vars(place)[name])] = _by_function[id(other)] = other
     return places
 
 
@@ -119,13 +117,12 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
     tensor([2., 4.])
     """
     spaces = [(vars(place) if isinstance(place, ModuleType) else place, made) for place, made in _replacing()]
-    by_function = _by_function()
     namespaces, cells = _reached(function)
     for cell in cells:
-        if id(cell.cell_contents) in by_function:
-            spaces.append((cell, {"cell_contents": by_function[id(cell.cell_contents)]}))
+        if id(cell.cell_contents) in _by_function:
+            spaces.append((cell, {"cell_contents": _by_function[id(cell.cell_contents)]}))
     for space in namespaces:
-        names = {name: by_function[id(value)] for name, value in space.items() if id(value) in by_function}
+        names = {name: _by_function[id(value)] for name, value in space.items() if id(value) in _by_function}
         spaces.append((space, {**{name: made for name, made in BUILTINS.items() if name not in space}, **names}))
     for space, others in spaces:
         _enter(space, others)

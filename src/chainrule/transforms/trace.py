@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -106,14 +105,13 @@ def _to_be_written(leaf: Any) -> Any:
     return Tensor(leaf) if type(leaf) is np.ndarray and leaf.dtype.kind in "fc" else leaf
 
 
-class _Running(threading.local):
-    """The traces of this thread whose functions are running, the outermost first."""
+class _Running:
+    """Whether the function of a trace is running: its leaves know this, and not the trace, which knows them."""
+
+    __slots__ = ("is_on",)
 
     def __init__(self) -> None:
-        self.traces: list[Trace] = []
-
-
-_running = _Running()
+        self.is_on = True
 
 
 class Trace:
@@ -132,14 +130,14 @@ class Trace:
         has_aux: bool,
         name: str,
     ) -> None:
+        self.positions, self.single = chosen(argnums, arguments, name)
         needs_it = False
 
         def run() -> None:
             nonlocal needs_it
             needs_it = is_as_written()
-            self._run(function, arguments, options, argnums, has_aux, name)
+            self._note(self._run(function, arguments, options, name), has_aux, name)
 
-        self.overwrites = False  # plain arrays that it used
         tried(function, run)
         if self.overwrites and recordings:
             raise UnrecordableError("it overwrites an array that it has used")
@@ -147,25 +145,18 @@ class Trace:
             with keeping_copies(), as_written(function) if needs_it else nullcontext():
                 run()
 
-    def _run(
-        self,
-        function: Callable[..., Any],
-        arguments: Sequence[Any],
-        options: dict[str, Any],
-        argnums: int | Sequence[int],
-        has_aux: bool,
-        name: str,
-    ) -> None:
-        self.positions, self.single = chosen(argnums, arguments, name)
+    def _run(self, function: Callable[..., Any], arguments: Sequence[Any], options: dict[str, Any], name: str) -> Any:
+        """What the function returns of fresh leaves."""
         self.given: list[Any] = []  # the leaves as the user gave them
         self.inputs: list[Tensor] = []
         self.structures: list[Any] = []
         self.counts: list[int] = []
-        called = list(arguments)
+        called, running = list(arguments), _Running()
         for position in self.positions:
             leaves, structure = flatten(arguments[position])
             tensors = [fresh(leaf, f"{name}, argument {position}") for leaf in leaves]
             for tensor in tensors:
+                tensor.starts = running
                 if type(tensor.value) is Deferred:
                     tensor.value.is_point = True
             self.given += leaves
@@ -174,25 +165,24 @@ class Trace:
             self.counts.append(len(leaves))
             called[position] = unflatten(structure, tensors)
         self.mine = {id(tensor) for tensor in self.inputs}
-        for tensor in self.inputs:
-            tensor.starts = True
         if is_as_written():  # code may overwrite its arguments, and fill those that are not differentiated
             called = [map_tree(_to_be_written, argument) for argument in called]
         before = set_enabled(True)
         try:
             with tracing() as watch:
-                _running.traces.append(self)  # what it takes from here is tracked for whoever is inside
-                try:
-                    result = function(*called, **options)
-                finally:
-                    _running.traces.pop()
-            self.overwrites = watch.overwrites()
+                result = function(*called, **options)
+            self.overwrites = watch.overwrites()  # plain arrays that it used
+            return result
         except ValueError as problem:
             if isinstance(problem.__cause__, AssignmentError):  # NumPy replaces what __float__ raised
                 raise problem.__cause__ from None
             raise
         finally:
+            running.is_on = False
             set_enabled(before)
+
+    def _note(self, result: Any, has_aux: bool, name: str) -> None:
+        """Note what the function returned, and what that depends on."""
         self.aux: Any = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
@@ -223,7 +213,7 @@ class Trace:
             if id(leaf) in self.mine:
                 continue
             elsewhere = True
-            if not leaf.starts or any([id(leaf) in trace.mine for trace in _running.traces]):
+            if leaf.starts is None or leaf.starts.is_on:
                 return nodes, True, True
         return nodes, False, elsewhere
 

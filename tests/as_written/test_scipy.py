@@ -95,6 +95,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "multigammaln": lambda x: sp.multigammaln(3.2 + x[0], 2),
     "polygamma": lambda x: sp.polygamma(2, x**2) + sp.polygamma(0, x**2),
     "factorial": lambda x: sp.factorial(x**2) + sp.comb(5, x**2) + sp.comb(5, x**2, repetition=True),
+    "factorial below 0": lambda x: sp.factorial(-0.3 * x, extend="complex") + sp.factorial(-0.3 * x),
     "spherical": lambda x: sp.spherical_jn(2, x**2) + sp.spherical_yn(1, x**2, derivative=True),
     "norm": lambda x: st.norm.logpdf(x) + st.norm.pdf(x) + st.norm.cdf(x) + st.norm.sf(x),
     "norm, parameters": lambda x: st.norm.logpdf(x[0], x[1], np.exp(x[2])) + st.norm.logcdf(x, scale=2.0),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,13 @@ VALUES = {
 
 
 def _values(plain: Callable[..., Any]) -> Callable[..., Any]:
+    form = signature(plain)  # x, the coefficients or roots, tensor
+
     @wraps(plain)
-    def call(x: Any, c: Any, tensor: bool = True) -> Any:
+    def call(*arguments: Any, **options: Any) -> Any:
+        given = form.bind(*arguments, **options)
+        given.apply_defaults()
+        x, c, tensor = given.args
         if not isinstance(x, Tensor):
             return plain(x, c, tensor)
         c = np.atleast_1d(stacked(c))

@@ -57,6 +57,8 @@ def multigammaln(a: Any, d: Any) -> Any:
 
 def factorial(n: Any, exact: Any = False, extend: str = "zero") -> Any:
     _inexact("factorial", exact)
+    if extend == "complex":
+        return np.where((n < 0) & (n == np.floor(n)), np.nan, special.gamma(n + 1))
     return np.where(n < 0, 0.0, special.gamma(np.where(n < 0, 1.0, n) + 1))
 
 

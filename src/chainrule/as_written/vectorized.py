@@ -5,6 +5,7 @@ What a function makes of each number is stacked.
 
 from __future__ import annotations
 
+import re
 from functools import wraps
 from typing import Any
 
@@ -19,8 +20,8 @@ def _core_ranks(signature: str | None) -> list[int]:
     """How many axes the function itself takes of each argument: one and two in "(n),(n,m)->(m)"."""
     if signature is None:
         return []
-    inputs = signature.partition("->")[0].replace(" ", "")
-    return [sum(bool(name) for name in group.split(",")) for group in inputs.strip("()").split("),(")]
+    groups = re.findall(r"\(([^)]*)\)", signature.partition("->")[0])
+    return [sum(bool(name.strip()) for name in group.split(",")) for group in groups]
 
 
 def _of_each(function: Any, arguments: Any, options: Any, excluded: Any = (), signature: str | None = None) -> Any:
@@ -84,7 +85,7 @@ def _enumerated(arr: Any) -> Any:
 def _iterated(op: Any, *arguments: Any, **options: Any) -> Any:
     if arguments or options or not holds(op):
         return _NDITER(op, *arguments, **options)
-    return iter(np.ravel(stacked(op)))
+    return iter(np.ravel(stacked(op), order="K"))  # as they lie in memory
 
 
 ONE_BY_ONE: dict[str, Any] = {"frompyfunc": _OfNumbers, "ndenumerate": _enumerated, "nditer": _iterated}

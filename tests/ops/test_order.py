@@ -214,6 +214,7 @@ REFUSED: list[tuple[type[Exception], str, Callable[[Any], Any]]] = [
     (OptionError, "needs initial=", lambda x: np.max(x, where=MATRIX > 0)),
     (ShapeError, "np.median of no entries", lambda x: np.median(x[:0])),
     (ShapeError, "np.quantile of no entries", lambda x: np.quantile(x[:0], 0.5)),
+    (ShapeError, "np.nanquantile of no entries", lambda x: np.nanquantile(x[:0], 0.5)),
     (OptionError, "a fraction lies in 0 … 1", lambda x: np.quantile(x, 50)),
     (OptionError, "k must lie in 0 … 4", lambda x: topk(x, 5)),
     (OptionError, "`axis` must be given", np.cumulative_sum),

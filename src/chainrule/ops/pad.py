@@ -123,24 +123,15 @@ def pad_indexed(array: Any, axis: int, width: tuple[int, int], mode: str, option
 
 
 def ends_of(values: Any, array: Any) -> Any:
-    """A table of the values before and after, for each axis, in the dtype of the array."""
-    if isinstance(values, dict):
-        rank = len(array.shape)
-        given = {axis % rank: pair for axis, pair in values.items()}
-        values = [list(np.broadcast_arrays(*arrayed_pair(given.get(k, 0)))) for k in range(rank)]
+    """A table of the values before and after, for each axis, in the dtype of the array; they may be tensors."""
     return broadcast_to(arrayed(values), shape=(len(array.shape), 2)).astype(plain(array).dtype)
-
-
-def arrayed_pair(value: Any) -> tuple[Any, Any]:
-    """A pair, of one value or two."""
-    value = arrayed(value)
-    return (value, value) if not value.shape else (value[0], value[-1])
 
 
 def pad_sides(array: Any, axis: int, width: tuple[int, int], mode: str, options: dict[str, Any]) -> list[Any]:
     """What stands before, in and after an axis padded with statistics of it, or with a ramp."""
     size = array.shape[axis]
     rank = len(array.shape)
+    shapes = [tuple([count if k == axis else n for k, n in enumerate(array.shape)]) for count in width]
     sides: list[Any] = []
     if mode == "linear_ramp":
         ends = ends_of(options.get("end_values", 0), array)
@@ -151,18 +142,14 @@ def pad_sides(array: Any, axis: int, width: tuple[int, int], mode: str, options:
             sides.append(end + (edge - end) * ramp)
     elif mode == "constant":
         ends = ends_of(options["constant_values"], array)
-        for number, count in enumerate(width):
-            shape = tuple([count if k == axis else n for k, n in enumerate(array.shape)])
-            sides.append(broadcast_to(ends[axis, number], shape=shape))
+        sides = [broadcast_to(ends[axis, number], shape=shape) for number, shape in enumerate(shapes)]
     else:
         lengths = options.get("stat_length")
         chosen = ((None, None),) * rank if lengths is None else pairs(lengths, rank)
-        for number, count in enumerate(width):
+        for number, shape in enumerate(shapes):
             length = chosen[axis][number]
             length = size if length is None else min(length, size)
             part = slice_along(array, axis, 0, length) if number == 0 else slice_along(array, axis, size - length, None)
             value = STATISTICS[mode](part, axis=axis, keepdims=True)
-            sides.append(
-                broadcast_to(value, shape=tuple([count if k == axis else n for k, n in enumerate(array.shape)]))
-            )
+            sides.append(broadcast_to(value, shape=shape))
     return [sides[0], array, sides[1]]

@@ -30,10 +30,13 @@ CONTINUOUS = {
 OTHERS = ("lower", "higher", "nearest", "midpoint", "inverted_cdf", "averaged_inverted_cdf", "closest_observation")
 
 
-def sorted_over(a: Any, axis: Axes) -> tuple[Any, tuple[int, ...]]:
+def sorted_over(name: str, a: Any, axis: Axes) -> tuple[Any, tuple[int, ...]]:
     """The entries of the reduced axes sorted along a last axis, and which axes these were."""
     gone = reduced_axes(plain_axis(axis), len(a.shape))
-    return sort(last_axis(a, gone), axis=-1), gone
+    lines = last_axis(a, gone)
+    if lines.shape[-1] == 0:
+        raise ShapeError(f"{name} of no entries: shape {tuple(a.shape)} along axis={axis}.")
+    return sort(lines, axis=-1), gone
 
 
 def last_axis(a: Any, gone: tuple[int, ...]) -> Any:
@@ -49,6 +52,11 @@ def restored(result: Any, gone: Sequence[int], shape: Sequence[int], keepdims: A
         return result
     kept = tuple([1 if k in gone else size for k, size in enumerate(shape)])
     return reshape(result, shape=tuple(result.shape[:ahead]) + kept)
+
+
+def in_front(result: Any, rank: int) -> Any:
+    """The result with the axes of the fractions, which stand last, in front."""
+    return moveaxis(result, tuple(range(-rank, 0)), tuple(range(rank))) if rank else result
 
 
 def spoilt(result: Any, ordered: Any) -> Any:
@@ -73,7 +81,7 @@ def fraction_of(q: Any, method: str, weights: Any) -> Any:
             f"np.quantile: method={method!r}{' with weights' if weights is not None else ''}; expected one of "
             f"{', '.join((*CONTINUOUS, *OTHERS))}, and inverted_cdf with weights."
         )
-    q = q if hasattr(q, "shape") else arrayed(q) * 1.0
+    q = arrayed(q)
     fraction = np.asarray(plain(q), dtype=float)
     if fraction.size and (fraction.min() < 0 or fraction.max() > 1):
         raise OptionError(
@@ -86,10 +94,8 @@ def fraction_of(q: Any, method: str, weights: Any) -> Any:
 def median(a: Any, axis: Axes = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
     """np.median."""
     refuse_out("np.median", out)
-    ordered, gone = sorted_over(a, axis)
+    ordered, gone = sorted_over("np.median", a, axis)
     size = ordered.shape[-1]
-    if size == 0:
-        raise ShapeError(f"np.median of no entries: shape {tuple(a.shape)} along axis={axis}.")
     middle = ordered[..., (size - 1) // 2]
     if size % 2 == 0:
         middle = (middle + ordered[..., size // 2]) / 2
@@ -111,13 +117,18 @@ def quantile(
     """np.quantile, by all of its methods; ``q`` may be a tensor too."""
     refuse_out("np.quantile", out)
     a, q = arrayed(a), fraction_of(q, method, weights)
-    ordered, gone = sorted_over(a, axis)
-    size, rank = ordered.shape[-1], len(q.shape)
-    if size == 0:
-        raise ShapeError(f"np.quantile of no entries: shape {tuple(a.shape)} along axis={axis}.")
+    ordered, gone = sorted_over("np.quantile", a, axis)
+    rank = len(q.shape)
     if weights is not None:
-        result = moveaxis(at_entries(a, ordered, q, axis, method, weights), tuple(range(-rank, 0)), tuple(range(rank)))
-        return restored(spoilt(result, ordered), gone, a.shape, keepdims, rank)
+        result = at_entries(a, ordered, q, axis, method, weights)
+    else:
+        result = at_fractions(ordered, q, method)
+    return restored(spoilt(in_front(result, rank), ordered), gone, a.shape, keepdims, rank)
+
+
+def at_fractions(ordered: Any, q: Any, method: str) -> Any:
+    """The entries at the same places of all lines, or in between; q's axes last."""
+    size = ordered.shape[-1]
     if method in CONTINUOUS:
         place = place_of(q, size, method)
     else:
@@ -125,11 +136,10 @@ def quantile(
     low = np.floor(plain(place)).astype(np.intp)
     below = take(ordered, low, -1)
     weight = place - low
-    if rank or method in CONTINUOUS or weight:
+    if q.shape or method in CONTINUOUS or weight:
         step = take(ordered, np.minimum(low + 1, size - 1), -1) - below
         below = below + step * weight.astype(plain(ordered).dtype)
-    result = moveaxis(below, tuple(range(-rank, 0)), tuple(range(rank))) if rank else below
-    return restored(spoilt(result, ordered), gone, a.shape, keepdims, rank)
+    return below
 
 
 def at_entries(a: Any, ordered: Any, q: Any, axis: Axes, method: str, weights: Any) -> Any:
@@ -162,7 +172,7 @@ def between(ordered: Any, place: Any) -> Any:
 @implements(np.percentile)
 def percentile(a: Any, q: Any, *arguments: Any, **options: Any) -> Any:
     """np.percentile."""
-    return quantile(a, q / 100 if hasattr(q, "shape") else arrayed(q) / 100, *arguments, **options)
+    return quantile(a, arrayed(q) / 100, *arguments, **options)
 
 
 @implements(np.nanquantile)
@@ -180,24 +190,24 @@ def nanquantile(
     """np.nanquantile: what is not a number is sorted to the end and left out."""
     refuse_out("np.nanquantile", out)
     a, q = arrayed(a), fraction_of(q, method, weights)
-    ordered, gone = sorted_over(a, axis)
-    lead, rank = len(ordered.shape) - 1, len(q.shape)
+    ordered, gone = sorted_over("np.nanquantile", a, axis)
+    rank = len(q.shape)
     if method in CONTINUOUS:
         count = np.maximum(np.count_nonzero(~np.isnan(plain(ordered)), axis=-1), 1)
         result = between(ordered, place_of(q, count.reshape(count.shape + (1,) * rank), method))
     else:
         result = at_entries(a, ordered, q, axis, method, weights)
-    result = moveaxis(result, tuple(range(lead, lead + rank)), tuple(range(rank)))
-    return restored(result, gone, a.shape, keepdims, rank)
+    return restored(in_front(result, rank), gone, a.shape, keepdims, rank)
 
 
 @implements(np.nanpercentile)
 def nanpercentile(a: Any, q: Any, *arguments: Any, **options: Any) -> Any:
     """np.nanpercentile."""
-    return nanquantile(a, q / 100 if hasattr(q, "shape") else arrayed(q) / 100, *arguments, **options)
+    return nanquantile(a, arrayed(q) / 100, *arguments, **options)
 
 
 @implements(np.nanmedian)
 def nanmedian(a: Any, axis: Axes = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
     """np.nanmedian."""
-    return nanquantile(a, 0.5, axis, out, keepdims=keepdims)
+    refuse_out("np.nanmedian", out)
+    return nanquantile(a, 0.5, axis, keepdims=keepdims)

@@ -8,6 +8,7 @@ result, the others are the operation's arguments by name. What no rule names is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import CO_VARARGS
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -94,11 +95,11 @@ class Rule:
 
 
 def needs_of(function: Callable[..., Any], arguments: Sequence[str]) -> tuple[int, ...]:
-    """The positions that the parameters of a rule's function name (``out`` is OUT)."""
+    """The positions that the parameters of a rule's function name (``out`` is OUT); all, if it takes ``*values`` alone."""
     code = getattr(function, "__code__", None)
     if code is None:
         raise TypeError(f"a rule is written as a function or lambda whose parameters have names, got {function!r}")
-    names = code.co_varnames[: code.co_argcount]
+    names = code.co_varnames[: code.co_argcount] or (tuple(arguments) if code.co_flags & CO_VARARGS else ())
     unknown = [name for name in names if name != "out" and name not in arguments]
     if unknown:
         raise TypeError(f"a rule may need 'out' and {', '.join(map(repr, arguments))}; not {unknown}")
@@ -152,11 +153,10 @@ def broadcast(call: Call, position: int) -> Pattern:
 
 
 def _without_factors(made: Pattern) -> Pattern:
-    found = made.plans.get("without factors")
+    found: Pattern | None = made.plans.get("without factors")
     if found is None:
         found = made.plans["without factors"] = pattern(made.sizes, made.row, made.column)[0]
-    result: Pattern = found
-    return result
+    return found
 
 
 class Structural(Rule):

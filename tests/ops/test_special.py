@@ -28,10 +28,6 @@ def incomplete_gamma(a: Any, x: Any) -> Any:
     return mp.gammainc(a, 0, x, regularized=True)
 
 
-def carlson_g(x: Any, y: Any, z: Any) -> Any:
-    return mp.elliprg(x, y, z)
-
-
 # a function, the same in mpmath, its arguments, and the positions to differentiate by (all, if none are given)
 Case = tuple[Any, Callable[..., Any], tuple[float, ...], tuple[int, ...]]
 CASES: dict[str, Case] = {
@@ -305,9 +301,17 @@ def test_degree_zero_is_constant() -> None:
         assert cr.grad(lambda x, polynomial=polynomial: polynomial(0, x))(0.3) == 0.0
 
 
+@pytest.mark.filterwarnings("ignore")  # SciPy says that it rounds
 def test_counts_are_constant_and_rounded_down() -> None:
     assert cr.grad(lambda k: special.pdtr(k, 1.5))(2.5) == 0.0
     assert cr.grad(lambda m: special.pdtr(2.5, m))(1.5) == cr.grad(lambda m: special.pdtr(2, m))(1.5)
+    assert cr.grad(lambda p: special.pdtri(2.5, p))(0.4) == cr.grad(lambda p: special.pdtri(2, p))(0.4)
+    for function in (special.bdtr, special.bdtrc, special.bdtri, special.nbdtr, special.nbdtrc, special.nbdtri):
+        found, expected = (
+            cr.grad(lambda p, function=function, counts=counts: function(*counts, p))(0.4)
+            for counts in ((2.5, 5.7), (2, 5))
+        )
+        assert found == expected
 
 
 # --- transforms -------------------------------------------------------------------------------------------------------

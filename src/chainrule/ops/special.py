@@ -22,10 +22,13 @@ __all__ = [
     "SPECIAL",
     "UNKNOWN",
     "Several",
+    "complement",
     "entered",
     "full_name",
     "function",
+    "inverse",
     "part",
+    "public_name",
     "result",
     "same",
     "several",
@@ -33,7 +36,7 @@ __all__ = [
 
 INTEGER = Constant()
 UNKNOWN = None
-Derivative = Callable[..., Any] | float | Constant | None
+Derivative = Callable[..., Any] | float | Rule | None
 At = tuple[float, float] | list[Any]  # what to draw a test argument from: an interval, or these numbers
 
 SPECIAL: dict[str, Callable[..., Any]] = {}  # what a name of scipy.special means on tracked tensors
@@ -53,12 +56,36 @@ def function(name: str, arguments: str, *derivatives: Derivative, **more: Any) -
     np.float64(3.178053830347946)
     """
     key = more.pop("key", name)
-    public = name.removeprefix("_").removeprefix("riemann_")  # zeta is written in Python, and calls two ufuncs
+    public = public_name(name)
     operation = part(
         key, lambda *given: getattr(special, public)(*given), arguments, *derivatives, called=public, **more
     )
     SPECIAL.setdefault(name, operation)
     return operation
+
+
+def _changed(slope: Derivative, names: Sequence[str], change: Callable[..., Any]) -> Derivative:
+    """A derivative by the value of another one, and of what that is a function of; INTEGER and UNKNOWN stay."""
+    return Diagonal(lambda *given: change(slope(*given), *given), names) if callable(slope) else slope
+
+
+def complement(name: str, arguments: str, *slopes: Derivative, **more: Any) -> Operation:
+    """Define 1 − F by the derivatives of F, which are functions of all of the arguments."""
+    names = arguments.split()
+    return function(name, arguments, *[_changed(slope, names, lambda value, *_: -value) for slope in slopes], **more)
+
+
+def inverse(name: str, arguments: str, place: int, *slopes: Derivative, sign: int = 1, **more: Any) -> Operation:
+    """Define what solves F = p for one argument, in the ``place`` of which p is given, by the derivatives of F.
+
+    They are functions of all of the arguments of F. With ``sign`` −1 it is 1 − F that is p.
+    """
+    names = arguments.split()
+    solved = [*names[:place], "out", *names[place + 1 :]]
+    density: Any = slopes[place]
+    rules = [_changed(slope, solved, lambda value, *given: -value / density(*given)) for slope in slopes]
+    rules[place] = Diagonal(lambda *given: sign / density(*given), solved)
+    return function(name, arguments, *rules, **more)
 
 
 def result(name: str, place: int, key: str, arguments: str, *derivatives: Derivative, **more: Any) -> Operation:
@@ -95,7 +122,7 @@ def part(
     places: list[Any] = list(at) if at and isinstance(at[0], tuple | list) else [at] * len(names)
 
     def rule(name: str, derivative: Derivative) -> Rule:
-        if isinstance(derivative, Constant):
+        if isinstance(derivative, Rule):
             return derivative
         if derivative is None:
             return Undefined(f"scipy.special.{called}: its derivative with respect to {name} {NOT_KNOWN}")
@@ -165,6 +192,11 @@ def entered(ufunc: Any) -> Any:
     return REGISTRY.get(ufunc)
 
 
+def public_name(name: str) -> str:
+    """The name by which users call a ufunc: zeta and some others are written in Python, and call ufuncs."""
+    return name.removeprefix("_").removeprefix("riemann_")
+
+
 def full_name(called: Any) -> str:
     """The name of a NumPy or SciPy function with the module that a user imports it from.
 
@@ -176,8 +208,9 @@ def full_name(called: Any) -> str:
     if not isinstance(called, np.ufunc):
         module = getattr(called, "__module__", None) or "numpy"
         return f"{module.partition('._')[0]}.{name}"
-    found = getattr(sys.modules.get("scipy.special"), name.lstrip("_"), None)
+    public = public_name(name)
+    found = getattr(sys.modules.get("scipy.special"), public, None)
     if getattr(np, name, None) is called:
         return f"numpy.{name}"
     is_behind = found is not None and not isinstance(found, np.ufunc)  # the public function that calls this one
-    return f"scipy.special.{name.lstrip('_')}" if found is called or is_behind else name
+    return f"scipy.special.{public}" if found is called or is_behind else name

@@ -6,14 +6,15 @@ of freedom and shapes, the derivatives are integrals with a logarithm.
 
 from __future__ import annotations
 
-from math import pi, sqrt
+from collections.abc import Callable
+from math import pi
 from typing import Any
 
 import numpy as np
 
 from chainrule.linear._scipy import special
-from chainrule.ops.special import INTEGER, UNKNOWN, function
-from chainrule.ops.special_error import ROOT_TWO_PI
+from chainrule.ops.special import INTEGER, UNKNOWN, complement, function, inverse
+from chainrule.ops.special_error import ROOT_TWO_PI, quantile_slope
 from chainrule.ops.special_information import exprel_slope
 from chainrule.ops.special_moments import beta_by_first, beta_by_second, beta_density, gamma_by_shape, gamma_density
 
@@ -21,27 +22,76 @@ PROBABILITY = (0.1, 0.9)
 POSITIVE = (0.5, 2.5)
 SHAPE = (1.5, 4.0)
 
-# binomial, negative binomial and Poisson
+
+# binomial, negative binomial and Poisson: I(1 − p; n − k, k + 1), I(p; n, k + 1) and Q(k + 1, m), by each argument
+def binomial_by_successes(k: Any, n: Any, p: Any) -> Any:
+    """∂/∂k of the probability of at most k successes in n trials."""
+    return beta_by_second(n - k, k + 1, 1 - p) - beta_by_first(n - k, k + 1, 1 - p)
+
+
+def binomial_by_trials(k: Any, n: Any, p: Any) -> Any:
+    """∂/∂n of it."""
+    return beta_by_first(n - k, k + 1, 1 - p)
+
+
+def binomial_by_chance(k: Any, n: Any, p: Any) -> Any:
+    """∂/∂p of it."""
+    return -beta_density(k + 1, n - k, p)
+
+
+def waiting_by_failures(k: Any, n: Any, p: Any) -> Any:
+    """∂/∂k of the probability of at most k failures before n successes."""
+    return beta_by_second(n, k + 1, p)
+
+
+def waiting_by_successes(k: Any, n: Any, p: Any) -> Any:
+    """∂/∂n of it."""
+    return beta_by_first(n, k + 1, p)
+
+
+def waiting_by_chance(k: Any, n: Any, p: Any) -> Any:
+    """∂/∂p of it."""
+    return beta_density(n, k + 1, p)
+
+
+def poisson_by_events(k: Any, m: Any) -> Any:
+    """∂/∂k of the probability of at most k events where m are expected."""
+    return -gamma_by_shape(k + 1, m)
+
+
+def poisson_by_mean(k: Any, m: Any) -> Any:
+    """∂/∂m of it."""
+    return -gamma_density(k + 1, m)
+
+
+def of_whole(slope: Callable[..., Any]) -> Callable[..., Any]:
+    """The slope by the last argument where all the others are rounded down."""
+    return lambda *given: slope(*map(np.floor, given[:-1]), given[-1])
+
+
 SUCCESSES, TRIALS = [0, 1, 2], [3, 3, 4]
-
-
-def binomial_density(k: Any, n: Any, p: Any) -> Any:
-    """−∂/∂p of the probability of at most k successes in n trials."""
-    k = np.floor(k)
-    return beta_density(k + 1, n - k, p)
-
-
 COUNTS = (SUCCESSES, TRIALS, PROBABILITY)
-bdtr = function("bdtr", "k n p", INTEGER, INTEGER, lambda k, n, p: -binomial_density(k, n, p), at=COUNTS)
-bdtrc = function("bdtrc", "k n p", INTEGER, INTEGER, lambda k, n, p: binomial_density(k, n, p), at=COUNTS)
-bdtri = function("bdtri", "k n y", INTEGER, INTEGER, lambda k, n, out: -1 / binomial_density(k, n, out), at=COUNTS)
-nbdtr = function("nbdtr", "k n p", INTEGER, INTEGER, lambda k, n, p: beta_density(n, k + 1, p), at=COUNTS)
-nbdtrc = function("nbdtrc", "k n p", INTEGER, INTEGER, lambda k, n, p: -beta_density(n, k + 1, p), at=COUNTS)
-nbdtri = function("nbdtri", "k n y", INTEGER, INTEGER, lambda k, n, out: 1 / beta_density(n, k + 1, out), at=COUNTS)
-EVENTS = (SUCCESSES, POSITIVE)
-pdtr = function("pdtr", "k m", INTEGER, lambda k, m: -gamma_density(np.floor(k) + 1, m), at=EVENTS)
-pdtrc = function("pdtrc", "k m", INTEGER, lambda k, m: gamma_density(np.floor(k) + 1, m), at=EVENTS)
-pdtri = function("pdtri", "k y", INTEGER, lambda k, out: -1 / gamma_density(k + 1, out), at=(SUCCESSES, PROBABILITY))
+WHOLE_BINOMIAL = (INTEGER, INTEGER, of_whole(binomial_by_chance))
+bdtr = function("bdtr", "k n p", *WHOLE_BINOMIAL, at=COUNTS)
+bdtrc = complement("bdtrc", "k n p", *WHOLE_BINOMIAL, at=COUNTS)
+bdtri = inverse("bdtri", "k n y", 2, *WHOLE_BINOMIAL, at=COUNTS)
+WHOLE_WAITING = (INTEGER, INTEGER, of_whole(waiting_by_chance))
+nbdtr = function("nbdtr", "k n p", *WHOLE_WAITING, at=COUNTS)
+nbdtrc = complement("nbdtrc", "k n p", *WHOLE_WAITING, at=COUNTS)
+nbdtri = inverse("nbdtri", "k n y", 2, *WHOLE_WAITING, at=COUNTS)
+WHOLE_POISSON = (INTEGER, of_whole(poisson_by_mean))
+pdtr = function("pdtr", "k m", *WHOLE_POISSON, at=(SUCCESSES, POSITIVE))
+pdtrc = complement("pdtrc", "k m", *WHOLE_POISSON, at=(SUCCESSES, POSITIVE))
+pdtri = inverse("pdtri", "k y", 1, *WHOLE_POISSON, at=(SUCCESSES, PROBABILITY))
+
+# inverses for a count, which need be no integer
+BINOMIAL = (binomial_by_successes, binomial_by_trials, binomial_by_chance)
+bdtrik = inverse("bdtrik", "y n p", 0, *BINOMIAL, at=((0.6, 0.8), (6.0, 8.0), (0.4, 0.6)))
+bdtrin = inverse("bdtrin", "k y p", 1, *BINOMIAL, at=((2.0, 3.0), (0.4, 0.6), (0.4, 0.6)))
+WAITING = (waiting_by_failures, waiting_by_successes, waiting_by_chance)
+nbdtrik = inverse("nbdtrik", "y n p", 0, *WAITING, at=((0.4, 0.6), (2.0, 3.0), (0.3, 0.5)))
+nbdtrin = inverse("nbdtrin", "k y p", 1, *WAITING, at=((2.0, 3.0), (0.4, 0.6), (0.3, 0.5)))
+pdtrik = inverse("pdtrik", "p m", 0, poisson_by_events, poisson_by_mean, at=((0.3, 0.7), (2.0, 4.0)))
 
 
 # χ², gamma, F and t
@@ -50,11 +100,11 @@ def chi_square_density(v: Any, x: Any) -> Any:
     return gamma_density(v / 2, x / 2) / 2
 
 
-def ratio_density(n: Any, d: Any, x: Any) -> Any:
-    """The density of F with n and d degrees of freedom."""
-    z = n * x
+def ratio_density(dfn: Any, dfd: Any, x: Any) -> Any:
+    """The density of F with two degrees of freedom, n and d."""
+    n, d = dfn, dfd
     power = special.xlogy(n / 2, n) + special.xlogy(d / 2, d) + special.xlogy(n / 2 - 1, x)
-    return np.exp(power - (n + d) / 2 * np.log(d + z) - special.betaln(n / 2, d / 2))
+    return np.exp(power - (n + d) / 2 * np.log(d + n * x) - special.betaln(n / 2, d / 2))
 
 
 def student_density(df: Any, t: Any) -> Any:
@@ -67,13 +117,15 @@ def chi_square_by_degree(v: Any, x: Any) -> Any:
     return gamma_by_shape(v / 2, x / 2) / 2
 
 
-def ratio_by_first(n: Any, d: Any, x: Any) -> Any:
+def ratio_by_first(dfn: Any, dfd: Any, x: Any) -> Any:
     """∂/∂n of the distribution function of F, which is I(z; n/2, d/2) at z = nx/(nx + d)."""
+    n, d = dfn, dfd
     return beta_by_first(n / 2, d / 2, n * x / (n * x + d)) / 2 + ratio_density(n, d, x) * x / n
 
 
-def ratio_by_second(n: Any, d: Any, x: Any) -> Any:
+def ratio_by_second(dfn: Any, dfd: Any, x: Any) -> Any:
     """∂/∂d of it."""
+    n, d = dfn, dfd
     return beta_by_second(n / 2, d / 2, n * x / (n * x + d)) / 2 - ratio_density(n, d, x) * x / d
 
 
@@ -83,81 +135,42 @@ def student_by_degree(df: Any, t: Any) -> Any:
     return side * beta_by_first(df / 2, 0.5, df / (df + t * t)) / 4 - student_density(df, t) * t / (2 * df)
 
 
-CHI = (SHAPE, POSITIVE)
-chdtr = function("chdtr", "v x", lambda v, x: chi_square_by_degree(v, x), lambda v, x: chi_square_density(v, x), at=CHI)
-chdtrc = function(
-    "chdtrc", "v x", lambda v, x: -chi_square_by_degree(v, x), lambda v, x: -chi_square_density(v, x), at=CHI
-)
-chdtri = function(
-    "chdtri",
-    "v p",
-    lambda v, out: -chi_square_by_degree(v, out) / chi_square_density(v, out),
-    lambda v, out: -1 / chi_square_density(v, out),
-    at=(SHAPE, PROBABILITY),
-)
-chdtriv = function(
-    "chdtriv",
-    "p x",
-    lambda out, x: 1 / chi_square_by_degree(out, x),
-    lambda out, x: -chi_square_density(out, x) / chi_square_by_degree(out, x),
-    at=((0.3, 0.7), POSITIVE),
-)
-RATIO = (SHAPE, SHAPE, POSITIVE)
-fdtr = function(
-    "fdtr",
-    "dfn dfd x",
-    lambda dfn, dfd, x: ratio_by_first(dfn, dfd, x),
-    lambda dfn, dfd, x: ratio_by_second(dfn, dfd, x),
-    lambda dfn, dfd, x: ratio_density(dfn, dfd, x),
-    at=RATIO,
-)
-fdtrc = function(
-    "fdtrc",
-    "dfn dfd x",
-    lambda dfn, dfd, x: -ratio_by_first(dfn, dfd, x),
-    lambda dfn, dfd, x: -ratio_by_second(dfn, dfd, x),
-    lambda dfn, dfd, x: -ratio_density(dfn, dfd, x),
-    at=RATIO,
-)
-fdtri = function(
-    "fdtri",
-    "dfn dfd p",
-    lambda dfn, dfd, out: -ratio_by_first(dfn, dfd, out) / ratio_density(dfn, dfd, out),
-    lambda dfn, dfd, out: -ratio_by_second(dfn, dfd, out) / ratio_density(dfn, dfd, out),
-    lambda dfn, dfd, out: 1 / ratio_density(dfn, dfd, out),
-    at=(SHAPE, SHAPE, PROBABILITY),
-)
-stdtr = function(
-    "stdtr",
-    "df t",
-    lambda df, t: student_by_degree(df, t),
-    lambda df, t: student_density(df, t),
-    at=(SHAPE, (-2.0, 2.0)),
-)
-stdtrit = function(
-    "stdtrit",
-    "df p",
-    lambda df, out: -student_by_degree(df, out) / student_density(df, out),
-    lambda df, out: 1 / student_density(df, out),
-    at=(SHAPE, PROBABILITY),
-)
-GAMMA = (POSITIVE, SHAPE, POSITIVE)
-gdtr = function(
-    "gdtr",
-    "a b x",
-    lambda a, b, x: x * gamma_density(b, a * x),
-    lambda a, b, x: gamma_by_shape(b, a * x),
-    lambda a, b, x: a * gamma_density(b, a * x),
-    at=GAMMA,
-)
-gdtrc = function(
-    "gdtrc",
-    "a b x",
-    lambda a, b, x: -x * gamma_density(b, a * x),
-    lambda a, b, x: -gamma_by_shape(b, a * x),
-    lambda a, b, x: -a * gamma_density(b, a * x),
-    at=GAMMA,
-)
+CHI_SQUARE = (chi_square_by_degree, chi_square_density)
+chdtr = function("chdtr", "v x", *CHI_SQUARE, at=(SHAPE, POSITIVE))
+chdtrc = complement("chdtrc", "v x", *CHI_SQUARE, at=(SHAPE, POSITIVE))
+chdtri = inverse("chdtri", "v p", 1, *CHI_SQUARE, sign=-1, at=(SHAPE, PROBABILITY))
+chdtriv = inverse("chdtriv", "p x", 0, *CHI_SQUARE, at=((0.3, 0.7), POSITIVE))
+RATIO = (ratio_by_first, ratio_by_second, ratio_density)
+fdtr = function("fdtr", "dfn dfd x", *RATIO, at=(SHAPE, SHAPE, POSITIVE))
+fdtrc = complement("fdtrc", "dfn dfd x", *RATIO, at=(SHAPE, SHAPE, POSITIVE))
+fdtri = inverse("fdtri", "dfn dfd p", 2, *RATIO, at=(SHAPE, SHAPE, PROBABILITY))
+fdtridfd = inverse("fdtridfd", "dfn p x", 1, *RATIO, at=((1.9, 2.1), (0.62, 0.66), (1.4, 1.6)))
+STUDENT = (student_by_degree, student_density)
+stdtr = function("stdtr", "df t", *STUDENT, at=(SHAPE, (-2.0, 2.0)))
+stdtrit = inverse("stdtrit", "df p", 1, *STUDENT, at=(SHAPE, PROBABILITY))
+stdtridf = inverse("stdtridf", "p t", 0, *STUDENT, at=((0.85, 0.9), (1.4, 1.8)))
+
+
+# gamma
+def scaled_by_rate(a: Any, b: Any, x: Any) -> Any:
+    """∂/∂a of P(b, ax)."""
+    return x * gamma_density(b, a * x)
+
+
+def scaled_by_shape(a: Any, b: Any, x: Any) -> Any:
+    """∂/∂b of it."""
+    return gamma_by_shape(b, a * x)
+
+
+def scaled_density(a: Any, b: Any, x: Any) -> Any:
+    """∂/∂x of it."""
+    return a * gamma_density(b, a * x)
+
+
+SCALED = (scaled_by_rate, scaled_by_shape, scaled_density)
+gdtr = function("gdtr", "a b x", *SCALED, at=(POSITIVE, SHAPE, POSITIVE))
+gdtrc = complement("gdtrc", "a b x", *SCALED, at=(POSITIVE, SHAPE, POSITIVE))
+gdtrib = inverse("gdtrib", "a p x", 1, *SCALED, at=(POSITIVE, (0.3, 0.7), POSITIVE))
 gdtrix = function(  # x with gdtr(a, b, x) = p: a function of b and p, over a
     "gdtrix",
     "a b p",
@@ -174,78 +187,6 @@ gdtria = function(
     lambda out, x: -out / x,
     at=(PROBABILITY, SHAPE, POSITIVE),
 )
-gdtrib = function(
-    "gdtrib",
-    "a p x",
-    lambda a, out, x: -x * gamma_density(out, a * x) / gamma_by_shape(out, a * x),
-    lambda a, out, x: 1 / gamma_by_shape(out, a * x),
-    lambda a, out, x: -a * gamma_density(out, a * x) / gamma_by_shape(out, a * x),
-    at=(POSITIVE, (0.3, 0.7), POSITIVE),
-)
-pdtrik = function(  # of gammaincc(k + 1, m) = p, where k need be no integer
-    "pdtrik",
-    "p m",
-    lambda out, m: -1 / gamma_by_shape(out + 1, m),
-    lambda out, m: -gamma_density(out + 1, m) / gamma_by_shape(out + 1, m),
-    at=((0.3, 0.7), (2.0, 4.0)),
-)
-
-
-stdtridf = function(
-    "stdtridf",
-    "p t",
-    lambda out, t: 1 / student_by_degree(out, t),
-    lambda out, t: -student_density(out, t) / student_by_degree(out, t),
-    at=((0.85, 0.9), (1.4, 1.8)),
-)
-fdtridfd = function(
-    "fdtridfd",
-    "dfn p x",
-    lambda dfn, out, x: -ratio_by_first(dfn, out, x) / ratio_by_second(dfn, out, x),
-    lambda dfn, out, x: 1 / ratio_by_second(dfn, out, x),
-    lambda dfn, out, x: -ratio_density(dfn, out, x) / ratio_by_second(dfn, out, x),
-    at=((1.9, 2.1), (0.62, 0.66), (1.4, 1.6)),
-)
-
-
-# inverses for a count, which need be no integer: of I(1 − p; n − k, k + 1) = y, and of I(p; n, k + 1) = y
-def by_failures(k: Any, n: Any, p: Any) -> tuple[Any, Any, Any]:
-    """∂/∂k, ∂/∂n and ∂/∂p of the first."""
-    first = beta_by_first(n - k, k + 1, 1 - p)
-    return beta_by_second(n - k, k + 1, 1 - p) - first, first, -beta_density(n - k, k + 1, 1 - p)
-
-
-def by_successes(k: Any, n: Any, p: Any) -> tuple[Any, Any, Any]:
-    """∂/∂k, ∂/∂n and ∂/∂p of the second."""
-    return beta_by_second(n, k + 1, p), beta_by_first(n, k + 1, p), beta_density(n, k + 1, p)
-
-
-def counts(name: str, wanted: str, slopes: Any, at: Any) -> None:
-    """An inverse for k (of y, n, p) or for n (of k, y, p)."""
-    if wanted == "k":
-        function(
-            name,
-            "y n p",
-            lambda out, n, p: 1 / slopes(out, n, p)[0],
-            lambda out, n, p: -slopes(out, n, p)[1] / slopes(out, n, p)[0],
-            lambda out, n, p: -slopes(out, n, p)[2] / slopes(out, n, p)[0],
-            at=at,
-        )
-    else:
-        function(
-            name,
-            "k y p",
-            lambda k, out, p: -slopes(k, out, p)[0] / slopes(k, out, p)[1],
-            lambda k, out, p: 1 / slopes(k, out, p)[1],
-            lambda k, out, p: -slopes(k, out, p)[2] / slopes(k, out, p)[1],
-            at=at,
-        )
-
-
-counts("bdtrik", "k", by_failures, ((0.6, 0.8), (6.0, 8.0), (0.4, 0.6)))
-counts("bdtrin", "n", by_failures, ((2.0, 3.0), (0.4, 0.6), (0.4, 0.6)))
-counts("nbdtrik", "k", by_successes, ((0.4, 0.6), (2.0, 3.0), (0.3, 0.5)))
-counts("nbdtrin", "n", by_successes, ((2.0, 3.0), (0.4, 0.6), (0.3, 0.5)))
 
 
 # noncentral χ²: the mean over k ~ Poisson(λ/2) of χ² with df + 2k degrees of freedom
@@ -264,43 +205,17 @@ def noncentral_shift(x: Any, df: Any, nc: Any) -> Any:
     return -noncentral_density(x, df + 2, nc)
 
 
-NONCENTRAL = (POSITIVE, SHAPE, POSITIVE)
-chndtr = function(
-    "chndtr",
-    "x df nc",
-    lambda x, df, nc: noncentral_density(x, df, nc),
-    UNKNOWN,
-    lambda x, df, nc: noncentral_shift(x, df, nc),
-    at=NONCENTRAL,
-)
-chndtrix = function(
-    "chndtrix",
-    "p df nc",
-    lambda out, df, nc: 1 / noncentral_density(out, df, nc),
-    UNKNOWN,
-    lambda out, df, nc: -noncentral_shift(out, df, nc) / noncentral_density(out, df, nc),
-    at=(PROBABILITY, SHAPE, POSITIVE),
-)
-chndtrinc = function(
-    "chndtrinc",
-    "x df p",
-    lambda x, df, out: -noncentral_density(x, df, out) / noncentral_shift(x, df, out),
-    UNKNOWN,
-    lambda x, df, out: 1 / noncentral_shift(x, df, out),
-    at=((4.0, 6.0), SHAPE, (0.2, 0.4)),
-)
+NONCENTRAL = (noncentral_density, UNKNOWN, noncentral_shift)
+chndtr = function("chndtr", "x df nc", *NONCENTRAL, at=(POSITIVE, SHAPE, POSITIVE))
+chndtrix = inverse("chndtrix", "p df nc", 0, *NONCENTRAL, at=(PROBABILITY, SHAPE, POSITIVE))
+chndtrinc = inverse("chndtrinc", "x df p", 2, *NONCENTRAL, at=((4.0, 6.0), SHAPE, (0.2, 0.4)))
 
 
 # normal, with its mean or its deviation wanted
-def score_slope(z: Any) -> Any:
-    """The derivative of Φ⁻¹ where it is z."""
-    return ROOT_TWO_PI * np.exp(z * z / 2)
-
-
 nrdtrimn = function(
     "nrdtrimn",
     "p std x",
-    lambda out, std, x: -std * score_slope((x - out) / std),
+    lambda out, std, x: -std * quantile_slope((x - out) / std),
     lambda out, std, x: (out - x) / std,
     1,
     at=(PROBABILITY, POSITIVE, POSITIVE),
@@ -309,7 +224,7 @@ nrdtrisd = function(
     "nrdtrisd",
     "mn p x",
     lambda mn, out, x: out / (mn - x),
-    lambda mn, out, x: out * out / (mn - x) * score_slope((x - mn) / out),
+    lambda mn, out, x: out * out / (mn - x) * quantile_slope((x - mn) / out),
     lambda mn, out, x: out / (x - mn),
     at=((-1.0, 0.0), (0.6, 0.9), (1.0, 2.0)),
 )
@@ -346,7 +261,7 @@ def kolmogorov_slope(y: Any) -> Any:
         right = right + (-1) ** k * 8 * k * k * large * np.exp(-2 * k * k * large * large)
         rate = (2 * k - 1) ** 2 * pi * pi / 8
         left = left + (1 - 2 * rate / (small * small)) * np.exp(-rate / (small * small))
-    return np.where(few, right, sqrt(2 * pi) / (small * small) * left)
+    return np.where(few, right, ROOT_TWO_PI / (small * small) * left)
 
 
 kolmogorov = function("kolmogorov", "y", lambda y: kolmogorov_slope(y), at=(0.5, 1.5))

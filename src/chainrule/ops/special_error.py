@@ -22,6 +22,11 @@ def normal_density(x: Any) -> Any:
     return np.exp(-x * x / 2) / ROOT_TWO_PI
 
 
+def quantile_slope(z: Any) -> Any:
+    """The derivative of Φ⁻¹ where it is z."""
+    return ROOT_TWO_PI * np.exp(z * z / 2)
+
+
 def inverse_mills(x: Any, out: Any) -> Any:
     """φ(x)/Φ(x), where ``out`` is log Φ(x); by erfcx on the left, where the logarithm loses digits."""
     left = x < -1
@@ -64,7 +69,7 @@ log_ndtr = function(
 ndtri = function(
     "ndtri",
     "y",
-    lambda out: ROOT_TWO_PI * np.exp(out * out / 2),
+    lambda out: quantile_slope(out),
     at=PROBABILITY,
     text="Φ⁻¹({0})",
     latex=r"\Phi^{{-1}}\left({0}\right)",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear._scipy import special
-from chainrule.ops.special import INTEGER, UNKNOWN, function
+from chainrule.ops.special import INTEGER, UNKNOWN, complement, function, inverse
 from chainrule.ops.special_moments import beta_by_first, beta_by_second, beta_density, gamma_by_shape, gamma_density
 
 POSITIVE = (0.5, 2.5)
@@ -95,91 +95,53 @@ betaln = function(
     latex=r"\log B\left({0}, {1}\right)",
 )
 
-# incomplete: ∂/∂x is a density; of an inverse, derivatives are those of the function over the density at its result
+# incomplete: ∂/∂x is a density
 gammainc = function(
     "gammainc",
     "a x",
-    lambda a, x: gamma_by_shape(a, x),
-    lambda a, x: gamma_density(a, x),
+    gamma_by_shape,
+    gamma_density,
     at=POSITIVE,
     text="P({0}, {1})",
     latex=r"P\left({0}, {1}\right)",
 )
-gammaincc = function(
+gammaincc = complement(
     "gammaincc",
     "a x",
-    lambda a, x: -gamma_by_shape(a, x),
-    lambda a, x: -gamma_density(a, x),
+    gamma_by_shape,
+    gamma_density,
     at=POSITIVE,
     text="Q({0}, {1})",
     latex=r"Q\left({0}, {1}\right)",
 )
-gammaincinv = function(
+gammaincinv = inverse(
     "gammaincinv",
     "a y",
-    lambda a, out: -gamma_by_shape(a, out) / gamma_density(a, out),
-    lambda a, out: 1 / gamma_density(a, out),
+    1,
+    gamma_by_shape,
+    gamma_density,
     at=(POSITIVE, PROBABILITY),
     text="P⁻¹({0}, {1})",
     latex=r"P^{{-1}}\left({0}, {1}\right)",
 )
-gammainccinv = function(
+gammainccinv = inverse(
     "gammainccinv",
     "a y",
-    lambda a, out: -gamma_by_shape(a, out) / gamma_density(a, out),
-    lambda a, out: -1 / gamma_density(a, out),
+    1,
+    gamma_by_shape,
+    gamma_density,
+    sign=-1,
     at=(POSITIVE, PROBABILITY),
     text="Q⁻¹({0}, {1})",
     latex=r"Q^{{-1}}\left({0}, {1}\right)",
 )
-BETA = (POSITIVE, POSITIVE, PROBABILITY)
+BETA = (beta_by_first, beta_by_second, beta_density)
+BETA_AT = (POSITIVE, POSITIVE, PROBABILITY)
 betainc = function(
-    "betainc",
-    "a b x",
-    lambda a, b, x: beta_by_first(a, b, x),
-    lambda a, b, x: beta_by_second(a, b, x),
-    lambda a, b, x: beta_density(a, b, x),
-    at=BETA,
-    text="I({2}; {0}, {1})",
-    latex=r"I_{{{2}}}\left({0}, {1}\right)",
+    "betainc", "a b x", *BETA, at=BETA_AT, text="I({2}; {0}, {1})", latex=r"I_{{{2}}}\left({0}, {1}\right)"
 )
-betaincc = function(
-    "betaincc",
-    "a b x",
-    lambda a, b, x: -beta_by_first(a, b, x),
-    lambda a, b, x: -beta_by_second(a, b, x),
-    lambda a, b, x: -beta_density(a, b, x),
-    at=BETA,
-)
-betaincinv = function(
-    "betaincinv",
-    "a b y",
-    lambda a, b, out: -beta_by_first(a, b, out) / beta_density(a, b, out),
-    lambda a, b, out: -beta_by_second(a, b, out) / beta_density(a, b, out),
-    lambda a, b, out: 1 / beta_density(a, b, out),
-    at=BETA,
-)
-betainccinv = function(
-    "betainccinv",
-    "a b y",
-    lambda a, b, out: -beta_by_first(a, b, out) / beta_density(a, b, out),
-    lambda a, b, out: -beta_by_second(a, b, out) / beta_density(a, b, out),
-    lambda a, b, out: -1 / beta_density(a, b, out),
-    at=BETA,
-)
-btdtria = function(
-    "btdtria",
-    "p b x",
-    lambda out, b, x: 1 / beta_by_first(out, b, x),
-    lambda out, b, x: -beta_by_second(out, b, x) / beta_by_first(out, b, x),
-    lambda out, b, x: -beta_density(out, b, x) / beta_by_first(out, b, x),
-    at=((0.3, 0.7), POSITIVE, (0.3, 0.7)),
-)
-btdtrib = function(
-    "btdtrib",
-    "a p x",
-    lambda a, out, x: -beta_by_first(a, out, x) / beta_by_second(a, out, x),
-    lambda a, out, x: 1 / beta_by_second(a, out, x),
-    lambda a, out, x: -beta_density(a, out, x) / beta_by_second(a, out, x),
-    at=(POSITIVE, (0.3, 0.7), (0.3, 0.7)),
-)
+betaincc = complement("betaincc", "a b x", *BETA, at=BETA_AT)
+betaincinv = inverse("betaincinv", "a b y", 2, *BETA, at=BETA_AT)
+betainccinv = inverse("betainccinv", "a b y", 2, *BETA, sign=-1, at=BETA_AT)
+btdtria = inverse("btdtria", "p b x", 0, *BETA, at=((0.3, 0.7), POSITIVE, (0.3, 0.7)))
+btdtrib = inverse("btdtrib", "a p x", 1, *BETA, at=(POSITIVE, (0.3, 0.7), (0.3, 0.7)))

@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.linear.functions import steps_of
 from chainrule.op import OPERATIONS, Operation
+from chainrule.ops.special import public_name
 from chainrule.portable import helpers
 from chainrule.portable.forms import FORMS, Said, UnsaidError
 from chainrule.program.deferred import METHOD, Deferred
@@ -45,9 +46,9 @@ def _special_name(function: Any) -> str | None:
     if special is None:
         return None
     names = [name for name, value in vars(special).items() if value is function and not name.startswith("_")]
-    private = getattr(function, "__name__", "")  # zeta is written in Python there, and calls two ufuncs
+    private = getattr(function, "__name__", "")
     if not names and vars(special._ufuncs).get(private) is function:
-        names = [private.removeprefix("_").removeprefix("riemann_")]
+        names = [public_name(private)]
     return max(names, key=len, default=None)
 
 

@@ -95,7 +95,7 @@ class Rule:
 
 
 def needs_of(function: Callable[..., Any], arguments: Sequence[str]) -> tuple[int, ...]:
-    """The positions that the parameters of a rule's function name (``out`` is OUT); all, if it takes ``*values`` alone."""
+    """The positions that a rule's function names by its parameters (``out`` is OUT); for ``*values`` alone, all."""
     code = getattr(function, "__code__", None)
     if code is None:
         raise TypeError(f"a rule is written as a function or lambda whose parameters have names, got {function!r}")

@@ -266,9 +266,9 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     start, stop = np.broadcast_arrays(arrayed(start), arrayed(stop))
     if np.any(plain(start) * plain(stop) <= 0):
         raise OptionError("np.geomspace: a start and a stop of different signs, or 0; expected two of one sign.")
-    count = num - endpoint
-    share = (np.arange(num) / max(count, 1)).reshape((-1,) + (1,) * len(start.shape)).astype(plain(start).dtype)
-    result = start * np.power(stop / start, share)
+    quotient = stop / start
+    share = np.arange(num).reshape((-1,) + (1,) * len(start.shape)) / max(num - endpoint, 1)
+    result = start * np.power(quotient, share.astype(plain(quotient).dtype))
     if endpoint and num > 1:
         result = concatenate(result[:-1], stop[None], axis=0)
     result = moveaxis(result, 0, axis)

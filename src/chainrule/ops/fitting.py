@@ -21,6 +21,8 @@ __all__ = ["lstsq", "polyfit"]
 def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     """np.linalg.lstsq: solution, sums of squared residuals, rank and singular values; the rank has no derivative."""
     a, b = arrayed(a), arrayed(b)
+    if plain(a).dtype.kind in "iub":
+        a = a.astype(float)
     rows, columns = shape_of(a)
     if shape_of(b)[:1] != (rows,):
         raise ShapeError(

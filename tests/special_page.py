@@ -118,12 +118,11 @@ COUNTED = set(
     sh_jacobi sh_legendre c_roots cg_roots h_roots he_roots j_roots js_roots l_roots la_roots p_roots ps_roots s_roots
     t_roots ts_roots u_roots us_roots""".split()
 )
-FAMILIES = ("roots_",), ("_zeros",)  # how the names of others begin and end
 
 
 def is_counted(name: str) -> bool:
     """Whether a name is one of integers and parameters."""
-    return name in COUNTED or name.startswith(FAMILIES[0]) or name.endswith(FAMILIES[1])
+    return name in COUNTED or name.startswith("roots_") or name.endswith("_zeros")
 
 
 def outcome(name: str) -> str:

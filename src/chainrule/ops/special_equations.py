@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import pi
 from typing import Any
 
@@ -135,31 +135,17 @@ VALUES = {  # characteristic values for c = 1
 }
 
 
-def spheroidal(name: str, value: str, sign: int, is_imaginary: bool, at: tuple[float, float]) -> None:
-    """A function of m, n, c and x."""
-    places = (*ORDERS, (0.5, 1.5), at)
-    fixed = (INTEGER, INTEGER, UNKNOWN)
+def spheroidal(name: str, arguments: str, value: str, sign: int, is_imaginary: bool, at: Sequence[Any]) -> None:
+    """A function of m, n, c and x; the characteristic value may be an argument before x."""
 
-    def bent(m: Any, n: Any, c: Any, x: Any) -> Any:
-        characteristic = getattr(special, value)(m, n, c)
-        return curvature(f(m, n, c, x), slope(m, n, c, x), m, c, characteristic, x, sign, is_imaginary)
+    def bent(*given: Any) -> Any:
+        m, n, c, *characteristic, x = given
+        (cv,) = characteristic or [getattr(special, value)(m, n, c)]
+        return curvature(f(*given), slope(*given), m, c, cv, x, sign, is_imaginary)
 
-    f = result(name, 0, name, "m n c x", *fixed, lambda m, n, c, x: slope(m, n, c, x), at=places)
-    slope = result(name, 1, f"{name}_slope", "m n c x", *fixed, lambda m, n, c, x: bent(m, n, c, x), at=places)
-    several(name, f, slope)
-
-
-def spheroidal_of_value(name: str, value: str, sign: int, is_imaginary: bool, at: tuple[float, float]) -> None:
-    """The same with the characteristic value among the arguments."""
-    places = (*ORDERS, [1.0, 1.0, 1.0], VALUES[value], at)
-    fixed = (INTEGER, INTEGER, UNKNOWN, UNKNOWN)
-
-    def bent(m: Any, n: Any, c: Any, cv: Any, x: Any) -> Any:
-        return curvature(f(m, n, c, cv, x), slope(m, n, c, cv, x), m, c, cv, x, sign, is_imaginary)
-
-    arguments = "m n c cv x"
-    f = result(name, 0, name, arguments, *fixed, lambda m, n, c, cv, x: slope(m, n, c, cv, x), at=places)
-    slope = result(name, 1, f"{name}_slope", arguments, *fixed, lambda m, n, c, cv, x: bent(m, n, c, cv, x), at=places)
+    fixed = (INTEGER, INTEGER, *[UNKNOWN] * (len(at) - 3))
+    f = result(name, 0, name, arguments, *fixed, lambda *given: slope(*given), at=at)
+    slope = result(name, 1, f"{name}_slope", arguments, *fixed, bent, at=at)
     several(name, f, slope)
 
 
@@ -169,5 +155,6 @@ for prefix, sign in (("pro", -1), ("obl", 1)):
     for kind in ("ang1", "rad1", "rad2"):
         is_imaginary = prefix == "obl" and kind != "ang1"
         inside = (0.1, 0.8) if kind == "ang1" else (2.5, 4.0)
-        spheroidal(f"{prefix}_{kind}", value, sign, is_imaginary, inside)
-        spheroidal_of_value(f"{prefix}_{kind}_cv", value, sign, is_imaginary, inside)
+        free, given = (*ORDERS, (0.5, 1.5), inside), (*ORDERS, [1.0, 1.0, 1.0], VALUES[value], inside)
+        spheroidal(f"{prefix}_{kind}", "m n c x", value, sign, is_imaginary, free)
+        spheroidal(f"{prefix}_{kind}_cv", "m n c cv x", value, sign, is_imaginary, given)

@@ -158,11 +158,7 @@ class Standard(Listing):
         if steps is not None:
             first, (step,) = steps
             return f"xp.arange({', '.join(map(self.text, (first, first + step * len(value), step)))}, {dtype})"
-        known = next((name for name, array in self.arrays.items() if array is value), None)
-        if known is None:
-            known = f"array_{len(self.arrays)}"
-            self.arrays[known] = value
-        return known
+        return self._read(value, "array")
 
     def _entries(self, value: Any) -> str:
         return f"[{', '.join(map(self._entries, value))}]" if isinstance(value, list) else self.text(value)

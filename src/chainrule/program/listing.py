@@ -107,9 +107,13 @@ class Listing(Writer):
     def _array(self, value: Any) -> str:
         if value.size <= _WRITTEN:
             return array_text(value)
+        return self._read(value, "ARRAY")
+
+    def _read(self, value: Any, prefix: str) -> str:
+        """The name of an array that the lines read."""
         known = next((name for name, array in self.arrays.items() if array is value), None)
         if known is None:
-            known = f"ARRAY_{len(self.arrays)}"
+            known = f"{prefix}_{len(self.arrays)}"
             self.arrays[known] = value
         return known
 

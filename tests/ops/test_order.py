@@ -204,7 +204,7 @@ def test_what_is_refused() -> None:
     unknown: Any = "cubic"
     with pytest.raises(OptionError, match="method='cubic'; expected one of linear, "):
         np.quantile(x, 0.5, method=unknown)
-    with pytest.raises(OptionError, match="method='linear' with weights"):
+    with pytest.raises(OptionError, match=r"np\.nanquantile: method='linear' with weights"):
         np.nanquantile(x, 0.5, weights=MATRIX)
 
 

@@ -295,7 +295,7 @@ def test_an_array_of_no_namespace_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         namespaces.namespace_of([type("Strange", (), {"shape": (2,)})()])
 
 
-def test_the_text_stands_for_itself(tmp_path: Any) -> None:
+def test_the_text_stands_for_itself() -> None:
     made = cr.source(cr.grad(lambda x: np.sum((x[1:] - x[:-1]) ** 2)), rows=0)(x)
     space: dict[str, Any] = {}
     exec(str(made), space)

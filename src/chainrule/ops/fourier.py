@@ -74,21 +74,20 @@ irfft = define(
 )
 
 
-def count_of(name: str, a: Any, n: Any, axis: int) -> int:
-    """How many numbers a transform makes along an axis."""
+def transformed(name: str, a: Any, n: Any, axis: int, norm: str | None, out: Any) -> Any:
+    """`irfft` of an array to ``n`` numbers along an axis, or to as many as np.fft.irfft makes by itself."""
+    refuse_out(name, out)
+    axis = normalize_axis_index(axis, len(shape_of(a)))
     count = 2 * (shape_of(a)[axis] - 1) if n is None else int(n)
     if count < 1:
         raise OptionError(f"{name}: n={count} numbers along axis {axis}; n must be 1 or more.")
-    return count
+    return irfft(a, n=count, axis=axis, norm=norm)
 
 
 @implements(np.fft.irfft)
 def irfft_of(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
     """np.fft.irfft."""
-    refuse_out("np.fft.irfft", out)
-    a = arrayed(a)
-    count = count_of("np.fft.irfft", a, n, axis)
-    return irfft(a, n=count, axis=normalize_axis_index(axis, len(a.shape)), norm=norm)
+    return transformed("np.fft.irfft", arrayed(a), n, axis, norm, out)
 
 
 OTHER_WAY = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
@@ -97,10 +96,7 @@ OTHER_WAY = {None: "forward", "backward": "forward", "forward": "backward", "ort
 @implements(np.fft.hfft)
 def hfft_of(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
     """np.fft.hfft: `irfft` of the conjugates, scaled the other way."""
-    refuse_out("np.fft.hfft", out)
-    a = np.conjugate(arrayed(a))
-    count = count_of("np.fft.hfft", a, n, axis)
-    return irfft(a, n=count, axis=normalize_axis_index(axis, len(a.shape)), norm=OTHER_WAY[norm])
+    return transformed("np.fft.hfft", np.conjugate(arrayed(a)), n, axis, OTHER_WAY.get(norm, norm), out)
 
 
 def _complex(function: Any) -> Callable[..., Any]:

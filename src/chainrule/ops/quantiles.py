@@ -74,18 +74,18 @@ def place_of(q: Any, count: Any, method: str) -> Any:
     return np.clip(q * (count + 1 - alpha - beta) + (alpha - 1), 0.0, count - 1)
 
 
-def fraction_of(q: Any, method: str, weights: Any) -> Any:
+def fraction_of(name: str, q: Any, method: str, weights: Any) -> Any:
     """The fractions as an array or tensor, if they and the method can be used."""
     if method not in (*CONTINUOUS, *OTHERS) or (weights is not None and method != "inverted_cdf"):
         raise OptionError(
-            f"np.quantile: method={method!r}{' with weights' if weights is not None else ''}; expected one of "
+            f"{name}: method={method!r}{' with weights' if weights is not None else ''}; expected one of "
             f"{', '.join((*CONTINUOUS, *OTHERS))}, and inverted_cdf with weights."
         )
     q = arrayed(q)
     fraction = np.asarray(plain(q), dtype=float)
     if fraction.size and (fraction.min() < 0 or fraction.max() > 1):
         raise OptionError(
-            f"np.quantile: q from {fraction.min()} to {fraction.max()}; a fraction lies in 0 … 1 (percent: 0 … 100)."
+            f"{name}: q from {fraction.min()} to {fraction.max()}; a fraction lies in 0 … 1 (percent: 0 … 100)."
         )
     return q
 
@@ -116,7 +116,7 @@ def quantile(
 ) -> Any:
     """np.quantile, by all of its methods; ``q`` may be a tensor too."""
     refuse_out("np.quantile", out)
-    a, q = arrayed(a), fraction_of(q, method, weights)
+    a, q = arrayed(a), fraction_of("np.quantile", q, method, weights)
     ordered, gone = sorted_over("np.quantile", a, axis)
     rank = len(q.shape)
     if weights is not None:
@@ -189,7 +189,7 @@ def nanquantile(
 ) -> Any:
     """np.nanquantile: what is not a number is sorted to the end and left out."""
     refuse_out("np.nanquantile", out)
-    a, q = arrayed(a), fraction_of(q, method, weights)
+    a, q = arrayed(a), fraction_of("np.nanquantile", q, method, weights)
     ordered, gone = sorted_over("np.nanquantile", a, axis)
     rank = len(q.shape)
     if method in CONTINUOUS:

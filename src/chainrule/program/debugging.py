@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import sys
 import threading
+from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,18 +23,18 @@ class _Mode(threading.local):
 
 
 debug_mode = _Mode()
-_lines: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
+Place = tuple[str, int]
+_lines: WeakKeyDictionary[Any, Place | None] = WeakKeyDictionary()
 
 
-def place_of() -> tuple[str, int]:
-    """The file and the line of the innermost code that is no library's."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        name = frame.f_globals.get("__name__", "").partition(".")[0]
-        if name not in ("chainrule", "numpy", "scipy"):
-            break
+def place_of() -> Place | None:
+    """The file and the line of the innermost code that is no library's; None if there is only such."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in ("chainrule", "numpy", "scipy"):
+            return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
+    return None
 
 
 def note_line(node: Any) -> None:
@@ -41,7 +42,7 @@ def note_line(node: Any) -> None:
     _lines[node] = place_of()
 
 
-def told(name: str, place: tuple[str, int] | None) -> str:
+def told(name: str, place: Place | None) -> str:
     """An operation and its line, as an error says it."""
     if place is None:
         return f"{name} (made before cr.debug() was on)"
@@ -56,7 +57,7 @@ def is_finite(value: Any) -> bool:
     return not isinstance(raw, np.ndarray | np.generic | float) or bool(np.all(np.isfinite(raw)))
 
 
-def line_of(node: Any) -> tuple[str, int] | None:
+def line_of(node: Any) -> Place | None:
     """Where a node was made, if that was noted."""
     return _lines.get(node)
 

@@ -6,7 +6,6 @@ at once. A step of whose result nothing is known beforehand is computed too, to 
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 
 from chainrule.linear.functions import frozen
 from chainrule.program.algebra import simpler, without_numbers
+from chainrule.program.debugging import place_of
 from chainrule.program.deferred import Deferred, NeedsNumbersError, numbers_of, run_step
 from chainrule.program.extent import UNKNOWN, extent_of
 
@@ -71,7 +71,8 @@ class Recording:
         if self.inside:
             raise NeedsNumbersError
         if self.looked is None:
-            self.looked = f"{how} {_place()}"
+            place = place_of()
+            self.looked = f"{how} " + ("inside the library" if place is None else f"in line {place[1]} of {place[0]}")
 
     def write(self, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         """The deferred result of a step, written down unless it was before."""
@@ -179,17 +180,6 @@ recordings: list[Recording] = []  # of all threads: so that nobody else pays for
 def active() -> bool:
     """Whether a recording is being made in this thread."""
     return _active.recording is not None
-
-
-def _place() -> str:
-    """The line of code that is not part of this library, NumPy, or SciPy."""
-    frame = sys._getframe(2)
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name.partition(".")[0] not in ("chainrule", "numpy", "scipy"):
-            return f"in line {frame.f_lineno} of {frame.f_code.co_filename}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return "inside the library"
 
 
 def _key(value: Any) -> Any:

@@ -11,41 +11,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.apart import record_of
 from benchmarks.measure import table
 from benchmarks.native import report
 from benchmarks.native.peers import SYSTEMS
 from benchmarks.native.rows import ROWS
 
-ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parents[1] / "results"
 
 
 def spawn(name: str, systems: list[str], options: Any) -> dict[str, Any]:
     """One row in a process of its own; what is compiled is not kept, nor taken from what was kept."""
     asked = json.dumps([name, systems, options.passes, options.rounds, options.seconds, options.tiny])
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.native.measuring", asked],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONWARNINGS": "ignore", "CHAINRULE_CACHE": "off"},
-            capture_output=True,
-            text=True,
-            timeout=options.timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {"failed": f"more than {options.timeout:g} s"}
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if not lines:
-        return {"failed": f"stopped ({done.returncode}): {(done.stderr.strip().splitlines() or [''])[-1][:100]}"}
-    found: dict[str, Any] = json.loads(lines[-1])
-    return found
+    found = record_of("benchmarks.native.measuring", asked, timeout=options.timeout, CHAINRULE_CACHE="off")
+    why = found.get("late") or found.get("stopped")
+    return {"failed": why} if why else found
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:

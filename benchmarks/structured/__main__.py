@@ -12,41 +12,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.apart import record_of
 from benchmarks.structured import growth, report
 from benchmarks.structured.families import FAMILIES
 
-ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parents[1] / "results"
 Job = tuple[str, int, str, str]  # family, size, system, form
 
 
 def spawn(options: Any, *arguments: str) -> dict[str, Any]:
     """One system in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.structured.system", str(options.memory), *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-            capture_output=True,
-            text=True,
-            timeout=options.timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {"skipped": f"more than {options.timeout:g} s"}
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if not lines:
-        text = (done.stderr.strip().splitlines() or [""])[-1]
-        return {"skipped": "too much memory"} if "alloc" in text else {"failed": f"stopped: {text[:100]}"}
-    found: dict[str, Any] = json.loads(lines[-1])
+    found = record_of("benchmarks.structured.system", str(options.memory), *arguments, timeout=options.timeout)
+    if "late" in found:
+        return {"skipped": found["late"]}
+    if "stopped" in found:
+        return {"skipped": "too much memory"} if "alloc" in found["stopped"] else {"failed": found["stopped"]}
     return found
 
 

@@ -235,11 +235,11 @@ class Watcher:
         return blank(value) if self.scene.shadows is not None or self.scene.follows else value
 
     def dot(self, left: Any, right: Any) -> Any:
-        """`left.dot(right)`."""
+        """`left.dot(right)`, also where only the right one is a tensor."""
         return dot(left, right)
 
     def stepped(self, value: Any) -> Any:
-        """The same, after a step of gradient descent."""
+        """A value for such a variable after a step of gradient descent."""
         return stepped(value)
 
     def plain(self, value: Any) -> Any:

@@ -1,5 +1,7 @@
 """Rewrites calls in which plain arrays do not notice that they meet a tensor, for when the code is run on tensors.
 
+These are arrays that are made to be filled, and the method `dot`::
+
 h = np.zeros(5)                 h = __chainrule__.blank(np.zeros(5))
 a.dot(b)                        __chainrule__.dot(a, b)
 """

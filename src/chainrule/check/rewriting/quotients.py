@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from chainrule.check.rewriting.site import hook
+from chainrule.check.rewriting.site import base_of, hook
 
 __all__ = ["hook_moves", "is_side", "side_calls", "steps_of"]
 
@@ -125,7 +125,7 @@ def _is_difference(node: ast.expr) -> bool:
     left, right = _function_of(node.left), _function_of(node.right)
     if left or right:
         return left == right
-    names = [next(_names(side), "") for side in (node.left, node.right)]
+    names = [base_of(side) for side in (node.left, node.right)]
     return all(names) and names[0] != names[1] and all(TWO_SIDES.search(name) for name in names)
 
 
@@ -138,13 +138,3 @@ def _function_of(node: ast.expr) -> str:
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
         return _function_of(node.func.value)
     return ast.unparse(node.func)
-
-
-def _names(node: ast.expr) -> Iterator[str]:
-    """The variable that a side is, or is a part of."""
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    if isinstance(node, ast.Name):
-        yield node.id
-    elif isinstance(node, ast.Attribute):
-        yield node.attr

@@ -27,11 +27,6 @@ def hook_names(block: list[ast.stmt], sites: list[Site], *, inner: bool = False)
     bit, is settled after the loop.
     """
     settled: dict[int, list[tuple[str, bool]]] = {}
-    masked = [
-        (position, name)
-        for position, name in ((position, _masked(statement)) for position, statement in enumerate(block))
-        if name is not None
-    ]
     last: dict[str, tuple[int, bool]] = {}  # where a name was written last, and whether its whole value was
     for position, statement in enumerate(block):
         for name, full in _whole_writes(statement).items():
@@ -48,7 +43,9 @@ def hook_names(block: list[ast.stmt], sites: list[Site], *, inner: bool = False)
     for position in sorted(settled, reverse=True):
         outside = [(name, whole) for name, whole in settled[position] if not _settles_inside(block[position], name)]
         block[position + 1 : position + 1] = [_named(name, whole, block[position], sites) for name, whole in outside]
-        block[position:position] = [_before(name, block[position]) for at, name in masked if at == position]
+        masked = _masked(block[position])
+        if masked is not None:
+            block.insert(position, _before(masked, block[position]))
 
 
 def _is_blank(statement: ast.stmt) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from chainrule.check.rewriting.calls import is_room
 from chainrule.check.rewriting.names import derived_variables
-from chainrule.check.rewriting.site import GRADIENTS, hook, is_derivative_name
+from chainrule.check.rewriting.site import GRADIENTS, base_of, hook, is_derivative_name
 
 __all__ = ["Shadows", "hook_shadows", "shadows_of"]
 
@@ -87,7 +87,7 @@ def _mentioned(node: ast.AST) -> set[str]:
 
 def _gradient_key(node: ast.AST) -> set[str]:
     """The `W1` of `grads["W1"]`."""
-    if not isinstance(node, ast.Subscript) or not GRADIENTS.match(_base(node.value)):
+    if not isinstance(node, ast.Subscript) or not GRADIENTS.match(base_of(node.value)):
         return set()
     key = _key(node)
     return {key} if key and not is_derivative_name(key) else set()
@@ -113,7 +113,7 @@ def _rewrite_scope(scope: ast.AST, shadows: Shadows) -> None:
     """Rewrite the statements of a function or a cell, and of the functions inside it."""
     own = list(_own(scope))
     filled = {
-        _base(target)
+        base_of(target)
         for node in own
         if isinstance(node, ast.Assign)
         for target in node.targets
@@ -148,10 +148,10 @@ def _rewritten(statement: ast.stmt, shadows: Shadows, filled: set[str]) -> Itera
         targets = statement.targets
     else:
         return
-    if isinstance(statement.value, ast.Dict) and not GRADIENTS.match(_base(targets[0])):
+    if isinstance(statement.value, ast.Dict) and not GRADIENTS.match(base_of(targets[0])):
         _track_entries(statement.value, shadows)
     method = _method(targets[0], statement, shadows)
-    if method == "tracked" and _base(targets[0]) in filled and is_room(statement.value):
+    if method == "tracked" and base_of(targets[0]) in filled and is_room(statement.value):
         return  # an array that is filled later, by what is tracked
     if method is not None and statement.value is not None:
         if method == "plain":
@@ -178,7 +178,7 @@ def _track_entries(written: ast.Dict, shadows: Shadows) -> None:
 def _method(target: ast.expr, statement: ast.stmt, shadows: Shadows) -> str | None:
     """What is to be done with a value for a target: tracked, stepped, made plain; None for nothing."""
     value = getattr(statement, "value", None)
-    base = _base(target)
+    base = base_of(target)
     inside = isinstance(target, ast.Subscript)
     if base in shadows.gradients or (inside and GRADIENTS.match(base)):
         return "plain"
@@ -204,13 +204,6 @@ def _is_step(target: ast.expr, value: ast.expr, shadows: Shadows) -> bool:
 def _names_in(value: ast.expr) -> set[str]:
     """The names, attributes and keys in an expression."""
     return {name for node in ast.walk(value) for name in _mentioned(node)}
-
-
-def _base(node: ast.expr) -> str:
-    """The name that a target writes to: `dW` of `dW[0]`, of `self.dW`."""
-    while isinstance(node, ast.Subscript | ast.Starred):
-        node = node.value
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _key(target: ast.expr) -> str:

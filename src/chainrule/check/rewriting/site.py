@@ -6,7 +6,17 @@ import ast
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["GRADIENTS", "HOOK", "Site", "cell_of_file", "file_of_cell", "hook", "is_derivative_name", "literal_of"]
+__all__ = [
+    "GRADIENTS",
+    "HOOK",
+    "Site",
+    "base_of",
+    "cell_of_file",
+    "file_of_cell",
+    "hook",
+    "is_derivative_name",
+    "literal_of",
+]
 
 HOOK = "__chainrule__"
 DERIVATIVE = re.compile(
@@ -54,6 +64,17 @@ def hook(method: str, *arguments: ast.expr) -> ast.Call:
     """The call of one of the hooks."""
     function = ast.Attribute(ast.Name(HOOK, ast.Load()), method, ast.Load())
     return ast.Call(function, list(arguments), [])
+
+
+def base_of(node: ast.expr) -> str:
+    """The name of the variable or the attribute that something is a part of; empty if there is none.
+
+    >>> [base_of(ast.parse(text, mode="eval").body) for text in ("dW[0]", "self.dW", "f(x)[0]")]
+    ['dW', 'dW', '']
+    """
+    while isinstance(node, ast.Subscript | ast.Starred):
+        node = node.value
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def literal_of(node: ast.expr) -> str | None:

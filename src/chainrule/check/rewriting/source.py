@@ -24,7 +24,7 @@ from chainrule.check.rewriting.binding import hook_bindings
 from chainrule.check.rewriting.calls import hook_calls
 from chainrule.check.rewriting.quotients import hook_moves, is_side, side_calls, steps_of
 from chainrule.check.rewriting.settling import hook_names
-from chainrule.check.rewriting.site import HOOK, Site, hook, literal_of
+from chainrule.check.rewriting.site import HOOK, Site, base_of, hook, literal_of
 
 __all__ = ["instrument"]
 
@@ -126,8 +126,8 @@ class _Expressions(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         named = [ast.unparse(target) for target in node.targets]
         steps = steps_of(node.value)
-        is_side = steps is not None or (self.differs and _is_side(node.targets))
-        calls = list(side_calls(node.value)) if is_side else []
+        has_sides = steps is not None or (self.differs and _is_side(node.targets))
+        calls = list(side_calls(node.value)) if has_sides else []
         self.within(["difference"] if any(DIFFERENCE.search(name) for name in named) else [], node)
         if steps is not None:
             filled = [target.value for target in node.targets if isinstance(target, ast.Subscript)]
@@ -305,9 +305,7 @@ class _Expressions(ast.NodeTransformer):
 def _is_side(targets: list[ast.expr]) -> bool:
     """Whether a statement assigns one of the two sides of a difference, `J_plus[i]`, or that and more."""
     target = targets[0].elts[0] if isinstance(targets[0], ast.Tuple | ast.List) and targets[0].elts else targets[0]
-    while isinstance(target, ast.Subscript):
-        target = target.value
-    return is_side(target.id if isinstance(target, ast.Name) else getattr(target, "attr", ""))
+    return is_side(base_of(target))
 
 
 def _is_comparison(name: str, call: ast.Call) -> bool:

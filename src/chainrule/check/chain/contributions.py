@@ -43,11 +43,11 @@ def contributions(
     random = np.random.default_rng(5)
     arrived = {step: _start(seed) for step, seed in seeds.items()}
     for step, edges in steps:
-        here = arrived.pop(step, None)
-        here = _start(given[step]) if step in given else here
-        if step is target and here is not None:
-            arrived[step] = here
+        if step in given:
+            arrived[step] = _start(given[step])
+        if step is target:
             break
+        here = arrived.pop(step, None)
         if here is None:
             continue
         for source, terms in edges:

@@ -180,7 +180,7 @@ def _pulled(function: Callable[..., Any], arguments: Sequence[Any], upstream: An
 
 
 def _leaf(value: Any) -> Any:
-    if not getattr(value, "requires_grad", False) and not hasattr(value, "detach"):
+    if not hasattr(value, "detach"):
         return value
     copy = value.detach().clone()
     real = copy.is_floating_point() if hasattr(copy, "is_floating_point") else True

@@ -123,11 +123,9 @@ def _reports(arguments: Sequence[Any], options: Mapping[str, Any]) -> Iterator[t
     if call is None:
         return
     function, point, more = call.functions[0], call.point, call.more
-    if isinstance(point, tuple | list) and any(map(is_foreign, point)):
-        yield function, "the gradient", lambda: check_attached(function, point)
-        return
-    if is_foreign(point):
-        yield function, "the gradient", lambda: check_attached(function, [point])
+    if _has_tensors(point):
+        inputs = point if isinstance(point, tuple | list) else [point]
+        yield function, "the gradient", lambda: check_attached(function, inputs)
         return
     gradient = next((options[name] for name in DERIVATIVES if callable(options.get(name))), None)
     if gradient is None and len(call.functions) > 1:
@@ -170,12 +168,13 @@ def _is_function(value: Any) -> bool:
     return callable(value) and not isinstance(value, type) and not hasattr(value, "shape")
 
 
-def _spread(point: Any) -> bool:
-    return isinstance(point, tuple | list) and any(map(is_foreign, point))
+def _has_tensors(point: Any) -> bool:
+    """Whether a point is a tensor, or several things with tensors among them."""
+    return any(map(is_foreign, point)) if isinstance(point, tuple | list) else is_foreign(point)
 
 
 def _is_numeric(point: Any) -> bool:
-    if _spread(point) or is_foreign(point):
+    if _has_tensors(point):
         return True
     try:
         return np.asarray(point).dtype.kind in "fiu"

@@ -154,12 +154,13 @@ class Differences:
             return
         slack = _slack(claim.value, approximate.value)
         for source in self.scene.known.of(approximate.given).sources:
-            start = thread_time()
-            if self._spent < LONGEST and source.explain(
-                self.scene, told, claim.value.array, approximate.value.array, slack
-            ):
+            if self._spent >= LONGEST:
                 break
+            start = thread_time()
+            explained = source.explain(self.scene, told, claim.value.array, approximate.value.array, slack)
             self._spent += thread_time() - start
+            if explained:
+                break
 
 
 def judge_difference(claimed: Value, approximate: Value) -> tuple[Judgement, Truth]:

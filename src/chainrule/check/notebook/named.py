@@ -75,20 +75,21 @@ class Names:
 
     def name(self, index: int, value: Any, owner: Any, frame: FrameType) -> None:
         """A variable has its final value; ``owner`` is the object if it is an attribute."""
-        found = self.scene.value(value, self.scene.sites[index].literals[0])
+        site, provenance = self.scene.sites[index], self.scene.known.of(value)
+        before = self._before.pop((site.texts[0], id(frame)), None)
+        found = self.scene.value(value, site.literals[0])
         if found is None or isinstance(value, list | tuple) or self._visits.get(index, 0) >= self._rounds:
             return
+        if provenance.numerical:
+            return  # finite differences, to compare with
         scope: ChainMap[str, Any] = ChainMap(dict(frame.f_locals), frame.f_globals)
         if self.scene.shadows is not None:
             scope = scope_of(frame)  # the loss may be a variable of who called, and a parameter in a dictionary
             scope = ChainMap(*scope.maps, self._inside(scope))
         if owner is not None and self.scene.known.owner(owner) is None and hasattr(owner, "__dict__"):
             scope = scope.new_child(dict(vars(owner)))
-        if self.scene.known.of(value).numerical:
-            return  # finite differences, to compare with
         self._visits[index] = self._visits.get(index, 0) + 1
-        named = Named(index, value, found, owner, scope, self.scene.known.of(value))
-        named.before = self._before.pop((self.scene.sites[index].texts[0], id(frame)), None)
+        named = Named(index, value, found, owner, scope, provenance, before=before)
         if not self._read(named):
             self._unread.append(named)
 
@@ -175,7 +176,7 @@ class Names:
     @staticmethod
     def _is_given(named: Named, argument: Any, passes: Sequence[Assumed]) -> bool:
         """Whether a value is what all others start from: `dout`, where there is no loss that it could be derived of."""
-        if any(assumed.cotangent is None for assumed in passes[:1]):
+        if passes and passes[0].cotangent is None:
             return False
         same = (assumed for assumed in passes if assumed.result is argument and assumed.strict)
         return any(np.array_equal(assumed.cotangent.value, named.found.array) for assumed in same)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.explain.derive import derive
 from tests.explain.test_source import assert_source_is_the_gradient
 
@@ -296,6 +297,33 @@ def test_the_source_says_for_how_many_turns_it_holds() -> None:
     np.testing.assert_allclose(told.function()(x, 8), derive(given)(x, 8).function()(x, 8))
     assert "    for t in range(6):  # this holds for 6 turns\n" in derive(outside)(draw(3)).source
     assert "    for t in range(5):  # this holds for 5 turns\n" in derive(until)(draw(3)).source
+
+
+def test_a_count_in_the_function_goes_before_the_length_of_an_argument() -> None:
+    def written(h: Any, xs: Any) -> Any:
+        for k in range(5):
+            h = np.tanh(h + xs[k])
+        return np.sum(h)
+
+    def given(h: Any, xs: Any, n: int) -> Any:
+        for k in range(n):
+            h = np.tanh(h + xs[k])
+        return np.sum(h)
+
+    h, xs, longer = draw(3), draw(5, 3), draw(8, 3)
+    for function, counts in ((written, ()), (given, (5,))):
+        found = derive(function)(h, xs, *counts).function()(h, longer, *counts)
+        for one, expected in zip(found, cr.grad(function, (0, 1))(h, longer, *counts), strict=True):
+            np.testing.assert_allclose(one, expected)
+
+
+def test_a_list_of_which_turns_take_a_part_has_no_loop() -> None:
+    def some(Ws: Any, x: Any) -> Any:
+        for W in Ws[:6]:
+            x = np.tanh(W @ x)
+        return np.sum(x)
+
+    assert "for t" not in assert_source_is_the_gradient(some, ([draw(3, 3) for _ in range(8)], draw(3))).source
 
 
 def test_the_first_turn_may_be_another() -> None:

@@ -167,9 +167,10 @@ class Deriver:
         except Exception:
             return False
         expected = {self.computation.leaf(step): values[step] for step in self.wanted}
-        return all(
+        names = self.returned()
+        return len(found) == len(names) and all(
             np.shape(one) == expected[name].shape and np.allclose(one, expected[name], rtol=1e-6, equal_nan=True)
-            for name, one in zip(self.returned(), found, strict=True)
+            for name, one in zip(names, found, strict=True)
             if name in expected
         )
 

@@ -165,17 +165,17 @@ class Looped:
     def _counted(self, lines: Sequence[str]) -> list[str]:
         """The number of turns said as it is in the function, or as the length of an argument all of which is taken."""
         turns = len(self.loop.turns)
+        said = says_turns(self.loop.turns[0][-1], turns)
+        if said == str(turns):
+            return list(lines)
+        for argument in self.reader.computation.parameters:
+            if said == argument.name and type(argument.value) is int and argument.value == turns:
+                return [line.replace(f"range({turns})", f"range({said})") for line in lines]
         for argument in self.reader.computation.parameters:
             name = self.naming.parameter(argument)
             long = isinstance(argument.value, list | tuple) or bool(getattr(argument.value, "shape", ()))
             if long and len(argument.value) == turns and any(_reads(line, f"{name}[{self.t}]") for line in lines):
                 return [line.replace(f"range({turns})", f"range(len({name}))") for line in lines]
-        said = says_turns(self.loop.turns[0][-1], turns)
-        for argument in self.reader.computation.parameters:
-            if said == argument.name and type(argument.value) is int and argument.value == turns:
-                return [line.replace(f"range({turns})", f"range({said})") for line in lines]
-        if said == str(turns):
-            return list(lines)
         first = f"for {self.t} in range({turns}):"
         return [f"{line}  # this holds for {turns} turns" if line == first else line for line in lines]
 

@@ -288,6 +288,7 @@ def test_reasons_say_the_whole_derivative_of_a_number() -> None:
 
     matrix = np.array([[2.0, 1.0], [0.0, 3.0]])
     assert reasons(np.linalg.det, matrix) == ["the derivative of det(a) with respect to a is det(a) a⁻ᵀ"]
+    assert "the derivative of xᵀ x with respect to x is 2 x" in reasons(lambda x: x @ x, np.ones(3))
     told = reasons(lambda x, w: np.mean(x[1:] * w) + np.linalg.norm(x), np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0]))
     assert "x is used twice, in v₂ and v₅: the gradients of these uses add up" in told
     assert "only some entries of x were used: they get the gradient of what they became; the others get 0" in told

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.computation import Step
-from chainrule.explain.form import ONE, Form, Monomial, as_number, fresh_axes
+from chainrule.explain.form import ONE, Form, Monomial, as_number, fresh_axes, total
 from chainrule.explain.length import cost
 from chainrule.explain.reader import NotExpressibleError, Reader, is_elementwise
 from chainrule.explain.series import shortened
@@ -58,7 +58,7 @@ class Reasons:
         if len(terms) != 1:
             return self._several(step, argument, len(terms))
         made, factors, tables = terms[0]
-        return self._single(step, argument, made, factors, bool(tables))
+        return self._single(step, position, made, factors, bool(tables))
 
     def _elementwise(self, step: Step, position: int) -> list[str]:
         argument = step.arguments[position]
@@ -106,7 +106,8 @@ class Reasons:
             return []
         return [f"{self.called(argument)} enters {self.called(step)} in {count} ways, whose gradients add up"]
 
-    def _single(self, step: Step, argument: Step, made: Pattern, factors: Sequence[Form], tabled: bool) -> list[str]:
+    def _single(self, step: Step, position: int, made: Pattern, factors: Sequence[Form], tabled: bool) -> list[str]:
+        argument = step.arguments[position]
         name, out = self.called(argument), self.called(step)
         row = {l for axis in made.row for l in axis.labels}
         column = {l for axis in made.column for l in axis.labels}
@@ -118,7 +119,7 @@ class Reasons:
                 return [f"only the arrangement of {name} changed, so its gradient is arranged back"]
             if not tabled and row == column and not labelled and prod(made.row_shape) > prod(made.column_shape):
                 return [f"an entry of {name} is seen in several places of {out}, so its gradient adds up theirs"]
-            return self._picked(step, argument)
+            return self._picked(step, position)
         summed, spread = row - column, column - row
         if not labelled:
             return self._unweighted(name, out, made, factors, summed, spread)
@@ -142,20 +143,19 @@ class Reasons:
 
     def _of_a_number(self, step: Step, argument: Step) -> list[str]:
         """The derivative of one number, as a whole."""
-        one = Form(fresh_axes(step.shape), (Monomial(ONE, ()),))
+        one, axes = Form(fresh_axes(step.shape), (Monomial(ONE, ()),)), fresh_axes(argument.shape)
         positions = [k for k, other in enumerate(step.arguments) if other is argument]
         try:
-            parts = [self.reader.pulled(step, k, one, fresh_axes(argument.shape)) for k in positions[:1]]
+            parts = [self.reader.pulled(step, k, one, axes) for k in positions]
         except NotExpressibleError:
             return []
-        text = self.arranger.exact(parts[0]).text
+        text = self.arranger.exact(total(parts)).text
         return [f"the derivative of {self.called(step)} with respect to {self.called(argument)} is {text}"]
 
-    def _picked(self, step: Step, argument: Step) -> list[str]:
+    def _picked(self, step: Step, position: int) -> list[str]:
         """Where entries were picked: what those get that were used, once or more often, and the others."""
-        positions = [k for k, other in enumerate(step.arguments) if other is argument]
-        uses = step.pull(positions[0], np.ones(step.shape))
-        name, again = self.called(argument), bool((uses > 1).any())
+        uses = step.pull(position, np.ones(step.shape))
+        name, again = self.called(step.arguments[position]), bool((uses > 1).any())
         summed = ", added up where one was used more than once" if again else ""
         if (uses == 0).any():
             used = f"only some entries of {name} were used: they get the gradient of what they became{summed}"
@@ -198,24 +198,19 @@ def reasons_for(
     """The sentences for all ``edges`` (step, position) on the way back to ``step``; ``uses`` are its consumers."""
     told: dict[str, None] = {}
     if len(uses) > 1:
-        names = [name or "…" for name in _few(list(dict.fromkeys([reasons.called(use) for use in uses])))]
+        names = _listed(list(dict.fromkeys([reasons.called(use) for use in uses])))
         often = "twice" if len(uses) == 2 else f"{len(uses)} times"
-        told[f"{reasons.called(step)} is used {often}, in {_listed(names)}: the gradients of these uses add up"] = None
+        told[f"{reasons.called(step)} is used {often}, in {names}: the gradients of these uses add up"] = None
     for consumer, position in sorted(edges, key=lambda edge: edge[0].number):
         told.update(dict.fromkeys(reasons.edge(consumer, position)))
     return tuple(shortened(list(told), 1))
 
 
-def _few(names: Sequence[str]) -> list[str | None]:
-    """Names, of many the first ones and the last."""
-    return list(names) if len(names) <= _NAMED else [*names[:2], None, names[-1]]
-
-
 def _listed(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(
-        [", ".join(names[:-1]), names[-1]] if len(names) > 1 and "…" not in names else [", ".join(names)]
-    )
+    """``a``, ``a and b``, ``a, b and c``; of many the first ones and the last."""
+    if len(names) > _NAMED:
+        return ", ".join([*names[:2], "…", names[-1]])
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _stretched(wide: tuple[int, ...], narrow: tuple[int, ...]) -> list[int]:

@@ -46,15 +46,13 @@ class Continuation:
 
     def _place_arguments(self) -> None:
         """Give what every turn takes from outside, each its own, a place too."""
-        for offset in range(len(self.loop.turns[0])):
-            for position in range(len(self.loop.turns[0][offset].arguments)):
-                taken = [turn[offset].arguments[position] for turn in self.loop.turns]
-                if taken[0] is taken[-1]:
-                    continue
-                for turn, step in enumerate(taken):
-                    if step not in self._place:
-                        self._place[step] = turn, (offset, position)
-                        self._at[turn, (offset, position)] = step
+        for offset, position, taken in self.loop.taken():
+            if taken[0] is taken[-1]:
+                continue
+            for turn, step in enumerate(taken):
+                if step not in self._place:
+                    self._place[step] = turn, (offset, position)
+                    self._at[turn, (offset, position)] = step
 
     def step(self, first: Step, second: Step) -> Step:
         """The step that follows on two."""

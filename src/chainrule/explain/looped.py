@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.atoms import Value, atoms_in
@@ -92,13 +93,12 @@ class Looped:
     def _numbers_of_turns(self) -> list[dict[Step, str]]:
         """The numbers from outside that each turn has of its own, written out."""
         found: list[dict[Step, str]] = [{} for _ in self.loop.turns]
-        for column in zip(*self.loop.turns, strict=True):
-            for taken in zip(*[step.arguments for step in column], strict=True):
-                if len(set(taken)) > 1 and all(step.is_constant and not step.shape for step in taken):
-                    self.running.known[tuple([float(step.value) for step in taken])] = taken[0].name
-                    for turn, step in enumerate(taken):
-                        number = float(step.value)
-                        found[turn][step] = f"{number:.0f}" if number.is_integer() else repr(number)
+        for *_, taken in self.loop.taken():
+            if len(set(taken)) > 1 and all(step.is_constant and not step.shape for step in taken):
+                self.running.known[tuple([float(step.value) for step in taken])] = taken[0].name
+                for turn, step in enumerate(taken):
+                    number = float(step.value)
+                    found[turn][step] = f"{number:.0f}" if number.is_integer() else repr(number)
         return found
 
     def _place(self, offset: int) -> str:
@@ -107,7 +107,7 @@ class Looped:
         if found is None:
             found = ""
             if self.chain.is_outside(offset):
-                text = self._running(lambda turn: self._defined(turn, offset))
+                text = self._defined(offset)
                 found = text if _PLACE.fullmatch(text) else ""
             self._places[offset] = found
         return found
@@ -150,8 +150,12 @@ class Looped:
                         raise
         return self.running.text(texts)
 
-    def _defined(self, turn: int, offset: int) -> str:
-        return self._written(self.reader.define(self.loop.turns[turn][offset]))
+    def _formula(self, form: Callable[[int], Form | None]) -> str:
+        """The formula that each turn has, with t."""
+        return self._running(lambda turn: self._written(form(turn)))
+
+    def _defined(self, offset: int) -> str:
+        return self._formula(lambda turn: self.reader.define(self.loop.turns[turn][offset]))
 
     def _written(self, form: Form | None) -> str:
         if form is None:
@@ -183,8 +187,8 @@ class Looped:
 
     def _lists(self) -> list[str]:
         """Lists for the gradients of arguments of which every turn takes its own entry, as they are before the loop."""
-        pairs = zip(self.loop.turns[self.loop.middle], self.loop.turns[self.loop.middle + 1], strict=True)
-        moving = {a for one, other in pairs for a, b in zip(one.arguments, other.arguments, strict=True) if a is not b}
+        k = self.loop.middle
+        moving = {taken[k] for *_, taken in self.loop.taken() if taken[k] is not taken[k + 1]}
         computation, lines = self.reader.computation, list[str]()
         for argument in computation.arguments_of([step for step in self.chain.wanted if step in moving]):
             name, tree = self.naming.parameter(argument), argument.tree
@@ -270,7 +274,7 @@ class Looped:
         starts: list[tuple[str, str]] = []
         body: list[str] = []
         for offset in sorted([*self._kept, *self._local]):
-            told = self._running(lambda turn, o=offset: self._defined(turn, o))  # type: ignore[misc]
+            told = self._defined(offset)
             if offset in self._kept:
                 start = self.chain.initial.get(offset)
                 starts.append((self._kept[offset], f"[{self._outside(self.reader.refer(start)) if start else ''}]"))
@@ -328,7 +332,7 @@ class Looped:
         for offset, name in self._derivatives.items():
             if self.chain.own(self.loop.middle, offset) is None:
                 continue
-            told = self._running(lambda turn, o=offset: self._written(self.chain.own(turn, o)))  # type: ignore[misc]
+            told = self._formula(partial(self.chain.own, offset=offset))
             if offset in self.chain.initial:
                 lines.append(_added(name, told, anew=True))
             elif told in settled:  # it is another name for the same
@@ -338,7 +342,7 @@ class Looped:
                 lines.append(f"{name} = {told}")
         sums = [added.step for added in self.additions.values()]
         for target, added in self.additions.items():
-            told = self._running(lambda turn, form=added.form: self._written(form(turn)))  # type: ignore[misc]
+            told = self._formula(added.form)
             only = added.alone and sums.count(added.step) == 1
             whole = target == self.naming.derivative_python(added.step) and self.chain.late(added.step) is not None
             lines.append(f"{target} = {told}" if only else _added(target, told, anew=whole))
@@ -347,7 +351,7 @@ class Looped:
     def _handing(self) -> list[str]:
         """The derivatives of what a turn took over, in an order in which none is overwritten before it is read."""
         told = {
-            name: self._running(lambda turn, o=offset: self._written(self.chain.handed(turn, o)))  # type: ignore[misc]
+            name: self._formula(partial(self.chain.handed, offset=offset))
             for offset, name in self._derivatives.items()
             if offset in self.chain.initial and self.chain.handed(self.loop.middle, offset) is not None
         }

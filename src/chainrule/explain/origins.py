@@ -72,10 +72,9 @@ def _pairs(shape: Sequence[int]) -> list[tuple[int, int]]:
 def _running(loop: Loop) -> set[Step]:
     """The numbers that are others in other turns of a loop: counted, and no size."""
     found: set[Step] = set()
-    for column in zip(*loop.turns, strict=True):
-        for taken in zip(*[step.arguments for step in column], strict=True):
-            numbers = {float(step.value) for step in taken if step.is_constant and not step.shape}
-            found |= set(taken) if len(numbers) > 1 else set()
+    for *_, taken in loop.taken():
+        numbers = {float(step.value) for step in taken if step.is_constant and not step.shape}
+        found |= set(taken) if len(numbers) > 1 else set()
     return found
 
 

@@ -33,9 +33,7 @@ def to_be_named(loop: Loop, computation: Computation, reader: Reader) -> set[Ste
 
 def handed_over(loop: Loop) -> set[Step]:
     """The steps of a loop, and what its first turn takes where later ones take what the turn before made."""
-    pairs = zip(loop.turns[0], loop.turns[1], strict=True)
-    both = [(a, b) for first, second in pairs for a, b in zip(first.arguments, second.arguments, strict=True)]
-    return {*loop.place, *[a for a, b in both if loop.turn(b) == 0]}
+    return {*loop.place, *[taken[0] for *_, taken in loop.taken() if loop.turn(taken[1]) == 0]}
 
 
 def _starts(step: Step, loop: Loop, reader: Reader) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,10 +45,11 @@ class Loop:
         found = self.place.get(step)
         return None if found is None else found[1]
 
-    def alike(self, step: Step) -> list[Step]:
-        """The steps of all turns at the place of this one."""
-        _, offset = self.place[step]
-        return [turn[offset] for turn in self.turns]
+    def taken(self) -> Iterator[tuple[int, int, tuple[Step, ...]]]:
+        """For each place in a turn and each position of an argument there: the argument in every turn."""
+        for offset, column in enumerate(zip(*self.turns, strict=True)):
+            for position, arguments in enumerate(zip(*[step.arguments for step in column], strict=True)):
+                yield offset, position, arguments
 
 
 def longest_loop(computation: Computation, apart: Collection[Step] = ()) -> Loop | None:

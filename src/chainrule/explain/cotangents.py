@@ -66,12 +66,11 @@ class Sweep:
         for step in progress.over(latest, "the chain rule at each step") if progress else latest:
             if self._repeats is None or step not in self._repeats.loop.place:
                 self.found[step] = self._cotangent(step)
-            else:
-                known = self._repeats.continued(step)
-                self.found[step] = known or self._repeats.compared(step, self._cotangent(step))
-                self._story(
-                    self.found[step].reference
-                )  # not all at once later: that would be as deep as turns are many
+                continue
+            known = self._repeats.continued(step)
+            self.found[step] = known or self._repeats.compared(step, self._cotangent(step))
+            # not all stories at once later: that would be as deep as turns are many
+            self._story(self.found[step].reference)
 
     def _cotangent(self, step: Step) -> Cotangent:
         found = Cotangent(step)

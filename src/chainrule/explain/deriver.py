@@ -111,17 +111,17 @@ class Deriver:
     def _derivation(self) -> Derivation:
         plain = self._plain()
         reader, sweep = plain.reader, plain.sweep
-        gradients = {step.called: plain.equation_of(step, self._whole(sweep, step)) for step in self.wanted}
+        whole = {step: self._whole(sweep, step) for step in self.wanted}
+        gradients = {step.called: plain.equation_of(step, form) for step, form in whole.items()}
         upstream = self.output.value.size != 1
         source, given = self._with_loop(plain.values) or gradient_source(
             straight(sweep, reader, self.arranger, self.wanted), reader, self.arranger, self.wanted
         )
         told, outline = self._finest(plain).tell(self.progress)
         jacobians = {s.called: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}
-        whole = [self._whole(sweep, step) for step in self.wanted]
-        needed = sweep.needed(whole)
+        needed = sweep.needed(whole.values())
         where = [plain.equation_of(step, sweep.found[step].chosen).text for step in needed]
-        told_forms = [*whole, *[sweep.found[step].chosen for step in needed]]
+        told_forms = [*whole.values(), *[sweep.found[step].chosen for step in needed]]
         return Derivation(
             self.title,
             self.computation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TextIO, TypeVar
 
 __all__ = ["Progress"]
@@ -33,12 +33,11 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._write("")
 
-    def over(self, things: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    def over(self, things: Sequence[T], what: str) -> Iterator[T]:
         """The things one after the other, and how many are done."""
-        count = len(things) if isinstance(things, Sequence) else total
         for done, thing in enumerate(things):
             if self._next is not None and time.monotonic() > self._next:
-                self._write(f"{self._title}: {what}, {done} of {count}")
+                self._write(f"{self._title}: {what}, {done} of {len(things)}")
                 self._next = time.monotonic() + _OFTEN
             yield thing
 

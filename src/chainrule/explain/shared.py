@@ -34,8 +34,7 @@ def with_names(lines: Sequence[str], unused: Callable[[str], str]) -> list[str]:
     """
     told: list[str] = []
     for block in _blocks(lines):
-        indent = block[0][: len(block[0]) - len(block[0].lstrip())]
-        told += [indent + line for line in _named([line.strip() for line in block], unused)]
+        told += [_indent(block[0]) + line for line in _named([line.strip() for line in block], unused)]
     return told
 
 
@@ -43,22 +42,24 @@ def _blocks(lines: Sequence[str]) -> Iterator[list[str]]:
     """Lines one after the other that are indented alike; those that begin a block of others are alone."""
     block: list[str] = []
     for line in lines:
-        depth = len(line) - len(line.lstrip())
-        if block and (depth != len(block[0]) - len(block[0].lstrip()) or block[0].startswith("for ")):
+        if block and (_indent(line) != _indent(block[0]) or _is_header(line) or _is_header(block[0])):
             yield block
             block = []
-        if line.lstrip().startswith("for "):
-            if block:
-                yield block
-            block = [line]
-            continue
         block.append(line)
     if block:
         yield block
 
 
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _is_header(line: str) -> bool:
+    return line.lstrip().startswith("for ")
+
+
 def _named(lines: list[str], unused: Callable[[str], str]) -> list[str]:
-    if lines[0].startswith("for "):
+    if _is_header(lines[0]):
         return lines
     statements = [ast.parse(line).body[0] for line in lines]
     made: dict[str, str] = {}
@@ -69,8 +70,8 @@ def _named(lines: list[str], unused: Callable[[str], str]) -> list[str]:
             rest = [cast(ast.stmt, _Replaced(text, known).visit(line)) for line in statements[first + 1 :]]
             statements = [*statements[: first + 1], *rest]
             continue
-        made[f"_shared_{len(made)}"] = _name_for(ast.parse(text, mode="eval").body)
-        name = list(made)[-1]
+        name = f"_shared_{len(made)}"
+        made[name] = _name_for(ast.parse(text, mode="eval").body)
         statements = [cast(ast.stmt, _Replaced(text, name).visit(statement)) for statement in statements]
         statements.insert(first, ast.parse(f"{name} = {text}").body[0])
         lines = [*lines[:first], "", *lines[first:]]

@@ -65,8 +65,9 @@ class Story:
 
         What the outline tells is worked out at once: the notes on it are among those of the derivation.
         """
-        every = Telling(self.shown, self._explained)
-        outline = outlined(self.shown, self._line)
+        shown = self.shown
+        every = Telling(shown, self._explained)
+        outline = outlined(shown, self._line)
         return every, [every.of(step) if step else None for step in progress.over(outline, "telling the steps")]
 
     def _line(self, step: Step) -> object:

@@ -46,6 +46,17 @@ def test_lines_are_those_of_the_users_code() -> None:
     assert [step.line for step in computation.steps if step.called in ("z", "r")] == [first + 1, first + 4]
 
 
+def test_a_line_goes_on_where_a_call_returns() -> None:
+    def doubled(x: Any) -> Any:
+        return 2 * x
+
+    def f(x: Any) -> Any:
+        return np.sum(doubled(x))
+
+    steps = [step for step in record(f, (np.ones(3),)).steps if step.operation is not None]
+    assert [step.line for step in steps] == [g.__code__.co_firstlineno + 1 for g in (doubled, f)]
+
+
 def test_adjoints_are_the_gradients() -> None:
     given = arguments()
     computation = record(loss, given)

@@ -68,6 +68,7 @@ class Names:
         self._place: dict[int, int] = {}
         self._kept: list[Any] = []  # an object that is gone could lend its identity to another
         self._seen: dict[int, dict[str, int]] = {}
+        self._line_before: dict[int, Line | None] = {}  # a call, by its frame
         self._base = 0
         self._lines = 0
 
@@ -97,10 +98,12 @@ class Names:
         finally:
             sys.settrace(before)
             self._seen.clear()
+            self._line_before.clear()
 
     def _called(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         if not _is_users(frame):
             return None
+        self._line_before[id(frame)] = self.line
         return self._stepped
 
     def _stepped(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
@@ -115,6 +118,7 @@ class Names:
                 return None
         elif event == "return":
             self._seen.pop(id(frame), None)
+            self.line = self._line_before.pop(id(frame), self.line)
         return self._stepped
 
     def _look(self, frame: FrameType) -> None:

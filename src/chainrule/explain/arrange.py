@@ -158,8 +158,7 @@ class Arranger:
         whole = self._combined(contracted, free)
         for divisor in below:
             if told[0].startswith("1/") and whole is not None:  # a / (N b)
-                under = told[0][2:], told[1][len(r"\frac{1}{") : -1], told[2][4:].strip("()")
-                divisor, told = with_number(divisor, under), ("", "", "")
+                divisor, told = with_number(divisor, self.naming.number(number.inverse())), ("", "", "")
             if whole is None and "/" not in told[0]:
                 whole, told = with_number(None, told), ("", "", "")
             whole = divide(whole or Piece("1", "1", "1", ()), divisor)

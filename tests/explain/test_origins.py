@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,28 @@ def counted(w: Any, X: Any, y: Any) -> Any:
     return np.sum(w) + np.sum(X) + np.sum(y)
 
 
+SETTINGS = SimpleNamespace(weight=0.4)
+
+
+class Model:
+    samples = 5
+
+    def loss(self, w: Any, X: Any, y: Any) -> Any:
+        return np.sum((X @ w - y) ** 2) / self.samples
+
+
+def set_elsewhere(w: Any, X: Any, y: Any) -> Any:
+    return SETTINGS.weight * np.sum((X @ w - y) ** 2)
+
+
+def root(w: Any, X: Any, y: Any) -> Any:
+    return np.linalg.norm(X @ w - y) / np.sqrt(len(y))
+
+
+def two_that_a_rule_has(w: Any, X: Any, y: Any) -> Any:
+    return 0.4 * np.sum(np.square(X @ w - y)) + X.shape[0]
+
+
 @pytest.mark.parametrize(
     ("function", "told"),
     [
@@ -57,6 +80,10 @@ def counted(w: Any, X: Any, y: Any) -> Any:
         (entries, "2/(N D) w ⊙ (1ᵀ X²)"),
         (written, "0.8 Xᵀ (X w − y)"),
         (counted, "cos(w) ⊙ ∂counted/∂w₁"),
+        (Model().loss, "2/N Xᵀ (X w − y)"),
+        (set_elsewhere, "0.8 Xᵀ (X w − y)"),
+        (root, "Xᵀ (X w − y) / (√5 ‖X w − y‖)"),
+        (two_that_a_rule_has, "0.8 Xᵀ (X w − y)"),
     ],
 )
 def test_a_number_is_said_by_what_it_is_made_of(function: Callable[..., Any], told: str) -> None:

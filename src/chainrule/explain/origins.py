@@ -1,7 +1,8 @@
 """Which numbers of a computation are made of sizes: 0.4 that nobody wrote is 2/N, where N = len(X) is 5.
 
 A number that stands in the user's code is what it is. One that does not was computed; where a number that was written,
-divided by lengths of an argument, or by a whole number with a name, gives it, it is said so.
+divided by lengths of an argument, or by a whole number with a name, gives it, it is said so. A fraction may come from
+anywhere, as from an object with settings: of sizes it is only where the code asks for some.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import linecache
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from chainrule.explain.turns import Loop
 __all__ = ["Origins"]
 
 _LEAST = 3  # the least size that a number is said by
+_SIZED = "len", "shape", "size"  # how Python asks for a size
 
 
 class Origins:
@@ -30,13 +33,16 @@ class Origins:
         given = [step for step in computation.steps if step.operation is None and step.shape]
         sizes = [size for step in given for size in step.shape] + list(integers.values())
         lines = {(step.file, step.line) for step in computation.steps if step.line}
-        written = _numbers_around(frozenset(lines))
-        self._is_known = written is not None
-        self._written = {1.0, *(written or ())}
+        around = _code_around(frozenset(lines))
+        self._is_known = bool(around)
+        self._written = {1.0}.union(*[code.numbers for code in around])
         self._computed = {a * b for a in self._written for b in self._written}
         self._computed |= {a / b for a in self._written for b in self._written if b and b.is_integer()}
         self._sizes = [size for size in dict.fromkeys(sizes) if size >= _LEAST and size not in self._written]
         self._products = [(first, second) for shape in {s.shape for s in given} for first, second in _pairs(shape)]
+        self._asks = not {*_SIZED, *[name for name, size in integers.items() if size in self._sizes]}.isdisjoint(
+            name for code in around for name in code.names
+        )
         self._running = set() if loop is None else _running(loop)
 
     def coefficient(self, step: Step) -> Coefficient | None:
@@ -45,7 +51,7 @@ class Origins:
         if not self._is_known or number.dtype.kind not in "fi" or step in self._running or not np.isfinite(number):
             return None
         value = float(number)
-        if self._is_computed(value):
+        if self._is_computed(value) or not (self._asks or value.is_integer()):
             return None
         for sizes in [*[(size,) for size in self._sizes], *self._products]:
             for power in (-1, 1):
@@ -78,32 +84,42 @@ def _running(loop: Loop) -> set[Step]:
     return found
 
 
-def _numbers_around(lines: frozenset[tuple[str, int]]) -> set[float] | None:
-    """The numbers that stand in the functions that some lines are in; None where their code is not known."""
-    found: set[float] | None = None
-    for file in {file for file, _ in lines}:
-        inside = {line for f, line in lines if f == file}
-        for first, last, numbers in _functions(file, tuple(linecache.getlines(file))):
-            if any(first <= line <= last for line in inside):
-                found = (found or set()) | numbers
-    return found
+class _Code(NamedTuple):
+    """The first and the last line of a function, and the numbers and the names in it."""
+
+    first: int
+    last: int
+    numbers: set[float]
+    names: set[str]
+
+
+def _code_around(lines: frozenset[tuple[str, int]]) -> list[_Code]:
+    """The functions that some lines are in, as far as their code is known."""
+    return [
+        code
+        for file in {file for file, _ in lines}
+        for code in _functions(file, tuple(linecache.getlines(file)))
+        if any(where == file and code.first <= line <= code.last for where, line in lines)
+    ]
 
 
 @cache
-def _functions(file: str, text: Sequence[str]) -> list[tuple[int, int, set[float]]]:
-    """The first and the last line of each function in a file, and the numbers in it."""
+def _functions(file: str, text: Sequence[str]) -> list[_Code]:
     try:
         tree = ast.parse("".join(text), file)
     except SyntaxError:
         return []
     kinds = ast.FunctionDef | ast.Lambda | ast.AsyncFunctionDef
-    return [
-        (node.lineno, node.end_lineno or node.lineno, _numbers_in(node))
-        for node in ast.walk(tree)
-        if isinstance(node, kinds)
-    ]
+    return [_code_of(node) for node in ast.walk(tree) if isinstance(node, kinds)]
 
 
-def _numbers_in(tree: ast.AST) -> set[float]:
-    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    return {float(number) for number in constants if isinstance(number, int | float)}
+def _code_of(function: ast.FunctionDef | ast.Lambda | ast.AsyncFunctionDef) -> _Code:
+    parts = list(ast.walk(function))
+    constants = [part.value for part in parts if isinstance(part, ast.Constant)]
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    return _Code(
+        function.lineno,
+        function.end_lineno or function.lineno,
+        {float(number) for number in constants if isinstance(number, int | float)},
+        names | {part.attr for part in parts if isinstance(part, ast.Attribute)},
+    )

@@ -97,7 +97,7 @@ class Reader:
 
     def _by_sizes(self, step: Step) -> Coefficient | None:
         """The number that a step is, if it is made of sizes."""
-        is_number = step.is_constant and not step.name and not step.shape
+        is_number = step in self._own and step.is_constant and not step.name and not step.shape
         return self._origins.coefficient(step) if self._origins is not None and is_number else None
 
     def stand_in(self, step: Step, value: Any) -> Any:

@@ -92,6 +92,7 @@ def test_a_recording_as_a_function() -> None:
         x, kept = recording.input(np.ones(3)), recording.captured(np.arange(3.0))
         function = program([x], [np.sin(x) * kept, kept])  # type: ignore[list-item]
     found = function(np.array([0.5, 1.0, 2.0]))
+    assert found is not None
     np.testing.assert_allclose(found[0], np.sin([0.5, 1.0, 2.0]) * np.arange(3.0))
     assert found[1] is kept.known
 

@@ -13,7 +13,7 @@ from chainrule.linear.flat import Place, place_of, window
 from chainrule.linear.sparse import plan_of
 from chainrule.linear.term import Pattern, Term
 
-__all__ = ["band_of", "bandwidths", "diagonals_of", "fill_diagonals", "offset_of"]
+__all__ = ["band_of", "band_widths", "bandwidths", "diagonals_of", "fill_diagonals", "offset_of"]
 
 _WASTE = 1.5  # a band may hold this many times the entries, or as many numbers as the matrix
 
@@ -83,6 +83,25 @@ def band_of(
     Raises:
         StructureError: a band would hold more numbers than the matrix.
     """
+    widths, places = band_widths(terms, count, words, cache)
+    below, above = widths
+    band = np.zeros((below + above + 1, count), dtype)
+    if places is None:
+        fill_diagonals(terms, band, lambda offset: above - offset)
+    else:
+        plan, rows = places
+        band[above + rows - plan.structure.indices, plan.structure.indices] = plan.data(terms, np.dtype(dtype))
+    return (below, above), band
+
+
+def band_widths(
+    terms: Sequence[Term], count: int, words: Callable[[], str], cache: dict[Any, Any] | None = None
+) -> tuple[tuple[int, int], Any]:
+    """(below, above) as in `band_of`; and the sparse plan with the row of each entry, if it was needed.
+
+    Raises:
+        StructureError: a band would hold more numbers than the matrix.
+    """
     widths, matrix = bandwidths(terms), None
     if widths is None and terms:
         plan = plan_of(terms, count, count, cache)
@@ -99,10 +118,4 @@ def band_of(
             f"and as a band it would hold {total:,} numbers for {entries:,} entries. It is: {words()}. Use sparse() or "
             f"solve(), which take the structure as it is"
         )
-    band = np.zeros((below + above + 1, count), dtype)
-    if matrix is None:
-        fill_diagonals(terms, band, lambda offset: above - offset)
-    else:
-        plan, rows = matrix
-        band[above + rows - plan.structure.indices, plan.structure.indices] = plan.data(terms, np.dtype(dtype))
-    return (below, above), band
+    return (below, above), matrix

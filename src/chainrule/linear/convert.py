@@ -26,6 +26,7 @@ __all__ = [
     "ordered_values",
     "positions",
     "push_columns",
+    "sandwich",
     "values",
 ]
 
@@ -70,10 +71,10 @@ def ordered_values(term: Term, labels: tuple[int, ...]) -> Any:
     p = term.pattern
     plan = p.plans.get(("values", labels))
     if plan is None:
-        plan = p.plans["values", labels] = (plan_contraction(p.factors, labels, p.sizes), _sandwich(p, labels))
-    contraction, sandwich = plan
-    if sandwich is not None:
-        first, second, between = sandwich
+        plan = p.plans["values", labels] = (plan_contraction(p.factors, labels, p.sizes), sandwich(p, labels))
+    contraction, symmetric = plan
+    if symmetric is not None:
+        first, second, between = symmetric
         if term.factors[first] is term.factors[second] and not any([is_tracked(f) for f in term.factors]):
             found = _symmetric(term, first, between)
             if found is not None:
@@ -81,7 +82,7 @@ def ordered_values(term: Term, labels: tuple[int, ...]) -> Any:
     return contraction(*term.factors)
 
 
-def _sandwich(p: Pattern, labels: tuple[int, ...]) -> tuple[int, int, int] | None:
+def sandwich(p: Pattern, labels: tuple[int, ...]) -> tuple[int, int, int] | None:
     """Where A, A and d are in c·Aᵀ diag(d) A with the axes ``labels``; None if the pattern is not of that form."""
     matrices = [k for k, factor in enumerate(p.factors) if len(factor.labels) == 2 and not factor.opaque]
     vectors = [k for k, factor in enumerate(p.factors) if len(factor.labels) == 1]

@@ -176,6 +176,10 @@ class Plan:
 
     def matrix(self, terms: Sequence[Term], shape: tuple[int, int], dtype: np.dtype[Any], kind: str = "csr") -> Any:
         """A new ``csr_array``; or, for the plan of the transposed terms, a ``csc_array``."""
+        return self.holding(self.data(terms, dtype), shape, kind)
+
+    def holding(self, data: Any, shape: tuple[int, int], kind: str = "csr") -> Any:
+        """A new matrix with ``data``, which becomes its own."""
         template = self.matrices.get(kind)
         if template is None:
             make = sparse.csr_array if kind == "csr" else sparse.csc_array
@@ -187,7 +191,7 @@ class Plan:
         result = object.__new__(type(template))  # what copy.copy does, in a fifth of the time
         vars(result).update(vars(template))
         result.indices, result.indptr = self.structure.indices.copy(), self.structure.indptr.copy()
-        result.data = self.data(terms, dtype)
+        result.data = data
         return result
 
 

@@ -23,12 +23,14 @@ from chainrule.native.machine import Code, module_text
 from chainrule.native.recorded import NUMBERS, Recorded
 from chainrule.native.rolling import Roll, rolled
 from chainrule.native.rules import Lowering
-from chainrule.native.scalar import Memory, Number
+from chainrule.native.scalar import Expression, Memory, Number
 from chainrule.native.schedule import Schedule
 from chainrule.native.straight import interpreted
 from chainrule.native.turns import Turns
+from chainrule.native.work import Kept, Make, Statement
 from chainrule.program.deferred import Deferred, needed
-from chainrule.program.replay import compiled, steps_for
+from chainrule.program.replay import steps_for
+from chainrule.transforms.recorded import Run, is_finite, replayed
 
 __all__ = ["Built", "build", "lowered", "program"]
 
@@ -170,13 +172,13 @@ def lowered(made: Recorded, arguments: Sequence[Any], blas: bool, python: bool =
     return _lowered(made.inputs, made.wanted, arguments, (made.structure, made.kinds, guards), blas, python)
 
 
-def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable[..., Sequence[Any]]:
+def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Run:
     """A recording as a function in machine code, which takes the inputs as arrays and gives a tuple of arrays.
 
-    What `chainrule.program.replay.compiled` makes stands in for it, where there is no machine code, where an array is
-    laid out otherwise, and where a result is not finite.
+    What `chainrule.transforms.recorded.replayed` makes stands in for it, where there is no machine code, where an array
+    is laid out otherwise, and where a result is not finite.
     """
-    plain = compiled(inputs, wanted)
+    plain = replayed(inputs, wanted)
     if llvm is None or not abi.usable():
         return plain
     arguments = [np.asarray(step.known) for step in inputs]
@@ -189,7 +191,16 @@ def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable[
         kernel, call = _lowered(inputs, made, arguments, (structure, kinds, NOTHING), native, native)
     except NotLowerableError:
         return plain
-    return Program(Entrance(kernel, call, plain, plain, into=False))
+    native_run = Program(Entrance(kernel, call, plain, plain, into=False))
+    unseen = [place for place, step in enumerate(wanted) if step.is_captured or not is_native(step.dtype)]
+    if not unseen:
+        return native_run
+
+    def checked(*leaves: Any) -> Sequence[Any] | None:
+        arrays: Any = native_run(*leaves)
+        return arrays if arrays is not None and all([is_finite(arrays[place]) for place in unseen]) else None
+
+    return checked
 
 
 class Program(callables.Callable):  # type: ignore[misc]
@@ -275,31 +286,42 @@ def _memory(array: Any) -> Memory:
 
 
 def _results(low: Lowering, wanted: Sequence[Deferred]) -> tuple[list[Any], Any]:
-    """Fresh arrays for what is wanted, and a number that is finite if all of it is."""
-    results, total = [], None
+    """Arrays for what is wanted, each of its own, and a number that is finite if all of it is."""
+    results: list[Kept] = []
+    total = None
     for step in wanted:
         value = low.value(step)
-        target = low.new(value.shape, value.dtype)
+        target: Any = value.source
+        if type(target) is not Kept or target.combine or target.turns or target.is_wanted:
+            target = low.new(value.shape, value.dtype)
+            low.fill(target, value.shape, low.copying(value, value.dtype))
         target.is_wanted = True
-        low.fill(target, value.shape, low.copying(value, value.dtype))
         results.append(target)
         if is_native(value.dtype) and value.dtype.kind == "f":
             if total is None:
                 total = low.new((), np.float64, np.add)
                 total.is_wanted = True
-            low.fill(total, value.shape, _zeros_of(low, target))
+            _check(low, total, target)
     return results, total
 
 
-def _zeros_of(low: Lowering, target: Any) -> Any:
-    """Every element times 0, which is 0 unless it is not finite."""
+def _check(low: Lowering, total: Kept, target: Kept) -> None:
+    """Add every element times 0, which is 0 unless it is not finite: as it is written, if each is written once."""
+    writers = [made for made in target.statements if isinstance(made, Statement)]
+    if len(writers) < len(target.statements):
+        low.fill(total, target.shape, lambda place: ((), _zero_of(low, low.pool.read(target, place))))
+        return
+    for made in writers:
+        low.do(Statement(total, made.labels, made.starts, _zeros(low, made.make)))
+
+
+def _zeros(low: Lowering, make: Make) -> Make:
+    return lambda place: ((), _zero_of(low, make(place)[1]))
+
+
+def _zero_of(low: Lowering, element: Expression) -> Expression:
     zero = Number(0.0, np.dtype(np.float64))
-
-    def make(place: Any) -> Any:
-        element = low.pool.cast(low.pool.read(target, place), np.float64)
-        return (), low.pool.apply(np.multiply, (element, zero), np.float64)
-
-    return make
+    return low.pool.apply(np.multiply, (low.pool.cast(element, np.float64), zero), np.float64)
 
 
 def _spec(value: Any, leaves: Any) -> Any:

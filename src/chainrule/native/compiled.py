@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import OptionError
+from chainrule.linear.forms import FORMS
 from chainrule.linear.uncollected import uncollected
 from chainrule.native import callables
 from chainrule.native.build import Built, build, program
@@ -113,7 +115,7 @@ def _takes_out(function: AnyCallable[..., Any]) -> bool:
         return False
 
 
-def compile(function: AnyCallable[..., Any]) -> Any:  # noqa: A001 (the name that users meet)
+def compile(function: AnyCallable[..., Any], *, form: str | None = None) -> Any:  # noqa: A001 (the name that users meet)
     """The function as machine code, made at the first call for each kind of arguments.
 
     >>> import chainrule as cr
@@ -128,15 +130,42 @@ def compile(function: AnyCallable[..., Any]) -> Any:  # noqa: A001 (the name tha
     >>> there = np.empty(2)
     >>> g(np.array([1.0, 2.0]), out=there) is there, there.tolist()
     (True, [2.0, 4.0])
+
+    Of what `jacobian`, `hessian` and `gauss_newton` make, the result is a `Jacobian` as ever; or, with ``form``, what
+    its method of that name gives, written by machine code in one pass:
+
+    >>> J = cr.compile(cr.jacobian(lambda x: x[1:] * x[:-1]), form="sparse")
+    >>> J(np.array([1.0, 2.0, 3.0])).data
+    array([2., 1., 3., 2.])
+
+    Args:
+        function: the function.
+        form: "sparse", a SciPy ``csr_array``; "dense", an array; "banded", what ``scipy.linalg.solve_banded`` takes.
+
+    Raises:
+        OptionError: the form is another one, or the function is none that gives a Jacobian.
     """
+    kept = getattr(function, "recorded", None)
+    if form is not None:
+        _check_form(function, kept, form)
     if isinstance(function, _Shared):
         return function
     if not callable(function):
         raise TypeError(f"compile wants a function; got {type(function).__name__}")
-    kept = getattr(function, "recorded", None)
     if isinstance(kept, Replaying):  # a Jacobian: its entries are what machine code computes
-        return replaying(function, kept.transform, kept.read, kept.argnums, program)
+        return replaying(function, kept.transform, kept.read, kept.argnums, program, form or kept.form)
     return Compiled(function)
+
+
+def _check_form(function: Any, kept: Any, form: str) -> None:
+    if form not in FORMS:
+        raise OptionError(f"compile(…, form={form!r}): a form is one of {', '.join(map(repr, FORMS))}")
+    if not isinstance(kept, Replaying):
+        name = getattr(function, "__qualname__", repr(function))
+        raise OptionError(
+            f"compile({name}, form={form!r}): {name} gives no Jacobian. Hand over what jacobian, hessian or "
+            f"gauss_newton makes (without has_aux), or leave form out"
+        )
 
 
 def _called(this: Any, *arguments: Any, **options: Any) -> Any:

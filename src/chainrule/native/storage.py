@@ -34,7 +34,7 @@ class Storage:
 
 def stored(target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any]) -> tuple[Storage, int]:
     """The memory of an array that ``leaves`` write; and how many of the outer loops are of one turn of it each."""
-    prefix = _own_turns(leaves, [leaf for leaf, _ in readers])
+    prefix = [] if target.is_wanted else _own_turns(leaves, [leaf for leaf, _ in readers])
     dropped = [
         not target.is_wanted and _is_turn(axis, size, prefix, leaves, readers) for axis, size in enumerate(target.shape)
     ]

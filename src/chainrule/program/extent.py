@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear.functions import overwritten, scatter
+from chainrule.linear.writing import Writing, written
 
 __all__ = ["UNKNOWN", "VIEWS", "Extent", "extent_of", "shadow"]
 
@@ -269,6 +270,10 @@ def _scatter(values: Any, shape: tuple[int, ...], index: Any) -> Extent | None:
     return tuple(shape), values.dtype
 
 
+def _written(how: Writing, *values: Any) -> Extent | None:
+    return (how.size,), how.dtype
+
+
 def _overwritten(a: Any, values: Any, index: tuple[Any, ...]) -> Extent | None:
     kinds = [value.dtype if _is_array(value) else np.dtype(type(value)) for value in (a, values)]
     kept = kinds[0].kind in "fc" or kinds[1].kind not in "fc"
@@ -327,6 +332,7 @@ _RULES: dict[Any, Callable[..., Extent | None]] = {
     np.ndarray.__getitem__: _getitem,
     scatter: _scatter,
     overwritten: _overwritten,
+    written: _written,
     np.ravel: _ravel,
     np.ndarray.ravel: _ravel,
     np.ndarray.flatten: _ravel,

@@ -10,28 +10,30 @@ the function reads has changed (:mod:`chainrule.transforms.guard`), and never if
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.linear.forms import FORMS
 from chainrule.linear.uncollected import uncollected
 from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.recording import Recording, active
 from chainrule.program.replay import compiled, may_be_point, steps_for
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads
-from chainrule.transforms.sketch import Sketch
-from chainrule.transforms.trees import flatten, unflatten
+from chainrule.transforms.sketch import sketched
+from chainrule.transforms.trees import flatten, map_tree, unflatten
 
-__all__ = ["Recorded", "replaying"]
+__all__ = ["Recorded", "is_finite", "replayed", "replaying"]
 
 _MANY = 1 << 20  # numbers in a program from which it is compiled before its first run
 _WASTED = 2  # recordings in a row that are never replayed before no more are made
 _KEPT = 64  # recordings that one transform keeps before it starts afresh
-Compiling = Callable[[Sequence[Deferred], Sequence[Deferred]], Callable[..., Sequence[Any]]]
+Run = Callable[..., Sequence[Any] | None]  # gives the arrays that are wanted; None if not all are finite
+Compiling = Callable[[Sequence[Deferred], Sequence[Deferred]], Run]
 _FLOATS = (float, np.float64, np.float32)
 
 
@@ -86,9 +88,9 @@ class _Call(NamedTuple):
 class _Derivation:
     """What one call of a transform left behind: the sketches of its results, and the program that fills them in."""
 
-    def __init__(self, transform: Callable[..., Any], reads: Reads, call: _Call, compiling: Compiling) -> None:
+    def __init__(self, recorded: Recorded, reads: Reads, call: _Call) -> None:
         arguments, options, leaves, frozen = call
-        self.compiling = compiling
+        self.compiling = recorded.compiling
         # The program holds copies: what the caller writes into an array later must not reach it.
         self.frozen = [array.copy() for array in frozen]
         recording = Recording()
@@ -97,7 +99,8 @@ class _Derivation:
             copies = iter(self.frozen)
             arguments = tuple([_rebuilt(value, inputs, copies) for value in arguments])
             options = {name: _rebuilt(value, inputs, copies) for name, value in options.items()}
-            result = transform(*arguments, **options)
+            found, self.structure = flatten(recorded.transform(*arguments, **options))
+            sketches = [sketched(made, recorded.form) for made in found]
         self.reads = reads
         self.problem = recording.looked if reads.unchanged() else "it changes what it reads"
         self.inputs = recording.inputs
@@ -112,9 +115,8 @@ class _Derivation:
                 self.wanted.append(value)
             return places[value.number]
 
-        found, self.structure = flatten(result)
-        self.sketches = [Sketch(made, place) for made in found]
-        self.run: Callable[..., Sequence[Any]] | None = None
+        self.sketches = [sketch(place) for sketch in sketches]
+        self.run: Run | None = None
         self.lock = threading.Lock()
         self.used = False  # whether it was ever replayed
         self.wasted = 0  # how many recordings in a row before it were not
@@ -124,11 +126,11 @@ class _Derivation:
 
     def first(self, leaves: Sequence[Any]) -> Any:
         """The results at the point of the recording."""
-        if self.compiling is not compiled or sum([step.size for step in steps_for(self.wanted)]) > _MANY:
+        if self.compiling is not replayed or sum([step.size for step in steps_for(self.wanted)]) > _MANY:
             return self.again(leaves)  # which lets go of each array when it has been used
         with np.errstate(all="ignore"):
             arrays = [np.array(step.numbers()) if may_be_point(step) else step.numbers() for step in self.wanted]
-        return self._filled(arrays)
+        return self._filled(arrays) if all(map(is_finite, arrays)) else None
 
     def again(self, leaves: Sequence[Any]) -> Any:
         """The results at another point; None if they are not finite, or a shape has changed."""
@@ -139,7 +141,7 @@ class _Derivation:
                     self.inputs, self.wanted = [], []  # and with them the arrays of the first call
         with np.errstate(all="ignore"):
             arrays = self.run(*leaves)
-        return self._filled(arrays)
+        return None if arrays is None else self._filled(arrays)
 
     def tried(self, leaves: Sequence[Any], first: bool = False) -> Any:
         """The results at a point; None if the function itself has to say what is wrong, or a shape has changed."""
@@ -149,8 +151,6 @@ class _Derivation:
             return None
 
     def _filled(self, arrays: Sequence[Any]) -> Any:
-        if not all([_is_finite(array) for array in arrays]):
-            return None
         return unflatten(self.structure, [sketch.filled(arrays) for sketch in self.sketches])
 
     def fits(self, frozen: Sequence[Any]) -> bool:
@@ -158,9 +158,20 @@ class _Derivation:
         return all(map(np.array_equal, self.frozen, frozen)) and self.reads.unchanged()
 
 
-def _is_finite(array: Any) -> bool:
+def is_finite(array: Any) -> bool:
     """Whether every number is finite (squares that overflow only cost a run of the function)."""
     return array.dtype.kind != "f" or isfinite(np.vdot(array, array))
+
+
+def replayed(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Run:
+    """What is left of a derivation as a function of NumPy calls."""
+    run = compiled(inputs, wanted)
+
+    def checked(*leaves: Any) -> Sequence[Any] | None:
+        arrays = run(*leaves)
+        return arrays if all(map(is_finite, arrays)) else None
+
+    return checked
 
 
 class Recorded:
@@ -168,7 +179,8 @@ class Recorded:
 
     ``read`` is what it reads besides the arguments: the function that it is the transform of, or several things.
     ``transform`` is called with the arguments, or with tensors of deferred arrays in their place; ``argnums`` are the
-    positions at which they are tensors in any case. ``compiling`` makes a function of a recording.
+    positions at which they are tensors in any case. ``compiling`` makes a function of a recording. With a ``form``, one
+    of `FORMS`, results are trees of these.
     """
 
     def __init__(
@@ -176,9 +188,11 @@ class Recorded:
         read: Any,
         transform: Callable[..., Any],
         argnums: int | Sequence[int] = (),
-        compiling: Compiling = compiled,
+        compiling: Compiling = replayed,
+        form: str | None = None,
     ) -> None:
         self.compiling = compiling
+        self.form = form
         self.read = read
         self.transform = transform
         self.argnums = argnums
@@ -187,24 +201,29 @@ class Recorded:
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if active():
-            return self.transform(*arguments, **options)
+            return self.in_python(arguments, options)
         call = _Call(arguments, options, [], [])
         try:
             key = _key((arguments, options), call.leaves, call.frozen)
             found = self.known.get(key)
         except (_UnsuitableError, TypeError):
-            return self.transform(*arguments, **options)
+            return self.in_python(arguments, options)
         if isinstance(found, _Derivation) and found.fits(call.frozen):
             found.used = True
             result = found.tried(call.leaves)
-            return self.transform(*arguments, **options) if result is None else result
+            return self.in_python(arguments, options) if result is None else result
         if isinstance(found, str):
-            return self.transform(*arguments, **options)
+            return self.in_python(arguments, options)
         wasted = 0 if found is None or found.used else found.wasted + 1
         if wasted > _WASTED:
             self.known[key] = "something that it reads changes from call to call: make it an argument"
-            return self.transform(*arguments, **options)
+            return self.in_python(arguments, options)
         return self._first(key, call, wasted)
+
+    def in_python(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """What the transform itself says."""
+        result = self.transform(*arguments, **options)
+        return result if self.form is None else map_tree(FORMS[self.form], result)
 
     def _first(self, key: Any, call: _Call, wasted: int) -> Any:
         """Record a derivation, or note why there can be none; ``wasted`` are those before that were of no use."""
@@ -219,7 +238,7 @@ class Recorded:
         if problem is None:
             try:
                 with uncollected():
-                    made = _Derivation(self.transform, reads, call, self.compiling)
+                    made = _Derivation(self, reads, call)
             except UnrecordableError as unrecordable:
                 problem = str(unrecordable)
             except Exception as error:  # it is the transform's to raise, on the arrays that were given
@@ -235,7 +254,7 @@ class Recorded:
                     return result
         if problem is not None:
             self.known[key] = problem
-        return self.transform(*arguments, **options)
+        return self.in_python(arguments, options)
 
     def _data(self, arguments: Any, options: Any) -> list[Any]:
         """The floating-point arrays and numbers among the arguments that are not differentiated."""
@@ -255,10 +274,11 @@ def replaying(
     derived: Callable[..., Any],
     read: Any,
     argnums: int | Sequence[int],
-    compiling: Compiling = compiled,
+    compiling: Compiling = replayed,
+    form: str | None = None,
 ) -> Callable[..., Any]:
     """The transform ``derived`` of ``function`` that replays; its attribute ``recorded`` is the :class:`Recorded`."""
-    recorded = Recorded(read, derived, argnums, compiling)
+    recorded = Recorded(read, derived, argnums, compiling, form)
 
     @wraps(function)
     def differentiated(*arguments: Any, **options: Any) -> Any:

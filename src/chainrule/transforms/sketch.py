@@ -1,4 +1,4 @@
-"""A Jacobian whose arrays are yet to be computed: its terms, with a place for each array that a program will give."""
+"""A Jacobian, or a form of it, whose arrays are yet to be computed: a place for each array that a program will give."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.linear.forms import FORMS, Planned, planned
 from chainrule.linear.functions import frozen
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Opaque, Pattern, Term
 from chainrule.program.deferred import Deferred, UnrecordableError
 
-__all__ = ["Sketch"]
+__all__ = ["Sketch", "sketched"]
 
 Place = Callable[[Any], int]  # the number of a deferred array among the results; -1 for what is known
 
@@ -118,3 +119,38 @@ def _filled(parts: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
         arrays[part.place] if type(part) is _Hole else part.filled(arrays) if type(part) is _Frame else part
         for part in parts
     ]
+
+
+class _FormSketch:
+    """A form of which one array is computed each time."""
+
+    def __init__(self, plan: Planned, place: Place) -> None:
+        self.finished = plan.finished
+        self.hole = _sketched(plan.data, place)
+
+    def filled(self, arrays: Sequence[Any]) -> Any:
+        """The form, given the results of the program."""
+        if isinstance(self.hole, _Hole):
+            return self.finished(self.hole.filled(arrays))
+        return self.finished(self.hole.copy())
+
+
+class _Converted:
+    """A form that is made of the Jacobian when its arrays are there."""
+
+    def __init__(self, sketch: Sketch, form: str) -> None:
+        self.sketch, self.form = sketch, form
+
+    def filled(self, arrays: Sequence[Any]) -> Any:
+        """The form, given the results of the program."""
+        return FORMS[self.form](self.sketch.filled(arrays))
+
+
+def sketched(made: Jacobian, form: str | None) -> Callable[[Place], Any]:
+    """How to sketch a Jacobian, or a form of it: what that needs besides the Jacobian's arrays is written down now."""
+    if form is None:
+        return lambda place: Sketch(made, place)
+    plan = planned(made, form)
+    if plan is None:
+        return lambda place: _Converted(Sketch(made, place), form)
+    return lambda place: _FormSketch(plan, place)

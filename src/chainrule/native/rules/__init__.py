@@ -1,6 +1,6 @@
 """How calls of NumPy's functions are lowered, a file for each family; importing this registers them."""
 
 from chainrule.native.lowering import Lowering
-from chainrule.native.rules import contraction, joining, parts, reduction, selection, views
+from chainrule.native.rules import contraction, joining, parts, reduction, selection, views, writing
 
-__all__ = ["Lowering", "contraction", "joining", "parts", "reduction", "selection", "views"]
+__all__ = ["Lowering", "contraction", "joining", "parts", "reduction", "selection", "views", "writing"]

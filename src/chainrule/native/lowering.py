@@ -310,11 +310,7 @@ class Lowering:
         *wanted, dtype = step.function.resolve_dtypes((*kinds, None))
         for kind in (*wanted, dtype):
             require_native(kind)
-        function = step.function
-        if not is_known(function, tuple(wanted), dtype):
-            function = inner_loop(function, (*wanted, dtype)) if self.python else None
-            if function is None:
-                raise NotLowerableError(f"{step.function.__name__} has no native form")
+        function = self.function_of_numbers(step.function, wanted, dtype)
 
         def read(place: Place) -> Expression:
             operands = zip(parts, wanted, strict=True)
@@ -325,7 +321,22 @@ class Lowering:
         cost = cost_of(function) + sum([part.cost for part in parts])
         return Value(step.shape, dtype, read, cost, parts=1 + sum([part.parts - 1 for part in parts]))
 
+    def function_of_numbers(self, function: Any, arguments: Sequence[Any], result: Any) -> Any:
+        """A ufunc as an expression applies it: by itself, or by its loop."""
+        if is_known(function, tuple(arguments), result):
+            return function
+        found = inner_loop(function, (*arguments, result)) if self.python else None
+        if found is None:
+            raise NotLowerableError(f"{function.__name__} of {result} has no native form")
+        return found
+
     # --- views ---
+
+    def in_shape(self, source: Source, shape: tuple[int, ...]) -> Value:
+        """Memory in C order in some shape; it is read when all of it is there."""
+        base = base_of(source)
+        in_turns = isinstance(base, Kept) and base.turns is not None
+        return self.memory(Flat(source, (source.shape[0], *shape) if in_turns else shape))
 
     def reshaped(self, value: Value, shape: tuple[int, ...]) -> Value:
         """The same elements in another shape."""
@@ -334,11 +345,8 @@ class Lowering:
         bare, wanted = [n for n in value.shape if n != 1], [n for n in shape if n != 1]
         if bare != wanted and (value.parts > 1 or not merges(bare, wanted)):
             value = self.keep(value)
-            source = value.source
-            assert source is not None
-            base = base_of(source)
-            in_turns = isinstance(base, Kept) and base.turns is not None
-            return self.memory(Flat(source, (source.shape[0], *shape) if in_turns else shape))
+            assert value.source is not None
+            return self.in_shape(value.source, shape)
 
         def read(place: Place) -> Expression:
             inside = [index for index, n in zip(place, shape, strict=True) if n != 1]

@@ -1,6 +1,29 @@
 """How calls of NumPy's functions are lowered, a file for each family; importing this registers them."""
 
 from chainrule.native.lowering import Lowering
-from chainrule.native.rules import contraction, joining, parts, reduction, selection, views, writing
+from chainrule.native.rules import (
+    contraction,
+    joining,
+    moving,
+    parts,
+    reduction,
+    running,
+    selection,
+    triangles,
+    views,
+    writing,
+)
 
-__all__ = ["Lowering", "contraction", "joining", "parts", "reduction", "selection", "views", "writing"]
+__all__ = [
+    "Lowering",
+    "contraction",
+    "joining",
+    "moving",
+    "parts",
+    "reduction",
+    "running",
+    "selection",
+    "triangles",
+    "views",
+    "writing",
+]

@@ -146,3 +146,22 @@ def _tensordot(low: Lowering, step: Deferred, a: Any, b: Any, axes: Any = 2) -> 
     right = [left[first[second.index(k)]] if k in second else next(fresh) for k in range(len(b.shape))]
     out = [n for k, n in enumerate(left) if k not in first] + [n for k, n in enumerate(right) if k not in second]
     return contracted(low, step, (a, b), (left, right), out)
+
+
+@rule(np.inner)
+def _inner(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
+    if not len(a.shape) or not len(b.shape):
+        raise NotLowerableError("inner products of numbers")
+    left, right = [f"left{k}" for k in range(len(a.shape) - 1)], [f"right{k}" for k in range(len(b.shape) - 1)]
+    return contracted(low, step, (a, b), ([*left, "sum"], [*right, "sum"]), [*left, *right])
+
+
+@rule(np.outer)
+def _outer(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
+    flat = [low.reshaped(low.value(operand), (size,)) for operand, size in zip((a, b), step.shape, strict=True)]
+
+    def read(place: Place) -> Expression:
+        factors = [low.pool.cast(value.at((index,)), step.dtype) for value, index in zip(flat, place, strict=True)]
+        return low.pool.apply(np.multiply, factors, step.dtype)
+
+    return Value(step.shape, step.dtype, read, 1 + sum([value.cost for value in flat]))

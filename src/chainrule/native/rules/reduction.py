@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from chainrule.native.lowering import RULES, Lowering, NotLowerableError, Rule, Value, both, rule
-from chainrule.native.scalar import Number
+from chainrule.native.scalar import Expression, Number, Place
 from chainrule.program.deferred import Deferred
 
 
@@ -16,11 +17,16 @@ def _axes(axis: Any, rank: int) -> list[int]:
     return list(range(rank)) if axis is None else [k % rank for k in ((axis,) if isinstance(axis, int) else axis)]
 
 
+def _require_usual(options: Iterable[Any]) -> None:
+    """Refuse all but a dtype, and whether axes are kept: the step's shape and dtype say those."""
+    for value in options:
+        if value is not None and value is not np._NoValue and not isinstance(value, bool | type | np.dtype):
+            raise NotLowerableError("a reduction that begins with a number, or leaves elements out")
+
+
 def _reduction(combine: Any, default: Any = None) -> Rule:
     def made(low: Lowering, step: Deferred, array: Any, axis: Any = default, *rest: Any, **options: Any) -> Value:
-        for value in [*rest, *options.values()]:  # a dtype, or whether axes are kept: the step's shape and dtype say it
-            if value is not None and value is not np._NoValue and not isinstance(value, bool | type | np.dtype):
-                raise NotLowerableError("a reduction that begins with a number, or leaves elements out")
+        _require_usual([*rest, *options.values()])
         value = low.value(array)
         axes = _axes(axis, len(value.shape))
         return low.reduced(combine, step.dtype, value.shape, axes, value.at, step.shape)
@@ -45,3 +51,28 @@ def _mean(low: Lowering, step: Deferred, array: Any, axis: Any = None, **options
         lambda place: low.pool.apply(np.divide, (total.at(place), divisor), step.dtype),
         total.cost + 3,
     )
+
+
+def _counted(test: Any) -> Rule:
+    """How many elements are not zero; or, with a test, how that number compares with 0 (any) or with all (all)."""
+
+    def made(low: Lowering, step: Deferred, array: Any, axis: Any = None, *rest: Any, **options: Any) -> Value:
+        _require_usual([*rest, *options.values()])
+        value, whole = low.value(array), np.dtype(np.int64)
+        axes = _axes(axis, len(value.shape))
+
+        def read(place: Place) -> Expression:
+            return low.pool.cast(low.pool.cast(value.at(place), bool), whole)
+
+        count = low.reduced(np.add, whole, value.shape, axes, read, step.shape)
+        if test is None:
+            return count
+        limit = Number(prod([value.shape[k] for k in axes]) if test is np.equal else 0, whole)
+        return count.like(lambda place: low.pool.apply(test, (count.at(place), limit), bool), dtype=np.dtype(bool))
+
+    return made
+
+
+rule(np.count_nonzero)(_counted(None))
+rule(*both("all"))(_counted(np.equal))
+rule(*both("any"))(_counted(np.not_equal))

@@ -121,7 +121,7 @@ def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...],
     spread = Value(sizes, value.dtype, value.broadcast_at, value.cost, parts=value.parts)
     if not _is_far(index) and not any([entry is None for entry in index]):
         zero = Number(step.dtype.type(0), step.dtype)
-        return _inside(low, step, spread, entries, lambda place: zero, 0.0)
+        return inside(low, step, spread, entries, lambda place: zero, 0.0)
     axes = selection(low, shape, tuple(index), sizes)
     target = low.new(step.shape, step.dtype, np.add)
 
@@ -138,27 +138,35 @@ def _overwritten(low: Lowering, step: Deferred, array: Any, values: Any, index: 
         raise NotLowerableError("writing in long steps, or at places that are known late")
     old, value = low.value(array), low.value(values)
     spread = Value(_extent(step.shape, index), value.dtype, value.broadcast_at, value.cost, parts=value.parts)
-    return _inside(low, step, spread, index, old.at, old.cost, old.parts)
+    return inside(low, step, spread, index, old.at, old.cost, old.parts)
 
 
-def _inside(
-    low: Lowering, step: Deferred, value: Value, index: tuple[Any, ...], otherwise: Reader, cost: float, parts: int = 1
+def inside(
+    low: Lowering,
+    step: Deferred,
+    value: Value,
+    index: tuple[Any, ...],
+    otherwise: Reader,
+    cost: float,
+    parts: int = 1,
+    shape: tuple[int, ...] | None = None,
 ) -> Value:
     """A value in the region that an index names, and what is read otherwise outside of it."""
-    regions = _region(step.shape, index)
+    shape = step.shape if shape is None else shape
+    regions = _region(shape, index)
 
     def read(place: Place) -> Expression:
         inner: list[Index] = []
         for at, (region, kept) in zip(place, regions, strict=True):
-            first, last = min(region), max(region)
+            first, last = min(region, default=0), max(region, default=-1)
             if part_of(at, (first, last + 1)) != 1:
                 return low.pool.cast(otherwise(place), step.dtype)
             if kept:
                 inner.append(at.shifted(-region.start) if region.step > 0 else at.shifted(region.start, -1))
         return low.pool.cast(value.at(tuple(inner)), step.dtype)
 
-    cuts = sum([len(region) < size for (region, _), size in zip(regions, step.shape, strict=True)])
-    return Value(step.shape, step.dtype, read, value.cost + cost, parts=value.parts + parts - 1 + 2 * cuts)
+    cuts = sum([len(region) < size for (region, _), size in zip(regions, shape, strict=True)])
+    return Value(shape, step.dtype, read, value.cost + cost, parts=value.parts + parts - 1 + 2 * cuts)
 
 
 def _region(shape: tuple[int, ...], index: tuple[Any, ...]) -> list[tuple[range, bool]]:

@@ -65,16 +65,21 @@ def _flip(low: Lowering, step: Deferred, array: Any, axis: Any = None) -> Value:
 
 @rule(*both("diagonal"))
 def _diagonal(low: Lowering, step: Deferred, array: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
-    value = low.value(array)
+    return diagonal(low.value(array), offset, axis1, axis2)
+
+
+def diagonal(value: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
+    """A diagonal of matrices whose axes are given; it is the last axis."""
     rank = len(value.shape)
     down, across = axis1 % rank, axis2 % rank
+    probe: Any = np.broadcast_to(np.int8(0), value.shape)
 
     def read(place: Place) -> Expression:
         rest, turn = iter(place[:-1]), place[-1]
         own = {down: turn.shifted(max(-offset, 0)), across: turn.shifted(max(offset, 0))}
         return value.at(tuple([own[k] if k in own else next(rest) for k in range(rank)]))
 
-    return value.like(read, step.shape)
+    return value.like(read, probe.diagonal(offset, axis1, axis2).shape)
 
 
 @rule(np.where)

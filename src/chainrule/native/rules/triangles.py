@@ -1,0 +1,63 @@
+"""Parts of matrices: triangles, diagonals, the trace."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from chainrule.native.lowering import Lowering, Rule, Value, both, rule
+from chainrule.native.rules.views import diagonal
+from chainrule.native.scalar import Expression, Number, Place
+from chainrule.program.deferred import Deferred
+
+
+@cache
+def _positions(size: int) -> Any:
+    return np.arange(size)
+
+
+def triangle(low: Lowering, value: Value, offset: int, lower: bool) -> Value:
+    """A stack of matrices with zeros above a diagonal, or below it."""
+    rows, columns = (low.capture(_positions(size)) for size in value.shape[-2:])
+    zero, by = Number(value.dtype.type(0), value.dtype), Number(offset, np.dtype(np.int64))
+
+    def read(place: Place) -> Expression:
+        row = low.pool.apply(np.add, (rows.at(place[-2:-1]), by), np.int64)
+        within = low.pool.apply(np.less_equal if lower else np.greater_equal, (columns.at(place[-1:]), row), bool)
+        return low.pool.apply(np.where, (within, value.at(place), zero), value.dtype)
+
+    return Value(value.shape, value.dtype, read, value.cost + 2, parts=value.parts)
+
+
+def _triangle(lower: bool) -> Rule:
+    def made(low: Lowering, step: Deferred, array: Any, k: int = 0) -> Value:
+        value = low.value(array)
+        return triangle(low, value.like(value.broadcast_at, step.shape), k, lower)
+
+    return made
+
+
+rule(np.tril)(_triangle(lower=True))
+rule(np.triu)(_triangle(lower=False))
+
+
+@rule(np.diag)
+def _diag(low: Lowering, step: Deferred, array: Any, k: int = 0) -> Value:
+    value = low.value(array)
+    if len(value.shape) == 2:
+        return diagonal(value, k)
+    target = low.new(step.shape, step.dtype, np.add)
+
+    def make(place: Place) -> tuple[Place, Expression]:
+        return (place[0].shifted(max(-k, 0)), place[0].shifted(max(k, 0))), value.at(place)
+
+    low.fill(target, value.shape, make)
+    return low.memory(target)
+
+
+@rule(*both("trace"))
+def _trace(low: Lowering, step: Deferred, array: Any, *where: Any) -> Value:
+    value = diagonal(low.value(array), *where[:3])
+    return low.reduced(np.add, step.dtype, value.shape, [len(value.shape) - 1], value.at, step.shape)

@@ -27,6 +27,7 @@ from chainrule.native.scalar import Expression, Memory, Number
 from chainrule.native.schedule import Schedule
 from chainrule.native.straight import interpreted
 from chainrule.native.turns import Turns
+from chainrule.native.unrolling import unrolled
 from chainrule.native.work import Kept, Make, Statement
 from chainrule.program.deferred import Deferred, needed
 from chainrule.program.replay import steps_for
@@ -237,7 +238,7 @@ def _lowered(
         interpreted(low, inputs, steps, wanted)
     results, check = _results(low, wanted)
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
-    kernel = write_kernel(Schedule(low.statements), low.pool, given)
+    kernel = write_kernel(Schedule(unrolled(low.statements)), low.pool, given)
     leaves = iter(memories)
     specs = [_spec(value, leaves) for value in arguments]
     structure, kinds, guards = results_are

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.native.row import Row
 
-SOURCES = [Path(__file__).parent / name for name in ("kernels.c", "grids.c")]
+SOURCES = [Path(__file__).parent / name for name in ("kernels.c", "grids.c", "stencils.c", "matrices.c")]
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-mprefer-vector-width=512", "-fopenmp-simd", "-fPIC"]
 
 
@@ -41,20 +41,21 @@ def kernels() -> ctypes.CDLL | None:
 
 
 def by_hand(row: Row) -> Callable[[], list[Any]] | None:
-    """A call of the limit: [value, gradients], in arrays that are there already; None without a compiler."""
+    """A call of the limit: [value, gradients], or Jacobians, in arrays that are there; None without a compiler."""
     if not isinstance(row.limit, str):
         return functools.partial(row.limit, *row.arguments)
     library = kernels()
     if library is None:
         return None
     inputs = [np.array(argument, order="C") for argument in row.arguments]
-    outputs = [np.empty_like(one) for one in inputs[: row.count]]
+    outputs = [*map(np.empty, row.entries)] or [np.empty_like(one) for one in inputs[: row.count]]
     kernel = library[row.limit]
     kernel.restype = ctypes.c_double
     handed = _addresses(inputs), _addresses(outputs), (ctypes.c_long * len(row.sizes))(*row.sizes)
 
     def call(_alive: Any = inputs) -> list[Any]:
-        return [kernel(*handed), *outputs]
+        value = kernel(*handed)
+        return outputs if row.entries else [value, *outputs]
 
     return call
 

@@ -21,6 +21,8 @@ class AbsentError(Exception):
 def chainrule(row: Row) -> Call:
     """What is measured."""
     cr = importlib.import_module("chainrule")
+    if row.entries:
+        return _entries(cr, row)
     both = cr.compile(cr.value_and_grad(lambda *arrays: row.function(np, *arrays), tuple(range(row.count))))
     arguments = row.arguments
 
@@ -32,6 +34,16 @@ def chainrule(row: Row) -> Call:
     problem = next((one for one in both.recordings if one != "machine code"), None)
     if problem:
         raise AbsentError(f"runs in Python: {problem}")
+    return call
+
+
+def _entries(cr: Any, row: Row) -> Call:
+    """Jacobians as sparse matrices, whose numbers are the entries."""
+    slopes = cr.compile(cr.jacobian(lambda *arrays: row.function(np, *arrays), tuple(range(row.count))), form="sparse")
+
+    def call() -> list[Any]:
+        return [one.data.reshape(shape) for one, shape in zip(slopes(*row.arguments), row.entries, strict=True)]
+
     return call
 
 
@@ -51,8 +63,11 @@ def jax(row: Row) -> Call:
     library = importlib.import_module("jax")
     function = row.peers.get("jax")
     names, function = (library, function) if function else (library.numpy, row.function)
-    both = library.jit(library.value_and_grad(lambda *arrays: function(names, *arrays), tuple(range(row.count))))
     arguments = [library.numpy.asarray(argument) for argument in row.arguments]
+    if row.entries:
+        slopes = library.jit(lambda *arrays: function(names, *arrays))
+        return lambda: library.block_until_ready(slopes(*arguments))
+    both = library.jit(library.value_and_grad(lambda *arrays: function(names, *arrays), tuple(range(row.count))))
 
     def call() -> list[Any]:
         value, gradients = library.block_until_ready(both(*arguments))
@@ -82,6 +97,8 @@ def torch(row: Row) -> Call:
     function = row.peers.get("torch") or row.function
     names = _TorchNames(library)
     arguments = [library.as_tensor(np.array(argument)) for argument in row.arguments]
+    if row.entries:
+        return lambda: function(library, *arguments)
     leaves = [argument.requires_grad_() for argument in arguments[: row.count]]
 
     def call() -> list[Any]:
@@ -95,6 +112,8 @@ def autograd(row: Row) -> Call:
     """`value_and_grad` under autograd's NumPy."""
     library, names = importlib.import_module("autograd"), importlib.import_module("autograd.numpy")
     function = row.peers.get("autograd") or row.function
+    if row.entries:
+        return lambda: function(library, *row.arguments)
     both = library.value_and_grad(lambda *arrays: function(names, *arrays), tuple(range(row.count)))
 
     def call() -> list[Any]:

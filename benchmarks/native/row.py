@@ -1,4 +1,4 @@
-"""One row: a function of arrays, the arguments that it is measured with, the limit by hand, and the goal."""
+"""One row: a function of arrays, the arguments that it is measured with, the limit by hand, and the goals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ Builder = Callable[[Any, Sequence[Any]], Any]
 
 @dataclass(frozen=True)
 class Row:
-    """What is computed: ``function(xp, *arguments)``, and its gradient in the first ``count`` arguments."""
+    """What is computed: ``function(xp, *arguments)``, and its gradient in the first ``count`` arguments.
+
+    If ``entries`` is given, the function's result is an array and what is computed is its Jacobian instead: for each of
+    these arguments the entries that are not zero, row by row, in an array of that shape. What a peer has in its own
+    words is then the Jacobian, and it gets the library: ``peers["jax"](jax, *arguments)``.
+    """
 
     title: str
     function: Callable[..., Any]
@@ -24,6 +29,10 @@ class Row:
     goal: float | None = None  # times the limit
     peers: Mapping[str, Callable[..., Any] | None] = field(default_factory=dict)  # in their own words; None: cannot
     tolerance: float = 1e-9
+    entries: tuple[tuple[int, ...], ...] = ()
+    ahead: Mapping[str, float] = field(default_factory=dict)  # how many times the peers' time ours is to fit into
+    first: float | None = None  # seconds that recording and compiling are to take at most
+    reason: str = ""  # why the goal is missed, as far as it is known
 
     @property
     def given(self) -> tuple[Any, ...]:

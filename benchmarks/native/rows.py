@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.native import grids, models, small
+from benchmarks.native import grids, matrices, models, small, stencils
 from benchmarks.native.row import Row
 
 Make = Callable[[], Row]
@@ -28,6 +28,18 @@ ROWS: dict[str, tuple[Make, Make]] = {
     "distance": (lambda: grids.distance(100_000), lambda: grids.distance(70)),
     "diagonal": (lambda: grids.diagonal(200), lambda: grids.diagonal(5)),
     "normal": (lambda: grids.normal(400, 500), lambda: grids.normal(4, 5)),
+    "heat_3d": (lambda: stencils.heat_3d(25, 24), lambda: stencils.heat_3d(5, 2)),
+    "fdtd_2d": (lambda: stencils.fdtd_2d(200, 220, 20), lambda: stencils.fdtd_2d(5, 6, 3)),
+    "nbody": (lambda: stencils.nbody(25, 40), lambda: stencils.nbody(4, 3)),
+    "mandelbrot": (lambda: stencils.mandelbrot(125, 30), lambda: stencils.mandelbrot(9, 4)),
+    "lu": (lambda: matrices.lu(24), lambda: matrices.lu(4)),
+    "cholesky": (lambda: matrices.cholesky(24), lambda: matrices.cholesky(4)),
+    "trisolv": (lambda: matrices.trisolv(100), lambda: matrices.trisolv(6)),
+    "durbin": (lambda: matrices.durbin(100), lambda: matrices.durbin(6)),
+    "gemver": (lambda: matrices.gemver(1000), lambda: matrices.gemver(7)),
+    "syrk": (lambda: matrices.syrk(16, 12), lambda: matrices.syrk(4, 3)),
+    "softmax": (lambda: matrices.softmax(16, 128), lambda: matrices.softmax(2, 5)),
+    "smith_waterman": (lambda: matrices.alignment(30, 40), lambda: matrices.alignment(4, 5)),
 }
 
 

@@ -46,7 +46,7 @@ def test_ours_is_machine_code_and_right(name: str) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", ["lstm", "gmm10"])
+@pytest.mark.parametrize("name", [name for name in IN_C if name != "convolution"])  # which is float32
 def test_a_kernel_agrees_with_differences(name: str) -> None:
     row = named(name, tiny=True)
     gradients = limit.by_hand(row)()[1:]  # type: ignore[misc]

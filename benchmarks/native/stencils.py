@@ -1,4 +1,4 @@
-"""Rows like NPBench's that step in time or repeat: grids in two and three dimensions, bodies, an iteration of points."""
+"""Rows like NPBench's that step in time or repeat: grids in two and three dimensions, bodies, an iteration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def spread(steps: int) -> Any:
 
 
 def spread_anew(steps: int) -> Any:
-    """The same with a function of padding: what is inside grows a border of its own."""
+    """The same in the words of others: written into a copy, or joined to the border."""
 
     def step(A: Any) -> Any:
         inner = A[1:-1, 1:-1, 1:-1]

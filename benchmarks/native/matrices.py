@@ -155,7 +155,7 @@ def _toeplitz_anew(flip: Any, join: Any, r: Any) -> Any:
 
 
 def durbin(size: int) -> Row:
-    own = {
+    own: dict[str, Any] = {
         "jax": toeplitz_in_jax,
         "torch": lambda torch, r: _toeplitz_anew(lambda y: torch.flip(y, (0,)), torch.cat, r),
         "autograd": lambda np, r: np.sum(_toeplitz_anew(lambda y: y[::-1], np.concatenate, r)),

@@ -342,14 +342,14 @@ def _guards(reads: Any, replaced: Any) -> Guards:
     for space, name, value in reads.names:
         known = spaces.setdefault(id(space), (space, [], -1))
         known[1].append((name, abi.ABSENT if value is reads.missing else value))
-    sequences, rest = [], bool(reads.classes or reads.objects)
+    lists, rest = [], bool(reads.classes or reads.objects)
     for container, entries in reads.containers:
         if isinstance(container, dict):
             known = spaces.setdefault(id(container), (container, [], -1))
             known[1].extend(zip(entries[::2], entries[1::2], strict=True))
             spaces[id(container)] = (container, known[1], len(container))
-        elif isinstance(container, list | tuple):
-            sequences.append((container, list(entries)))
+        elif isinstance(container, list):
+            lists.append((container, list(entries)))
         else:
             rest = True
     compared = [found for key, found in reads.arrays.items() if key not in replaced]  # the others are read at each call
@@ -359,7 +359,7 @@ def _guards(reads: Any, replaced: Any) -> Guards:
     return Guards(
         reads.cells,
         list(spaces.values()),
-        sequences,
+        lists,
         codes,
         contents,
         partial(reads.unchanged, replaced) if rest else None,

@@ -37,7 +37,7 @@ class Guards(NamedTuple):
 
     cells: list[tuple[Any, Any]]
     spaces: list[tuple[dict[Any, Any], list[tuple[Any, Any]], int]]  # a dictionary, its entries; its size or -1
-    sequences: list[tuple[Any, list[Any]]]
+    lists: list[tuple[list[Any], list[Any]]]
     codes: list[tuple[Any, Any]]
     contents: list[tuple[Any, bytearray]]
     rest: Any
@@ -194,18 +194,18 @@ class Checks:
             self.equal(self.field(self.held(function), offset or 0), self.held(code))
         for space, entries, size in guards.spaces:
             self.space(self.held(space), entries, size)
-        for sequence, entries in guards.sequences:
-            pointer = self.held(sequence)
+        for held, entries in guards.lists:
+            pointer = self.held(held)
             self.equal(self.field(pointer, abi.SIZE, "i64"), str(len(entries)), "i64")
-            items = self.field(pointer, abi.LIST_ITEMS) if isinstance(sequence, list) else None
-            for k, value in enumerate(entries):
-                item = self.field(items, 8 * k) if items else self.field(pointer, abi.ITEMS + 8 * k)
-                self.equal(item, self.held(value))
+            place = len(self.objects)  # side by side, as the list has them
+            self.objects += entries
+            table = f"getelementptr (ptr, ptr @objects, i64 {place})"
+            items = self.field(pointer, abi.LIST_ITEMS)
+            self.same_bytes(items, table, 8 * len(entries))
         for array, numbers in guards.contents:
             steps = [step // array.itemsize for step in array.strides]
             data = self.array(self.held(array), array.shape, steps, array.dtype)
-            same = self.body.put(f"call i32 @memcmp(ptr {data}, ptr {self.copy_of(numbers)}, i64 {len(numbers)})")
-            self.equal(same, "0", "i32")
+            self.same_bytes(data, self.copy_of(numbers), len(numbers))
         if guards.rest is not None:
             with self.running():
                 found = self.call(guards.rest, "null", "0", "null")
@@ -215,6 +215,10 @@ class Checks:
             self.require(self.body.put(f"xor i1 {failed}, true"))
             self.body.do(f"call void @Py_DecRef(ptr {found})")
             self.equal(found, self.held(True))
+
+    def same_bytes(self, one: str, other: str, count: int) -> None:
+        found = self.body.put(f"call i32 @memcmp(ptr {one}, ptr {other}, i64 {count})")
+        self.equal(found, "0", "i32")
 
     def copy_of(self, numbers: bytearray) -> str:
         held = np.frombuffer(numbers, np.uint8)

@@ -59,11 +59,7 @@ class _Writer:
 
     def allocate(self) -> None:
         """Decide the memory of every kept array."""
-        writers: dict[Kept, list[Leaf]] = {}
-        for leaf in self.schedule.leaves.values():
-            for target in leaf.statement.targets:
-                writers.setdefault(target, []).append(leaf)
-        for target, leaves in writers.items():
+        for target, leaves in self.schedule.writers.items():
             readers = self.schedule.readers.get(target, [])
             storage, depth = stored(target, leaves, readers)
             self.storages[target] = storage

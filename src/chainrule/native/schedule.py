@@ -6,7 +6,7 @@ which each turn reads only what the same turn wrote needs no axis for the loop: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,14 +39,6 @@ class Loop:
     label: Label
     body: list[Loop | Leaf] = field(default_factory=list)
 
-    def leaves(self) -> Iterator[Leaf]:
-        """All statements inside."""
-        for item in self.body:
-            if isinstance(item, Leaf):
-                yield item
-            else:
-                yield from item.leaves()
-
 
 class Schedule:
     """The loops of a list of statements, in an order in which everything is there when it is read."""
@@ -55,6 +47,7 @@ class Schedule:
         self.body: list[Loop | Leaf] = []
         self.leaves: dict[Work, Leaf] = {}
         self.turns: dict[Any, Loop] = {}
+        self.writers: dict[Kept, list[Leaf]] = {}
         self.readers: dict[Kept, list[tuple[Leaf, tuple[Index, ...] | None]]] = {}
         for statement in statements:
             self._place(statement)
@@ -91,6 +84,8 @@ class Schedule:
             body = made.body
         body.append(leaf)
         self.leaves[statement] = leaf
+        for target in statement.targets:
+            self.writers.setdefault(target, []).append(leaf)
         for source, place in needs:
             self.readers.setdefault(source, []).append((leaf, place))
 
@@ -98,24 +93,22 @@ class Schedule:
         self, body: list[Loop | Leaf], order: list[Label], needs: Needs, leaf: Leaf
     ) -> tuple[Loop, Label] | None:
         """The latest loop that the statement can join, and the label that would run in it."""
-        before = {*leaf.statement.targets, *[source for source, _ in needs]}
+        touched = {*leaf.statement.targets, *[source for source, _ in needs]}
+        before = {item for source in touched for other in self.writers.get(source, ()) for item in (*other.path, other)}
         for item in reversed(body):
             if isinstance(item, Loop):
-                inside = list(item.leaves())
                 for label in order[:-1] or order:  # the innermost is to stay that
-                    if label.size == item.label.size and self._fits(item, label, inside, needs, label is order[0]):
+                    if label.size == item.label.size and self._fits(item, label, needs, label is order[0]):
                         return item, label
-                if any([not before.isdisjoint(other.statement.targets) for other in inside]):
-                    return None
-            elif not before.isdisjoint(item.statement.targets):
+            if item in before:
                 return None
         return None
 
-    def _fits(self, loop: Loop, label: Label, inside: Sequence[Leaf], needs: Needs, is_first: bool) -> bool:
+    def _fits(self, loop: Loop, label: Label, needs: Needs, is_first: bool) -> bool:
         tied = False
-        for other in inside:
-            for source, place in needs:
-                if source not in other.statement.targets:
+        for source, place in needs:
+            for other in self.writers.get(source, ()):
+                if loop not in other.path:
                     continue
                 if place is None or not _same_turn(other, place, loop, label):
                     return False

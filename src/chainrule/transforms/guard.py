@@ -176,7 +176,8 @@ class Reads:
 
     def _container(self, value: Any, name: str) -> None:
         entries = tuple(_entries(value))
-        self.containers.append((value, entries))
+        if type(value) not in (tuple, frozenset):  # which stay what they are
+            self.containers.append((value, entries))
         for entry in entries:
             self._consider(entry, name)
 

@@ -85,9 +85,8 @@ def _is_running(code: Code) -> bool:
 class Built:
     """Machine code for one kind of arguments, which Python calls directly."""
 
-    how = "machine code"
-
     def __init__(self, kernel: Kernel, call: Call, made: Recorded, this: Any, slow: Callable[..., Any]) -> None:
+        self.how = f"machine code{kernel.turns}"
         self.kernel = kernel
         self.kind = call
         self.is_current = made.is_current
@@ -99,6 +98,11 @@ class Built:
         self.plain = Entrance(kernel, call, self._again, self._other, into=False)
         self.into: Entrance | None = None
         self._callers: set[int] = set()
+
+    @property
+    def memory(self) -> int:
+        """The bytes that calls work in."""
+        return self.kernel.memory * len(self.entrances)
 
     @property
     def code(self) -> Code:
@@ -159,7 +163,7 @@ def build(
     if llvm is None:
         return Replayed(made, this)
     try:
-        kernel, call = lowered(made, arguments, can_be_called(), can_be_called())
+        kernel, call = lowered(made, arguments, can_be_called(), can_be_called(), this.checkpoint)
     except NotLowerableError as problem:
         return str(problem)
     if not abi.usable():
@@ -167,13 +171,15 @@ def build(
     return Built(kernel, call, made, this, slow)
 
 
-def lowered(made: Recorded, arguments: Sequence[Any], blas: bool, python: bool = False) -> tuple[Kernel, Call]:
+def lowered(
+    made: Recorded, arguments: Sequence[Any], blas: bool, python: bool = False, checkpoint: int | None = None
+) -> tuple[Kernel, Call]:
     """The kernel of a recording, and what its calls hand over; with ``python`` it may call Python for some steps."""
-    guards = _guards(made.reads, made.replaced)
-    return _lowered(made.inputs, made.wanted, arguments, (made.structure, made.kinds, guards), blas, python)
+    results_are = made.structure, made.kinds, _guards(made.reads, made.replaced)
+    return _lowered(made.inputs, made.wanted, arguments, results_are, blas, python, checkpoint)
 
 
-def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Run:
+def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred], checkpoint: int | None = None) -> Run:
     """A recording as a function in machine code, which takes the inputs as arrays and gives a tuple of arrays.
 
     What `chainrule.transforms.recorded.replayed` makes stands in for it, where there is no machine code, where an array
@@ -189,7 +195,7 @@ def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Run:
     kinds: list[type] = [np.ndarray] * len(made)
     native = can_be_called()
     try:
-        kernel, call = _lowered(inputs, made, arguments, (structure, kinds, NOTHING), native, native)
+        kernel, call = _lowered(inputs, made, arguments, (structure, kinds, NOTHING), native, native, checkpoint)
     except NotLowerableError:
         return plain
     native_run = Program(Entrance(kernel, call, plain, plain, into=False))
@@ -222,6 +228,7 @@ def _lowered(
     results_are: tuple[Any, list[type], Guards],
     blas: bool,
     python: bool,
+    checkpoint: int | None,
 ) -> tuple[Kernel, Call]:
     steps = steps_for(wanted)
     memories = [_memory(step.known) for step in inputs]
@@ -238,7 +245,7 @@ def _lowered(
         interpreted(low, inputs, steps, wanted)
     results, check = _results(low, wanted)
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
-    kernel = write_kernel(Schedule(unrolled(low.statements)), low.pool, given)
+    kernel = write_kernel(Schedule(unrolled(low.statements)), low.pool, given, checkpoint)
     leaves = iter(memories)
     specs = [_spec(value, leaves) for value in arguments]
     structure, kinds, guards = results_are

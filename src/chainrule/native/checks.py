@@ -108,16 +108,6 @@ class Checks:
             if by == 1:
                 yield
 
-    @contextmanager
-    def when(self, condition: str) -> Iterator[None]:
-        """Instructions that are done if the condition holds."""
-        inside, after = self.label("when"), self.label("after")
-        self.body.do(f"br i1 {condition}, label %{inside}, label %{after}, !prof !1")
-        self.body.start(inside)
-        yield
-        self.body.do(f"br label %{after}")
-        self.body.start(after)
-
     # --- arguments ---
 
     def argument(self, pointer: str, spec: Any, data: dict[Source, str]) -> None:
@@ -210,7 +200,7 @@ class Checks:
             with self.running():
                 found = self.call(guards.rest, "null", "0", "null")
             failed = self.body.put(f"icmp eq ptr {found}, null")
-            with self.when(failed):
+            with self.body.when(failed, rarely=True):
                 self.body.do("call void @PyErr_Clear()")
             self.require(self.body.put(f"xor i1 {failed}, true"))
             self.body.do(f"call void @Py_DecRef(ptr {found})")
@@ -235,7 +225,7 @@ class Checks:
         seen = f"getelementptr (i64, ptr @numbers, i64 {place})"
         tag = self.field(pointer, abi.DICT_TAG, "i64")
         before = self.body.put(f"load i64, ptr {seen}")
-        with self.when(self.body.put(f"icmp ne i64 {tag}, {before}")):
+        with self.body.when(self.body.put(f"icmp ne i64 {tag}, {before}"), rarely=True):
             self.entries(pointer, entries, size)
             self.body.do(f"store i64 {tag}, ptr {seen}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import numpy as np
 from chainrule.native.inner import InnerLoop
 from chainrule.native.interpreter import write_interpreter
 from chainrule.native.numbers import Declarations, write_apply
+from chainrule.native.retained import Retained, retained
 from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source, row_major
 from chainrule.native.schedule import Leaf, Loop, Schedule
+from chainrule.native.segmented import Segmented, said
 from chainrule.native.storage import Storage, stored
 from chainrule.native.text import Body, literal, memory_type, value_type
 from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Operand, Statement, base_of
@@ -34,10 +37,12 @@ class Kernel:
     declared: Declarations
     functions: list[Any]  # of other libraries: what ``@functions`` has to hold
     calls_python: bool
+    memory: int  # bytes that it works in
+    turns: str = ""  # what is said of the turns of loops that stay in memory
 
 
 class _Writer:
-    def __init__(self, schedule: Schedule, pool: Pool, given: Sequence[Source]) -> None:
+    def __init__(self, schedule: Schedule, pool: Pool, given: Sequence[Source], plan: Retained) -> None:
         self.schedule = schedule
         self.pool = pool
         self.body = Body()
@@ -47,6 +52,7 @@ class _Writer:
         self.index: dict[Label, str] = {}
         self.storages: dict[Kept, Storage] = {}
         self.starts: dict[int, list[Kept]] = {}  # what is filled with its first value before an item of a body
+        self.segmented = Segmented(self, plan)
         self.stack = 0
         self.constants: dict[tuple[str, str], str] = {}
         self.functions: list[Any] = []
@@ -61,27 +67,27 @@ class _Writer:
         """Decide the memory of every kept array."""
         for target, leaves in self.schedule.writers.items():
             readers = self.schedule.readers.get(target, [])
-            storage, depth = stored(target, leaves, readers)
+            rows = self.segmented.rows(target)
+            storage, depth = stored(target, leaves, readers, rows)
             self.storages[target] = storage
-            self._point(target, storage)
-            if target.start is not None:
+            if target not in self.pointers:
+                self.pointers[target] = self.room(storage.size, target.dtype)
+            if rows is not None:
+                self.segmented.reserve(target)
+            elif target.start is not None:
                 first = leaves[0].path[depth] if len(leaves[0].path) > depth else leaves[0]
                 self.starts.setdefault(id(first), []).append(target)
 
-    def _point(self, target: Kept, storage: Storage) -> None:
-        if target in self.pointers:
-            storage.pointer = self.pointers[target]
-            return
-        kind = memory_type(target.dtype)
-        size = storage.size * target.dtype.itemsize
-        if not storage.sizes:
-            storage.pointer = self.body.reserve(f"alloca {kind}")
-        elif size <= _ON_STACK and self.stack + size <= _STACK:
-            self.stack += size
-            storage.pointer = self.body.reserve(f"alloca [{storage.size} x {kind}], align 64")
-        else:
-            storage.pointer = self.pointers[target] = f"%a{len(self.arrays)}"
-            self.arrays.append(target)
+    def room(self, size: int, dtype: np.dtype[Any]) -> str:
+        """A pointer to memory that is no longer than a call."""
+        kind, needed = memory_type(dtype), size * dtype.itemsize
+        if size == 1:
+            return self.body.reserve(f"alloca {kind}")
+        if needed <= _ON_STACK and self.stack + needed <= _STACK:
+            self.stack += needed
+            return self.body.reserve(f"alloca [{size} x {kind}], align 64")
+        self.arrays.append(Source((size,), dtype))
+        return f"%a{len(self.arrays) - 1}"
 
     # --- addresses ---
 
@@ -92,14 +98,13 @@ class _Writer:
     def located(self, source: Source, place: Place) -> tuple[str, Index]:
         """The pointer to an array, and where in it an element is."""
         base = base_of(source)
-        if isinstance(base, Kept):
-            storage = self.storages[base]
-            pointer, strides = storage.pointer, storage.strides
-        else:
-            pointer, strides = self.pointers[base], list(base.strides)  # type: ignore[attr-defined]
-        if base is not source:
-            strides = list(row_major(source.shape))
-        flat = Index()
+        strides: Sequence[int | None] = row_major(source.shape)
+        if base is source:
+            strides = self.storages[base].strides if isinstance(base, Kept) else base.strides  # type: ignore[attr-defined]
+        pointer, flat = self.pointers[base], Index()
+        if isinstance(base, Kept) and self.segmented.rows(base) is not None:
+            pointer, flat = self.segmented.located(base, place[0])
+            place, strides = place[1:], strides[1:]
         for index, stride in zip(place, strides, strict=True):
             if stride is not None:
                 flat = flat.plus(index.shifted(0, stride) if stride else Index())
@@ -187,25 +192,39 @@ class _Writer:
         self.body.start("unanswered")
         self.body.do("ret i32 1")
 
-    def items(self, body: Sequence[Loop | Leaf]) -> None:
+    def items(self, body: Sequence[Loop | Leaf], only: set[Leaf] | None = None) -> None:
+        """What is in a body, in order; or of it only some statements."""
         for item in body:
+            if only is not None and only.isdisjoint([item] if isinstance(item, Leaf) else item.leaves()):
+                continue
             for target in self.starts.get(id(item), ()):
                 self.fill(target)
             if isinstance(item, Leaf):
-                if isinstance(item.statement, Multiplication):
-                    self.multiply(item, item.statement)
-                elif isinstance(item.statement, Callback):
-                    self.call_back(item, item.statement)
-                elif isinstance(item.statement, Interpreted):
-                    self.interpret(item.statement)
-                else:
-                    self.statement(item)
-                continue
-            with self.body.loop(item.label.size, self._is_large(item)) as index:
-                self.index[item.label] = index
-                self.known.append({})
-                self.items(item.body)
-                self.known.pop()
+                self.leaf(item)
+            elif not self.segmented.writes(item):
+                self.turns(item, item.label.size, only=only)
+
+    def leaf(self, leaf: Leaf) -> None:
+        """What is done in one turn of all loops around it."""
+        made = leaf.statement
+        if isinstance(made, Multiplication):
+            self.multiply(leaf, made)
+        elif isinstance(made, Callback):
+            self.call_back(leaf, made)
+        elif isinstance(made, Interpreted):
+            self.interpret(made)
+        else:
+            self.statement(leaf, made)
+
+    def turns(self, loop: Loop, end: int | str, begin: str = "0", only: set[Leaf] | None = None) -> None:
+        """Turns of a loop; of what is done in them perhaps only some statements."""
+        with self.body.loop(end, self._is_large(loop), begin) as index:
+            self.index[loop.label] = index
+            self.known.append({})
+            if only is None:
+                self.segmented.begin(loop)
+            self.items(loop.body, only)
+            self.known.pop()
 
     @staticmethod
     def _is_large(loop: Loop) -> bool:
@@ -216,17 +235,16 @@ class _Writer:
             inner = [item for outer in inner for item in outer.body if isinstance(item, Loop)]
         return volume > max(_WRITTEN_OUT, loop.label.size)
 
-    def fill(self, target: Kept) -> None:
-        """The first value of every element."""
-        storage = self.storages[target]
+    def fill(self, target: Kept, pointer: str = "", size: int = 0) -> None:
+        """The first value of every element, or of so many from a place on."""
         value = literal(target.start, target.dtype)
-        if storage.size == 1:
-            self.store(value, target.dtype, storage.pointer)
-            return
-        with self.body.loop(storage.size) as index:
-            kind = memory_type(target.dtype)
-            pointer = self.body.put(f"getelementptr inbounds {kind}, ptr {storage.pointer}, i64 {index}")
+        pointer, size = pointer or self.pointers[target], size or self.storages[target].size
+        if size == 1:
             self.store(value, target.dtype, pointer)
+            return
+        with self.body.loop(size) as index:
+            at = self.body.put(f"getelementptr inbounds {memory_type(target.dtype)}, ptr {pointer}, i64 {index}")
+            self.store(value, target.dtype, at)
 
     def multiply(self, leaf: Leaf, made: Multiplication) -> None:
         """A call of BLAS, which counts by columns: what is C = A B to us is Cᵀ = Bᵀ Aᵀ to it."""
@@ -281,7 +299,7 @@ class _Writer:
         self.functions_besides.append(write_interpreter(made.operations, dtype, self.declared, len(self.functions)))
         self.functions += made.functions
         self.calls_python = self.calls_python or bool(made.functions)
-        code, numbers = self.pointers[made.code], self.storages[made.numbers].pointer
+        code, numbers = self.pointers[made.code], self.pointers[made.numbers]
         status = self.body.put(f"call i32 @interpret(ptr {code}, ptr {numbers})")
         self.end_if(self.body.put(f"icmp ne i32 {status}, 0"))
 
@@ -304,9 +322,7 @@ class _Writer:
         self.body.do(f"br i1 {condition}, label %unanswered, label %{after}, !prof !1")
         self.body.start(after)
 
-    def statement(self, leaf: Leaf) -> None:
-        statement = leaf.statement
-        assert isinstance(statement, Statement)
+    def statement(self, leaf: Leaf, statement: Statement) -> None:
         target = statement.target
         place, expression = statement.made([leaf.loops[label].label for label in statement.labels])
         value = self.expression(expression)
@@ -331,14 +347,18 @@ class _Writer:
         return self.body.put(f"call {kind} {name}({kind} {before}, {kind} {value})")
 
 
-def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], name: str = "kernel") -> Kernel:
+def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], checkpoint: int | None = None) -> Kernel:
     """The function that does all loops; ``given`` are the arrays in memory that it is handed, results among them."""
-    writer = _Writer(schedule, pool, given)
+    plan = retained(schedule, checkpoint)
+    writer = _Writer(schedule, pool, given, plan)
     writer.allocate()
     writer.write()
     arguments = ", ".join([f"ptr noalias %a{k}" for k in range(len(writer.arrays))])
     count = max(len(writer.functions), 1)
     text = f"@functions = global [{count} x ptr] zeroinitializer\n"
-    text += f"define internal i32 @{name}({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
+    text += f"define internal i32 @kernel({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
     text += "\n".join([*writer.functions_besides, *writer.body.notes, ""])
-    return Kernel(text, writer.arrays, writer.declared, writer.functions, writer.calls_python)
+    inner = writer.arrays[len(given) :]
+    memory = writer.stack + sum([-(-prod(source.shape) * source.dtype.itemsize // 64) * 64 for source in inner])
+    turns = said(plan, writer.storages) if checkpoint is not None else ""
+    return Kernel(text, writer.arrays, writer.declared, writer.functions, writer.calls_python, memory, turns)

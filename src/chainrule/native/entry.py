@@ -207,7 +207,7 @@ def write_entry(kernel: Kernel, call: Call, again: Any, other: Any, into: bool =
             found, data[source] = writer.fresh(source.shape, source.dtype, kind)
             made.append(found)
     fine, arena = _run(writer, kernel, data, call.check)
-    with writer.when(body.put(f"xor i1 {fine}, true")):
+    with body.when(body.put(f"xor i1 {fine}, true"), rarely=True):
         for found in made:
             body.do(f"call void @Py_DecRef(ptr {found})")
         writer.leave_to(again)

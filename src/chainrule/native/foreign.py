@@ -48,9 +48,9 @@ def _of_kind(value: Any, kind: type) -> Any:
 class Foreign:
     """Machine code for one kind of arguments, called through ctypes; the memory of each call is its own."""
 
-    how = "machine code through ctypes"
-
     def __init__(self, kernel: Kernel, call: Call, made: Recorded, this: Any) -> None:
+        self.how = f"machine code through ctypes{kernel.turns}"
+        self.memory = kernel.memory
         self.is_current = made.is_current
         self.this = this
         self.results = call.results
@@ -89,6 +89,7 @@ class Replayed:
     """A recording as NumPy calls, one after the other: where there is no LLVM."""
 
     how = "a NumPy program"
+    memory = None
 
     def __init__(self, made: Recorded, this: Any) -> None:
         self.is_current = made.is_current

@@ -14,7 +14,7 @@ __all__ = ["Storage", "stored"]
 
 
 class Storage:
-    """Where a kept array lives: a pointer, and the stride of each of its axes (None: the axis needs no memory).
+    """How a kept array lies in memory: the stride of each of its axes (None: the axis needs no memory).
 
     ``last`` is the axis along which neighbours are next to each other.
     """
@@ -25,20 +25,28 @@ class Storage:
         self.sizes = [shape[axis] for axis in order]
         steps = dict(zip(order, row_major(self.sizes), strict=True))
         self.strides = [steps.get(axis) for axis in range(len(shape))]
-        self.pointer = ""
 
     @property
     def size(self) -> int:
         return prod(self.sizes)
 
 
-def stored(target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any]) -> tuple[Storage, int]:
-    """The memory of an array that ``leaves`` write; and how many of the outer loops are of one turn of it each."""
+def stored(
+    target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any], rows: int | None = None
+) -> tuple[Storage, int]:
+    """The memory of an array that ``leaves`` write; and how many of the outer loops are of one turn of it each.
+
+    There may be fewer ``rows`` than the first axis has; they are one after the other.
+    """
+    last = _last(target, leaves, readers)
+    if rows is not None:
+        shape = (rows, *target.shape[1:])
+        return Storage(shape, [False] * len(shape), last or len(shape) - 1), 0
     prefix = [] if target.is_wanted else _own_turns(leaves, [leaf for leaf, _ in readers])
     dropped = [
         not target.is_wanted and _is_turn(axis, size, prefix, leaves, readers) for axis, size in enumerate(target.shape)
     ]
-    return Storage(target.shape, dropped, _last(target, leaves, readers)), len(prefix)
+    return Storage(target.shape, dropped, last), len(prefix)
 
 
 def _last(target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any]) -> int:

@@ -78,26 +78,36 @@ class Body:
         return name
 
     @contextmanager
-    def loop(self, count: int | str, rolled: bool = False) -> Iterator[str]:
+    def loop(self, end: int | str, rolled: bool = False, begin: str = "0") -> Iterator[str]:
         """A loop that is done at least once; gives the name of its index. LLVM is not to write out a ``rolled`` one."""
         index, following = self.fresh("i"), self.fresh("n")
-        head, end = self.fresh("head")[1:], self.fresh("end")[1:]
+        head, after = self.fresh("head")[1:], self.fresh("end")[1:]
         before = self.block
         self.do(f"br label %{head}")
         self.start(head)
         place = len(self.lines)
         yield index
         latch = self.block
-        self.lines.insert(place, f"  {index} = phi i64 [0, %{before}], [{following}, %{latch}]")
+        self.lines.insert(place, f"  {index} = phi i64 [{begin}, %{before}], [{following}, %{latch}]")
         self.do(f"{following} = add nuw nsw i64 {index}, 1")
-        again = self.put(f"icmp ult i64 {following}, {count}")
+        again = self.put(f"icmp ult i64 {following}, {end}")
         note = ""
         if rolled:
             number = len(self.notes) + 3
             self.notes.append(f"!{number} = distinct !{{!{number}, !2}}")
             note = f", !llvm.loop !{number}"
-        self.do(f"br i1 {again}, label %{head}, label %{end}{note}")
-        self.start(end)
+        self.do(f"br i1 {again}, label %{head}, label %{after}{note}")
+        self.start(after)
+
+    @contextmanager
+    def when(self, condition: str, rarely: bool = False) -> Iterator[None]:
+        """What is done only if a condition holds."""
+        inside, after = self.fresh("when")[1:], self.fresh("after")[1:]
+        self.do(f"br i1 {condition}, label %{inside}, label %{after}{', !prof !1' if rarely else ''}")
+        self.start(inside)
+        yield
+        self.do(f"br label %{after}")
+        self.start(after)
 
     def text(self) -> str:
         """The body of the function."""

@@ -6,7 +6,7 @@ on disk. Where something is not as it should be, control goes to the block ``mis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -66,6 +66,22 @@ class Checks:
             place = self.places[id(value)] = len(self.objects)
             self.objects.append(value)
         return self.body.put(f"load ptr, ptr getelementptr (ptr, ptr @objects, i64 {place})", "o")
+
+    def side_by_side(self, values: Sequence[Any]) -> int:
+        """The place of the first of several objects that are neighbours in the table."""
+        self.objects += values
+        return len(self.objects) - len(values)
+
+    def each(self, pairs: Sequence[tuple[Any, Any]], check: Callable[[str, str], None]) -> None:
+        """Instructions that are done for each pair of objects: one text for all, because LLVM takes its time."""
+        if not pairs:
+            return
+        place = self.side_by_side([value for pair in pairs for value in pair])
+        with self.body.loop(len(pairs)) as index:
+            at = f"getelementptr [2 x ptr], ptr getelementptr (ptr, ptr @objects, i64 {place}), i64 {index}, i64"
+            both = [self.body.put(f"{at} {k}", "p") for k in (0, 1)]
+            first, second = [self.body.put(f"load ptr, ptr {pointer}", "o") for pointer in both]
+            check(first, second)
 
     def number(self, value: int) -> str:
         """A word of this process, such as an address."""
@@ -177,21 +193,15 @@ class Checks:
 
     def guards(self, guards: Guards) -> None:
         """Check that what the function reads outside is what it was."""
-        for cell, value in guards.cells:
-            self.equal(self.field(self.held(cell), abi.CELL), self.held(value))
-        offset = abi.code_offset()
-        for function, code in guards.codes:
-            self.equal(self.field(self.held(function), offset or 0), self.held(code))
+        self.fields(guards.cells, abi.CELL)
+        self.fields(guards.codes, abi.code_offset() or 0)
         for space, entries, size in guards.spaces:
             self.space(self.held(space), entries, size)
         for held, entries in guards.lists:
             pointer = self.held(held)
             self.equal(self.field(pointer, abi.SIZE, "i64"), str(len(entries)), "i64")
-            place = len(self.objects)  # side by side, as the list has them
-            self.objects += entries
-            table = f"getelementptr (ptr, ptr @objects, i64 {place})"
-            items = self.field(pointer, abi.LIST_ITEMS)
-            self.same_bytes(items, table, 8 * len(entries))
+            table = f"getelementptr (ptr, ptr @objects, i64 {self.side_by_side(entries)})"
+            self.same_bytes(self.field(pointer, abi.LIST_ITEMS), table, 8 * len(entries))
         for array, numbers in guards.contents:
             steps = [step // array.itemsize for step in array.strides]
             data = self.array(self.held(array), array.shape, steps, array.dtype)
@@ -205,6 +215,10 @@ class Checks:
             self.require(self.body.put(f"xor i1 {failed}, true"))
             self.body.do(f"call void @Py_DecRef(ptr {found})")
             self.equal(found, self.held(True))
+
+    def fields(self, pairs: Sequence[tuple[Any, Any]], offset: int) -> None:
+        """Check that objects refer to others."""
+        self.each(pairs, lambda holder, value: self.equal(self.field(holder, offset), value))
 
     def same_bytes(self, one: str, other: str, count: int) -> None:
         found = self.body.put(f"call i32 @memcmp(ptr {one}, ptr {other}, i64 {count})")
@@ -232,6 +246,11 @@ class Checks:
     def entries(self, pointer: str, entries: Sequence[tuple[Any, Any]], size: int) -> None:
         if size >= 0:
             self.equal(self.field(pointer, abi.DICT_SIZE, "i64"), str(size), "i64")
-        for name, value in entries:
-            found = self.body.put(f"call ptr @PyDict_GetItemWithError(ptr {pointer}, ptr {self.held(name)})")
-            self.equal(found, "null" if value is abi.ABSENT else self.held(value))
+
+        def found(name: str) -> str:
+            return self.body.put(f"call ptr @PyDict_GetItemWithError(ptr {pointer}, ptr {name})")
+
+        there = [entry for entry in entries if entry[1] is not abi.ABSENT]
+        self.each(there, lambda name, value: self.equal(found(name), value))
+        rest = [entry for entry in entries if entry[1] is abi.ABSENT]
+        self.each(rest, lambda name, _: self.equal(found(name), "null"))

@@ -226,8 +226,8 @@ def write_entry(kernel: Kernel, call: Call, again: Any, other: Any, into: bool =
         f"{_DECLARED}@objects = global [{objects} x ptr] zeroinitializer\n"
         f"@numbers = global [{numbers} x i64] zeroinitializer\n"
         "@following = global ptr @last\n@arena = global ptr null\n@running = global i64 0\n"
-        f"define ptr @entry(ptr %self, ptr %args, i64 %flags, ptr %names) #0 {{\n{main}\n}}\n"
-        f"define ptr @last(ptr %self, ptr %args, i64 %flags, ptr %names) #0 {{\n{body.text()}\n}}\n"
+        f"define ptr @entry(ptr %self, ptr %args, i64 %flags, ptr %names) #2 {{\n{main}\n}}\n"
+        f"define ptr @last(ptr %self, ptr %args, i64 %flags, ptr %names) #2 {{\n{body.text()}\n}}\n"
     )
     return Entry(text, writer.objects, writer.numbers, arena)
 

@@ -36,7 +36,7 @@ def _write_call(kernel: Kernel) -> str:
         pointers.append(f"ptr {body.put(f'load ptr, ptr {at}')}")
     status = body.put(f"call i32 @kernel({', '.join(pointers)})")
     body.do(f"ret i32 {status}")
-    return f"define i32 @call(ptr %table) #0 {{\n{body.text()}\n}}\n"
+    return f"define i32 @call(ptr %table) #2 {{\n{body.text()}\n}}\n"
 
 
 def _of_kind(value: Any, kind: type) -> Any:

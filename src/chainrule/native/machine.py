@@ -23,6 +23,7 @@ __all__ = ["Code", "module_text", "object_file", "triple", "vector_sets"]
 
 _WIDTHS = {"double": ((2, "b"), (4, "d"), (8, "e")), "float": ((4, "b"), (8, "d"), (16, "e"))}
 _PLAIN = 'nounwind "prefer-vector-width"="512"'
+_AT_ONCE = "nounwind noinline optnone"  # of calls: to make them faster takes LLVM longer than they do
 _PURE = "nounwind willreturn memory(none)"
 
 
@@ -90,9 +91,9 @@ def module_text(functions: Iterable[str], declared: Declarations, sets: str | No
     """
     text = "\n".join(functions)
     lines = list(declared.lines.values())
-    attributes = [f"attributes #0 = {{ {_PLAIN} }}", f"attributes #1 = {{ {_PURE} }}"]
+    attributes = [f"attributes #{k} = {{ {words} }}" for k, words in enumerate((_PLAIN, _PURE, _AT_ONCE))]
     used = []
-    for number, (name, kind) in enumerate(sorted(declared.library), 2):
+    for number, (name, kind) in enumerate(sorted(declared.library), 3):
         mapping, more = _variants(name, kind, vector_sets() if sets is None else sets)
         if not mapping:
             continue

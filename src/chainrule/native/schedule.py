@@ -6,7 +6,7 @@ which each turn reads only what the same turn wrote needs no axis for the loop: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,14 @@ class Loop:
 
     label: Label
     body: list[Loop | Leaf] = field(default_factory=list)
+
+    def leaves(self) -> Iterator[Leaf]:
+        """All statements inside."""
+        for item in self.body:
+            if isinstance(item, Leaf):
+                yield item
+            else:
+                yield from item.leaves()
 
 
 class Schedule:

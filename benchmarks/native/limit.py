@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.native.row import Row
 
-SOURCES = [Path(__file__).parent / name for name in ("kernels.c", "grids.c", "stencils.c", "matrices.c")]
+SOURCES = [Path(__file__).parent / f"{name}.c" for name in ("kernels", "grids", "stencils", "matrices", "bundle")]
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-mprefer-vector-width=512", "-fopenmp-simd", "-fPIC"]
 
 
@@ -44,18 +44,24 @@ def by_hand(row: Row) -> Callable[[], list[Any]] | None:
     """A call of the limit: [value, gradients], or Jacobians, in arrays that are there; None without a compiler."""
     if not isinstance(row.limit, str):
         return functools.partial(row.limit, *row.arguments)
-    library = kernels()
-    if library is None:
+    if kernels() is None:
         return None
     inputs = [np.array(argument, order="C") for argument in row.arguments]
     outputs = [*map(np.empty, row.entries)] or [np.empty_like(one) for one in inputs[: row.count]]
-    kernel = library[row.limit]
+    call = called(row.limit, inputs, outputs, row.sizes)
+    return (lambda: call()[1:]) if row.entries else call
+
+
+def called(name: str, inputs: list[Any], outputs: list[Any], sizes: Sequence[int]) -> Callable[[], list[Any]]:
+    """A call of a kernel on arrays in C order, which there must be a compiler for: what it returns, and the outputs."""
+    library = kernels()
+    assert library is not None
+    kernel = library[name]
     kernel.restype = ctypes.c_double
-    handed = _addresses(inputs), _addresses(outputs), (ctypes.c_long * len(row.sizes))(*row.sizes)
+    handed = _addresses(inputs), _addresses(outputs), (ctypes.c_long * len(sizes))(*sizes)
 
     def call(_alive: Any = inputs) -> list[Any]:
-        value = kernel(*handed)
-        return outputs if row.entries else [value, *outputs]
+        return [kernel(*handed), *outputs]
 
     return call
 

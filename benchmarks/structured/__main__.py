@@ -40,7 +40,7 @@ def better(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
     if one is None or "replay" not in one or "replay" not in other:
         return other if one is None or "replay" not in one else one
     merged = {**other, "error": max((e for e in (one["error"], other["error"]) if e is not None), default=None)}
-    for name in ("first", "anew", "replay", "limit"):
+    for name in ("first", "anew", "replay", "compiling", "compiled", "limit"):
         if name in one:
             merged[name] = min(one[name], other[name])
     if "also" in one:

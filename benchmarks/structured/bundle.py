@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from benchmarks.native import limit
 from benchmarks.structured.problem import Family, Form, Goal, Problem, generator, to_sparse
 
 try:
@@ -95,6 +96,12 @@ class Scene:
         arguments = (cameras, turns, slopes, points, weights, seen, self.of_camera, self.of_point)
         (compiled or vectorised)(*arguments, out[: 30 * self.observations].reshape(-1, 2, 15))
         np.multiply(weights, -2, out=out[30 * self.observations :])
+        return out
+
+    def in_c(self, z: Any, seen: Any) -> Any:
+        """The same by one loop in C."""
+        out = np.empty(31 * self.observations)
+        limit.called("bundle", [*self.split(z), self.of_camera, self.of_point, seen], [out], (self.observations,))()
         return out
 
     def matrix(self, z: Any, seen: Any) -> Any:
@@ -273,7 +280,7 @@ def make(observations: int) -> Problem:
             "csr": Form(
                 scene.matrix,
                 to_sparse,
-                also={"values": scene.values},
+                also={"values": scene.values, **({"values in C": scene.in_c} if limit.compiler() else {})},
                 goal=Goal(replay=40e-3, first=80e-3) if at_size else Goal(),
             )
         },

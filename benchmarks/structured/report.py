@@ -85,7 +85,8 @@ def machine() -> str:
 
 def text(found: Found) -> str:
     """All that was found, for reading."""
-    rows = [["row", "size", "form", "limit", "first", "anew", "again", "again/limit", "kept", "error", "goals"]]
+    columns = ["limit", "first", "anew", "again", "again/limit", "compiled", "compiled/limit"]
+    rows = [["row", "size", "form", *columns, "kept", "error", "goals"]]
     others = [["row", "size", "system", "first", "again", "first/ours", "again/ours", "error"]]
     hand = [["row", "size", "by hand", "time", "chainrule", "chainrule/by hand"]]
     behind: list[str] = []
@@ -97,7 +98,7 @@ def text(found: Found) -> str:
             if record is None:
                 continue
             if "replay" not in record:
-                rows.append([problem.row, problem.size, form, *"–––––––", why_not(record)])
+                rows.append([problem.row, problem.size, form, *"–––––––––", why_not(record)])
                 last = None
                 continue
             last = record
@@ -105,7 +106,8 @@ def text(found: Found) -> str:
             times = [seconds(record[name]) for name in ("limit", "first", "anew", "replay")]
             goals = verdict(description.goal, record)
             kept = f"{record['stored']:,}"
-            rows.append([problem.row, problem.size, form, *times, ratio, kept, error(record["error"]), goals])
+            native = [seconds(record["compiled"]), three(record["compiled"] / record["limit"])]
+            rows.append([problem.row, problem.size, form, *times, ratio, *native, kept, error(record["error"]), goals])
             for name, spent in record["also"].items():
                 ours = record["replay"]
                 beside_hand = [seconds(spent), seconds(ours), three(ours / spent)]
@@ -139,7 +141,8 @@ def text(found: Found) -> str:
 
 def markdown(found: Found) -> str:
     """The short table: one line for each row, and the best peer of each time."""
-    head = ["row", "size", "form", "limit", "first", "again", "× limit", "best peer, first", "best peer, again"]
+    head = ["row", "size", "form", "limit", "first", "again", "× limit", "compiled", "× limit"]
+    head += ["best peer, first", "best peer, again"]
     lines = [machine(), "", _line(head), _line(["---"] * len(head))]
     for (family, size, system, form), record in found.items():
         if system != "chainrule" or "replay" not in record:
@@ -151,8 +154,10 @@ def markdown(found: Found) -> str:
                 if known := {peer: time[name] for peer, time in times.items() if name in time}:
                     peer = min(known, key=known.__getitem__)
                     best[place] = f"{seconds(known[peer])} ({peer})"
-        spent = [seconds(record[name]) for name in ("limit", "first", "replay")]
-        lines.append(_line([problem.row, problem.size, form, *spent, three(record["replay"] / record["limit"]), *best]))
+        spent = [seconds(record[name]) for name in ("limit", "first")]
+        for name in ("replay", "compiled"):
+            spent += [seconds(record[name]), three(record[name] / record["limit"])]
+        lines.append(_line([problem.row, problem.size, form, *spent, *best]))
     return "\n".join(lines) + "\n"
 
 

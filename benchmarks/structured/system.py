@@ -25,7 +25,7 @@ import scipy.sparse.linalg  # noqa: F401  (loaded beforehand, like every library
 import chainrule as cr
 from benchmarks.structured import peers
 from benchmarks.structured.families import FAMILIES
-from benchmarks.structured.problem import Form, Point, Problem, relative_error
+from benchmarks.structured.problem import Point, Problem, relative_error
 
 ROUNDS = 15
 SECONDS = 1.5  # a system is given about this long
@@ -60,8 +60,18 @@ def stored(derivative: Any) -> int:
     return int(derivative.stored)
 
 
-def measure_ours(problem: Problem, form: Form, rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Any]:
+COMPILED = {"csr": "sparse", "dense": "dense"}  # the forms that machine code writes; it computes factors for the others
+
+
+def compiled(problem: Problem, name: str) -> Callable[..., Any]:
+    """Our way to a form in machine code."""
+    made: Callable[..., Any] = cr.compile(ours(problem), form=COMPILED.get(name))
+    return made if name in COMPILED else lambda *point: problem.forms[name].ours(made(*point))
+
+
+def measure_ours(problem: Problem, name: str, rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Any]:
     """Our times in one form, and beside them the limit's and those of what else is written by hand."""
+    form = problem.forms[name]
     made: list[Callable[..., Any]] = []
 
     def first() -> Any:
@@ -76,19 +86,23 @@ def measure_ours(problem: Problem, form: Form, rounds: int = ROUNDS, seconds: fl
     def replay(*point: Any) -> Any:
         return form.ours(derivative(*point))
 
+    native = compiled(problem, name)
+    _, compiling = timed(lambda: native(*problem.points[0]))
     for point in problem.points:  # at every point: a replay that used a number of another point would differ
-        error = max(error, form.error(replay(*point), point))
+        error = max(error, form.error(replay(*point), point), form.error(native(*point), point))
     gc.freeze()
 
     def anew(*point: Any) -> Any:
         return form.ours(ours(problem)(*point))
 
-    ways = {"replay": replay, "anew": anew, "limit": form.limit, **form.also}
+    ways = {"replay": replay, "compiled": native, "anew": anew, "limit": form.limit, **form.also}
     times = measure.interleaved({name: in_turn(way, problem.points) for name, way in ways.items()}, rounds, seconds)
     kept = derivative(*problem.points[0])
     return {
         "first": first_time,
         "replay": times.pop("replay"),
+        "compiled": times.pop("compiled"),
+        "compiling": compiling,
         "anew": times.pop("anew"),
         "limit": times.pop("limit"),
         "also": times,
@@ -132,7 +146,7 @@ def run(family: str, size: int, system: str, form: str = "") -> dict[str, Any]:
     problem = FAMILIES[family].make(size)
     try:
         if system == "chainrule":
-            return measure_ours(problem, problem.forms[form])
+            return measure_ours(problem, form)
         return measure_peer(problem, system)
     except peers.SkippedError as reason:
         return {"skipped": str(reason)}

@@ -163,6 +163,66 @@ def test_arrays_are_fresh_at_each_call() -> None:
     same(compiled(np.linspace(0.1, 1.0, 7)), kept)
 
 
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("usable", [True, False])
+def test_numbers_are_written_into_what_is_there(name: str, usable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not usable:
+        monkeypatch.setattr(abi, "usable", lambda: False)
+    compiled, function = cr.compile(cr.hessian(rosenbrock), form=name), cr.hessian(rosenbrock)
+    there = compiled(np.linspace(-1.0, 1.0, 8))
+    data = flatten(there)[0][-1]
+    points = [np.linspace(1.0, 2.0, 8), np.linspace(-1.0, 1.0, 16)[::2]]
+    for point in points:
+        with np.errstate(all="ignore"):
+            expected = flatten(FORMS[name](function(point)))[0]
+            assert compiled(point, out=there) is there
+        for one, other in zip(flatten(there)[0], expected, strict=True):
+            same(one, other)
+    assert flatten(there)[0][-1] is data
+    fresh = cr.compile(function, form=name)  # nothing is recorded yet
+    assert fresh(points[0], out=there) is there
+    same(flatten(there)[0][-1], flatten(fresh(points[0]))[0][-1])
+
+
+def test_several_results_are_written_into_what_is_there() -> None:
+    def both(a: Any, b: Any) -> Any:
+        return {"p": a * b, "s": np.sin(a)[1:]}
+
+    made = cr.jacobian(both, (0, 1))
+    for name in ("sparse", "dense"):
+        compiled = cr.compile(made, form=name)
+        there = compiled(np.ones(3), np.ones(3))
+        assert compiled(np.arange(3.0), 2 * np.ones(3), out=there) is there
+        expected = map_tree(FORMS[name], made(np.arange(3.0), 2 * np.ones(3)))
+        for one, other in zip(flatten(there)[0], flatten(expected)[0], strict=True):
+            same(one, other)
+
+
+def test_what_results_do_not_fit_into_is_an_error() -> None:
+    point = np.linspace(0.1, 1.0, 7)
+    function = cr.jacobian(stencil)
+    matrix, dense = (cr.compile(function, form=name) for name in ("sparse", "dense"))
+    band = cr.compile(cr.hessian(rosenbrock), form="banded")
+    for _ in range(2):  # before and after there is machine code
+        with pytest.raises(StructureError, match="entries at other places"):
+            matrix(point, out=cr.jacobian(lambda x: x[1:] * x[0])(point).sparse())
+        with pytest.raises(StructureError, match="object of type ndarray"):
+            matrix(point, out=np.zeros((6, 7)))
+        with pytest.raises(OptionError, match=r"shape \(12,\), float32"):
+            matrix(point, out=matrix(point).astype(np.float32))
+        with pytest.raises(OptionError, match=r"array of shape \(6, 6\), float64: the result is an array of shape"):
+            dense(point, out=np.zeros((6, 6)))
+        with pytest.raises(OptionError, match="given a float"):
+            dense(point, out=0.0)
+        with pytest.raises(OptionError, match="not in C order"):
+            dense(point, out=np.zeros((7, 6)).T)
+        with pytest.raises(OptionError, match="2 diagonals on a side where the result has 1"):
+            band(point, out=((2, 1), np.zeros((4, 7))))
+        with pytest.raises(OptionError, match="has the structure"):
+            band(point, out=np.zeros((4, 7)))
+        matrix(point), dense(point), band(point)
+
+
 def test_a_newton_step_along_the_band() -> None:
     point = np.linspace(-1.0, 1.0, 8)
     widths, band = cr.compile(cr.hessian(rosenbrock), form="banded")(point)

@@ -101,6 +101,12 @@ def _checked_format(out: Any, kind: str | None) -> str:
     return str(found)
 
 
+def require_same(out: Any, like: Any) -> None:
+    """Raise unless ``out`` is a CSR array with the entries of ``like``, which is one."""
+    _checked_format(out, "csr")
+    _same(out, like.shape, (out.indices, out.indptr), (like.indices, like.indptr))
+
+
 def _same(out: Any, shape: tuple[int, int], given: Sequence[Any], expected: Sequence[Any]) -> None:
     """Raise unless the index arrays of ``out`` are those of this map."""
     if out.shape != shape:

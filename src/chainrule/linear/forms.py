@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.errors import OptionError
 from chainrule.linear.banded import band_widths
 from chainrule.linear.convert import sandwich, values
 from chainrule.linear.describe import describe
 from chainrule.linear.flat import Place, place_of
+from chainrule.linear.formats import require_same
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.pieces import Piece, pieces_of
 from chainrule.linear.solve import order_of
@@ -22,7 +24,7 @@ from chainrule.linear.sparse import plan_of
 from chainrule.linear.term import Term
 from chainrule.linear.writing import Writing, writing, written
 
-__all__ = ["FORMS", "Planned", "planned"]
+__all__ = ["FORMS", "Planned", "data_of", "planned"]
 
 FORMS: dict[str, Callable[[Jacobian], Any]] = {
     "sparse": Jacobian.sparse,
@@ -62,6 +64,27 @@ def _has_another_way(term: Term) -> bool:
         or any([factor.opaque for factor in term.pattern.factors])
         or sandwich(term.pattern, term.pattern.outer) is not None
     )
+
+
+def data_of(out: Any, like: Any) -> Any:
+    """The numbers of ``out`` as one axis, if it differs from ``like``, an array or a matrix, in numbers alone.
+
+    Raises:
+        StructureError: ``out`` has its entries elsewhere.
+        OptionError: its shape or dtype is another one, or it cannot be written to as it lies in memory.
+
+    >>> data_of(np.ones((2, 2)), np.zeros((2, 2)))
+    array([1., 1., 1., 1.])
+    """
+    if not isinstance(like, np.ndarray):
+        require_same(out, like)
+        out, like = out.data, like.data
+    if type(out) is not np.ndarray or (out.shape, out.dtype) != (like.shape, like.dtype):
+        given = f"an array of shape {out.shape}, {out.dtype}" if type(out) is np.ndarray else f"a {type(out).__name__}"
+        raise OptionError(f"out= was given {given}: the result is an array of shape {like.shape}, {like.dtype}")
+    if not out.flags.c_contiguous or not out.flags.writeable:
+        raise OptionError(f"out= was given an array that is read-only or not in C order: give np.empty({out.shape})")
+    return out.reshape(-1)
 
 
 _Plan = tuple[Writing, Sequence[int], Callable[[Any], Any]]

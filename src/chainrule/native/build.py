@@ -198,7 +198,7 @@ def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred], checkpoint: 
         kernel, call = _lowered(inputs, made, arguments, (structure, kinds, NOTHING), native, native, checkpoint)
     except NotLowerableError:
         return plain
-    native_run = Program(Entrance(kernel, call, plain, plain, into=False))
+    native_run = Program(kernel, call, plain)
     unseen = [place for place, step in enumerate(wanted) if step.is_captured or not is_native(step.dtype)]
     if not unseen:
         return native_run
@@ -211,11 +211,32 @@ def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred], checkpoint: 
 
 
 class Program(callables.Callable):  # type: ignore[misc]
-    """Machine code that Python calls directly."""
+    """Machine code that Python calls directly; calls that it cannot answer, ``plain`` does."""
 
-    def __init__(self, entrance: Entrance) -> None:
-        self.entrance = entrance
-        callables.point(self, entrance.address)
+    def __init__(self, kernel: Kernel, call: Call, plain: Run, takes_out: bool = False) -> None:
+        self.parts = kernel, call, plain
+        self.writing: Program | None = None
+        otherwise = _put(plain) if takes_out else plain
+        self.entrance = Entrance(kernel, call, otherwise, otherwise, takes_out)
+        callables.point(self, self.entrance.address)
+
+    def into(self, arrays: tuple[Any, ...], leaves: Sequence[Any]) -> Any:
+        """The results written into ``arrays``; None, and nothing of use in these, if not all are finite."""
+        if self.writing is None:
+            self.writing = Program(*self.parts, takes_out=True)
+        return self.writing(*leaves, out=arrays)
+
+
+def _put(plain: Run) -> Callable[..., Any]:
+    def put(*leaves: Any, out: Sequence[Any]) -> Any:
+        found = plain(*leaves)
+        if found is None:
+            return None
+        for array, numbers in zip(out, found, strict=True):
+            array[...] = numbers
+        return out
+
+    return put
 
 
 callables.direct(Program)

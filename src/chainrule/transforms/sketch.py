@@ -92,6 +92,8 @@ def _is_varying(value: Any) -> bool:
 class Sketch:
     """A Jacobian with holes; the Jacobians that it is filled in to share one cache of plans."""
 
+    place = -1
+
     def __init__(self, made: Jacobian, place: Place) -> None:
         self.terms: list[Term] = []
         self.varying: list[tuple[int, Pattern, list[Any], list[Any]]] = []  # which term, its factors, its tables
@@ -127,6 +129,7 @@ class _FormSketch:
     def __init__(self, plan: Planned, place: Place) -> None:
         self.finished = plan.finished
         self.hole = _sketched(plan.data, place)
+        self.place = self.hole.place if isinstance(self.hole, _Hole) else -1  # of its only array
 
     def filled(self, arrays: Sequence[Any]) -> Any:
         """The form, given the results of the program."""
@@ -137,6 +140,8 @@ class _FormSketch:
 
 class _Converted:
     """A form that is made of the Jacobian when its arrays are there."""
+
+    place = -1
 
     def __init__(self, sketch: Sketch, form: str) -> None:
         self.sketch, self.form = sketch, form

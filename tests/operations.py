@@ -12,6 +12,7 @@ from chainrule.linear.apply import pull, push
 from chainrule.op import OPERATIONS, Constant, Diagonal, Operation, Sample, Undefined
 from chainrule.program.node import Node
 from chainrule.tape import make_node
+from chainrule.tensor import Tensor
 
 SHAPES: dict[int, list[Any]] = {
     1: [((3,),), ((2, 3),), ((),), ((1,),), ((0, 2),)],
@@ -77,9 +78,22 @@ def is_number(operation: Operation, position: int, argument: Any) -> bool:
     return np.asarray(argument).dtype.kind == "f" and not isinstance(operation.rule(position), Undefined)
 
 
+def is_of_complex(operation: Operation) -> bool:
+    """Whether its arguments or results are complex: these are tested by themselves (`tests/ops/test_complex.py`)."""
+    if not operation.samples or not operation.takes_complex:
+        return False
+    first = operation.samples[0]
+    arguments = draw(operation, first.arguments, 0)
+    return any(map(np.iscomplexobj, (*arguments, operation.forward(*arguments, **first.params))))
+
+
 def differentiable_operations() -> Iterator[Operation]:
-    """The operations that have a derivative."""
-    return (operation for operation in OPERATIONS.values() if operation.differentiable and not is_undefined(operation))
+    """The operations of real numbers that have a derivative."""
+    return (
+        operation
+        for operation in OPERATIONS.values()
+        if operation.differentiable and not is_undefined(operation) and not is_of_complex(operation)
+    )
 
 
 def call(operation: Operation, arguments: Sequence[Any], params: Mapping[str, Any]) -> tuple[Any, Node, list[int]]:
@@ -90,7 +104,7 @@ def call(operation: Operation, arguments: Sequence[Any], params: Mapping[str, An
         for position, argument in enumerate(arguments)
         if is_number(operation, position, argument) and not isinstance(operation.rule(position), Constant)
     ]
-    parents = tuple(object() if position in positions else None for position in range(len(arguments)))
+    parents = tuple(Tensor(np.asarray(a)) if position in positions else None for position, a in enumerate(arguments))
     shapes = tuple(np.shape(argument) for argument in arguments)
     return out, make_node(operation, parents, arguments, out, shapes, params), positions
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from chainrule.errors import DtypeError, GradientError, NotScalarError, NotTrackedError, ShapeError
 from chainrule.program.deferred import Deferred
+from chainrule.program.node import Node
 from chainrule.program.ownership import PASSED
 from chainrule.program.sweep import pullback
 from chainrule.tape import Tracked, set_enabled
 
-__all__ = ["backward", "check_differentiable", "cotangents_of", "one", "owned", "seed", "wrap"]
+__all__ = ["backward", "check_differentiable", "check_fits", "cotangents_of", "one", "owned", "seed", "wrap"]
 
 
 def wrap(value: Any, vertex: Any) -> Any:
@@ -96,6 +97,12 @@ def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> A
                 "Reduce it to one number (sum() or mean()), or choose a cotangent v of that shape: y.backward(v) "
                 "computes vᵀJ (v = ones adds the rows of J), or ask for all rows: chainrule.jacobian(f)(x)."
             )
+        if root.value.dtype.kind == "c":
+            raise NotScalarError(
+                f"grad can be implicitly created only for real scalar outputs but got {root.value.dtype}\n"
+                "The gradient is that of a real number: take abs, .real or .imag of it, or choose a cotangent: "
+                "y.backward(np.array(1.0 + 0j)) is conj(f'(z)) for a holomorphic y = f(z)."
+            )
         value = one(shape, root.value.dtype)
         return Tracked.plain(value) if create_graph else value
     value = gradient.value if isinstance(gradient, Tracked) else np.asarray(gradient)
@@ -105,8 +112,7 @@ def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> A
             f"output[{number}] has a shape of torch.Size({list(shape)}).\n"
             "A cotangent has the shape of the tensor it belongs to."
         )
-    if value.dtype.kind not in "fiub":
-        raise DtypeError(f"a cotangent is made of real numbers; got {value.dtype}")
+    check_fits(value.dtype, root.value.dtype)
     if value.dtype != root.value.dtype:
         value = value.astype(root.value.dtype)
     if not create_graph:
@@ -114,6 +120,12 @@ def seed(root: Tracked, gradient: Any, create_graph: bool, number: int = 0) -> A
     if isinstance(gradient, Tracked) and gradient.vertex is not None:
         return Tracked.plain(value, gradient.vertex, True)
     return Tracked.plain(value)
+
+
+def check_fits(given: Any, dtype: Any) -> None:
+    """Raise :class:`DtypeError` unless ``given`` is a dtype for cotangents and tangents of numbers of ``dtype``."""
+    if given.kind not in ("fiubc" if dtype.kind == "c" else "fiub"):
+        raise DtypeError(f"a cotangent or tangent of real numbers is made of real numbers; got {given}")
 
 
 @lru_cache(maxsize=256)
@@ -126,13 +138,14 @@ def one(shape: tuple[int, ...], dtype: Any) -> Any:
 
 def check_differentiable(dtype: Any) -> None:
     """Raise :class:`DtypeError` unless numbers of ``dtype`` can have gradients."""
-    if dtype.kind != "f":
-        more = (
-            "Complex numbers are not differentiated; write the real and imaginary parts as two real arrays."
-            if dtype.kind == "c"
-            else f"Got dtype {dtype}: write 1.0 for 1, or pass dtype=float."
+    if dtype.kind == "f":
+        return
+    if dtype.kind != "c":
+        raise DtypeError(
+            "only Tensors of floating point dtype can require gradients\n"
+            f"Got dtype {dtype}: write 1.0 for 1, or pass dtype=float."
         )
-        raise DtypeError(f"only Tensors of floating point dtype can require gradients\n{more}")
+    Node.meets_complex = True
 
 
 def owned(cotangent: Any, shape: tuple[int, ...]) -> Any:

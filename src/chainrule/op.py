@@ -18,27 +18,10 @@ from chainrule.errors import NoDerivativeError
 from chainrule.linear.term import Pattern, Term, diagonal, pattern
 
 __all__ = [
-    "OUT",
-    "REGISTRY",
-    "Call",
-    "Constant",
-    "Diagonal",
-    "General",
-    "Notation",
-    "Operation",
-    "Part",
-    "Product",
-    "Rule",
-    "Sample",
-    "Structural",
-    "Undefined",
-    "broadcast",
-    "constant",
-    "define",
-    "elementwise",
-    "implements",
+    "OUT", "REGISTRY", "Call", "Constant", "Diagonal", "General", "Notation", "Operation", "Part", "Product",
+    "Rule", "Sample", "Structural", "Undefined", "broadcast", "constant", "define", "elementwise", "implements",
     "undefined",
-]
+]  # fmt: skip
 
 OUT = -1  # the position that stands for the result among what a rule needs
 
@@ -84,6 +67,7 @@ class Rule:
     needs: tuple[int, ...] = ()
     by_hand = False  # whether a user wrote it, so that it may be wrong
     indexed = False  # whether its structure is that of an index, which a loop may change at each step
+    conjugates = False  # whether its terms are applied to the conjugate, which no factor can say
 
     def terms(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
         """The local Jacobian at these values."""
@@ -118,7 +102,9 @@ class Diagonal(Rule):
     mark a path that is not taken, through which nothing passes, not even an infinity.
     """
 
-    def __init__(self, derivative: Callable[..., Any] | float, arguments: Sequence[str], choice: bool = False) -> None:
+    def __init__(
+        self, derivative: Callable[..., Any] | complex, arguments: Sequence[str], choice: bool = False
+    ) -> None:
         self.choice = choice
         self.number = None if callable(derivative) else derivative
         self.function = derivative if callable(derivative) else None
@@ -266,13 +252,14 @@ class Operation:
     ``rules`` has one rule for each argument name, or is a function of the position where their number varies
     (``arguments`` is then None). ``differentiable`` is False where every rule is :class:`Constant`: the result is never
     tracked. ``algebra`` is None or what it does in terms of + - * / and **, which formulas have too (NotImplemented:
-    nothing that they could say); ``generic`` None or what every element is unless arguments happen to agree. Called on
-    tracked tensors it is recorded; on arrays it computes.
+    nothing that they could say); ``generic`` None or what every element is unless arguments happen to agree.
+    ``takes_complex`` says that its rules hold for complex numbers too. Called on tracked tensors it is recorded; on
+    arrays it computes.
     """
 
     __slots__ = tuple(
         """_rule_of algebra arguments companion differentiable domain forward generic indexed keeps label name notation
-        plans reuses rules samples""".split()
+        plans reuses rules samples takes_complex""".split()
     )
 
     def __init__(
@@ -299,6 +286,8 @@ class Operation:
         self._rule_of = rules if callable(rules) else None
         self.rules: dict[int, Rule] = {} if callable(rules) else dict(enumerate(rules))
         self.differentiable = callable(rules) or any(not isinstance(rule, Constant) for rule in rules)
+        first = [self.rule(0)] if callable(rules) else rules
+        self.takes_complex = all([isinstance(rule, Structural | Constant) for rule in first])
         self.indexed = (callable(rules) or len(rules) > 0) and self.rule(0).indexed
         self.keeps: dict[int, tuple[bool, tuple[int, ...] | None]] = {}
         self.plans: dict[Any, Any] = {}  # of pullbacks, by shapes
@@ -367,12 +356,14 @@ def define(
     algebra: Callable[..., Any] | None = None,
     generic: float | None = None,
     notation: Sequence[Any] = (),
+    takes_complex: bool = False,
 ) -> Operation:
     """Define an operation and register it (under ``numpy``, a NumPy function of the same signature, when given).
 
     Give one rule for each argument, or ``variadic``, a function of the position, where their number varies.
     ``samples`` are arguments to test it with, ``domain`` the interval that each argument is drawn from. The name of an
-    operation is its own; one that is not ``listed`` may bear any.
+    operation is its own; one that is not ``listed`` may bear any. Complex numbers are an error unless it
+    ``takes_complex``, or depends on nothing but shapes.
     """
     if variadic is None and arguments is not None and len(rules) != len(arguments):
         raise TypeError(f"{name} has {len(arguments)} arguments and {len(rules)} rules: one rule each")
@@ -380,6 +371,7 @@ def define(
         name, forward, None if variadic else arguments, variadic or rules, samples=samples, domain=domain, label=label
     )
     made.algebra, made.generic, made.notation = algebra, generic, Notation(*notation)
+    made.takes_complex = made.takes_complex or takes_complex
     if listed:
         if name in OPERATIONS:
             raise TypeError(f"there is an operation {name} already")
@@ -394,7 +386,7 @@ _NAMES = {1: ("x",), 2: ("a", "b"), 3: ("a", "b", "c")}
 
 def elementwise(
     function: Any,
-    *derivatives: Callable[..., Any] | float,
+    *derivatives: Callable[..., Any] | complex,
     name: str | None = None,
     domain: Sequence[tuple[float, float]] | tuple[float, float] = (),
     label: str | None = None,

@@ -135,7 +135,10 @@ def rebind(target: Tracked, vertex: Any) -> None:
         root.tracked = True
         root.writes += 1
         return
+    is_part = root.value.dtype.kind == "c" and target.value.dtype.kind != "c"
     positions = np.arange(root.value.size).reshape(shape)
+    if is_part:  # of real and imaginary parts in turn
+        positions = 2 * positions + 1j * (2 * positions + 1)
     path: list[Tracked] = []
     step: Tracked = target
     while step is not root:
@@ -146,17 +149,24 @@ def rebind(target: Tracked, vertex: Any) -> None:
         assert step.recipe is not None
         _, operation, arguments, params = step.recipe
         positions = operation.forward(positions, *arguments[1:], **params)
-    node = make_node(
-        overwrite_flat,
-        (before, vertex, None),
-        (root.value, target.value, positions),
-        root.value,
-        (shape, target.value.shape, positions.shape),
-        NO_PARAMS,
-    )
+    if is_part:
+        whole: Any = Tracked.plain(root.value, before, before is not None)
+        parts: Any = np.stack([np.real(whole), np.imag(whole)], -1)
+        node = _overwritten(parts.value, parts.vertex, target, vertex, positions.astype(int))
+        parts = Tracked.plain(parts.value, node, True)
+        node = (parts[..., 0] + 1j * parts[..., 1]).vertex
+    else:
+        node = _overwritten(root.value, before, target, vertex, positions)
     root.node = node
     root.tracked = True
     root.writes += 1
+
+
+def _overwritten(whole: Any, before: Any, target: Tracked, vertex: Any, positions: Any) -> Node:
+    """The node of an array with a part written at positions of its elements."""
+    values = (whole, target.value, positions)
+    shapes = tuple([value.shape for value in values])
+    return make_node(overwrite_flat, (before, vertex, None), values, whole, shapes, NO_PARAMS)
 
 
 def is_same_memory(a: Any, b: Any) -> bool:

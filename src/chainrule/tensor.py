@@ -147,6 +147,10 @@ class Tensor(Differentiable):
         """The real part."""
         return REGISTRY[np.real](self)
 
+    @real.setter
+    def real(self, value: Any) -> None:
+        self.real[...] = value
+
     @property
     def flat(self) -> Any:
         """The elements in order."""
@@ -156,6 +160,12 @@ class Tensor(Differentiable):
     def imag(self) -> Any:
         """The imaginary part."""
         return REGISTRY[np.imag](self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        if self.value.dtype.kind != "c":
+            raise DtypeError(f"an array of {self.value.dtype} does not have an imaginary part to set")
+        self.imag[...] = value
 
     def __len__(self) -> int:
         if not self.value.ndim:

@@ -25,6 +25,8 @@ EVERY = bool(os.environ.get("CHAINRULE_SAMPLES"))
 def arguments_of(operation: Operation, sample: Sample, dtype: Any) -> list[Any] | None:
     """Arguments of real results that the operation takes: real numbers, or else integers; None if it takes neither."""
     arguments = draw(operation, sample.arguments, 3, dtype)
+    if any(map(np.iscomplexobj, arguments)):
+        return None
     whole = [np.rint(3 * np.asarray(value)).astype(int) for value in arguments]
     for chosen in (arguments, whole):
         try:

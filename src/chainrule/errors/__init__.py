@@ -9,6 +9,7 @@ ChainruleError
 │   ├── ModifiedError                    a value that backward needs was overwritten
 │   ├── LeafError                        a tensor that requires grad is itself overwritten
 │   ├── NotFiniteError (ArithmeticError) inside cr.debug(): the first number that is not finite
+│   ├── HolomorphicError                 a complex derivative where there is none, or none was asked for
 │   └── NoDerivativeError                the derivative does not exist, or no rule is known
 ├── DtypeError (TypeError)               integers, objects, text where real numbers are needed
 ├── NoRuleError (TypeError)              a NumPy function without a rule
@@ -78,6 +79,7 @@ from chainrule.errors.derivatives import (
     AssignmentError,
     FreedGraphError,
     GradientError,
+    HolomorphicError,
     LeafError,
     ModifiedError,
     NoDerivativeError,
@@ -130,6 +132,7 @@ __all__ = [
     "ExportError",
     "FreedGraphError",
     "GradientError",
+    "HolomorphicError",
     "InitialisationError",
     "LeafError",
     "LibraryMissingError",

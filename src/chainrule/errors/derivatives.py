@@ -8,6 +8,7 @@ __all__ = [
     "AssignmentError",
     "FreedGraphError",
     "GradientError",
+    "HolomorphicError",
     "LeafError",
     "ModifiedError",
     "NoDerivativeError",
@@ -80,6 +81,15 @@ class NotFiniteError(GradientError, ArithmeticError):
 
 class NoDerivativeError(GradientError):
     """The derivative does not exist there, or the operation has none."""
+
+
+class HolomorphicError(GradientError):
+    """A complex derivative of a function that has none, or that was not asked for.
+
+    Wrong: ``cr.jacobian(np.exp)(1j)``, and ``cr.jacobian(np.conjugate, holomorphic=True)(1j)``.
+    Right: ``cr.jacobian(np.exp, holomorphic=True)(1j)``; of conj the Jacobian with respect to the real and the
+    imaginary part, ``cr.jacobian(lambda x, y: np.conjugate(x + 1j * y), (0, 1))(0.0, 1.0)``.
+    """
 
 
 class NoRuleError(ChainruleError, TypeError):

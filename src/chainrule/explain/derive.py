@@ -143,7 +143,7 @@ class _Call:
         inputs = self.computation.inputs
         if argnums is None:
             if not inputs:
-                raise DtypeError("derive: no argument is a real number or an array of real numbers (1.0, not 1).")
+                raise DtypeError("derive: no argument is a real number or an array of real numbers (1.0, not 1 or 1j).")
             return list(inputs.values())
         positions = [argnums] if isinstance(argnums, int | np.integer) else list(argnums)
         found: list[Step] = []

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import DtypeError
 from chainrule.explain.computation import Step
 from chainrule.explain.names import Line, Names
 from chainrule.op import Operation
@@ -38,6 +39,11 @@ class Journal:
         self, node: Node | None, operation: Operation, values: Sequence[Any], out: Any, params: Mapping[str, Any]
     ) -> None:
         """One operation: what `chainrule.tape.journal` calls."""
+        if node is not None and node.dtype.kind == "c":
+            raise DtypeError(
+                f"{operation.name} makes complex numbers of what is differentiated, of which formulas do not speak: "
+                "cr.grad, cr.jacobian and cr.hessian take them."
+            )
         parents = (None,) * len(values) if node is None else node.parents
         arguments = [self._argument(parent, value) for parent, value in zip(parents, values, strict=True)]
         line = self.names.line or Line("", 0)

@@ -3,6 +3,7 @@
 from chainrule.ops import (
     accumulate,
     calculus,
+    complex_numbers,
     contract,
     covariance,
     custom,
@@ -52,6 +53,7 @@ from chainrule.ops import (
 __all__ = [
     "accumulate",
     "calculus",
+    "complex_numbers",
     "contract",
     "covariance",
     "custom",

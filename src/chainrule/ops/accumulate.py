@@ -69,6 +69,7 @@ cumsum = define(
         Sample(((1, 0),), {"axis": 0}),
         Sample(((1,),), {"axis": 0}),
     ],
+    takes_complex=True,
 )
 
 
@@ -115,6 +116,7 @@ cumprod = define(
         Sample((np.array([[2.0, 0.0, 3.0], [0.0, -1.0, 2.0]]),), {"axis": 0}),
         Sample(((0, 2),), {"axis": 0}),
     ],
+    takes_complex=True,
 )
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.linear.term import Pattern, pattern
-from chainrule.op import REGISTRY, Call, Operation, Part, Product, Sample, define, implements
-from chainrule.ops.options import refuse_out, shape_of
+from chainrule.op import OPERATIONS, REGISTRY, Call, Operation, Part, Product, Sample, define, implements
+from chainrule.ops.options import is_complex, refuse_out, shape_of
 
 __all__ = [
     "Contraction",
@@ -86,11 +86,20 @@ def contraction(
     samples: Sequence[Sample] = (),
     label: str | None = None,
     notation: Sequence[str] = (),
+    takes_complex: bool = True,
 ) -> Operation:
     """Define a product of two operands by its labels."""
     rules = [Contraction(labels, [1 - position]) for position in (0, 1)]
     return define(
-        name, forward, *rules, arguments=("a", "b"), numpy=numpy, samples=samples, label=label, notation=notation
+        name,
+        forward,
+        *rules,
+        arguments=("a", "b"),
+        numpy=numpy,
+        samples=samples,
+        label=label,
+        notation=notation,
+        takes_complex=takes_complex,
     )
 
 
@@ -161,9 +170,9 @@ vecdot = contraction(
     "vecdot",
     np.vecdot,
     vecdot_labels,
-    numpy=np.vecdot,
     samples=[Sample(((2, 3), (3,))), Sample(((4, 1, 3), (2, 3))), Sample(((3,), (3,)))],
     notation=BRACKETS,
+    takes_complex=False,  # it conjugates the first
 )
 for _name, _labels, _shapes, _notation in (
     ("matvec", matvec_labels, [((2, 3, 4), (4,)), ((3, 4), (2, 4))], ("{0} {1}", "{0} {1}")),
@@ -171,14 +180,35 @@ for _name, _labels, _shapes, _notation in (
 ):
     if (_function := getattr(np, _name, None)) is not None:  # since NumPy 2.2
         contraction(
-            _name, _function, _labels, numpy=_function, samples=[Sample(pair) for pair in _shapes], notation=_notation
+            _name,
+            _function,
+            _labels,
+            numpy=_function,
+            samples=[Sample(pair) for pair in _shapes],
+            notation=_notation,
+            takes_complex=_name == "matvec",  # the other conjugates the vector
         )
+
+
+@implements(np.vecdot)
+def vecdot_of(x1: Any, x2: Any, /) -> Any:
+    """np.vecdot: the first vector conjugated, if it is complex."""
+    return np.sum(np.conjugate(x1) * x2, -1) if is_complex(x1) else vecdot(x1, x2)
+
+
+def vecmat_of(x1: Any, x2: Any, /) -> Any:
+    """np.vecmat: the vector conjugated, if it is complex."""
+    return matmul(np.conjugate(x1)[..., None, :], x2)[..., 0, :] if is_complex(x1) else OPERATIONS["vecmat"](x1, x2)
+
+
+if hasattr(np, "vecmat"):
+    REGISTRY[np.vecmat] = vecmat_of
 
 
 @implements(np.linalg.vecdot)
 def vecdot_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """np.linalg.vecdot."""
-    return vecdot(x1, x2) if axis == -1 else vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
+    return vecdot_of(*[x if axis == -1 else np.moveaxis(x, axis, -1) for x in (x1, x2)])
 
 
 # --- NumPy's older products -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.op import implements
-from chainrule.ops.options import shape_of
+from chainrule.ops.options import conjugated, is_complex, shape_of
 from chainrule.ops.shape import arrayed
 
 __all__ = ["correlation", "covariance"]
@@ -54,7 +54,7 @@ def covariance(
         centred = rows - np.average(rows, axis=1, weights=weights, keepdims=True)
         share = 1.0 if aweights is None else np.sum(weights * aweights) / total
         weighted, degrees = centred * weights, total - lost * share
-    return np.squeeze(np.matmul(centred, np.transpose(weighted)) / degrees)
+    return np.squeeze(np.matmul(centred, conjugated(np.transpose(weighted))) / degrees)
 
 
 @implements(np.corrcoef)
@@ -63,5 +63,8 @@ def correlation(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None
     found = covariance(x, y, rowvar, dtype=dtype)
     if not shape_of(found):
         return found / found
-    spread = np.sqrt(np.diagonal(found))
-    return np.clip(found / (spread[:, None] * spread[None, :]), -1.0, 1.0)
+    spread = np.sqrt(np.real(np.diagonal(found)))
+    found = found / (spread[:, None] * spread[None, :])
+    if is_complex(found):
+        return np.clip(np.real(found), -1.0, 1.0) + 1j * np.clip(np.imag(found), -1.0, 1.0)
+    return np.clip(found, -1.0, 1.0)

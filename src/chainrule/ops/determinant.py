@@ -16,7 +16,7 @@ from chainrule.errors import MatrixError
 from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.op import Call, Constant, General, Product, Sample, Undefined, cached_by_call, define, implements
 from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
-from chainrule.ops.options import plain, shape_of
+from chainrule.ops.options import is_complex, plain, shape_of
 from chainrule.ops.product import LeaveTwoOut, leave_one_out
 
 __all__ = ["cofactors", "det", "logabsdet", "slogdet"]
@@ -38,6 +38,7 @@ logabsdet = define(
     notation=("log |det {0}|", r"\log\left|\det {0}\right|", "np.linalg.slogdet({0})[1]"),
     arguments=("a",),
     samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[-2.0]]),))],
+    takes_complex=True,
 )
 
 sign_of_determinant = define(
@@ -57,10 +58,23 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
+# ∂arg det A/∂A[i,j] = −i A⁻¹[j,i], of which the real part counts
+argument_of_determinant = define(
+    "argument_of_determinant",
+    guarded("np.linalg.slogdet", lambda a: np.angle(np.linalg.slogdet(a)[0]), ""),
+    Product(lambda call, position: entries_pattern(call, position, True), [lambda a: -1j * inv(a)], ("a",)),
+    arguments=("a",),
+    notation=("arg det {0}", r"\arg\det {0}", "np.angle(np.linalg.slogdet({0})[0])"),
+    samples=[Sample((MATRIX + 0.5j * MATRIX.T,)), Sample((MATRICES * (1 + 0.2j),))],
+    takes_complex=True,
+)
+
+
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> SlogdetResult:
-    """np.linalg.slogdet; the sign is constant wherever the logarithm has a derivative."""
-    return SlogdetResult(sign_of_determinant(a), logabsdet(a))
+    """np.linalg.slogdet; the sign of a real determinant is constant wherever the logarithm has a derivative."""
+    sign = np.exp(1j * argument_of_determinant(a)) if is_complex(a) else sign_of_determinant(a)
+    return SlogdetResult(sign, logabsdet(a))
 
 
 # --- det --------------------------------------------------------------------------------------------------------------
@@ -111,6 +125,7 @@ det = define(
         Sample((np.zeros((2, 2)),)),
         Sample((np.array([[2.0]]),)),
     ],
+    takes_complex=True,
 )
 
 SINGULAR_PARTS = """\
@@ -122,6 +137,7 @@ def singular_parts_of(a):
     return np.concatenate([left, right.mT, values[..., None, :]], axis=-2)"""
 
 # A = U Σ Vᵀ as one array: the rows of U, of V, and σ. One column of U and its σ bear a sign, so that det U det V = 1.
+# Of complex A = Ū Σ Vᴴ, for the cofactors are those of its transposed inverse.
 singular_parts = define(
     "singular_parts",
     lambda a: parts_forward(a),
@@ -137,6 +153,7 @@ def parts_forward(a: Any) -> Any:
     left, values, right = np.linalg.svd(a)
     if a.shape[-1]:
         sign = np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]
+        left, right, values = np.conjugate(left), np.conjugate(right), values.astype(left.dtype)
         left[..., 0] *= sign
         values[..., :1] *= sign
     return np.concatenate([left, np.swapaxes(right, -1, -2), values[..., None, :]], -2)
@@ -211,4 +228,5 @@ cofactors = define(
     arguments=("a",),
     samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[2.0]]),))],
     notation=("cof({0})", r"\operatorname{{cof}}\left({0}\right)", "cofactors_of({0})", COFACTORS),
+    takes_complex=True,
 )

@@ -1,4 +1,4 @@
-"""`np.emath`: functions whose results are complex outside the domain of the real ones, which then is an error."""
+"""`np.emath`: functions whose results are complex outside the domain of the real ones."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DtypeError
 from chainrule.op import REGISTRY
-from chainrule.ops.options import plain
+from chainrule.ops.options import is_complex, plain
 from chainrule.ops.shape import arrayed
 
 __all__: list[str] = []
@@ -41,18 +40,20 @@ _FUNCTIONS: tuple[tuple[Any, Callable[..., Any], tuple[Any, ...]], ...] = (
 )
 
 
-def _real(name: str, function: Callable[..., Any], outside: tuple[Any, ...]) -> Callable[..., Any]:
+def _continued(function: Callable[..., Any], outside: tuple[Any, ...]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
-        for argument, is_outside in zip(arguments, outside, strict=True):
-            if is_outside is not None and np.any(is_outside(plain(arrayed(argument)))):
-                raise DtypeError(
-                    f"np.emath.{name}: an entry outside the domain of the real function, whose result would be "
-                    "complex, and complex numbers are not differentiated yet."
-                )
-        return function(*arguments)
+        return function(*map(_widened, arguments, outside))
 
     return call
 
 
+def _widened(argument: Any, is_outside: Any) -> Any:
+    """The argument as complex numbers, if one of it is outside."""
+    argument = arrayed(argument)
+    if is_outside is None or is_complex(argument) or not np.any(is_outside(plain(argument))):
+        return argument
+    return argument.astype(np.result_type(plain(argument), np.complex64))
+
+
 for _function, _real_one, _outside in _FUNCTIONS:
-    REGISTRY[_function] = _real(_function.__name__, _real_one, _outside)
+    REGISTRY[_function] = _continued(_real_one, _outside)

@@ -136,6 +136,7 @@ einsum = define(
         lambda *operands, subscripts: sum_of_products(operands, subscripts, r"\sum_{{{0}}} ", "{{{0}}}_{{{1}}}", " "),
         lambda *operands, subscripts: as_python("np.einsum", [f'"{subscripts}"', *operands]),
     ),
+    takes_complex=True,
 )
 
 

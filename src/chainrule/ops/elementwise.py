@@ -25,7 +25,7 @@ from chainrule.op import (
     implements,
     undefined,
 )
-from chainrule.ops.options import refuse_out
+from chainrule.ops.options import is_complex, refuse_out
 from chainrule.ops.writing import literal
 
 LN2 = float(np.log(2.0))
@@ -60,12 +60,27 @@ def above(a: Any, b: Any) -> Any:
 
 def power_base(a: Any, b: Any) -> Any:
     """∂(aᵇ)/∂a = b·aᵇ⁻¹, and 0 for b = 0 (also at a = 0)."""
-    if isinstance(b, (int, float)):
+    if isinstance(b, (int, float, complex)):
         if b == 2:
             return 2 * a
         return b * a ** (b - 1) if b != 0 else 0.0
     zero = b == 0
     return b * a ** np.where(zero, np.ones((), b.dtype), b - 1)
+
+
+def power_exponent(out: Any, a: Any) -> Any:
+    """∂(aᵇ)/∂b = aᵇ log a, and 0 for a = 0; a negative base has the logarithm that a complex exponent takes."""
+    return out * np.log(nonzero(a) + 0j if is_complex(out) else nonzero(a))
+
+
+def modulus_derivative(x: Any) -> Any:
+    """sign x; of complex numbers conj(z)/|z|, whose product with dz has the real part d|z|. 0 at 0."""
+    return np.conjugate(np.sign(x)) if is_complex(x) else np.sign(x)
+
+
+def root_of(inside: Any, x: Any, inverse: Any, slope: Any) -> Any:
+    """√ of what is ``inside``; of complex x by the slope at the inverse function, which knows the branch."""
+    return slope(inverse(x)) if is_complex(x) else np.sqrt(inside)
 
 
 # arithmetic
@@ -96,7 +111,7 @@ POWER = ("{0}^{1}", "{{{0}}}^{{{1}}}", "{0} ** {1}")
 power = elementwise(
     np.power,
     power_base,
-    lambda out, a: out * np.log(nonzero(a)),
+    lambda out, a: power_exponent(out, a),
     domain=POSITIVE,
     label="Pow",
     algebra=operator.pow,
@@ -105,7 +120,7 @@ power = elementwise(
 float_power = elementwise(
     np.float_power,
     power_base,
-    lambda out, a: out * np.log(nonzero(a)),
+    lambda out, a: power_exponent(out, a),
     domain=POSITIVE,
     algebra=operator.pow,
     notation=POWER[:2],
@@ -132,7 +147,9 @@ reciprocal = elementwise(
 square = elementwise(
     np.square, lambda x: 2 * x, label="Pow", algebra=lambda x: x**2, notation=("{0}²", "{{{0}}}^{{2}}", "{0} ** 2")
 )
-conjugate = elementwise(np.conjugate, 1, algebra=lambda x: x, notation=("", r"\overline{{{0}}}"))  # of real numbers
+conjugate = elementwise(  # of real numbers
+    np.conjugate, 1, name="conjugate", algebra=lambda x: x, notation=("", r"\overline{{{0}}}")
+)
 
 # exponentials, logarithms, roots
 exp = elementwise(np.exp, lambda out: out)
@@ -169,8 +186,8 @@ logaddexp2 = elementwise(
 sin = elementwise(np.sin, lambda x: np.cos(x), companion=np.cos)
 cos = elementwise(np.cos, lambda x: -np.sin(x), companion=np.sin)
 tan = elementwise(np.tan, lambda out: 1 + out * out, domain=UNIT)
-arcsin = elementwise(np.arcsin, lambda x: 1 / np.sqrt(1 - x * x), domain=UNIT, label="Asin")
-arccos = elementwise(np.arccos, lambda x: -1 / np.sqrt(1 - x * x), domain=UNIT, label="Acos")
+arcsin = elementwise(np.arcsin, lambda x: 1 / root_of(1 - x * x, x, np.arcsin, np.cos), domain=UNIT, label="Asin")
+arccos = elementwise(np.arccos, lambda x: -1 / root_of(1 - x * x, x, np.arccos, np.sin), domain=UNIT, label="Acos")
 arctan = elementwise(np.arctan, lambda x: 1 / (1 + x * x), label="Atan")
 arctan2 = elementwise(
     np.arctan2,
@@ -189,8 +206,10 @@ hypot = elementwise(
 sinh = elementwise(np.sinh, lambda x: np.cosh(x), companion=np.cosh)
 cosh = elementwise(np.cosh, lambda x: np.sinh(x), companion=np.sinh)
 tanh = elementwise(np.tanh, lambda out: 1 - out * out)
-arcsinh = elementwise(np.arcsinh, lambda x: 1 / np.sqrt(1 + x * x), label="Asinh")
-arccosh = elementwise(np.arccosh, lambda x: 1 / np.sqrt(x * x - 1), domain=(1.2, 3.0), label="Acosh")
+arcsinh = elementwise(np.arcsinh, lambda x: 1 / root_of(1 + x * x, x, np.arcsinh, np.cosh), label="Asinh")
+arccosh = elementwise(
+    np.arccosh, lambda x: 1 / root_of(x * x - 1, x, np.arccosh, np.sinh), domain=(1.2, 3.0), label="Acosh"
+)
 arctanh = elementwise(np.arctanh, lambda x: 1 / (1 - x * x), domain=UNIT, label="Atanh")
 degrees = elementwise(np.degrees, 1 / DEGREE)
 radians = elementwise(np.radians, DEGREE)
@@ -212,7 +231,7 @@ sinc = elementwise(np.sinc, sinc_derivative, domain=(0.3, 0.9))
 # kinks and choices
 BARS = ("|{0}|", r"\left|{0}\right|", "np.abs({0})")
 LARGER, SMALLER = ("max({0}, {1})", r"\max\left({0}, {1}\right)"), ("min({0}, {1})", r"\min\left({0}, {1}\right)")
-absolute = elementwise(np.absolute, lambda x: np.sign(x), domain=POSITIVE, label="Abs", notation=BARS)
+absolute = elementwise(np.absolute, lambda x: modulus_derivative(x), domain=POSITIVE, label="Abs", notation=BARS)
 fabs = elementwise(np.fabs, lambda x: np.sign(x), domain=POSITIVE, notation=BARS)
 maximum = elementwise(
     np.maximum,
@@ -284,7 +303,7 @@ floor = elementwise(np.floor, 0, domain=(0.1, 0.9), notation=("⌊{0}⌋", r"\le
 ceil = elementwise(np.ceil, 0, domain=(0.1, 0.9), notation=("⌈{0}⌉", r"\left\lceil {0} \right\rceil"))
 trunc = elementwise(np.trunc, 0, domain=(0.1, 0.9))
 rint = elementwise(np.rint, 0, domain=(0.1, 0.4), notation=("round({0})", r"\operatorname{{round}}\left({0}\right)"))
-sign = elementwise(np.sign, 0, domain=POSITIVE)
+sign = elementwise(np.sign, 0, name="sign", domain=POSITIVE)
 floor_divide = elementwise(
     np.floor_divide,
     0,
@@ -315,6 +334,7 @@ where = define(
     Diagonal(lambda condition: 1 - holds(condition), ("condition", "a", "b"), choice=True),
     arguments=("condition", "a", "b"),
     algebra=decided,
+    takes_complex=True,
 )
 
 # conversion of the dtype

@@ -88,6 +88,7 @@ getitem = define(
         lambda x, *arrays, index: f"{x}[{index_in_latex(index, arrays)}]",
         lambda x, *arrays, index: f"{x}[{index_of(index, arrays)}]",
     ),
+    takes_complex=True,
 )
 
 
@@ -165,6 +166,7 @@ overwrite = define(
         lambda x, y, *arrays, index: f"overwritten({x}, np.s_[{index_of(index, arrays)}], {y})",
         OVERWRITTEN,
     ),
+    takes_complex=True,
 )
 
 
@@ -234,6 +236,7 @@ overwrite_flat = define(
         "overwritten_flat({0}, {2}, {1})",
         OVERWRITTEN_FLAT,
     ),
+    takes_complex=True,
 )
 
 
@@ -277,6 +280,7 @@ scatter_add = define(
         lambda values, *arrays, shape, index: f"added_at({literal(shape)}, np.s_[{index_of(index, arrays)}], {values})",
         ADDED_AT,
     ),
+    takes_complex=True,
 )
 
 

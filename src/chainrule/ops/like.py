@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.op import Constant, Diagonal, Operation, Sample, Undefined, define, implements
+from chainrule.op import Constant, Diagonal, Operation, Sample, define, implements
 from chainrule.ops.elementwise import clone
 from chainrule.ops.options import plain
 from chainrule.ops.shape import arrayed, broadcast_to, integers_of
@@ -59,40 +59,6 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """np.copy."""
     return clone(a)
 
-
-@implements(np.real)
-def real(val: Any) -> Any:
-    """np.real of real numbers."""
-    return val[...]
-
-
-@implements(np.imag)
-def imag(val: Any) -> Any:
-    """np.imag of real numbers: zeros."""
-    return zeros_like(val)
-
-
-@implements(np.real_if_close)
-def real_if_close(a: Any, tol: float = 100) -> Any:
-    """np.real_if_close of real numbers."""
-    return np.real(a) if plain(a).dtype.kind != "c" else np.real_if_close(plain(a), tol)
-
-
-define(
-    "sort_complex",
-    np.sort_complex,
-    Undefined("np.sort_complex: complex numbers are not differentiated yet"),
-    numpy=np.sort_complex,
-    samples=[Sample(((4,),))],
-)
-angle = define(
-    "angle",
-    lambda z, deg=False: np.angle(z, deg),
-    Constant(),
-    arguments=("z",),
-    numpy=np.angle,
-    samples=[Sample(((2, 3),))],
-)
 
 nan_to_num = define(
     "nan_to_num",

@@ -78,6 +78,7 @@ inv = define(
     arguments=("a",),
     numpy=np.linalg.inv,
     samples=[Sample((MATRIX,)), Sample((MATRICES,)), Sample((np.array([[2.0]]),)), Sample((np.zeros((0, 0)),))],
+    takes_complex=True,
 )
 
 
@@ -265,6 +266,7 @@ solve = define(
         lambda a, b, transposed=False: rf"{{{a}}}^{{-\top}} {b}" if transposed else f"{{{a}}}^{{-1}} {b}",
         lambda a, b, transposed=False: as_python("np.linalg.solve", [f"{a}.mT" if transposed else a, b]),
     ),
+    takes_complex=True,
 )
 
 

@@ -14,7 +14,7 @@ from chainrule.linear.term import Pattern, Term
 from chainrule.op import Call, General, Sample, cached_by_call, define, implements
 from chainrule.ops.decompose import singular_values
 from chainrule.ops.elementwise import nonzero
-from chainrule.ops.options import Axes, plain, plain_axis, plain_keepdims, shape_of
+from chainrule.ops.options import Axes, conjugated, plain, plain_axis, plain_keepdims, shape_of
 from chainrule.ops.reduce import add_up, reduced_axes, reduction, samples_of, without_kept
 from chainrule.ops.writing import as_latex, as_python, as_text, options
 
@@ -30,9 +30,9 @@ def euclidean_forward(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def euclidean_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
-    """∂out[r]/∂x[r,s] = x[r,s] / out[r]."""
+    """∂out[r]/∂x[r,s] = conj(x[r,s]) / out[r]."""
     made = cached_by_call(_patterns, call, position, lambda: reduction(call, "column", "row"))
-    return [Term(made, (x, 1 / nonzero(without_kept(call, out))))]
+    return [Term(made, (conjugated(x), 1 / nonzero(without_kept(call, out))))]
 
 
 _patterns: dict[Any, Pattern] = {}
@@ -55,6 +55,7 @@ euclidean_norm = define(
             options({"axis": axis, "keepdims": keepdims}),
         ),
     ),
+    takes_complex=True,
 )
 
 
@@ -64,10 +65,11 @@ def power_forward(x: Any, axis: Any, keepdims: bool, p: float) -> Any:
 
 
 def power_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
-    """∂out[r]/∂x[r,s] = sign(x[r,s]) |x[r,s]|ᵖ⁻¹ · out[r]¹⁻ᵖ."""
+    """∂out[r]/∂x[r,s] = conj(sign(x[r,s])) |x[r,s]|ᵖ⁻¹ · out[r]¹⁻ᵖ."""
     p = call.params["p"]
     made = cached_by_call(_power_patterns, call, position, lambda: reduction(call, "column", "row"))
-    return [Term(made, (np.sign(x) * abs(nonzero(x)) ** (p - 1), nonzero(without_kept(call, out)) ** (1 - p)))]
+    slope = conjugated(np.sign(x)) * abs(nonzero(x)) ** (p - 1)
+    return [Term(made, (slope, nonzero(without_kept(call, out)) ** (1 - p)))]
 
 
 _power_patterns: dict[Any, Pattern] = {}
@@ -89,6 +91,7 @@ power_norm = define(
             "np.linalg.vector_norm", [x], options({"axis": axis, "keepdims": keepdims, "ord": p})
         ),
     ),
+    takes_complex=True,
 )
 
 
@@ -132,7 +135,7 @@ def along(x: Any, axis: Any, ord: Any, keepdims: bool) -> Any:
                 "np.linalg.norm with ord=0 counts the entries that are not 0: it is constant or jumps, and has no "
                 "derivative to follow. Use ord=1 to make entries small, or x.detach() to count them."
             )
-        return np.sum(plain(x) != 0, axis=axis, keepdims=keepdims).astype(plain(x).dtype)
+        return np.sum(plain(x) != 0, axis=axis, keepdims=keepdims).astype(np.abs(plain(x)).dtype)
     return power_norm(x, axis=axis, keepdims=keepdims, p=float(ord))
 
 

@@ -9,7 +9,18 @@ import numpy as np
 
 from chainrule.errors import AssignmentError
 
-__all__ = ["UNSET", "Axes", "is_deferred", "plain", "plain_axis", "plain_keepdims", "refuse_out", "shape_of"]
+__all__ = [
+    "UNSET",
+    "Axes",
+    "conjugated",
+    "is_complex",
+    "is_deferred",
+    "plain",
+    "plain_axis",
+    "plain_keepdims",
+    "refuse_out",
+    "shape_of",
+]
 
 UNSET = np._NoValue  # what NumPy's own signatures have for an option that is not given
 Axes = int | Sequence[int] | None
@@ -18,6 +29,17 @@ Axes = int | Sequence[int] | None
 def plain(value: Any) -> Any:
     """The array of a tensor; anything else as it is."""
     return getattr(value, "value", value)
+
+
+def is_complex(value: Any) -> bool:
+    """Whether an array, a tensor or a number is complex."""
+    array = getattr(value, "value", value)
+    return isinstance(array, complex) if not hasattr(array, "dtype") else bool(array.dtype.kind == "c")
+
+
+def conjugated(value: Any) -> Any:
+    """The conjugates of complex numbers; real ones as they are."""
+    return np.conjugate(value) if is_complex(value) else value
 
 
 def is_deferred(array: Any) -> bool:

@@ -190,6 +190,7 @@ sort = define(
         Sample(((2, 1),), {"axis": 1}),
         Sample(((0, 2),), {"axis": 0}),
     ],
+    takes_complex=True,
 )
 
 
@@ -208,6 +209,7 @@ partition = define(
     gathered(_partition_order),
     samples=[Sample(((6,),), {"axis": 0, "kth": (2,)}), Sample(((3, 5),), {"axis": -1, "kth": (0, 3)})],
     notation=("", "", lambda x, axis, kth: f"partitioned({x}, {literal(alone(kth))}, axis={axis})", PARTITIONED),
+    takes_complex=True,
 )
 
 

@@ -83,6 +83,7 @@ take_along_axis = define(
         Sample(((1, 3), np.array([[1], [0], [-1]])), {"axis": 1}),
         Sample(((2, 3), np.zeros((2, 0), int)), {"axis": 1}),
     ],
+    takes_complex=True,
 )
 
 

@@ -104,6 +104,7 @@ leave_one_out = define(
         "leave_one_out({0})",
         LEAVE_ONE_OUT,
     ),
+    takes_complex=True,
 )
 
 
@@ -129,6 +130,7 @@ prod = define(
         *samples_of((), dtype=None),
         Sample((np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0]]),), {"axis": 1, "keepdims": False, "dtype": None}),
     ],
+    takes_complex=True,
 )
 
 

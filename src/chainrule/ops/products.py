@@ -14,7 +14,7 @@ from chainrule.linear.term import Axis, Factor, Opaque, Pattern, Term, affine, p
 from chainrule.op import Call, General, Sample, Structural, cached_by_call, define, implements
 from chainrule.ops.contract import matmul
 from chainrule.ops.linalg import inv, square_shape
-from chainrule.ops.options import plain, refuse_out, shape_of
+from chainrule.ops.options import conjugated, plain, refuse_out, shape_of
 from chainrule.ops.shape import arrayed
 from chainrule.ops.writing import calling
 
@@ -201,7 +201,7 @@ class Toeplitz(Opaque):
 
     def apply_transposed(self, vectors: Any) -> Any:
         """Correlate every column with the kernel."""
-        return np.stack([np.correlate(vectors[:, k], self.kernel) for k in range(vectors.shape[1])], -1)
+        return np.stack([np.correlate(vectors[:, k], conjugated(self.kernel)) for k in range(vectors.shape[1])], -1)
 
     def dense(self) -> Any:
         """The banded matrix."""
@@ -242,6 +242,7 @@ _full = define(
     arguments=("a", "b"),
     samples=[Sample(((5,), (3,))), Sample(((2,), (4,))), Sample(((1,), (3,)))],
     notation=("{0} ∗ {1}", "{0} * {1}"),
+    takes_complex=True,
 )
 
 

@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.op import Call, General, Sample, Structural, cached_by_call, define, implements
 from chainrule.ops.elementwise import nonzero
-from chainrule.ops.options import UNSET, Axes, plain, plain_axis, plain_keepdims, refuse_out
+from chainrule.ops.options import UNSET, Axes, conjugated, is_complex, plain, plain_axis, plain_keepdims, refuse_out
 from chainrule.ops.writing import as_latex, as_text, calling, options
 
 __all__ = [
@@ -190,10 +190,10 @@ def degrees(call: Call) -> float:
 
 
 def var_terms(call: Call, position: int, x: Any) -> list[Term]:
-    """∂out[r]/∂x[r,s] = 2 (x[r,s] − mean[r]) / (n − ddof): the mean's own change cancels."""
+    """∂out[r]/∂x[r,s] = 2 conj(x[r,s] − mean[r]) / (n − ddof): the mean's own change cancels."""
     made = cached_by_call(_var_patterns, call, position, lambda: reduction(call, "column", "number"))
     centred = x - mean(x, axis=call.params["axis"], keepdims=True, dtype=None)
-    return [Term(made, (centred, 2 / degrees(call)))]
+    return [Term(made, (conjugated(centred), 2 / degrees(call)))]
 
 
 _var_patterns: dict[Any, Pattern] = {}
@@ -216,18 +216,19 @@ var = define(
     General(var_terms, ("x",), ("x",)),
     samples=[*samples_of(ddof=0), *samples_of(ddof=1)[:2]],
     notation=calling("np.var", defaults={"ddof": 0}),
+    takes_complex=True,
 )
 
 
 def std_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
-    """∂out[r]/∂x[r,s] = (x[r,s] − mean[r]) / ((n − ddof) out[r]), and 0 where all entries are equal, up to rounding."""
+    """∂out[r]/∂x[r,s] = conj(x[r,s] − mean[r]) / ((n − ddof) out[r]); 0 where all entries are equal, up to rounding."""
     made = cached_by_call(_std_patterns, call, position, lambda: reduction(call, "column", "row", "number"))
     centre = mean(x, axis=call.params["axis"], keepdims=True, dtype=None)
     spread = without_kept(call, out)
     level = plain(centre).reshape(plain(spread).shape)
     is_noise = plain(spread) <= 4 * np.finfo(level.dtype).eps * np.abs(level)
-    inverse = np.where(is_noise, np.zeros((), level.dtype), 1 / nonzero(spread))
-    return [Term(made, (x - centre, inverse, 1 / degrees(call)))]
+    inverse = np.where(is_noise, np.zeros((), plain(spread).dtype), 1 / nonzero(spread))
+    return [Term(made, (conjugated(x - centre), inverse, 1 / degrees(call)))]
 
 
 _std_patterns: dict[Any, Pattern] = {}
@@ -238,6 +239,7 @@ std = define(
     General(std_terms, ("out", "x"), ("x",)),
     samples=[*samples_of(ddof=0), *samples_of(ddof=1)[:2]],
     notation=calling("np.std", defaults={"ddof": 0}),
+    takes_complex=True,
 )
 
 
@@ -263,7 +265,9 @@ def var_of(
     if not is_everything(where):
         a = np.where(where, a, np.zeros((), a.dtype))
     centre = mean_of(a, axis, keepdims=True, where=where) if mean is UNSET else mean
-    total = sum_of(np.square(a - centre), axis, keepdims=keepdims, where=where)
+    apart = a - centre
+    square = np.real(apart * np.conjugate(apart)) if is_complex(apart) else np.square(apart)
+    total = sum_of(square, axis, keepdims=keepdims, where=where)
     return total / np.maximum(chosen(where, a, axis, keepdims) - ddof, 0)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.op import implements
-from chainrule.ops.options import plain
+from chainrule.ops.options import is_complex, plain
 from chainrule.ops.order import unique
 from chainrule.ops.pick import take
 from chainrule.ops.shape import arrayed
@@ -58,8 +58,9 @@ def unique_inverse(x: Any) -> UniqueInverseResult:
 
 @implements(np.unique_values)
 def unique_values(x: Any) -> Any:
-    """np.unique_values."""
-    return unique(x, equal_nan=False)
+    """np.unique_values; complex ones are in an order of NumPy's own."""
+    found = unique(x, equal_nan=False)
+    return take(found, np.argsort(np.argsort(np.unique_values(plain(x)))), 0) if is_complex(x) else found
 
 
 def chosen(values: Any, found: Any) -> Any:

@@ -18,16 +18,23 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import HolomorphicError
+from chainrule.linear.complex_terms import conjugate_terms, real_terms
 from chainrule.linear.compose import compose, merge
 from chainrule.linear.term import Pattern, Term, identity
 from chainrule.op import Rule
 from chainrule.program.deferred import Deferred
-from chainrule.program.node import Node
+from chainrule.program.node import Node, dtype_of
 from chainrule.program.replay import steps_for
 from chainrule.program.sweep import Wrap, dependents, saved_for, schedule
 
-__all__ = ["jacobian_terms"]
+__all__ = ["check_holomorphic", "jacobian_terms"]
 
+NOT_HOLOMORPHIC = (
+    "{name} is no holomorphic step (nor are conj, abs, real and imag), so that there is no complex derivative.\nThe "
+    "gradient of a real result needs none: cr.grad(f)(z), without holomorphic=True. For a Jacobian give the real and "
+    "the imaginary parts as arguments of their own: cr.jacobian(lambda x, y: f(x + 1j * y), (0, 1))(z.real, z.imag)."
+)
 _PLANNED = 400  # nodes up to which an order is planned; a longer program is a recurrence, and reverse mode
 _PAIR = 20_000  # multiplications that one composition costs besides those that it makes
 _WORTH = 2_000_000  # multiplications from which it pays to derive other orders and compare
@@ -46,6 +53,8 @@ def jacobian_terms(root: Any, targets: Sequence[Any], *, wrap: Wrap | None = Non
     graph = _Graph(root, targets, nodes, needed, wrap)
     if root in graph.targets:
         return _reverse(graph)
+    if Node.meets_complex and any([dtype_of(vertex).kind == "c" for vertex in needed]):
+        return _complex(graph)
     inner = [node for node in nodes if node in needed and node is not root]
     if len(inner) > _PLANNED or any([node in graph.targets for node in inner]):
         return _reverse(graph)
@@ -74,6 +83,7 @@ class _Graph:
         self.nodes = [node for node in nodes if node in needed]
         self.into: Edges = {}
         self.out_of: Edges = {}
+        self.conjugates: set[Any] = set()  # the vertices whose edge is applied to conjugates
         cast: dict[Any, tuple[Any, Any]] = {}
         for node in self.nodes:
             out, values = saved_for(node, wrap)
@@ -84,13 +94,15 @@ class _Graph:
                 rule: Rule = node.operation.rule(position)
                 terms = [_widened(term, node.dtype, cast) for term in rule.terms(node, position, out, values)]
                 edges[parent] = merge(edges[parent] + terms) if parent in edges else terms
+                if rule.conjugates:
+                    self.conjugates.add(node)
             for parent, terms in edges.items():
                 self.out_of.setdefault(parent, {})[node] = terms
 
     def copy(self) -> _Graph:
         """The same graph, to be eliminated."""
         made = object.__new__(_Graph)
-        made.root, made.targets, made.nodes = self.root, self.targets, self.nodes
+        made.root, made.targets, made.nodes, made.conjugates = self.root, self.targets, self.nodes, self.conjugates
         made.into = {vertex: dict(edges) for vertex, edges in self.into.items()}
         made.out_of = {vertex: dict(edges) for vertex, edges in self.out_of.items()}
         return made
@@ -121,19 +133,26 @@ def _is_lesser(factor: Any, dtype: Any) -> bool:
     if not hasattr(factor, "astype"):
         return False  # a Python number, or a map that can only be applied
     kind = factor.dtype
-    return bool(kind.kind in "iub" or (kind.kind == dtype.kind == "f" and kind.itemsize < dtype.itemsize))
+    return bool(
+        kind.kind in "iub" or (kind.kind == dtype.kind and kind.kind in "fc" and kind.itemsize < dtype.itemsize)
+    )
 
 
 def _reverse(graph: _Graph) -> dict[Any, list[Term]]:
-    """From the root backwards: the rows of the result are carried along."""
+    """From the root backwards: the rows of the result are carried along, which is real where complex numbers are."""
+    is_complex = Node.meets_complex
     pending: dict[Any, list[Term]] = {graph.root: [Term(identity(graph.root.shape))]}
     arrived: dict[Any, list[Term]] = {}
     for node in graph.nodes:
         if node not in pending:
             continue
         terms = merge(pending.pop(node))
+        if is_complex and node.dtype.kind != "c":
+            terms = real_terms(terms)
         if node in graph.targets:
             arrived[node] = terms
+        if node in graph.conjugates:
+            terms = conjugate_terms(terms)
         for parent, local in graph.into[node].items():
             gathered = pending.setdefault(parent, [])
             for outer in terms:
@@ -142,7 +161,50 @@ def _reverse(graph: _Graph) -> dict[Any, list[Term]]:
     for target in graph.targets:
         if target in pending:
             arrived[target] = merge(pending[target])
+            if is_complex and dtype_of(target).kind != "c":
+                arrived[target] = real_terms(arrived[target])
     return arrived
+
+
+def _complex(graph: _Graph) -> dict[Any, list[Term]]:
+    """The terms of a program with complex numbers in it.
+
+    A conjugate, or a real result of complex numbers, is linear for real numbers only: it can be composed with what
+    leads on to a real result, or with what starts at real arguments. Without such steps nothing is special.
+    """
+    if dtype_of(graph.root).kind != "c":
+        return _reverse(graph)
+    if all([dtype_of(target).kind != "c" for target in graph.targets]):
+        return _forward(graph)
+    check_holomorphic(graph.nodes)
+    return _eliminated(graph.copy(), [node for node in graph.nodes if node is not graph.root])
+
+
+def check_holomorphic(nodes: Sequence[Node]) -> None:
+    """Raise :class:`HolomorphicError` if a step is linear for real numbers only."""
+    for node in nodes:
+        kinds = [dtype_of(parent).kind for parent in node.parents if parent is not None]
+        if (node.dtype.kind != "c" and "c" in kinds) or ("c" in kinds and node.operation.rule(0).conjugates):
+            raise HolomorphicError(NOT_HOLOMORPHIC.format(name=node.operation.name))
+
+
+def _forward(graph: _Graph) -> dict[Any, list[Term]]:
+    """From the arguments forwards, which are real: the columns are carried along."""
+    arrived: dict[Any, dict[Any, list[Term]]] = {
+        target: {target: [Term(identity(target.shape))]} for target in graph.targets
+    }
+    for node in reversed(graph.nodes):
+        gathered: dict[Any, list[Term]] = {}
+        for parent, local in graph.into[node].items():
+            for target, terms in arrived[parent].items():
+                made = [term for outer in local for inner in terms for term in compose(outer, inner)]
+                gathered[target] = merge(gathered.get(target, []) + made)
+        if node in graph.conjugates:
+            gathered = {target: conjugate_terms(terms) for target, terms in gathered.items()}
+        if node.dtype.kind != "c":
+            gathered = {target: real_terms(terms) for target, terms in gathered.items()}
+        arrived.setdefault(node, {}).update(gathered)
+    return arrived[graph.root]
 
 
 def _eliminated(

@@ -194,7 +194,7 @@ class Deferred:
     def number_for_good(self) -> float | None:
         """The one number that this is, now and later; None if it is not such a number."""
         array = self.known
-        if not self.is_captured or self.shape or not frozen(array):
+        if not self.is_captured or self.shape or self.dtype.kind == "c" or not frozen(array):
             return None
         return float(array)
 
@@ -202,6 +202,11 @@ class Deferred:
     def real(self) -> Any:
         """The real part."""
         return self if self.dtype.kind == "f" else self.recording.write(np.real, (self,), {})
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return self.recording.write(np.imag, (self,), {})
 
     def __len__(self) -> int:
         if not self.shape:

@@ -116,6 +116,8 @@ VIEWS = {
     np.rot90,
     np.permute_dims,
     np.matrix_transpose,
+    np.real,
+    np.imag,
 }
 
 

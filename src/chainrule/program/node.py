@@ -12,14 +12,13 @@ import numpy as np
 from chainrule.errors import DtypeError, FreedGraphError, ModifiedError
 from chainrule.op import Operation
 
-__all__ = ["LARGE", "NO_PARAMS", "Leaf", "Node", "Vertex", "mark_written", "tick", "write_count", "written"]
+__all__ = ["LARGE", "NO_PARAMS", "Leaf", "Node", "Vertex", "dtype_of", "mark_written", "tick", "write_count", "written"]
 
 NO_PARAMS: Mapping[str, Any] = {}
 LARGE = 4096  # elements from which memory traffic costs more than the bookkeeping that avoids it
 COMPLEX = (
-    "{name}: the result is {dtype}, and complex numbers are not differentiated yet: a gradient would silently lose "
-    "what passes through the imaginary part.\nWrite it with the real and the imaginary part as two real arrays, or "
-    "pass x.detach() where no gradient is wanted."
+    "{name} has no derivative at complex numbers here; it was given or would make {dtype}.\nWrite it with the real and "
+    "the imaginary part as two real arrays (z.real, z.imag), or pass z.detach() where no gradient is wanted."
 )
 tick = count(1).__next__  # the order of events: nodes made and buffers overwritten, over all threads
 
@@ -60,6 +59,7 @@ class Node:
     )
 
     hooked = False  # whether any node was ever given a hook
+    meets_complex = False  # whether any vertex was ever one of complex numbers
 
     def __init__(
         self,
@@ -73,8 +73,8 @@ class Node:
         params: Mapping[str, Any],
         mask: int,
     ) -> None:
-        if dtype.kind == "c":
-            raise DtypeError(COMPLEX.format(name=operation.name, dtype=dtype))
+        if dtype.kind == "c" or Node.meets_complex:
+            _check_complex(operation, parents, dtype)
         self.operation = operation
         self.parents = parents
         self.values = values
@@ -145,6 +145,22 @@ class Node:
 
 
 Vertex = Node | Leaf
+
+
+def dtype_of(vertex: Any) -> Any:
+    """The dtype of a vertex's value; a leaf may have its own way to speak of dtypes."""
+    return vertex.dtype if type(vertex) is Node else vertex.value.dtype
+
+
+def _check_complex(operation: Operation, parents: Sequence[Any], dtype: Any) -> None:
+    """Raise :class:`DtypeError` if an operation whose rules are of real numbers meets complex ones."""
+    kinds = [dtype, *[dtype_of(parent) for parent in parents if parent is not None]]
+    found = next((kind for kind in kinds if kind.kind == "c"), None)
+    if found is None:
+        return
+    Node.meets_complex = True
+    if not operation.takes_complex:
+        raise DtypeError(COMPLEX.format(name=operation.name, dtype=found))
 
 
 # Buffers that were overwritten in place: id of the array that owns the memory -> [weak reference, time, count].

@@ -72,6 +72,8 @@ def _write_part(script: Script, node: Node, position: int, shape: tuple[int, ...
         made, parts = rule.parts(node, position)
         factors = [_write_factor(script, part) for part in parts]
         return _write_pull(script, made, shape, factors)
+    if rule.conjugates:
+        return f"{script.constant(np.conjugate)}(g)"
     if isinstance(rule, Structural):
         terms = rule.terms(node, position, None, ())
         if terms and not any(term.tables for term in terms):
@@ -142,7 +144,7 @@ def _write_diagonal(script: Script, rule: Diagonal, node: Node, position: int, s
     return _write_pull(script, made, shape, [factor])
 
 
-def _write_scaled(script: Script, text: str, number: float | None) -> str:
+def _write_scaled(script: Script, text: str, number: complex | None) -> str:
     """The expression times a number."""
     if number == 1:
         return text

@@ -6,8 +6,8 @@ applies them transposed, or applies them. Whole Jacobians are composed in :mod:`
 
 from __future__ import annotations
 
+from cmath import isfinite
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import isfinite
 from operator import attrgetter
 from sys import getrefcount
 from typing import Any
@@ -22,7 +22,7 @@ from chainrule.linear.term import Term
 from chainrule.op import Diagonal, broadcast
 from chainrule.program.debugging import debug_mode, is_finite, line_of, not_finite, told
 from chainrule.program.deferred import Deferred
-from chainrule.program.node import LARGE, Node
+from chainrule.program.node import LARGE, Node, dtype_of
 from chainrule.program.ownership import FORWARDED, LOCAL, PASSED
 from chainrule.program.plan import plan_of, pull_terms, taken
 
@@ -148,6 +148,9 @@ def pullback(
     sweep is itself recorded. ``retain=False`` frees the values that nodes kept, when the sweep is done. ``nodes`` is
     the schedule of the seeds, where it is known.
 
+    The cotangent of a complex number z is that of :mod:`chainrule` and PyTorch: ∂L/∂Re z + i ∂L/∂Im z. The sweep itself
+    carries its conjugate, which local Jacobians pull back transposed, as those of real numbers.
+
     Where a cotangent is exactly zero nothing is passed on, even by an infinite derivative: a path that is not taken
     contributes nothing. Because that costs, it is done only when the plain sweep met a number that is not finite.
     """
@@ -155,6 +158,8 @@ def pullback(
         nodes, _ = schedule([vertex for vertex, _ in seeds])
     needed = None if targets is None else dependents(nodes, targets)
     captured = NOTHING if targets is None else frozenset(targets)
+    if Node.meets_complex:
+        seeds = [(vertex, conjugated(cotangent)) for vertex, cotangent in seeds]
     if debug_mode.on:
         _watched(nodes, seeds, needed)
     # Hooks must run once only, so a program with hooks is swept carefully from the start.
@@ -165,7 +170,21 @@ def pullback(
     if not retain:
         for node in nodes:
             node.release()
+    if Node.meets_complex:
+        return {vertex: conjugated(cotangent) for vertex, cotangent in arrived.items()}
     return arrived
+
+
+def conjugated(value: Any) -> Any:
+    """The conjugate of complex numbers; real ones as they are."""
+    return np.conjugate(value) if getattr(value, "value", value).dtype.kind == "c" else value
+
+
+def in_dtype(value: Any, dtype: Any) -> Any:
+    """Numbers in the dtype of what they belong to: of complex ones that belong to real ones, the real part."""
+    if value.dtype.kind == "c" and dtype.kind != "c":
+        value = np.real(value)
+    return value if value.dtype == dtype else value.astype(dtype)
 
 
 def _watched(nodes: Sequence[Node], seeds: Sequence[tuple[Any, Any]], needed: set[Any] | None) -> None:
@@ -266,7 +285,6 @@ def _follow_plan(node: Node, cotangent: Any, needed: set[Any] | None, pending: d
     out, values = node.saved()
     for position, part in zip(positions, function(node, cotangent, out, values), strict=True):
         parent = parents[position]
-        # A leaf may have its own way to speak of dtypes.
         dtype = parent.dtype if type(parent) is Node else parent.value.dtype
         if part.dtype is dtype and parent not in pending:
             pending[parent] = part
@@ -290,14 +308,16 @@ def _pull_part(
     terms = rule.terms(node, position, out, values)
     if rule.indexed and _add_scattered(pending.get(node.parents[position]), terms, cotangent):
         return None
+    if rule.conjugates:
+        return np.conjugate(cotangent)
     return pull_terms(terms, cotangent, node.shapes[position], node.dtype)
 
 
 def _collect(pending: dict[Any, Any], parent: Any, part: Any) -> None:
     """Add a part to what is pending for its vertex, in the vertex's dtype and into a large buffer if one is free."""
-    dtype = parent.dtype if type(parent) is Node else parent.value.dtype
-    if part.dtype is not dtype and part.dtype != dtype:
-        part = part.astype(dtype)
+    dtype = dtype_of(parent)
+    if part.dtype is not dtype:
+        part = in_dtype(part, dtype)
     present = pending.get(parent)
     if present is None:
         pending[parent] = part
@@ -353,9 +373,9 @@ def _add_scattered(present: Any, terms: Sequence[Term], cotangent: Any) -> bool:
 
 def _run_hooks(node: Node, cotangent: Any) -> Any:
     for hook in node.hooks or ():
-        changed = hook(cotangent)
+        changed = hook(conjugated(cotangent))
         if changed is not None:
-            cotangent = changed
+            cotangent = conjugated(changed)
     return cotangent
 
 
@@ -391,10 +411,12 @@ def _pushforward(
                     push(term.pattern, tangent, term.factors, term.tables)
                     for term in rule.terms(node, position, out, values)
                 ]
+                if rule.conjugates:
+                    parts = list(map(np.conjugate, parts))
             for part in parts:
                 total = part if total is None else total + part
         if total is not None:
-            tangents[node] = total if total.dtype == node.dtype else total.astype(node.dtype)
+            tangents[node] = in_dtype(total, node.dtype)
     return {root: tangents[root] for root in roots if root in tangents}
 
 

@@ -52,6 +52,8 @@ def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0, weig
 
     def derived(*arguments: Any, **options: Any) -> Any:
         trace = Trace(gradient, with_own_points(arguments, argnums, "hessian"), options, argnums, False, "hessian")
+        if trace.is_of_complex:
+            trace.check_holomorphic(False)
         blocks: dict[tuple[int, int], Jacobian] = {}
         for i, output in enumerate(trace.outputs):
             for j, found in enumerate(trace.jacobians(output, trace.inputs[i:]), start=i):
@@ -93,6 +95,8 @@ def gauss_newton(
     def derived(*arguments: Any, **options: Any) -> Any:
         points = with_own_points(arguments, argnums, "gauss_newton")
         trace = Trace(function, points, options, argnums, False, "gauss_newton")
+        if trace.is_of_complex or trace.has_complex_results:
+            trace.check_holomorphic(False)
         shapes = [tuple(np.shape(getattr(output, "value", output))) for output in trace.outputs]
         maps = [trace.jacobians(output, trace.inputs) for output in trace.outputs]
         middle = _middle(trace, shapes, weights, curvature)

@@ -16,25 +16,36 @@ __all__ = ["grad", "value_and_grad"]
 
 
 def value_and_grad(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[..., Any]:
     """A function that returns ``(function(*args), gradient)``.
 
     The gradient has the shape, dtype and containers of the argument (a tuple of gradients if ``argnums`` is one).
     With ``has_aux`` the function returns ``(value, aux)`` and the result is ``((value, aux), gradient)``.
-    Raises :class:`~chainrule.errors.NotScalarError` unless the value is one number, and
-    :class:`~chainrule.errors.DtypeError` for integer arguments.
+    With respect to a complex z the gradient is ∂L/∂Re z + i ∂L/∂Im z, as in PyTorch; with ``holomorphic`` the function
+    returns a complex number, and the result is its complex derivative f′(z).
+    Raises :class:`~chainrule.errors.NotScalarError` unless the value is one number,
+    :class:`~chainrule.errors.DtypeError` for integer arguments, and :class:`~chainrule.errors.HolomorphicError` for a
+    complex value without ``holomorphic``, or where a step has no complex derivative.
 
     >>> import numpy as np
     >>> value_and_grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     (np.float64(9.0), array([ 3., 12.]))
+    >>> value_and_grad(lambda z: abs(z) ** 2)(3 + 4j)
+    (np.float64(25.0), np.complex128(6+8j))
+    >>> value_and_grad(lambda z: z**2, holomorphic=True)(3 + 4j)
+    (np.complex128(-7+24j), np.complex128(6+8j))
     """
 
     @wraps(function)
     def differentiated(*arguments: Any, **options: Any) -> Any:
         trace = Trace(function, arguments, options, argnums, has_aux, "grad")
         output = scalar_output(trace)
+        if holomorphic or output.dtype.kind == "c":
+            trace.check_holomorphic(holomorphic)
         gradients = trace.pull([one(output.shape, output.dtype)])
+        if holomorphic:
+            gradients = [np.conjugate(gradient) for gradient in gradients]
         value = trace.value
         return ((value, trace.aux) if has_aux else value), trace.regroup(gradients)
 
@@ -58,10 +69,12 @@ def scalar_output(trace: Trace) -> Any:
     return output
 
 
-def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad(
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
     """A function that returns the gradient of ``function``, in the shape of its argument. Any order: ``grad(grad(f))``.
 
-    With ``has_aux`` the result is ``(gradient, aux)``. Errors as for `value_and_grad`.
+    With ``has_aux`` the result is ``(gradient, aux)``. Complex numbers and errors as for `value_and_grad`.
 
     >>> import numpy as np
     >>> grad(lambda x: np.sum(np.sin(x)))(np.array([0.0, np.pi]))
@@ -69,7 +82,7 @@ def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux
     >>> float(grad(grad(lambda x: x**3))(2.0))
     12.0
     """
-    both = value_and_grad(function, argnums, has_aux)
+    both = value_and_grad(function, argnums, has_aux, holomorphic)
 
     @wraps(function)
     def gradient(*arguments: Any, **options: Any) -> Any:

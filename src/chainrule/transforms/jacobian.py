@@ -20,7 +20,7 @@ __all__ = ["jacobian", "tape_jacobian"]
 
 
 def jacobian(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[..., Any]:
     """A function that returns the :class:`~chainrule.linear.jacobian.Jacobian` of ``function``.
 
@@ -29,6 +29,9 @@ def jacobian(
 
     The second call with arguments of the same shapes replays the first on the new numbers. What is kept of the point is
     a copy; arrays that are only data to the function are kept as they are, not copied.
+
+    Of real arguments the result may be complex. With respect to complex ones, ``holomorphic`` asks for the complex
+    derivatives; it is an error (:class:`~chainrule.errors.HolomorphicError`) where a step has none.
 
     >>> import numpy as np
     >>> x, W = np.array([1.0, 2.0]), np.ones((2, 3))
@@ -40,6 +43,8 @@ def jacobian(
     def derived(*arguments: Any, **options: Any) -> Any:
         points = with_own_points(arguments, argnums, "jacobian")
         trace = Trace(function, points, options, argnums, has_aux, "jacobian")
+        if holomorphic or trace.is_of_complex:
+            trace.check_holomorphic(holomorphic)
         rows = [trace.regroup(trace.jacobians(output, trace.inputs)) for output in trace.outputs]
         result = unflatten(trace.result_structure, rows)
         return (result, trace.aux) if has_aux else result

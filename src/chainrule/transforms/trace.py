@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.as_written import as_written, is_as_written, tried
-from chainrule.backward import owned
-from chainrule.errors import AssignmentError, DtypeError, GradientError
+from chainrule.backward import check_fits, owned
+from chainrule.errors import AssignmentError, DtypeError, GradientError, HolomorphicError
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Term, pattern
 from chainrule.ops.elementwise import astype, identity
-from chainrule.program.accumulate import jacobian_terms
+from chainrule.program.accumulate import check_holomorphic, jacobian_terms
 from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.node import NO_PARAMS, Node, written
 from chainrule.program.recording import recordings
@@ -76,13 +76,13 @@ def fresh(value: Any, where: str) -> Tensor:
 def seed(value: Any, dtype: Any, recorded: bool) -> Any:
     """A cotangent or tangent to start a sweep from: a plain array, or a tensor if the sweep is recorded."""
     if recorded and isinstance(value, Tensor):
+        check_fits(value.value.dtype, dtype)
         cast = value if value.value.dtype == dtype else record(astype, (value,), {"dtype": dtype})
         return Tensor(cast.value, cast.vertex, cast.vertex is not None)
     plain = value.value if isinstance(value, Tensor) else value
     if type(plain) is not Deferred:
         plain = np.asarray(plain)
-    if plain.dtype.kind not in "fiub":
-        raise DtypeError(f"a cotangent or tangent is made of real numbers; got {plain.dtype}")
+    check_fits(plain.dtype, dtype)
     if plain.dtype != dtype:
         plain = plain.astype(dtype)
     return Tensor(plain) if recorded else plain
@@ -130,6 +130,7 @@ class Trace:
         has_aux: bool,
         name: str,
     ) -> None:
+        self.name = name
         self.positions, self.single = chosen(argnums, arguments, name)
         needs_it = False
 
@@ -319,6 +320,26 @@ class Trace:
             return type(like)(found, None)
         return plain_or_tensor(found, like)
 
+    @property
+    def is_of_complex(self) -> bool:
+        """Whether derivatives are with respect to complex numbers."""
+        return any([tensor.value.dtype.kind == "c" for tensor in self.inputs])
+
+    @property
+    def has_complex_results(self) -> bool:
+        """Whether a result is complex."""
+        return any([np.iscomplexobj(getattr(output, "value", output)) for output in self.outputs])
+
+    def check_holomorphic(self, is_wanted: bool) -> None:
+        """Raise :class:`HolomorphicError` unless complex derivatives are wanted and every step has one."""
+        if not is_wanted:
+            raise HolomorphicError(UNWANTED.format(name=self.name))
+        if not all([np.iscomplexobj(getattr(value, "value", value)) for value in (*self.inputs, *self.outputs)]):
+            raise HolomorphicError(
+                f"{self.name}: holomorphic=True is for complex arguments and complex results; leave it out for others."
+            )
+        check_holomorphic(self.nodes)
+
     def jacobians(self, output: Any, inputs: Sequence[Tensor]) -> list[Jacobian]:
         """The Jacobian of one output with respect to each of these inputs."""
         targets = [tensor.vertex for tensor in inputs]
@@ -344,7 +365,7 @@ class Trace:
         Products of local Jacobians do not know that: 0 times what is not finite, in a branch that was not chosen.
         """
         shape, targets = output.value.shape, [tensor.vertex for tensor in inputs]
-        if output.value.size > _ROWS:
+        if output.value.size > _ROWS or any([np.iscomplexobj(tensor.value) for tensor in (output, *inputs)]):
             return None
         units = np.eye(output.value.size, dtype=output.value.dtype).reshape(-1, *shape)
         rows = [pullback([(output.vertex, unit)], targets) for unit in units]
@@ -361,6 +382,12 @@ class Trace:
         return found
 
 
+UNWANTED = (
+    "{name}: a derivative with respect to complex numbers, or of them, that is no gradient of a real result.\nFor "
+    "complex derivatives of a holomorphic function ask grad or jacobian with holomorphic=True. Else take the real and "
+    "the imaginary parts, of results (np.real, np.imag) and as arguments of their own: "
+    "cr.{name}(lambda x, y: f(x + 1j * y), (0, 1))(z.real, z.imag). cr.vjp, cr.jvp and cr.hvp take complex numbers."
+)
 _ROWS = 512  # up to which a Jacobian that is not finite is looked at again, row by row
 
 

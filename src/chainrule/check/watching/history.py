@@ -107,11 +107,14 @@ class History:
     def computation(self, output: Tracked, scope: Mapping[str, Any]) -> Computation | None:
         """How ``output`` was computed, as its steps, named after the variables in ``scope`` and those bound before.
 
-        None if it is a leaf, if the graph is very large, or if a part of it was computed before anyone took notes.
+        None if it is a leaf, if the graph is very large or of complex numbers, or if a part of it was computed before
+        anyone took notes.
         """
         nodes, leaves = schedule([output.vertex]) if output.vertex is not None else ([], [])
         notes = [(node, self._notes.get(node)) for node in nodes]
         if not 0 < len(notes) <= LARGEST_GRAPH or any(note is None for _, note in notes):
+            return None
+        if any(node.dtype.kind == "c" for node in nodes):  # of which formulas do not speak
             return None
         names = Names()
         self._name(names, nodes, scope)

@@ -192,10 +192,10 @@ class _Writer:
         self.body.start("unanswered")
         self.body.do("ret i32 1")
 
-    def items(self, body: Sequence[Loop | Leaf], only: set[Leaf] | None = None) -> None:
+    def items(self, body: Sequence[Loop | Leaf], only: set[Loop | Leaf] | None = None) -> None:
         """What is in a body, in order; or of it only some statements."""
         for item in body:
-            if only is not None and only.isdisjoint([item] if isinstance(item, Leaf) else item.leaves()):
+            if only is not None and item not in only:
                 continue
             for target in self.starts.get(id(item), ()):
                 self.fill(target)
@@ -216,7 +216,7 @@ class _Writer:
         else:
             self.statement(leaf, made)
 
-    def turns(self, loop: Loop, end: int | str, begin: str = "0", only: set[Leaf] | None = None) -> None:
+    def turns(self, loop: Loop, end: int | str, begin: str = "0", only: set[Loop | Leaf] | None = None) -> None:
         """Turns of a loop; of what is done in them perhaps only some statements."""
         with self.body.loop(end, self._is_large(loop), begin) as index:
             self.index[loop.label] = index

@@ -62,7 +62,7 @@ class Window:
 class Segments:
     """A loop in segments of ``length`` turns, and the loop ``back`` that needs its turns again.
 
-    Turn ``t`` goes with turn ``last - t`` of the loop back. The statements in ``again`` are what is done again.
+    Turn ``t`` goes with turn ``last - t`` of the loop back. Statements and loops in ``again`` are what is done again.
     """
 
     length: int
@@ -70,7 +70,7 @@ class Segments:
     back: Loop
     last: int
     windows: dict[Kept, Window] = field(default_factory=dict)
-    again: set[Leaf] = field(default_factory=set)
+    again: set[Loop | Leaf] = field(default_factory=set)
     first: Label = field(default_factory=lambda: Label(0))  # the first turn of the segment that is being written
 
     @property
@@ -191,14 +191,14 @@ def _segments(schedule: Schedule, uses: Sequence[_Uses], checkpoint: int) -> lis
     made: list[Segments] = []
     for (loop, back), read in sorted(pairs.items(), key=lambda pair: -sum([f.count * f.bytes for f in pair[1]])):
         if {loop, back} <= {*schedule.turns.values()} - {used for other in made for used in (other.loop, other.back)}:
-            own = [found for found in uses if found.loop is loop]
-            segments = _paired(loop, back, own, read, checkpoint)
-            if segments is not None and _saves(segments, own):
+            own = {found.target: found for found in uses if found.loop is loop}
+            segments = _paired(loop, back, read, checkpoint)
+            if _is_closed(schedule, segments, own) and _saves(segments, own):
                 made.append(segments)
     return made
 
 
-def _paired(loop: Loop, back: Loop, own: Sequence[_Uses], read: Sequence[_Uses], checkpoint: int) -> Segments | None:
+def _paired(loop: Loop, back: Loop, read: Sequence[_Uses], checkpoint: int) -> Segments:
     """A loop in segments, of which another one reads some arrays."""
     count = loop.label.size
     length = min(checkpoint or isqrt(count - 1) + 1, count)
@@ -206,7 +206,7 @@ def _paired(loop: Loop, back: Loop, own: Sequence[_Uses], read: Sequence[_Uses],
     segments = Segments(length, loop, back, last)
     for found in read:
         _window(segments, found, max(last - min(found.back[back]), 0))
-    return segments if _is_closed(segments, {found.target: found for found in own}) else None
+    return segments
 
 
 def _window(segments: Segments, found: _Uses, extra: int = 0) -> None:
@@ -215,22 +215,18 @@ def _window(segments: Segments, found: _Uses, extra: int = 0) -> None:
     segments.windows[found.target] = Window(segments, ahead, ahead + extra, single)
 
 
-def _is_closed(segments: Segments, known: dict[Kept, _Uses]) -> bool:
+def _is_closed(schedule: Schedule, segments: Segments, known: dict[Kept, _Uses]) -> bool:
     """Find what has to be done again for the arrays with windows: what goes in has to be there again, and gets windows.
 
     False if something goes in that is not of the turn.
     """
-    writers: dict[Kept, list[Leaf]] = {}
-    for leaf in segments.loop.leaves():
-        for target in leaf.statement.targets:
-            writers.setdefault(target, []).append(leaf)
     pending = list(segments.windows)
     seen = set(pending)
     while pending:
-        for leaf in writers.get(pending.pop(), []):
-            segments.again.add(leaf)
+        for leaf in _inside(schedule, segments, pending.pop()):
+            segments.again |= {leaf, *leaf.path}
             for source in dict.fromkeys([*leaf.statement.targets, *_sources(leaf)]):
-                if source in seen or source not in writers:
+                if source in seen or not _inside(schedule, segments, source):
                     continue
                 if source.turns is None:
                     return False
@@ -244,6 +240,11 @@ def _is_closed(segments: Segments, known: dict[Kept, _Uses]) -> bool:
     return True
 
 
+def _inside(schedule: Schedule, segments: Segments, target: Kept) -> list[Leaf]:
+    """The statements in the loop that write an array."""
+    return [leaf for leaf in schedule.writers.get(target, ()) if segments.loop in leaf.path]
+
+
 def _sources(leaf: Leaf) -> list[Kept]:
     """The arrays that a statement reads, those of earlier turns too."""
     made = leaf.statement
@@ -253,7 +254,7 @@ def _sources(leaf: Leaf) -> list[Kept]:
     return [base for base in bases if isinstance(base, Kept)]
 
 
-def _saves(segments: Segments, own: Sequence[_Uses]) -> bool:
+def _saves(segments: Segments, own: dict[Kept, _Uses]) -> bool:
     """Whether less is kept in segments."""
-    pairs = [(found, segments.windows[found.target]) for found in own if found.target in segments.windows]
+    pairs = [(own[target], window) for target, window in segments.windows.items()]
     return sum([(found.count - window.size) * found.bytes for found, window in pairs]) > 0

@@ -37,7 +37,7 @@ class Writer(Protocol):
     def fill(self, target: Kept, pointer: str = "", size: int = 0) -> None:
         """The first value of every element, or of some."""
 
-    def turns(self, loop: Loop, end: int | str, begin: str = "0", only: set[Leaf] | None = None) -> None:
+    def turns(self, loop: Loop, end: int | str, begin: str = "0", only: set[Loop | Leaf] | None = None) -> None:
         """Turns of a loop; of what is done in them perhaps only some statements."""
 
 
@@ -153,7 +153,7 @@ class Segmented:
             with body.when(body.put(f"icmp slt i64 {first}, {stop}")):
                 self.writer.turns(made.back, stop, first)
 
-    def _run(self, made: Segments, number: str, only: set[Leaf] | None = None) -> str:
+    def _run(self, made: Segments, number: str, only: set[Loop | Leaf] | None = None) -> str:
         """The turns of a segment, from what it begins with; how many there are."""
         writer, body = self.writer, self.writer.body
         first = writer.index[made.first] = body.put(f"mul i64 {number}, {made.length}")

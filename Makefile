@@ -4,8 +4,8 @@
 #   make test     all tests, with the examples in the docstrings, on all cores
 #   make check    formatter, linter, strict types, order of imports, documentation
 #   make coverage the tests again, with the lines they never reach
-#   make bench    times beside PyTorch and autograd (its own environment, of some gigabytes)
-#   make bench-native       value and gradient as machine code beside C by hand, JAX, CasADi, … (half an hour)
+#   make bench    times beside PyTorch and autograd (its own environment, of some gigabytes), then bench-native
+#   make bench-native       machine code beside C by hand, JAX, CasADi, …, with a report and plots (half an hour)
 #   make bench-structured   Jacobians and Hessians beside the limit by hand, JAX, asdex, CasADi, … (half an hour)
 #   make bench-growth       their cost as the work grows, with plots
 #   make clean    remove all that the above made
@@ -59,6 +59,7 @@ coverage: $(VENV)/.test
 bench: $(BENCH_VENV)/.bench
 	@$(BENCH_VENV)/bin/python benchmarks/eager.py
 	@$(BENCH_VENV)/bin/python benchmarks/structure.py
+	@$(MAKE) --no-print-directory bench-native
 
 bench-native: $(BENCH_VENV)/.bench
 	@$(BENCH_VENV)/bin/python -m benchmarks.native --only '$(ONLY)' --passes $(PASSES)

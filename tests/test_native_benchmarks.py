@@ -11,18 +11,21 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from benchmarks.native import calls, limit, measuring, peers, report
+from benchmarks.native import calls, goals, limit, measuring, peers, plots, report
 from benchmarks.native.__main__ import main, parsed, spawn
 from benchmarks.native.row import Row, difference
 from benchmarks.native.rows import ROWS, named
 from chainrule.native.compiled import CompileWarning
 
 needs_compiler = pytest.mark.skipif(limit.compiler() is None, reason="there is no C compiler")
-IN_C = [name for name in ROWS if isinstance(named(name, tiny=True).limit, str)]
+IN_C = [name for name in ROWS if isinstance(named(name, tiny=True).limit, str) and not named(name, tiny=True).entries]
 
 
 def eager(row: Row) -> list[Any]:
-    """Value and gradients in Python."""
+    """Value and gradients in Python, or Jacobians."""
+    if row.entries:
+        slopes = cr.jacobian(lambda *arrays: row.function(np, *arrays), tuple(range(row.count)))(*row.arguments)
+        return [one.sparse().data.reshape(shape) for one, shape in zip(slopes, row.entries, strict=True)]
     both = cr.value_and_grad(lambda *arrays: row.function(np, *arrays), tuple(range(row.count)))
     value, gradients = both(*row.arguments)
     return [value, *gradients]
@@ -59,6 +62,21 @@ def test_a_kernel_agrees_with_differences(name: str) -> None:
 
     slope = (along(1e-6) - along(-1e-6)) / 2e-6
     assert np.isclose(sum(np.vdot(g, way) for g, way in zip(gradients, directions, strict=True)), slope, rtol=1e-6)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["hand", "hand_on_triangles"])
+def test_a_jacobian_by_hand_agrees_with_differences(name: str) -> None:
+    row = named(name, tiny=True)
+    by_pose, *others = limit.by_hand(row)()  # type: ignore[misc]
+    way = np.random.default_rng(5).normal(size=26)
+    ahead, back = (row.function(np, row.arguments[0] + step * way, *row.arguments[1:]) for step in (1e-6, -1e-6))
+    assert np.allclose(by_pose @ way, (ahead - back) / 2e-6, atol=1e-7)
+    for by_place in others:
+        ahead, back = (
+            row.function(np, row.arguments[0], row.arguments[1] + s, *row.arguments[2:]) for s in (0.5, -0.5)
+        )
+        assert np.allclose(by_place.sum(2), ahead - back)  # it is linear in the places
 
 
 def test_a_measurement_has_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,15 +158,74 @@ def test_the_tables_say_what_was_measured_and_what_was_missed(tmp_path: Path) ->
     written = report.save({**FOUND, "mlp": {"failed": "more than 1 s"}}, tmp_path)
     assert all(path.exists() for path in written)
     assert "Not measured: mlp: more than 1 s." in (tmp_path / "native.html").read_text(encoding="utf-8")
-    assert (tmp_path / "native_growth.png").exists() == report.CAN_DRAW
+    assert {path.suffix for path in written} == ({".md", ".html", ".png"} if plots.CAN_DRAW else {".md", ".html"})
+
+
+def test_every_kind_of_goal_can_be_missed() -> None:
+    systems = FOUND["wave1"]["systems"]
+    record = {"title": "row", "goal": 1.2, "ahead": {"jax": 25, "torch": 100}, "first": 0.04, "systems": systems}
+    assert goals.wanted(record) == "≤ 1.2, jax ≥ 25, torch ≥ 100, first ≤ 40.0 ms"
+    assert goals.missed(record) == [
+        "1.50 × by hand, goal 1.2",
+        "jax takes 0.80 × our time, goal 25",
+        "the first call takes 100 ms, goal 40.0 ms",
+    ]
+    assert not goals.missed({**record, "goal": 1.5, "ahead": {"jax": 0.5}, "first": None})
+    assert goals.missed({**record, "systems": {"chainrule": {"skipped": "runs in Python"}}}) == ["runs in Python"]
+    slow = {**FOUND, "calls": {"eight arrays: chainrule": 1e-6}, "compiling": {"30": {"chainrule": 1.0}}}
+    assert goals.apart_from_rows(slow) == [
+        "eight arrays: chainrule: 1.00 µs, goal 500 ns",
+        "compiling 30 operations: 1.00 s, goal 40.0 ms",
+        "gradient / value: 3.00 in the median, goal 2.2",
+    ]
+    assert "- Missed: row: the first call takes 100 ms, goal 40.0 ms. Why." in report.markdown(
+        {"row": {**record, "goal": None, "ahead": {}, "reason": "Why"}}
+    )
+
+
+@pytest.mark.skipif(not plots.CAN_DRAW, reason="matplotlib is not installed")
+def test_plots_draw_what_was_found_and_stand_in_the_page(tmp_path: Path) -> None:
+    pictures, written = plots.drawn({**FOUND, "compiling": {"30": {"chainrule": 1.0, "jax": 2.0}}}, tmp_path)
+    assert [path.name for path in written] == [f"{picture.name}.png" for picture in plots.PICTURES]
+    assert all(picture.drawn.startswith("<svg") for picture in pictures)
+    assert report.page(FOUND, pictures).count("<svg") == len(pictures) == 4
+    axes = plots.limits(FOUND).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["row 2", "row 1"]
+    marks = {(line.get_marker(), *line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 1}
+    assert {("o", 1.5), ("|", 1.2), ("|", 2.0), ("^", 1.2)} <= {(mark, round(x, 9)) for mark, x in marks}
+
+
+def test_without_matplotlib_there_are_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "CAN_DRAW", False)
+    written = report.save(FOUND, tmp_path)
+    assert [path.name for path in written] == ["native.md", "native.html"]
+    assert "There are no plots: matplotlib is not installed." in written[1].read_text(encoding="utf-8")
+
+
+def test_the_report_is_written_from_results_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = {**FOUND, "machine": {"text": "another machine"}}
+    (tmp_path / "native.json").write_text(json.dumps(stored), encoding="utf-8")
+    main(["--report", "--out", str(tmp_path)])
+    assert "another machine" in capsys.readouterr().out
+    assert "another machine" in (tmp_path / "native.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "native.json").read_text(encoding="utf-8")) == stored
 
 
 def test_the_command_measures_a_row_in_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--only", "cubic", "--no-peers", "--tiny", "--passes", "1", "--rounds", "1", "--out", str(tmp_path)])
     assert "3x³ − y²" in capsys.readouterr().out
-    assert (
-        json.loads((tmp_path / "native.json").read_text(encoding="utf-8"))["cubic"]["systems"]["chainrule"]["again"] > 0
+    found = json.loads((tmp_path / "native.json").read_text(encoding="utf-8"))
+    assert found["cubic"]["systems"]["chainrule"]["again"] > 0
+    (tmp_path / "native.json").write_text(json.dumps({**found, **FOUND}), encoding="utf-8")
+    main(
+        ["--only", "cubic", "--no-peers", "--tiny", "--passes", "1", "--rounds", "1", "--out", str(tmp_path), "--keep"]
     )
+    assert [*json.loads((tmp_path / "native.json").read_text(encoding="utf-8"))] == [
+        "cubic",
+        "wave1",
+        "wave2",
+        "machine",
+    ]
     late = spawn("cubic", ["chainrule"], parsed(["--tiny", "--timeout", "0.01"]))
     assert late == {"failed": "more than 0.01 s"}
     assert "stopped" in spawn("no such row", ["chainrule"], parsed(["--tiny"]))["failed"]

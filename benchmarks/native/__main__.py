@@ -1,6 +1,6 @@
 """Value and gradient as machine code: chainrule beside C written by hand and beside other libraries.
 
-    python -m benchmarks.native [--only WORD] [--no-peers] [--passes 3]
+    python -m benchmarks.native [--only WORD] [--no-peers] [--passes 3] [--keep | --report]
 
 Every row has a process of its own, in which all systems take turns in one thread, so that their ratios hold on a busy
 machine; each answer is compared with the one by hand before anything is timed. Nothing is judged but the goals that
@@ -43,6 +43,10 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--timeout", type=float, default=600, help="seconds for a row (default 600)")
     parser.add_argument("--tiny", action="store_true", help="sizes of the tests, to try the command")
     parser.add_argument("--out", default=str(RESULTS), help="where to write (default benchmarks/results)")
+    parser.add_argument("--keep", action="store_true", help="rows of earlier results that are not measured now stay")
+    parser.add_argument(
+        "--report", action="store_true", help="measure nothing: the report of the results that are there"
+    )
     return parser.parse_args(arguments)
 
 
@@ -51,17 +55,22 @@ def main(arguments: list[str] | None = None) -> None:
     options = parsed(arguments)
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
-    words = options.only.split(",")
-    names = [name for name in [*ROWS, "calls", "compiling"] if any(word in name for word in words)]
+    stored, words = folder / "native.json", options.only.split(",")
+    known = [*ROWS, "calls", "compiling"]
+    names = [name for name in known if any(word in name for word in words) and not options.report]
     systems = ["chainrule"] if options.no_peers else [*SYSTEMS]
-    found: dict[str, Any] = {}
+    found = (
+        json.loads(stored.read_text(encoding="utf-8")) if options.report or (options.keep and stored.exists()) else {}
+    )
     for place, name in enumerate(names):
         print(f"\r{place + 1}/{len(names)} {name}\033[K", end="", file=sys.stderr, flush=True)
         found[name] = spawn(name, systems, options)
-        (folder / "native.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+        found["machine"] = {"text": report.surroundings()}
+        found = {name: found[name] for name in [*known, "machine"] if name in found}
+        stored.write_text(json.dumps(found, indent=1), encoding="utf-8")
     print("\r\033[K", end="", file=sys.stderr)
     written = report.save(found, folder)
-    print(report.heading())
+    print(report.heading(found))
     for title, lines in report.tables(found):
         print(f"\n{title}\n\n{table(lines)}")
     print("\n" + "\n".join(report.remarks(found)))

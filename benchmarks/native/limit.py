@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.native.row import Row
 
-SOURCES = [Path(__file__).parent / f"{name}.c" for name in ("kernels", "grids", "stencils", "matrices", "bundle")]
+NAMES = ("kernels", "grids", "stencils", "matrices", "hands", "bundle")
+SOURCES = [Path(__file__).parent / f"{name}.c" for name in NAMES]
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-mprefer-vector-width=512", "-fopenmp-simd", "-fPIC"]
 
 

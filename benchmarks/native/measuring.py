@@ -20,7 +20,8 @@ def measured(row: Row, systems: list[str], passes: int, rounds: int, seconds: fl
     """Times of the limit and of every system, of each the smallest of the passes' medians."""
     hand = limit.by_hand(row)
     expected = [one.copy() for one in peers.shown(hand())] if hand else None
-    record: dict[str, Any] = {"title": row.title, "goal": row.goal, "systems": {}}
+    said = {name: getattr(row, name) for name in ("title", "goal", "ahead", "first", "reason")}
+    record: dict[str, Any] = {**said, "jacobian": bool(row.entries), "systems": {}}
     ways = {} if hand is None else {"limit": hand}
     for name in systems:
         try:

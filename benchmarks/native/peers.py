@@ -23,7 +23,7 @@ def chainrule(row: Row) -> Call:
     cr = importlib.import_module("chainrule")
     if row.entries:
         return _entries(cr, row)
-    both = cr.compile(cr.value_and_grad(lambda *arrays: row.function(np, *arrays), tuple(range(row.count))))
+    both = cr.compile(cr.value_and_grad(_with_numpy(row), tuple(range(row.count))))
     arguments = row.arguments
 
     def call() -> list[Any]:
@@ -37,9 +37,15 @@ def chainrule(row: Row) -> Call:
     return call
 
 
+def _with_numpy(row: Row) -> Callable[..., Any]:
+    """The function of the arrays alone. It does not read the row, whose attributes would be looked at in each call."""
+    function = row.function
+    return lambda *arrays: function(np, *arrays)
+
+
 def _entries(cr: Any, row: Row) -> Call:
     """Jacobians as sparse matrices, whose numbers are the entries."""
-    slopes = cr.compile(cr.jacobian(lambda *arrays: row.function(np, *arrays), tuple(range(row.count))), form="sparse")
+    slopes = cr.compile(cr.jacobian(_with_numpy(row), tuple(range(row.count))), form="sparse")
 
     def call() -> list[Any]:
         return [one.data.reshape(shape) for one, shape in zip(slopes(*row.arguments), row.entries, strict=True)]
@@ -49,7 +55,7 @@ def _entries(cr: Any, row: Row) -> Call:
 
 def value(row: Row) -> Call:
     """The value alone, compiled, for how much more a gradient costs."""
-    compiled = importlib.import_module("chainrule").compile(lambda *arrays: row.function(np, *arrays))
+    compiled = importlib.import_module("chainrule").compile(_with_numpy(row))
 
     def call() -> list[Any]:
         return [compiled(*row.arguments)]

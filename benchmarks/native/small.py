@@ -56,14 +56,14 @@ def seed(name: str) -> Row:
         "net": ("network 2-3-1", net, small, 4),
         "layers": ("two layers 3-4-2", layers, two, 2),
     }
-    return Row(*known[name], name, goal=1)
+    return Row(*known[name], name, goal=1, ahead={"jax": 25, "torch": 100})
 
 
 def steps(count: int) -> Row:
     """A recurrence in scalars."""
     own = {"casadi": recurrence_in_casadi}
     arguments = (0.8, 0.5, 0.05, draw(size=count), 0.25)
-    return Row(f"recurrence, {count} steps", recurrence, arguments, 3, "recurrence", (count,), 1.2, own)
+    return Row(f"recurrence, {count} steps", recurrence, arguments, 3, "recurrence", (count,), 1.2, own, first=0.04)
 
 
 def waves(n: int) -> Row:

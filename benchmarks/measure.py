@@ -14,6 +14,7 @@ from typing import Any
 
 for _library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
+os.environ["CHAINRULE_THREADS"] = "1"
 # JAX computes in float32, and with all processors, unless it is told otherwise.
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 os.environ["JAX_ENABLE_X64"], os.environ["JAX_PLATFORMS"] = "1", "cpu"

@@ -15,6 +15,7 @@ from scipy import special
 import chainrule as cr
 from chainrule.native.inner import inner_loop
 from tests.native.agreement import agree
+from tests.native.at_once import at_once
 
 x = np.linspace(0.3, 1.7, 6)
 square = np.linspace(-1.0, 2.0, 9).reshape(3, 3) @ np.diag([1.0, 2.0, 4.0]) + 3 * np.eye(3)
@@ -129,16 +130,7 @@ def test_threads_meet_between_loops(door: str) -> None:
         wrong.extend([found for found in (compiled(given) for _ in range(60)) if abs(found - expected) > 1e-6])
 
     compiled(np.zeros(3000))
-    switch = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(switch)
+    at_once(8, work)
     assert wrong == []
 
 

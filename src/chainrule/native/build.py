@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from chainrule.native.foreign import Foreign, Replayed
 from chainrule.native.libraries import addresses, can_be_called, llvm
 from chainrule.native.lowering import NotLowerableError, is_native, require_native
 from chainrule.native.machine import Code, module_text
+from chainrule.native.options import PLAIN, Options
 from chainrule.native.recorded import NUMBERS, Recorded
 from chainrule.native.rolling import Roll, rolled
 from chainrule.native.rules import Lowering
@@ -48,7 +49,13 @@ def _call_type() -> Any:
 
 
 class Entrance:
-    """A function that Python calls by its address, with everything that it points to."""
+    """A function that Python calls by its address, with everything that it points to.
+
+    The collector of garbage ends objects in any order: code is in ``codes`` until nobody needs it.
+    """
+
+    codes: ClassVar[set[Code]] = set()
+    left: ClassVar[set[Code]] = set()  # those whose functions are gone; some call will come back to them
 
     def __init__(self, kernel: Kernel, call: Call, again: Any, other: Any, into: bool) -> None:
         entry = write_entry(kernel, call, again, other, into)
@@ -62,24 +69,23 @@ class Entrance:
         code.fill("arena", [-(-self.arena.ctypes.data // 64) * 64])
         self.address = code.address("entry")
         self.call = _call_type()(self.address)
+        self.codes.add(code)
 
     def hand_on(self, following: Entrance | None) -> None:
         """Hand calls of other kinds on to the next entrance; to Python if there is none."""
         self.code.fill("following", [following.address if following else self.code.address("last")])
 
     def __del__(self) -> None:
-        """Keep what a call is still running in: it gave the word to Python, where its function was dropped."""
-        _left[:] = [code for code in _left if _is_running(code)]
-        if "call" in vars(self) and _is_running(self.code):
-            self.code.held = self.objects, self.functions
-            _left.append(self.code)
-
-
-_left: list[Code] = []  # code whose functions are gone, and that some call will come back to
-
-
-def _is_running(code: Code) -> bool:
-    return bool(ctypes.c_int64.from_address(code.address("running")).value)
+        """Let go of the code, unless a call is still running in it: Python went on meanwhile, and dropped this."""
+        if "call" not in vars(self):  # it was never finished
+            return
+        self.code.held = self.objects, self.functions, self.arena
+        self.left.add(self.code)
+        for code in [*self.left]:
+            if not code.is_running:
+                self.left.discard(code)
+                self.codes.discard(code)
+                code.held = None
 
 
 class Built:
@@ -163,7 +169,7 @@ def build(
     if llvm is None:
         return Replayed(made, this)
     try:
-        kernel, call = lowered(made, arguments, can_be_called(), can_be_called(), this.checkpoint)
+        kernel, call = lowered(made, arguments, can_be_called(), can_be_called(), this.options)
     except NotLowerableError as problem:
         return str(problem)
     if not abi.usable():
@@ -172,14 +178,14 @@ def build(
 
 
 def lowered(
-    made: Recorded, arguments: Sequence[Any], blas: bool, python: bool = False, checkpoint: int | None = None
+    made: Recorded, arguments: Sequence[Any], blas: bool, python: bool = False, options: Options = PLAIN
 ) -> tuple[Kernel, Call]:
     """The kernel of a recording, and what its calls hand over; with ``python`` it may call Python for some steps."""
     results_are = made.structure, made.kinds, _guards(made.reads, made.replaced)
-    return _lowered(made.inputs, made.wanted, arguments, results_are, blas, python, checkpoint)
+    return _lowered(made.inputs, made.wanted, arguments, results_are, blas, python, options)
 
 
-def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred], checkpoint: int | None = None) -> Run:
+def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred], options: Options = PLAIN) -> Run:
     """A recording as a function in machine code, which takes the inputs as arrays and gives a tuple of arrays.
 
     What `chainrule.transforms.recorded.replayed` makes stands in for it, where there is no machine code, where an array
@@ -195,7 +201,7 @@ def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred], checkpoint: 
     kinds: list[type] = [np.ndarray] * len(made)
     native = can_be_called()
     try:
-        kernel, call = _lowered(inputs, made, arguments, (structure, kinds, NOTHING), native, native, checkpoint)
+        kernel, call = _lowered(inputs, made, arguments, (structure, kinds, NOTHING), native, native, options)
     except NotLowerableError:
         return plain
     native_run = Program(kernel, call, plain)
@@ -249,7 +255,7 @@ def _lowered(
     results_are: tuple[Any, list[type], Guards],
     blas: bool,
     python: bool,
-    checkpoint: int | None,
+    options: Options,
 ) -> tuple[Kernel, Call]:
     steps = steps_for(wanted)
     memories = [_memory(step.known) for step in inputs]
@@ -266,7 +272,7 @@ def _lowered(
         interpreted(low, inputs, steps, wanted)
     results, check = _results(low, wanted)
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
-    kernel = write_kernel(Schedule(unrolled(low.statements)), low.pool, given, checkpoint)
+    kernel = write_kernel(Schedule(unrolled(low.statements)), low.pool, given, options)
     leaves = iter(memories)
     specs = [_spec(value, leaves) for value in arguments]
     structure, kinds, guards = results_are

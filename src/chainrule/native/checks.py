@@ -51,6 +51,7 @@ class Checks:
         self.objects: list[Any] = []
         self.places: dict[int, int] = {}
         self.numbers: list[int] = []
+        self.leaves: list[str] = []  # objects of the caller's whose data is used
         self.blocks = 0
 
     # --- small things ---
@@ -117,7 +118,7 @@ class Checks:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """What calls Python and comes back; it is counted, so that nobody throws the module away meanwhile."""
+        """What Python goes on in meanwhile; it is counted, so that nobody throws the module away."""
         for by in (1, -1):
             count = self.body.put("load i64, ptr @running")
             self.body.do(f"store i64 {self.body.put(f'add i64 {count}, {by}')}, ptr @running")
@@ -168,6 +169,7 @@ class Checks:
             yield found
 
     def leaf(self, pointer: str, spec: Leaf) -> str:
+        self.leaves.append(pointer)
         if spec.kind is np.ndarray:
             return self.array(pointer, spec.source.shape, spec.source.strides, spec.source.dtype)
         self.equal(self.field(pointer, abi.TYPE), self.held(spec.kind))

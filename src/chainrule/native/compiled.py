@@ -19,6 +19,7 @@ from chainrule.native import callables
 from chainrule.native.build import Built, build, program
 from chainrule.native.into import fitting, put
 from chainrule.native.libraries import llvm
+from chainrule.native.options import Options, allowed, length
 from chainrule.native.recorded import UnsuitableError, key_of, recorded
 from chainrule.program.recording import active
 from chainrule.transforms.recorded import Recorded as Replaying
@@ -40,7 +41,7 @@ class _Shared:
     """What a compiled function is, before and after there is machine code."""
 
     function: AnyCallable[..., Any]
-    checkpoint: int | None
+    options: Options
     known: dict[Any, Any]
     retired: list[Any]  # what was known before, and may still be running
     running: int
@@ -91,9 +92,9 @@ def _bound(function: Any, instance: Any) -> Any:
 class Compiled(_Shared, callables.Callable):  # type: ignore[misc]
     """A function before its first call, or one that cannot be machine code: Python decides at each call."""
 
-    def __init__(self, function: AnyCallable[..., Any], checkpoint: int | None) -> None:
+    def __init__(self, function: AnyCallable[..., Any], options: Options) -> None:
         self.function = function
-        self.checkpoint = checkpoint
+        self.options = options
         self.known = {}
         self.wasted = 0
         self.retired = []
@@ -124,7 +125,11 @@ def _takes_out(function: AnyCallable[..., Any]) -> bool:
 
 
 def compile(  # noqa: A001 (the name that users meet)
-    function: AnyCallable[..., Any], *, form: str | None = None, checkpoint: bool | int = False
+    function: AnyCallable[..., Any],
+    *,
+    form: str | None = None,
+    checkpoint: bool | int = False,
+    threads: int | None = None,
 ) -> Any:
     """The function as machine code, made at the first call for each kind of arguments.
 
@@ -159,38 +164,42 @@ def compile(  # noqa: A001 (the name that users meet)
     >>> bool(np.allclose(h(np.ones(9)), less(np.ones(9)))), h.memory[0] > 20 * less.memory[0]
     (True, True)
 
+    Loops over large arrays are shared by at most ``threads`` threads: as many as the environment variable
+    CHAINRULE_THREADS says, or there are processors, unless it is given.
+
+    >>> h = cr.compile(lambda x: np.sum(np.sin(x)), threads=2)
+    >>> bool(np.isclose(h(np.linspace(0.0, np.pi, 1_000_001)) * np.pi / 1e6, 2.0))
+    True
+
     Args:
         function: the function.
         form: "sparse", a SciPy ``csr_array``; "dense", an array; "banded", what ``scipy.linalg.solve_banded`` takes.
         checkpoint: how many turns of a loop lie between two that are kept, or True.
+        threads: at most so many threads, 1 or more.
 
     Raises:
-        OptionError: the form is another one, or the function is none that gives a Jacobian; or ``checkpoint`` is
-            neither a truth nor a number of turns.
+        OptionError: the form is another one, or the function is none that gives a Jacobian; ``checkpoint`` is neither
+            a truth nor a number of turns, or ``threads`` no number of threads.
     """
     kept = getattr(function, "recorded", None)
     if form is not None:
         _check_form(function, kept, form)
-    length = _length(checkpoint)
+    options = Options(allowed(threads), length(checkpoint))
     if isinstance(function, _Shared):
-        return function if length in (None, function.checkpoint) else Compiled(function.function, length)
+        return _with(function, options, threads is not None)
     if not callable(function):
         raise TypeError(f"compile wants a function; got {type(function).__name__}")
     if isinstance(kept, Replaying):  # a Jacobian: its entries are what machine code computes
-        making = partial(program, checkpoint=length)
+        making = partial(program, options=options)
         return replaying(function, kept.transform, kept.read, kept.argnums, making, form or kept.form)
-    return Compiled(function, length)
+    return Compiled(function, options)
 
 
-def _length(checkpoint: Any) -> int | None:
-    """After how many turns the next one is kept: 0 for their square root, None if all are."""
-    if isinstance(checkpoint, bool | np.bool_):
-        return 0 if checkpoint else None
-    if not isinstance(checkpoint, int | np.integer) or checkpoint < 1:
-        raise OptionError(
-            f"checkpoint={checkpoint!r} is no number of turns: give 1 or more, or True for about the square root of all"
-        )
-    return int(checkpoint)
+def _with(function: _Shared, options: Options, has_threads: bool) -> _Shared:
+    """A function that is compiled already, with what is asked for now."""
+    checkpoint = function.options.checkpoint if options.checkpoint is None else options.checkpoint
+    wanted = Options(options.threads if has_threads else function.options.threads, checkpoint)
+    return function if wanted == function.options else Compiled(function.function, wanted)
 
 
 def _check_form(function: Any, kept: Any, form: str) -> None:

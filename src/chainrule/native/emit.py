@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from chainrule.native import splitting
 from chainrule.native.inner import InnerLoop
 from chainrule.native.interpreter import write_interpreter
+from chainrule.native.libraries import pthreads
 from chainrule.native.numbers import Declarations, write_apply
+from chainrule.native.options import Options
 from chainrule.native.retained import Retained, retained
 from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source, row_major
 from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.segmented import Segmented, said
+from chainrule.native.splitting import Parameters, Split
 from chainrule.native.storage import Storage, stored
 from chainrule.native.text import Body, literal, memory_type, value_type
-from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Operand, Statement, base_of
+from chainrule.native.work import COMBINATIONS, Callback, Interpreted, Kept, Multiplication, Operand, Statement, base_of
 
 __all__ = ["Kernel", "write_kernel"]
 
@@ -37,27 +42,37 @@ class Kernel:
     declared: Declarations
     functions: list[Any]  # of other libraries: what ``@functions`` has to hold
     calls_python: bool
+    is_long: bool  # whether other threads of Python should go on meanwhile
     memory: int  # bytes that it works in
     turns: str = ""  # what is said of the turns of loops that stay in memory
 
 
 class _Writer:
-    def __init__(self, schedule: Schedule, pool: Pool, given: Sequence[Source], plan: Retained) -> None:
+    def __init__(self, schedule: Schedule, pool: Pool, given: Sequence[Source], plan: Retained, threads: int) -> None:
         self.schedule = schedule
         self.pool = pool
-        self.body = Body()
         self.declared = Declarations()
         self.arrays: list[Source] = list(given)
-        self.pointers: dict[Source, str] = {source: f"%a{k}" for k, source in enumerate(given)}
-        self.index: dict[Label, str] = {}
         self.storages: dict[Kept, Storage] = {}
         self.starts: dict[int, list[Kept]] = {}  # what is filled with its first value before an item of a body
         self.segmented = Segmented(self, plan)
         self.stack = 0
-        self.constants: dict[tuple[str, str], str] = {}
         self.functions: list[Any] = []
         self.functions_besides: list[str] = []  # in assembly
+        self.notes: list[str] = []
         self.calls_python = False
+        loops = [item for item in schedule.body if isinstance(item, Loop)]
+        found = {loop: splitting.split_of(loop, threads, plan.arrays) for loop in loops}
+        self.splits = {loop: split for loop, split in found.items() if split is not None}
+        self.begin({source: f"%a{k}" for k, source in enumerate(given)})
+
+    def begin(self, pointers: dict[Source, str]) -> None:
+        """Begin a function that is handed pointers to arrays."""
+        self.body = Body(self.notes)
+        self.pointers = pointers
+        self.index: dict[Label, str] = {}
+        self.known: list[dict[int, str]] = [{}]
+        self.constants: dict[tuple[str, str], str] = {}
         self.status = self.body.reserve("alloca i1")
         self.body.prologue.append(f"  store i1 false, ptr {self.status}")
 
@@ -68,24 +83,35 @@ class _Writer:
         for target, leaves in self.schedule.writers.items():
             readers = self.schedule.readers.get(target, [])
             rows = self.segmented.rows(target)
-            storage, depth = stored(target, leaves, readers, rows)
+            storage, own = stored(target, leaves, readers, rows)
             self.storages[target] = storage
-            if target not in self.pointers:
+            split = self.splits.get(own[0]) if own else None
+            if split is not None and splitting.is_private(storage, own[0], leaves[0]):
+                split.rooms.append(target)
+            elif target not in self.pointers:
                 self.pointers[target] = self.room(storage.size, target.dtype)
             if rows is not None:
                 self.segmented.reserve(target)
             elif target.start is not None:
-                first = leaves[0].path[depth] if len(leaves[0].path) > depth else leaves[0]
+                first = leaves[0].path[len(own)] if len(leaves[0].path) > len(own) else leaves[0]
                 self.starts.setdefault(id(first), []).append(target)
 
     def room(self, size: int, dtype: np.dtype[Any]) -> str:
         """A pointer to memory that is no longer than a call."""
+        return self.on_stack(size, dtype) or self.in_memory(size, dtype)
+
+    def on_stack(self, size: int, dtype: np.dtype[Any]) -> str | None:
+        """A pointer to memory of this function's, if that is not too much."""
         kind, needed = memory_type(dtype), size * dtype.itemsize
         if size == 1:
             return self.body.reserve(f"alloca {kind}")
-        if needed <= _ON_STACK and self.stack + needed <= _STACK:
-            self.stack += needed
-            return self.body.reserve(f"alloca [{size} x {kind}], align 64")
+        if needed > _ON_STACK or self.stack + needed > _STACK:
+            return None
+        self.stack += needed
+        return self.body.reserve(f"alloca [{size} x {kind}], align 64")
+
+    def in_memory(self, size: int, dtype: np.dtype[Any]) -> str:
+        """A pointer to memory that the kernel is handed."""
         self.arrays.append(Source((size,), dtype))
         return f"%a{len(self.arrays) - 1}"
 
@@ -185,7 +211,6 @@ class _Writer:
 
     def write(self) -> None:
         """All loops, in order."""
-        self.known: list[dict[int, str]] = [{}]
         self.items(self.schedule.body)
         failed = self.body.put(f"load i1, ptr {self.status}")
         self.body.do(f"ret i32 {self.body.put(f'zext i1 {failed} to i32')}")
@@ -201,6 +226,8 @@ class _Writer:
                 self.fill(target)
             if isinstance(item, Leaf):
                 self.leaf(item)
+            elif item in self.splits:
+                self.split(item, self.splits[item])
             elif not self.segmented.writes(item):
                 self.turns(item, item.label.size, only=only)
 
@@ -226,6 +253,48 @@ class _Writer:
             self.items(loop.body, only)
             self.known.pop()
 
+    def split(self, loop: Loop, split: Split) -> None:
+        """A loop of which threads do parts: a function of its own, with memory for what each part has for itself."""
+        part, name = copy(self), f"part{len(self.functions_besides)}"
+        parameters = Parameters()
+        part.begin(parameters)
+        apart: dict[Source, tuple[str, int]] = {}
+        for target in (*split.rooms, *split.sums):
+            pointer = part.on_stack(self.storages[target].size, target.dtype) if target in split.rooms else None
+            if pointer is not None:
+                parameters[target] = pointer
+                continue
+            step = splitting.step_of(target, self.storages[target])
+            apart[target] = self.in_memory(split.count * step, target.dtype), step
+        for target in split.sums:
+            part.fill(target, start=COMBINATIONS[target.combine])
+        part.turns(loop, "%end", "%begin")
+        part.body.do(f"ret i1 {part.body.put(f'load i1, ptr {part.status}')}")
+        given = [apart.get(source) or (self.pointers[source], 0) for source in parameters.asked]
+        arrays = [
+            (pointer, step * source.dtype.itemsize)
+            for (pointer, step), source in zip(given, parameters.asked, strict=True)
+        ]
+        self.functions_besides.append(
+            splitting.write_part(name, part.body, [parameters[source] for source in parameters.asked])
+        )
+        functions = [self.outside(function) for function in pthreads()]
+        self.fail(splitting.write_fork(self.body, name, (split.count, loop.label.size), arrays, functions))
+        for target in split.sums:
+            self.gather(target, split.count, *apart[target])
+
+    def gather(self, target: Kept, parts: int, rooms: str, step: int) -> None:
+        """Add up what parts have summed, in their order."""
+        kind, own = value_type(target.dtype), self.pointers[target]
+        with self.body.loop(parts, rolled=True) as part, self.body.loop(self.storages[target].size) as index:
+            place = self.body.put(f"add i64 {self.body.put(f'mul i64 {part}, {step}')}, {index}")
+            pointers = [
+                self.body.put(f"getelementptr {kind}, ptr {base}, i64 {at}", "p")
+                for base, at in ((own, index), (rooms, place))
+            ]
+            before, value = [self.body.put(f"load {kind}, ptr {pointer}") for pointer in pointers]
+            self.store(self._combined(target, kind, before, value), target.dtype, pointers[0])
+
     @staticmethod
     def _is_large(loop: Loop) -> bool:
         """Whether a loop with loops inside is too large to be written out."""
@@ -235,9 +304,9 @@ class _Writer:
             inner = [item for outer in inner for item in outer.body if isinstance(item, Loop)]
         return volume > max(_WRITTEN_OUT, loop.label.size)
 
-    def fill(self, target: Kept, pointer: str = "", size: int = 0) -> None:
+    def fill(self, target: Kept, pointer: str = "", size: int = 0, start: Any = None) -> None:
         """The first value of every element, or of so many from a place on."""
-        value = literal(target.start, target.dtype)
+        value = literal(target.start if start is None else start, target.dtype)
         pointer, size = pointer or self.pointers[target], size or self.storages[target].size
         if size == 1:
             self.store(value, target.dtype, pointer)
@@ -347,18 +416,21 @@ class _Writer:
         return self.body.put(f"call {kind} {name}({kind} {before}, {kind} {value})")
 
 
-def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], checkpoint: int | None = None) -> Kernel:
+def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], options: Options) -> Kernel:
     """The function that does all loops; ``given`` are the arrays in memory that it is handed, results among them."""
-    plan = retained(schedule, checkpoint)
-    writer = _Writer(schedule, pool, given, plan)
+    plan = retained(schedule, options.checkpoint)
+    writer = _Writer(schedule, pool, given, plan, options.threads if pthreads() else 1)
     writer.allocate()
     writer.write()
+    if writer.splits:
+        writer.functions_besides.append(splitting.write_in_threads(writer.notes))
     arguments = ", ".join([f"ptr noalias %a{k}" for k in range(len(writer.arrays))])
     count = max(len(writer.functions), 1)
     text = f"@functions = global [{count} x ptr] zeroinitializer\n"
     text += f"define internal i32 @kernel({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
-    text += "\n".join([*writer.functions_besides, *writer.body.notes, ""])
+    text += "\n".join([*writer.functions_besides, *writer.notes, ""])
+    is_long = not writer.calls_python and splitting.is_long(schedule.leaves.values())
     inner = writer.arrays[len(given) :]
     memory = writer.stack + sum([-(-prod(source.shape) * source.dtype.itemsize // 64) * 64 for source in inner])
-    turns = said(plan, writer.storages) if checkpoint is not None else ""
-    return Kernel(text, writer.arrays, writer.declared, writer.functions, writer.calls_python, memory, turns)
+    turns = said(plan, writer.storages) if options.checkpoint is not None else ""
+    return Kernel(text, writer.arrays, writer.declared, writer.functions, writer.calls_python, is_long, memory, turns)

@@ -9,8 +9,8 @@ in a table that is filled in afterwards, so that the code can be kept on disk.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from itertools import accumulate
 from math import prod
 from typing import Any, NamedTuple
@@ -37,6 +37,8 @@ declare i32 @PyDict_SetItem(ptr, ptr, ptr)
 declare ptr @PyType_GenericAlloc(ptr, i64)
 declare void @PyErr_Clear()
 declare i32 @memcmp(ptr, ptr, i64)
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
 declare ptr @PyMem_Malloc(i64)
 declare void @PyMem_Free(ptr)
 declare ptr @llvm.ptrmask.p0.i64(ptr, i64)
@@ -111,6 +113,7 @@ class _EntryWriter(Checks):
             self.equal(pointer, self.held(None))
         elif isinstance(structure, int):
             source = results[structure]
+            self.leaves.append(pointer)
             data[source] = self.array(pointer, source.shape, row_major(source.shape), source.dtype)
             flags = self.body.put(f"and i32 {self.field(pointer, abi.ARRAY['flags'], 'i32')}, {abi.WRITEABLE}")
             self.require(self.body.put(f"icmp ne i32 {flags}, 0"))
@@ -149,6 +152,17 @@ class _EntryWriter(Checks):
 
     def slot(self, table: str, place: str) -> str:
         return self.body.put(f"getelementptr ptr, ptr {table}, i64 {place}", "p")
+
+    @contextmanager
+    def let_in(self) -> Iterator[None]:
+        """What other threads of Python run beside; what the caller handed over stays there meanwhile."""
+        for leaf in self.leaves:
+            self.body.do(f"call void @Py_IncRef(ptr {leaf})")
+        state = self.body.put("call ptr @PyEval_SaveThread()")
+        yield
+        self.body.do(f"call void @PyEval_RestoreThread(ptr {state})")
+        for leaf in self.leaves:
+            self.body.do(f"call void @Py_DecRef(ptr {leaf})")
 
     def is_out(self) -> None:
         """Check that the call has one named argument, out."""
@@ -239,25 +253,38 @@ def _run(writer: _EntryWriter, kernel: Kernel, data: dict[Source, str], check: S
         data[check] = body.reserve(f"alloca {memory_type(check.dtype)}")
     inner = [source for source in kernel.arrays if source not in data]  # they are no longer than a call: in the arena
     starts = [0, *accumulate([-(-prod(source.shape) * source.dtype.itemsize // 64) * 64 for source in inner])]
-    own = ""
-    if inner and kernel.calls_python:  # other threads may come in meanwhile
-        own = body.put(f"call ptr @PyMem_Malloc(i64 {starts[-1] + 64})")
-        writer.require(body.put(f"icmp ne ptr {own}, null"))
-        arena = body.put(
-            f"call ptr @llvm.ptrmask.p0.i64(ptr {body.put(f'getelementptr i8, ptr {own}, i64 63')}, i64 -64)"
-        )
-    elif inner:
+    is_shared = kernel.calls_python or kernel.is_long  # other threads may come in meanwhile
+    if inner:
         arena = body.put("load ptr, ptr @arena", "t")
+    if inner and is_shared:
+        own, arena = _own_arena(writer, arena, starts[-1])
     for source, start in zip(inner, starts, strict=False):
         data[source] = body.put(f"getelementptr i8, ptr {arena}, i64 {start}", "t")
     arguments_text = ", ".join([f"ptr {data[source]}" for source in kernel.arrays])
-    with writer.running() if kernel.calls_python else nullcontext():
+    with writer.running() if is_shared else nullcontext(), writer.let_in() if kernel.is_long else nullcontext():
         status = body.put(f"call i32 @kernel({arguments_text})")
-    if own:
+    if inner and is_shared:
         body.do(f"call void @PyMem_Free(ptr {own})")
     fine = body.put(f"icmp eq i32 {status}, 0")
     if check is not None:
         kind = memory_type(check.dtype)
         total = body.put(f"load {kind}, ptr {data[check]}")
         fine = body.put(f"and i1 {fine}, {body.put(f'fcmp ord {kind} {total}, {total}')}")
-    return fine, 0 if own else starts[-1]
+    return fine, starts[-1]
+
+
+def _own_arena(writer: _EntryWriter, arena: str, size: int) -> tuple[str, str]:
+    """Memory for a call that others are under way beside, or null; and the arena that it works in."""
+    body = writer.body
+    places = [body.reserve("alloca ptr") for _ in range(2)]
+    for place, pointer in zip(places, ("null", arena), strict=True):
+        body.do(f"store ptr {pointer}, ptr {place}")
+    with body.when(body.put(f"icmp ne i64 {body.put('load i64, ptr @running')}, 0"), rarely=True):
+        own = body.put(f"call ptr @PyMem_Malloc(i64 {size + 64})")
+        writer.require(body.put(f"icmp ne ptr {own}, null"))
+        end = body.put(f"getelementptr i8, ptr {own}, i64 63")
+        aligned = body.put(f"call ptr @llvm.ptrmask.p0.i64(ptr {end}, i64 -64)")
+        for place, pointer in zip(places, (own, aligned), strict=True):
+            body.do(f"store ptr {pointer}, ptr {place}")
+    own, arena = [body.put(f"load ptr, ptr {place}") for place in places]
+    return own, arena

@@ -1,14 +1,15 @@
-"""Other libraries: LLVM if it is installed, and BLAS and LAPACK as SciPy links them, by address."""
+"""Other libraries: LLVM if it is installed, and BLAS, LAPACK (as SciPy links them) and threads, by address."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
-__all__ = ["Address", "address_of", "addresses", "can_be_called", "llvm"]
+__all__ = ["Address", "address_of", "addresses", "can_be_called", "llvm", "pthreads"]
 
 _MODULES = {"blas": "scipy.linalg.cython_blas", "lapack": "scipy.linalg.cython_lapack"}
 
@@ -52,3 +53,15 @@ class Address(NamedTuple):
 def addresses(functions: Sequence[Address | tuple[str, str]]) -> list[int]:
     """Where functions begin: those that have an address, and those named by library and name."""
     return [found.address if isinstance(found, Address) else address_of(*found) for found in functions]
+
+
+@cache
+def pthreads() -> tuple[Address, ...]:
+    """The functions that begin a thread and that wait for its end; none where the system has others."""
+    if os.name != "posix":
+        return ()
+    library = ctypes.CDLL(None)
+    names = "pthread_create", "pthread_join"
+    if not all([hasattr(library, name) for name in names]):
+        return ()
+    return tuple([Address(ctypes.cast(library[name], ctypes.c_void_p).value or 0, library) for name in names])

@@ -174,6 +174,11 @@ class Code:
         self.engine.finalize_object()
 
     @property
+    def is_running(self) -> bool:
+        """Whether a call is in it that lets Python go on meanwhile."""
+        return bool(ctypes.c_int64.from_address(self.address("running")).value)
+
+    @property
     def optimised(self) -> str:
         """The assembly as LLVM rewrites it, to be read."""
         module = llvm.parse_assembly(self.text)

@@ -85,6 +85,11 @@ class Retained(NamedTuple):
     rings: dict[Kept, Ring]
     segments: list[Segments]
 
+    @property
+    def arrays(self) -> set[Kept]:
+        """Those arrays."""
+        return {*self.rings, *[target for made in self.segments for target in made.windows]}
+
 
 @dataclass
 class _Uses:

@@ -28,6 +28,7 @@ __all__ = [
     "merged",
     "merges",
     "part_of",
+    "parts",
     "position",
     "reads",
     "row_major",
@@ -234,20 +235,25 @@ def _identity(part: Expression) -> Any:
     return id(part)
 
 
-def reads(expression: Expression, seen: set[int] | None = None) -> Iterator[Read]:
-    """The elements of arrays that an expression needs, those for its positions too."""
-    seen = set() if seen is None else seen
+def parts(expression: Expression) -> Iterator[Expression]:
+    """All that an expression consists of, each once; what its positions consist of too."""
+    seen: set[int] = set()
     pending = [expression]
     while pending:
         current = pending.pop()
         if id(current) in seen:
             continue
         seen.add(id(current))
+        yield current
         if type(current) is Read:
-            yield current
             pending += [value for index in current.place for value, _ in index.looked_up]
         elif type(current) is Apply:
             pending += current.parts
+
+
+def reads(expression: Expression) -> Iterator[Read]:
+    """The elements of arrays that an expression needs."""
+    return (part for part in parts(expression) if type(part) is Read)
 
 
 Reader = Callable[[Place], Expression]

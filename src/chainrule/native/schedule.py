@@ -13,7 +13,7 @@ from typing import Any
 from chainrule.native.scalar import Index, Label, Place
 from chainrule.native.work import Kept, Work, is_at
 
-__all__ = ["Leaf", "Loop", "Schedule"]
+__all__ = ["Leaf", "Loop", "Schedule", "is_of_same_turn"]
 
 
 Needs = list[tuple[Kept, Place | None]]
@@ -118,13 +118,13 @@ class Schedule:
             for other in self.writers.get(source, ()):
                 if loop not in other.path:
                     continue
-                if place is None or not _same_turn(other, place, loop, label):
+                if place is None or not is_of_same_turn(other, place, loop, label):
                     return False
                 tied = True
         return tied or is_first
 
 
-def _same_turn(writer: Leaf, place: tuple[Index, ...], loop: Loop, label: Label) -> bool:
+def is_of_same_turn(writer: Leaf, place: tuple[Index, ...], loop: Loop, label: Label) -> bool:
     """Whether what is read at ``place`` in one turn of the loop was completed by the writer in the same turn."""
     own = writer.label_of(loop)
     if own is None or writer.statement.place is None:

@@ -33,20 +33,20 @@ class Storage:
 
 def stored(
     target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any], rows: int | None = None
-) -> tuple[Storage, int]:
-    """The memory of an array that ``leaves`` write; and how many of the outer loops are of one turn of it each.
+) -> tuple[Storage, list[Loop]]:
+    """The memory of an array that ``leaves`` write; and the outer loops of which each turn has its own part of it.
 
     There may be fewer ``rows`` than the first axis has; they are one after the other.
     """
     last = _last(target, leaves, readers)
     if rows is not None:
         shape = (rows, *target.shape[1:])
-        return Storage(shape, [False] * len(shape), last or len(shape) - 1), 0
+        return Storage(shape, [False] * len(shape), last or len(shape) - 1), []
     prefix = [] if target.is_wanted else _own_turns(leaves, [leaf for leaf, _ in readers])
     dropped = [
         not target.is_wanted and _is_turn(axis, size, prefix, leaves, readers) for axis, size in enumerate(target.shape)
     ]
-    return Storage(target.shape, dropped, last), len(prefix)
+    return Storage(target.shape, dropped, last), prefix
 
 
 def _last(target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any]) -> int:

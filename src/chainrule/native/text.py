@@ -44,11 +44,11 @@ METADATA = """!0 = !{!"branch_weights", i32 1000, i32 1}
 class Body:
     """The instructions of one function; ``prologue`` comes first, whenever it was written."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes: list[str] | None = None) -> None:
         self.prologue: list[str] = []
         self.lines: list[str] = []
         self.block = "start"
-        self.notes: list[str] = []  # metadata of loops
+        self.notes: list[str] = [] if notes is None else notes  # metadata of the loops in a module
         self._count = 0
 
     def fresh(self, hint: str = "v") -> str:

@@ -19,7 +19,7 @@ from benchmarks.native.row import Row, difference
 def measured(row: Row, systems: list[str], passes: int, rounds: int, seconds: float) -> dict[str, Any]:
     """Times of the limit and of every system, of each the smallest of the passes' medians."""
     hand = limit.by_hand(row)
-    expected = [one.copy() for one in peers.shown(hand())] if hand else None
+    expected = [one.copy() for one in peers.shown(row, hand())] if hand else None
     said = {name: getattr(row, name) for name in ("title", "goal", "ahead", "first", "reason")}
     record: dict[str, Any] = {**said, "jacobian": bool(row.entries), "systems": {}}
     ways = {} if hand is None else {"limit": hand}
@@ -28,7 +28,7 @@ def measured(row: Row, systems: list[str], passes: int, rounds: int, seconds: fl
             peers.prepared(name, rows.named("cubic", tiny=True))  # loads what the library loads at its first call
             start = time.perf_counter()
             call = peers.prepared(name, row)
-            answer = [one.copy() for one in peers.shown(call())]
+            answer = [one.copy() for one in peers.shown(row, call())]
             first = time.perf_counter() - start
         except peers.AbsentError as why:
             record["systems"][name] = {"skipped": str(why)}

@@ -48,7 +48,7 @@ def _entries(cr: Any, row: Row) -> Call:
     slopes = cr.compile(cr.jacobian(_with_numpy(row), tuple(range(row.count))), form="sparse")
 
     def call() -> list[Any]:
-        return [one.data.reshape(shape) for one, shape in zip(slopes(*row.arguments), row.entries, strict=True)]
+        return [one.data for one in slopes(*row.arguments)]
 
     return call
 
@@ -141,6 +141,9 @@ class _CasadiNames:
 def casadi(row: Row) -> Call:
     """A scalar program, as C if there is a compiler, called through buffers: the cheapest call that CasADi has."""
     library = importlib.import_module("casadi")
+    if row.entries:
+        own = row.peers.get("casadi") or row.function
+        return lambda: own(library, *row.arguments)
     arrays = [np.asarray(argument, float) for argument in row.arguments]
     symbols = [library.SX.sym(f"x{i}", *(*array.shape, 1)[: 2 if array.ndim else 1]) for i, array in enumerate(arrays)]
     function = row.peers.get("casadi") or row.function
@@ -188,6 +191,7 @@ def prepared(name: str, row: Row) -> Call:
         raise AbsentError(f"not installed ({problem})") from problem
 
 
-def shown(answer: list[Any]) -> list[Any]:
-    """An answer as NumPy's arrays."""
-    return [np.asarray(one.detach() if hasattr(one, "detach") else one) for one in answer]
+def shown(row: Row, answer: list[Any]) -> list[Any]:
+    """An answer as NumPy's arrays; of Jacobians what is not zero, since not all leave out the same zeros."""
+    arrays = [np.asarray(one.detach() if hasattr(one, "detach") else one) for one in answer]
+    return [array[array != 0] for array in arrays] if row.entries else arrays

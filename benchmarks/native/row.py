@@ -16,8 +16,8 @@ class Row:
     """What is computed: ``function(xp, *arguments)``, and its gradient in the first ``count`` arguments.
 
     If ``entries`` is given, the function's result is an array and what is computed is its Jacobian instead: for each of
-    these arguments the entries that are not zero, row by row, in an array of that shape. What a peer has in its own
-    words is then the Jacobian, and it gets the library: ``peers["jax"](jax, *arguments)``.
+    these arguments the entries that are not zero, row by row; a limit in C writes arrays of those shapes. What a peer
+    has in its own words is then the Jacobian, and it gets the library: ``peers["jax"](jax, *arguments)``.
     """
 
     title: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.native import grids, hands, matrices, models, small, stencils
+from benchmarks.native import adjustment, grids, hands, matrices, models, small, stencils
 from benchmarks.native.row import Row
 
 Make = Callable[[], Row]
@@ -18,6 +18,7 @@ ROWS: dict[str, tuple[Make, Make]] = {
     "lstm": (lambda: models.lstm(2, 1024, 14), lambda: models.lstm(2, 4, 3)),
     "gmm10": (lambda: models.gmm(10, 25, 1000), lambda: models.gmm(3, 4, 70)),
     "gmm32": (lambda: models.gmm(32, 25, 1000), lambda: models.gmm(2, 3, 9)),
+    "adjustment": (lambda: adjustment.adjustment(49, 7776, 31_843), lambda: adjustment.adjustment(2, 5, 12)),
     "hand": (lambda: hands.hand(544, 100), lambda: hands.hand(7, 5)),
     "hand_on_triangles": (lambda: hands.hand_on_triangles(544, 100), lambda: hands.hand_on_triangles(7, 5)),
     "logistic": (lambda: models.logistic(100_000, 50), lambda: models.logistic(70, 3)),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from benchmarks.native import calls, goals, limit, measuring, peers, plots, report
+from benchmarks.native import calls, goals, limit, measuring, peers, plots, report, threads
 from benchmarks.native.__main__ import main, parsed, spawn
 from benchmarks.native.row import Row, difference
 from benchmarks.native.rows import ROWS, named
@@ -124,6 +124,13 @@ def test_programs_have_the_operations_that_they_say_and_stay_finite() -> None:
 
 def test_every_kind_of_call_is_timed() -> None:
     assert all(spent > 0 for spent in calls.costs(1, 0.01).values())
+
+
+def test_one_thread_is_timed_beside_two() -> None:
+    found = threads.times(1, 1, 0.01, tiny=True)
+    assert len(found) == len(threads.NAMES)
+    lines = report.markdown({"threads": {title: {"1": 3e-6, "2": 2e-6} for title in found}}).splitlines()
+    assert f"| {next(iter(found))} | 3.00 µs | 2.00 µs | 1.50 |" in lines
 
 
 def test_shapes_and_numbers_that_differ_are_seen() -> None:

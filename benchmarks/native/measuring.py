@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import measure  # isort: skip  (before NumPy: it limits the threads)
 
-from benchmarks.native import calls, limit, peers, rows
+from benchmarks.native import calls, limit, peers, rows, threads
 from benchmarks.native.row import Row, difference
 
 
@@ -59,6 +59,8 @@ def main() -> None:
         record: Any = calls.costs(rounds, seconds)
     elif name == "compiling":
         record = {str(count): calls.compiling(count, passes) for count in calls.SIZES[: 1 if tiny else None]}
+    elif name == "threads":
+        record = threads.times(passes, rounds, seconds, tiny)
     else:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # CasADi writes where it runs
             record = measured(rows.named(name, tiny), systems, passes, rounds, seconds)

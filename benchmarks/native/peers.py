@@ -18,12 +18,12 @@ class AbsentError(Exception):
     """A library is not installed, or cannot do what a row asks."""
 
 
-def chainrule(row: Row) -> Call:
+def chainrule(row: Row, threads: int = 1) -> Call:
     """What is measured."""
     cr = importlib.import_module("chainrule")
     if row.entries:
         return _entries(cr, row)
-    both = cr.compile(cr.value_and_grad(_with_numpy(row), tuple(range(row.count))))
+    both = cr.compile(cr.value_and_grad(_with_numpy(row), tuple(range(row.count))), threads=threads)
     arguments = row.arguments
 
     def call() -> list[Any]:

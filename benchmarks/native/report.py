@@ -99,6 +99,15 @@ def calling_table(found: Found) -> Table:
     return "A call by itself, arrays of ten numbers", lines
 
 
+def threads_table(found: Found) -> Table:
+    """One thread beside two."""
+    lines = [["row", "1 thread", "2 threads", "1 / 2"]]
+    measured = {} if "failed" in found.get("threads", {}) else found.get("threads", {})
+    for title, spent in measured.items():
+        lines.append([title, seconds(spent["1"]), seconds(spent["2"]), three(spent["1"] / spent["2"])])
+    return "Loops that threads share, BLAS in one thread", lines
+
+
 def remarks(found: Found) -> list[str]:
     """What falls short: goals missed, peers that are faster, systems that are left out; and the usual gradient."""
     return [*_misses(found), *_behind(found), *_left_out(found)]
@@ -136,7 +145,7 @@ def _left_out(found: Found) -> Iterator[str]:
 
 
 def tables(found: Found) -> list[Table]:
-    return [row_table(found), calling_table(found), compiling_table(found), first_table(found)]
+    return [row_table(found), calling_table(found), compiling_table(found), threads_table(found), first_table(found)]
 
 
 def surroundings() -> str:

@@ -32,7 +32,7 @@ __all__ = [
     "write_part",
 ]
 
-PART = 1 << 20  # multiplications, or what costs as much, from which a part is worth a thread
+PART = 1 << 21  # multiplications, or what costs as much, from which a part is worth a thread
 _GATHERED = 4  # what a number costs that is summed for a part and then once more
 _LINE = 128  # bytes that two threads should not share: a line, and the one that is fetched with it
 

@@ -11,6 +11,7 @@ import pytest
 from chainrule.program.algebra import simpler
 from chainrule.program.deferred import Deferred
 from chainrule.program.recording import Recording
+from chainrule.program.replay import steps_for
 
 STEPS: list[Callable[[Any], Any]] = [
     lambda x: x * 1,
@@ -42,6 +43,13 @@ STEPS: list[Callable[[Any], Any]] = [
     lambda x: True * x,
     lambda x: np.float64(2) * (x * 3),
     lambda x: np.float32(2) * (x * 3),
+    lambda x: np.add.reduce(x @ x.T, axis=0),
+    lambda x: np.sum(x @ x.T, axis=-1),
+    lambda x: (x @ x.T).sum(1),
+    lambda x: np.sum(x[None] @ x.T[None], axis=-2),
+    lambda x: np.sum(x.T @ x - 2 * (x.T @ x) + x[:3] * x[:1], axis=0),
+    lambda x: np.sum((x @ x.T)[:, :3] + x, axis=0),
+    lambda x: np.sum(x @ x.T @ np.ones((4, 5)), axis=1),
 ]
 
 
@@ -73,6 +81,18 @@ def test_single_precision_overflows_earlier() -> None:
 )
 def test_nothing_is_said_of_other_steps(function: Any, other: Any) -> None:
     assert simpler(function, (Recording().input(np.ones(3)), other)) is None
+
+
+def test_a_product_is_not_computed_for_its_sum() -> None:
+    x, y = Recording().input(np.ones((50, 3))), np.ones((3, 4))
+    steps = steps_for([np.sum(x @ y + x[:, :1] * np.ones(4), axis=0)])
+    assert [step.shape for step in steps if step.function is np.matmul] == [(1, 4)]
+
+
+def test_a_product_with_a_longer_sum_than_its_own_stays() -> None:
+    x, y = Recording().input(np.ones((5, 30))), np.ones((30, 4))
+    steps = steps_for([np.sum(x @ y, axis=0)])
+    assert [step.shape for step in steps if step.function is np.matmul] == [(5, 4)]
 
 
 def test_integers_and_truth_values_are_left_alone() -> None:

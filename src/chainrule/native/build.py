@@ -18,7 +18,7 @@ from chainrule.native.emit import Kernel, write_kernel
 from chainrule.native.entry import Call, write_entry
 from chainrule.native.foreign import Foreign, Replayed
 from chainrule.native.libraries import addresses, can_be_called, llvm
-from chainrule.native.lowering import NotLowerableError, is_native, require_native
+from chainrule.native.lowering import PRODUCTS, NotLowerableError, is_native, require_native
 from chainrule.native.machine import Code, module_text
 from chainrule.native.options import PLAIN, Options
 from chainrule.native.recorded import NUMBERS, Recorded
@@ -290,6 +290,7 @@ def _begun(
     """A lowering that knows the arguments."""
     used = [*[other for step in steps for other in needed(step)], *wanted]
     low = Lowering(Counter([step.number for step in used]), blas, python)
+    low.factors = {other.number for step in steps if step.function in PRODUCTS for other in needed(step)}
     for step, memory in zip(inputs, memories, strict=True):
         low.values[step.number] = low.memory(memory)
     return low

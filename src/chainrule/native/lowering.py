@@ -39,7 +39,10 @@ from chainrule.native.work import Callback, Kept, Make, Statement, Work, base_of
 from chainrule.program.deferred import Deferred, needed
 
 __all__ = [
+    "MOST_PARTS",
+    "PRODUCTS",
     "RULES",
+    "WORTH_HOLDING",
     "WORTH_KEEPING",
     "Lowering",
     "NotLowerableError",
@@ -55,8 +58,9 @@ __all__ = [
     "rule",
 ]
 
-_PARTS = 8  # boxes up to which an array is not put in memory for it
+MOST_PARTS = 8  # boxes up to which an array is not put in memory for it
 WORTH_KEEPING = 6  # the cost of an element from which it is computed once for several readers
+WORTH_HOLDING = 2.5  # and for a product that reads it several times
 
 
 class NotLowerableError(Exception):
@@ -72,6 +76,7 @@ class Lowering:
         self.several: dict[int, list[Value]] = {}  # the results of steps that have several
         self.pool = Pool()
         self.uses = uses
+        self.factors: set[int] = set()  # steps of which a product reads each element several times
         self.values: dict[int, Value] = {}
         self.kept: list[Kept] = []
         self.statements: list[Work] = []
@@ -134,7 +139,8 @@ class Lowering:
             self.several[step.number] = self.called(step, [np.asarray(part) for part in step.known])
             return
         made = self.values[step.number] = self.lowered(step)
-        if made.parts > _PARTS or (made.cost >= WORTH_KEEPING and self.uses.get(step.number, 0) > 1):
+        worth = WORTH_HOLDING if step.number in self.factors else WORTH_KEEPING
+        if made.parts > MOST_PARTS or (made.cost >= worth and self.uses.get(step.number, 0) > 1):
             self.values[step.number] = self.in_memory(step)
 
     def lowered(self, step: Deferred) -> Value:
@@ -156,13 +162,13 @@ class Lowering:
         for other in (step, *needed(step)):
             if other.dtype != object:
                 require_native(other.dtype)
-        if type(function) is np.ufunc and function.signature is None:
-            made = self._elementwise(step)
-        else:
-            rule = RULES.get(function)
-            if rule is None:
-                raise NotLowerableError(f"{getattr(function, '__name__', function)} has no native form")
+        rule = RULES.get(function)
+        if rule is not None:
             made = rule(self, step, *step.arguments, **step.options)
+        elif type(function) is np.ufunc and function.signature is None:
+            made = self.elementwise(step)
+        else:
+            raise NotLowerableError(f"{getattr(function, '__name__', function)} has no native form")
         if made.shape != step.shape:
             raise NotLowerableError(f"{function} gives {made.shape}, not {step.shape}")
         return self._in_its_dtype(made, step.dtype)
@@ -294,11 +300,18 @@ class Lowering:
             return kept, self.pool.cast(read(place), dtype)
 
         self.fill(target, sizes, make)
-        return self.reshaped(self.memory(target), shape)
+        return self.reshaped(self.summed(target), shape)
+
+    def summed(self, target: Kept) -> Value:
+        """A sum in memory, to which more may be added until it is read."""
+        value = self.memory(target)
+        if target.combine is np.add and target.turns is None:
+            value.total = target
+        return value
 
     # --- elementwise ---
 
-    def _elementwise(self, step: Deferred) -> Value:
+    def elementwise(self, step: Deferred) -> Value:
         """A ufunc, on numbers of the types that NumPy would choose for it."""
         if step.options or step.function.nout > 1:
             raise NotLowerableError(f"{step.function.__name__} with options has no native form")
@@ -344,6 +357,8 @@ class Lowering:
             return value
         bare, wanted = [n for n in value.shape if n != 1], [n for n in shape if n != 1]
         if bare != wanted and (value.parts > 1 or not merges(bare, wanted)):
+            if value.source is None and merges(wanted, bare):
+                return self._with_joined_axes(value, shape)
             value = self.keep(value)
             assert value.source is not None
             return self.in_shape(value.source, shape)
@@ -354,6 +369,20 @@ class Lowering:
             return value.at(tuple([Index() if n == 1 else next(rest) for n in value.shape]))
 
         return value.like(read, shape)
+
+    def _with_joined_axes(self, value: Value, shape: tuple[int, ...]) -> Value:
+        """A value in memory of a shape of which each axis is a product of neighbours of its own."""
+        target = self.new(shape, value.dtype)
+        wanted = [n for n in shape if n != 1]
+        bare = [n for n in value.shape if n != 1]
+
+        def make(place: Place) -> tuple[Place, Expression]:
+            inside = [index for index, n in zip(place, value.shape, strict=True) if n != 1]
+            rest = iter(merged(inside, bare, wanted))
+            return tuple([Index() if n == 1 else next(rest) for n in shape]), value.at(place)
+
+        self.fill(target, value.shape, make)
+        return self.memory(target)
 
 
 def _extent(value: Value) -> Extent:
@@ -396,14 +425,17 @@ def places(labels: Sequence[Label]) -> Place:
 
 Rule = Callable[..., Value]
 RULES: dict[Any, Rule] = {}
+PRODUCTS: set[Any] = set()
 
 
-def rule(*functions: Any) -> Callable[[Rule], Rule]:
-    """Register how calls of functions are lowered."""
+def rule(*functions: Any, reads_again: bool = False) -> Callable[[Rule], Rule]:
+    """Register how calls of functions are lowered, and whether these read each element of arguments several times."""
 
     def register(made: Rule) -> Rule:
         for function in functions:
             RULES[function] = made
+        if reads_again:
+            PRODUCTS.update(functions)
         return made
 
     return register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.native.scalar import Expression, Index, Place, Reader, Source
 
-__all__ = ["Value", "at_turn", "now"]
+__all__ = ["Box", "Value", "at_turn", "now"]
 
 
 class _Clock(threading.local):
@@ -41,6 +41,10 @@ def now() -> Index:
     return _clock.now
 
 
+Box = tuple[tuple[int, ...], Callable[[Place], tuple[Place, Expression]]]
+"""The shape of a part of an array, and from a place in that part: the place in the array, and what is there."""
+
+
 @dataclass
 class Value:
     """An array as what one element of it is; ``cost`` is roughly that of computing it."""
@@ -51,6 +55,8 @@ class Value:
     cost: float = 1.0
     source: Source | None = None  # where it is memory as it stands
     parts: int = 1  # boxes that it consists of, which are read in different ways
+    boxes: list[Box] = field(default_factory=list)  # all of it that is not zero, if that is known
+    total: Any = None  # the sum in memory that is part of it, to which more may be added
     known: dict[Any, Expression] = field(default_factory=dict)
 
     def at(self, place: Place) -> Expression:

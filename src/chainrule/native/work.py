@@ -69,6 +69,12 @@ class Statement:
         self.summed = set(self.labels) - {label for index in self.place for label, _ in index.steps}
         target.statements.append(self)
 
+    def add_to(self, target: Kept) -> None:
+        """Add to another array instead of its own."""
+        self.target = target
+        self.targets = (target,)
+        target.statements.append(self)
+
     def made(self, labels: Sequence[Label]) -> tuple[Place, Expression]:
         """The place and the expression, with other labels."""
         return self.make(

@@ -17,6 +17,7 @@ from chainrule.program.algebra import simpler, without_numbers
 from chainrule.program.debugging import place_of
 from chainrule.program.deferred import Deferred, NeedsNumbersError, numbers_of, run_step
 from chainrule.program.extent import UNKNOWN, extent_of
+from chainrule.program.sums import summed_before
 
 __all__ = ["Recording", "active", "deferred_call", "part_of_several", "recordings"]
 
@@ -84,6 +85,9 @@ class Recording:
                 arguments, number = without_numbers(arguments)
                 if number != 1:
                     return self.write(np.multiply, (self.write(function, arguments, {}), number), {})
+        simple = summed_before(function, arguments, options)
+        if simple is not None:
+            return simple
         simple = simpler(function, arguments) if not options else None
         if simple is not None:
             if type(simple) is not tuple:

@@ -2,6 +2,7 @@
 
 from chainrule.native.lowering import Lowering
 from chainrule.native.rules import (
+    adding,
     contraction,
     joining,
     moving,
@@ -16,6 +17,7 @@ from chainrule.native.rules import (
 
 __all__ = [
     "Lowering",
+    "adding",
     "contraction",
     "joining",
     "moving",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, at_turn, both, places, rule
+from chainrule.native.lowering import WORTH_HOLDING, Lowering, NotLowerableError, Value, at_turn, both, places, rule
 from chainrule.native.scalar import Expression, Label, Memory, Place, Read, position, row_major
 from chainrule.native.work import Multiplication, Operand
 from chainrule.program.deferred import Deferred
@@ -28,8 +28,10 @@ def contracted(
     volume = prod(sizes.values())
     kept = []
     for operand, value, own in zip(operands, values, labels, strict=True):
-        read_again = volume > prod([sizes[name] for name in set(own)])
-        kept.append(low.held(operand) if read_again and value.cost > 2 else value)
+        times = volume // max(prod([sizes[name] for name in set(own)]), 1)
+        if times > 1 and value.cost >= WORTH_HOLDING:
+            value = low.held(operand)
+        kept.append(low.keep(value) if times >= _MANY and _is_far(value) else value)
 
     def read(place: Place) -> Expression:
         where = dict(zip(names, place, strict=True))
@@ -50,6 +52,18 @@ def contracted(
     if len(names) == len(out):
         return Value(step.shape, step.dtype, read, sum([value.cost for value in kept]) + len(kept) - 1)
     return low.reduced(np.add, step.dtype, shape, range(len(out), len(names)), read, step.shape)
+
+
+_MANY = 64  # times that an element is read, from which it is brought next to its neighbours
+
+
+def _is_far(value: Value) -> bool:
+    """Whether an array lies in memory without having neighbours next to each other along any axis."""
+    labels = [Label(size) for size in value.shape]
+    read = value.at(places(labels)) if value.parts == 1 else None
+    if type(read) is not Read or any([index.looked_up for index in read.place]):
+        return False
+    return not any([abs(_stride(read, label)) == 1 for label in labels])
 
 
 _WORTH_CALLING = 8192  # multiplications from which BLAS is better than loops
@@ -117,7 +131,7 @@ def _stride(read: Read, label: Label) -> int:
     return sum([dict(index.steps).get(label, 0) * stride for index, stride in zip(read.place, strides, strict=True)])
 
 
-@rule(np.matmul, *both("dot"))
+@rule(np.matmul, *both("dot"), reads_again=True)
 def _matmul(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     left, right = len(a.shape), len(b.shape)
     if step.function is not np.matmul and (max(left, right) > 2 or min(left, right) == 0):
@@ -135,7 +149,7 @@ def _einsum(low: Lowering, step: Deferred, subscripts: str, *operands: Any, **_:
     return contracted(low, step, operands, inputs.split(","), out)
 
 
-@rule(np.tensordot)
+@rule(np.tensordot, reads_again=True)
 def _tensordot(low: Lowering, step: Deferred, a: Any, b: Any, axes: Any = 2) -> Value:
     if isinstance(axes, int):
         axes = range(len(a.shape) - axes, len(a.shape)), range(axes)
@@ -148,7 +162,7 @@ def _tensordot(low: Lowering, step: Deferred, a: Any, b: Any, axes: Any = 2) -> 
     return contracted(low, step, (a, b), (left, right), out)
 
 
-@rule(np.inner)
+@rule(np.inner, reads_again=True)
 def _inner(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     if not len(a.shape) or not len(b.shape):
         raise NotLowerableError("inner products of numbers")

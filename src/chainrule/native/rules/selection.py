@@ -11,6 +11,7 @@ from chainrule.linear.functions import overwritten, scatter
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, now, rule
 from chainrule.native.rolling import Moving
 from chainrule.native.scalar import Expression, Index, Number, Place, Reader, part_of
+from chainrule.native.work import Make
 from chainrule.program.deferred import Deferred
 
 
@@ -121,7 +122,9 @@ def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...],
     spread = Value(sizes, value.dtype, value.broadcast_at, value.cost, parts=value.parts)
     if not _is_far(index) and not any([entry is None for entry in index]):
         zero = Number(step.dtype.type(0), step.dtype)
-        return inside(low, step, spread, entries, lambda place: zero, 0.0)
+        value = inside(low, step, spread, entries, lambda place: zero, 0.0)
+        value.boxes = [(sizes, _putting(low, spread, _region(step.shape, entries), step.dtype))]
+        return value
     axes = selection(low, shape, tuple(index), sizes)
     target = low.new(step.shape, step.dtype, np.add)
 
@@ -129,7 +132,20 @@ def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...],
         return tuple([chosen(place) for chosen in axes]), low.pool.cast(spread.at(place), step.dtype)
 
     low.fill(target, sizes, make)
-    return low.memory(target)
+    return low.summed(target)
+
+
+def _putting(low: Lowering, value: Value, regions: Sequence[tuple[range, bool]], dtype: Any) -> Make:
+    """The making of a statement that puts a value where a region is."""
+
+    def make(place: Place) -> tuple[Place, Expression]:
+        rest = iter(place)
+        where = []
+        for region, kept in regions:
+            where.append(next(rest).shifted(region.start, region.step) if kept else Index(region.start))
+        return tuple(where), low.pool.cast(value.at(place), dtype)
+
+    return make
 
 
 @rule(overwritten)

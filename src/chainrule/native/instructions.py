@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.interpreter import CALL, CHOOSE, COPY, END, WORDS, Operation
+from chainrule.native.blocks import LATER, blocks
+from chainrule.native.interpreter import CALL, CHOOSE, COPY, END, WORDS, Block, Operation
 from chainrule.native.lowering import NotLowerableError
 from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Read, Source, row_major
 from chainrule.native.work import Callback, Kept, Statement, base_of
 
 __all__ = ["Instructions", "Spot"]
 
-_LATER = 1 << 40  # from here on are places that are settled when all are known
 _TRUTH = np.dtype(bool)
 _AS_ONE = {2.0: np.square, 0.5: np.sqrt, -1.0: np.reciprocal}  # powers that are operations of one operand
 
@@ -154,20 +154,15 @@ class Instructions:
 
     def constant(self, number: float) -> int:
         """Where a number is that is known: those come after all others, wherever that will be."""
-        return self._constants.setdefault(repr(number), (_LATER + len(self._constants), number))[0]
+        return self._constants.setdefault(repr(number), (LATER + len(self._constants), number))[0]
 
-    def finished(self) -> Any:
-        """The instructions as words, and the numbers that are known, which come after all others."""
-        self.code.append((0,) * WORDS)
-        code = np.array(self.code, np.int64)
-        where = code[:, 1:4]
-        where[where >= _LATER] += self.space.size - _LATER
-        end = code.size
-        for instruction, table in self._tables:
-            code[instruction, 2] = end - instruction * WORDS
-            end += len(table)
-        words = np.concatenate([code.reshape(-1), *[table for _, table in self._tables]]).astype(np.int32)
-        return words, np.array([number for _, number in self._constants.values()], self.dtype)
+    def finished(self) -> tuple[list[Operation | Block], Any, Any]:
+        """The operations, the instructions as words, and the numbers that are known, which come after all others."""
+        constants = [number for _, number in self._constants.values()]
+        code = np.array([*self.code, (0,) * WORDS], np.int64)
+        operations, words = blocks(code, [*self.operations], constants, self._tables)
+        words[words >= LATER] += self.space.size - LATER
+        return operations, words.astype(np.int32), np.array(constants, self.dtype)
 
 
 class _Template:

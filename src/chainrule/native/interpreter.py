@@ -1,13 +1,16 @@
 """An interpreter in machine code: what a program of very many small steps is given to as data, not as text.
 
-An instruction is eight words of 32 bits: the operation, the places in one array of numbers of the result and of two
-operands, and, for the operations of vectors, their length and the three strides. Each operation ends with a jump to the
-next, so that the processor learns which follow each other. Truths are numbers too: 1 and 0.
+An instruction is some words of 32 bits. The first is the operation. For a block of operations on numbers the others are
+the places, in one array of numbers, of what it reads and of what it leaves. For an operation on vectors they are the
+places of its result and of two operands, the length and the three strides. Each ends with a jump to the next, so that
+the processor learns which follow each other. Truths are numbers too: 1 and 0.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +19,21 @@ from chainrule.native.numbers import Declarations, write_apply
 from chainrule.native.scalar import Apply, Read, Source
 from chainrule.native.text import Body, literal, value_type
 
-__all__ = ["CALL", "CHOOSE", "COPY", "END", "WORDS", "Operation", "write_interpreter"]
+__all__ = [
+    "CALL",
+    "CHOOSE",
+    "COPY",
+    "END",
+    "WORDS",
+    "Block",
+    "Made",
+    "Operation",
+    "Outside",
+    "Step",
+    "write_interpreter",
+]
 
-WORDS = 8
+WORDS = 8  # of an operation on vectors, and of a call
 _RESULT, _OPERANDS, _LENGTH, _STRIDES = 1, (2, 3), 4, (5, 6, 7)
 _TRUTH = np.dtype(bool)
 
@@ -39,8 +54,35 @@ A call takes the place of the function among others, where in the code the place
 """
 
 
+class Made(NamedTuple):
+    """What a step of the same block made."""
+
+    step: int
+
+
+class Outside(NamedTuple):
+    """A number that is there when a block begins: the word that says where, and how long ago it was made (0: long)."""
+
+    word: int
+    age: int
+
+
+class Step(NamedTuple):
+    """An operation on numbers in a block; ``is_kept`` says that its result is needed after it."""
+
+    operation: Operation
+    operands: tuple[Made | Outside | float, ...]
+    is_kept: bool
+
+
+class Block(NamedTuple):
+    """Operations on numbers, one after the other."""
+
+    steps: tuple[Step, ...]
+
+
 def write_interpreter(
-    operations: Sequence[Operation], dtype: np.dtype[Any], declared: Declarations, functions: int
+    operations: Sequence[Operation | Block], dtype: np.dtype[Any], declared: Declarations, functions: int
 ) -> str:
     """The function ``interpret(code, numbers)``; an instruction's first word is the place of its operation.
 
@@ -60,23 +102,19 @@ def write_interpreter(
     )
 
 
-def _operation(name: str, made: Operation, dtype: np.dtype[Any], declared: Declarations, functions: int) -> str:
+def _operation(name: str, made: Operation | Block, dtype: np.dtype[Any], declared: Declarations, functions: int) -> str:
     body = Body()
+    if isinstance(made, Block):
+        words = _Numbers(body, made, dtype, declared).write()
+        _jump(body, body.put(f"getelementptr i32, ptr %code, i64 {words}"))
+        return _definition(name, body)
     if made.function == END:
         body.do("ret i32 0")
         return _definition(name, body)
     if made.function == CALL:
         _call(body, value_type(dtype), functions)
-        _jump(body, body.put(f"getelementptr i32, ptr %code, i64 {WORDS}"))
-        return _definition(name, body)
-    operands = _OPERANDS[: len(made.arguments)]
-    if made.is_vector:
-        length = _word(body, _LENGTH)
-        strides = [_word(body, place) for place in _STRIDES[: 1 + len(operands)]]
-        with body.loop(length) as index:
-            _once(body, made, operands, dtype, declared, [body.put(f"mul i64 {index}, {by}") for by in strides])
     else:
-        _once(body, made, operands, dtype, declared, [])
+        _vector(body, made, dtype, declared)
     _jump(body, body.put(f"getelementptr i32, ptr %code, i64 {WORDS}"))
     return _definition(name, body)
 
@@ -85,37 +123,104 @@ def _definition(name: str, body: Body) -> str:
     return f"define internal i32 @{name}(ptr %code, ptr %numbers) #0 {{\n{body.text()}\n}}"
 
 
-def _once(
-    body: Body,
-    made: Operation,
-    operands: Sequence[int],
-    dtype: np.dtype[Any],
-    declared: Declarations,
-    moved: Sequence[str],
-) -> None:
-    """The operation for one number of each operand, ``moved`` from where those begin."""
+class _Numbers:
+    """Writes a block. Nothing that it reads from outside is written before in it, so all of that is read at once."""
+
+    def __init__(self, body: Body, made: Block, dtype: np.dtype[Any], declared: Declarations) -> None:
+        self.body, self.made, self.dtype, self.declared = body, made, dtype, declared
+        self.kind = value_type(dtype)
+        self.results: list[str] = []
+        self.uses = Counter([value for step in made.steps for value in step.operands if isinstance(value, Made)])
+
+    def write(self) -> int:
+        """The instructions; gives how many words the block takes."""
+        steps = self.made.steps
+        words = sum([isinstance(value, Outside) for step in steps for value in step.operands])
+        for step in steps:
+            self.results.append(self.step(step))
+        for step, result in zip(steps, self.results, strict=True):
+            if step.is_kept:
+                words += 1
+                self.body.do(f"store {self.kind} {result}, ptr {self.pointer(words)}")
+        return words + 1
+
+    def pointer(self, word: int) -> str:
+        return self.body.put(f"getelementptr {self.kind}, ptr %numbers, i64 {_word(self.body, word)}")
+
+    def number(self, value: Made | Outside | float) -> str:
+        if isinstance(value, Made):
+            return self.results[value.step]
+        if isinstance(value, Outside):
+            return self.body.put(f"load {self.kind}, ptr {self.pointer(value.word + 1)}")
+        return literal(value, self.dtype)
+
+    def step(self, made: Step) -> str:
+        """The result of a step; the sum of several numbers begins with those that were there first."""
+        if made.operation.function is np.add:
+            terms = self.terms(made)
+            terms.sort(key=self.begun)
+            total = self.number(terms[0])
+            for term in terms[1:]:
+                total = self.body.put(f"fadd contract {self.kind} {total}, {self.number(term)}")
+            return total
+        divisor = made.operands[-1]
+        if made.operation.function is np.divide and isinstance(divisor, float) and divisor != 0:
+            return self.body.put(
+                f"fmul contract {self.kind} {self.number(made.operands[0])}, {literal(1 / divisor, self.dtype)}"
+            )
+        numbers = [self.number(value) for value in made.operands]
+        return _applied(self.body, made.operation, numbers, self.dtype, self.declared)
+
+    def terms(self, made: Step) -> list[Made | Outside | float]:
+        """What a sum consists of, where its parts are sums that nobody else needs."""
+        found: list[Made | Outside | float] = []
+        for value in made.operands:
+            if isinstance(value, Made) and self.uses[value] == 1:
+                inner = self.made.steps[value.step]
+                if inner.operation.function is np.add and not inner.is_kept:
+                    found += self.terms(inner)
+                    continue
+            found.append(value)
+        return found
+
+    def begun(self, value: Made | Outside | float) -> float:
+        """When a number is there, counted from the beginning of the block."""
+        if isinstance(value, Made):
+            return value.step
+        return -value.age if isinstance(value, Outside) and value.age else -inf
+
+
+def _vector(body: Body, made: Operation, dtype: np.dtype[Any], declared: Declarations) -> None:
+    """An operation on vectors: for each number of each operand."""
     kind = value_type(dtype)
-    pointers = []
-    for k, place in enumerate((_RESULT, *operands)):
-        at = body.put(f"getelementptr {kind}, ptr %numbers, i64 {_word(body, place, before_loop=True)}")
-        pointers.append(body.put(f"getelementptr {kind}, ptr {at}, i64 {moved[k]}") if moved else at)
-    numbers = [body.put(f"load {kind}, ptr {pointer}") for pointer in pointers[1:]]
-    zero = literal(0, dtype)
+    places = (_RESULT, *_OPERANDS[: len(made.arguments)])
+    starts = [body.put(f"getelementptr {kind}, ptr %numbers, i64 {_word(body, place)}") for place in places]
+    length = _word(body, _LENGTH)
+    strides = [_word(body, place) for place in _STRIDES[: len(places)]]
+    with body.loop(length) as index:
+        moved = [body.put(f"mul i64 {index}, {by}") for by in strides]
+        pointers = [
+            body.put(f"getelementptr {kind}, ptr {start}, i64 {by}") for start, by in zip(starts, moved, strict=True)
+        ]
+        read = [*pointers[1:], pointers[0]] if made.function == CHOOSE else pointers[1:]
+        numbers = [body.put(f"load {kind}, ptr {pointer}") for pointer in read]
+        body.do(f"store {kind} {_applied(body, made, numbers, dtype, declared)}, ptr {pointers[0]}")
+
+
+def _applied(body: Body, made: Operation, numbers: Sequence[str], dtype: np.dtype[Any], declared: Declarations) -> str:
+    """The result of an operation on numbers; the last for a choice is what was there."""
+    kind = value_type(dtype)
     parts = [
-        body.put(f"fcmp une {kind} {number}, {zero}") if argument == _TRUTH else number
-        for number, argument in zip(numbers, made.arguments, strict=True)
+        body.put(f"fcmp une {kind} {number}, {literal(0, dtype)}") if argument == _TRUTH else number
+        for number, argument in zip(numbers, made.arguments, strict=False)
     ]
     if made.function == COPY:
-        result = numbers[0]
-    elif made.function == CHOOSE:
-        there = body.put(f"load {kind}, ptr {pointers[0]}")
-        result = body.put(f"select i1 {parts[0]}, {kind} {parts[1]}, {kind} {there}")
-    else:
-        sample = Apply(made.function, tuple([Read(_NOWHERE, (), argument) for argument in made.arguments]), made.result)
-        result = write_apply(body, declared, sample, parts, _never)
-        if made.result == _TRUTH:
-            result = body.put(f"uitofp i1 {result} to {kind}")
-    body.do(f"store {kind} {result}, ptr {pointers[0]}")
+        return numbers[0]
+    if made.function == CHOOSE:
+        return body.put(f"select i1 {parts[0]}, {kind} {parts[1]}, {kind} {numbers[2]}")
+    sample = Apply(made.function, tuple([Read(_NOWHERE, (), argument) for argument in made.arguments]), made.result)
+    result = write_apply(body, declared, sample, parts, _never)
+    return body.put(f"uitofp i1 {result} to {kind}") if made.result == _TRUTH else result
 
 
 def _call(body: Body, kind: str, functions: int) -> None:
@@ -143,11 +248,8 @@ def _never(condition: str) -> None:
     raise AssertionError("an operation of numbers that can fail")
 
 
-def _word(body: Body, place: int, before_loop: bool = False) -> str:
+def _word(body: Body, place: int) -> str:
     """A word of the instruction, as a number of 64 bits."""
-    if before_loop:
-        at = body.reserve(f"getelementptr i32, ptr %code, i64 {place}")
-        return body.reserve(f"sext i32 {body.reserve(f'load i32, ptr {at}')} to i64")
     at = body.put(f"getelementptr i32, ptr %code, i64 {place}")
     return body.put(f"sext i32 {body.put(f'load i32, ptr {at}')} to i64")
 

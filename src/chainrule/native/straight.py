@@ -259,14 +259,14 @@ def interpreted(
     straight.run()
     results = {step.number: straight.value(step) for step in wanted}
     program = straight.program
-    words, constants = program.finished()
+    operations, words, constants = program.finished()
     low.captured += straight.captured
     numbers = low.new((program.space.size + len(constants),), dtype)
     for memory, kept in straight.brought:
         _bring(low, memory, numbers, program.start[kept])
     if len(constants):
         _bring(low, _memory_of(low, constants), numbers, program.space.size)
-    low.do(Interpreted(numbers, _memory_of(low, words), [*program.operations], program.functions))
+    low.do(Interpreted(numbers, _memory_of(low, words), operations, program.functions))
     for step in wanted:
         low.values[step.number] = _result(low, program, results[step.number], numbers)
 

@@ -64,7 +64,8 @@ def one_by_one(code: Any, numbers: Any) -> list[int]:
 
 def in_blocks(operations: Sequence[Any], words: Any, numbers: Any) -> list[tuple[int, list[int]]]:
     """The same of the words that blocks have; of calls, the places of their arrays too."""
-    at, calls = 0, []
+    at = 0
+    calls: list[tuple[int, list[int]]] = []
     while True:
         made = operations[words[at]]
         if isinstance(made, Block):

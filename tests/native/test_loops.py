@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import chainrule as cr
 from chainrule.native.recorded import Recorded
 from chainrule.native.rolling import Before, Moving, Numbers, Roll, Turn, rolled
+from chainrule.program.deferred import Deferred
 from chainrule.program.replay import steps_for
 from chainrule.transforms.guard import Reads
 
@@ -155,3 +157,15 @@ def test_the_text_grows_with_the_function_and_not_with_the_turns() -> None:
         return int(built.code.text.count("\n"))
 
     assert abs(lines(400) - lines(50)) < 20
+
+
+def test_a_recording_is_gone_when_there_is_machine_code() -> None:
+    compiled = cr.compile(cr.value_and_grad(recurrence, (0, 1)))
+    compiled(0.8, 0.5)
+    gc.collect()
+    before = sum([type(found) is Deferred for found in gc.get_objects()])
+    other = cr.compile(cr.value_and_grad(recurrence, (0, 1)))
+    other(0.8, 0.5)
+    gc.collect()
+    assert sum([type(found) is Deferred for found in gc.get_objects()]) == before
+    assert other.recordings == ["machine code"]

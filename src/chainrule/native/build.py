@@ -273,6 +273,8 @@ def _lowered(
     results, check = _results(low, wanted)
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
     kernel = write_kernel(Schedule(unrolled(low.statements)), low.pool, given, options)
+    for made in low.kept:  # results outlive the recording, which is large
+        made.statements.clear()
     leaves = iter(memories)
     specs = [_spec(value, leaves) for value in arguments]
     structure, kinds, guards = results_are

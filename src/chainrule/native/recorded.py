@@ -87,6 +87,7 @@ def recorded(function: Callable[..., Any], arguments: Any, leaves: Sequence[Any]
         return "it changes what it reads"
     if float in map(type, leaves) and _is_narrow(made.recording):
         return "a Python float beside single precision, whose precision it takes: pass np.float32(...)"
+    made.recording.steps.clear()  # nothing is written down any more, and there may be millions
     other = _other_container(made.structure)
     if other is None:
         made.kinds = _kinds(function, arguments, made)

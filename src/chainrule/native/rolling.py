@@ -123,8 +123,9 @@ def _keys(steps: Sequence[Deferred]) -> list[int]:
     known: dict[Any, int] = {}
     found = []
     for step in steps:
-        options = [(name, _option(value)) for name, value in step.options.items()]
-        key = (step.function, step.shape, step.dtype, *options, *[_kind(value) for value in step.arguments])
+        key = (step.function, step.shape, step.dtype, *[_kind(value) for value in step.arguments])
+        if step.options:
+            key = (*key, *[(name, _option(value)) for name, value in step.options.items()])
         found.append(known.setdefault(key, len(known)))
     return found
 
@@ -183,12 +184,12 @@ def _repetitions(keys: Sequence[int]) -> list[tuple[int, int, int]]:
 
 
 class _Finder:
-    """Finds the pattern that the turns of a loop follow; ``places`` is where the results of loops so far are."""
+    """Finds the pattern that the turns of a loop follow; ``rolls`` are the loops so far."""
 
     def __init__(self, steps: Sequence[Deferred]) -> None:
         self.steps = steps
         self.position = {step.number: k for k, step in enumerate(steps)}
-        self.places: dict[int, _Place] = {}
+        self.rolls: list[Roll] = []
 
     def loop(self, start: int, length: int, count: int) -> Roll | None:
         """The loop in a stretch of repetitions: as many turns as follow one pattern."""
@@ -196,10 +197,16 @@ class _Finder:
         for early in range(_EARLY):  # the first turns may start from something else than the others
             roll = roll or self._fitting(start + early * length, length, count - early)
         if roll is not None:
-            for k in range(roll.count * length):
-                turn, slot = divmod(k, length)
-                self.places[self.steps[roll.first + k].number] = _Place(roll, turn, slot)
+            self.rolls.append(roll)
         return roll
+
+    def _place(self, value: Deferred) -> _Place | None:
+        """Where a loop has made an array."""
+        at = self.position.get(value.number, -1)
+        for roll in self.rolls:
+            if roll.first <= at < roll.first + roll.count * roll.length:
+                return _Place(roll, *divmod(at - roll.first, roll.length))
+        return None
 
     def _fitting(self, first: int, length: int, count: int) -> Roll | None:
         roll = Roll(count, list(self.steps[first : first + length]), [], first)
@@ -256,7 +263,7 @@ class _Finder:
 
     def _of_earlier(self, column: Sequence[Deferred]) -> tuple[Any, int]:
         """An argument that another loop made."""
-        where = [self.places.get(value.number) for value in column]
+        where = [self._place(value) for value in column]
         one, two = where[0], where[1]
         if one is None or two is None or one.roll is not two.roll or one.slot != two.slot:
             return None, 0

@@ -6,6 +6,7 @@ turns, from which whoever comes after the loop reads: the last turn, or every tu
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,7 +35,6 @@ class Turns:
     def __init__(self, low: Lowering, steps: Sequence[Deferred]) -> None:
         self.low = low
         self.steps = steps
-        self.position = {step.number: k for k, step in enumerate(steps)}
         self.values: dict[Roll, list[Value]] = {}
         self.rolls: list[Roll] = []
         self.notes = _Notes()
@@ -42,7 +42,7 @@ class Turns:
 
     def elsewhere(self, number: int) -> Value | None:
         """What a step made in one turn of a loop."""
-        at = self.position[number]
+        at = bisect_left(self.steps, number, key=lambda step: step.number)
         for roll in self.rolls:
             turn, slot = divmod(at - roll.first, roll.length)
             if 0 <= turn < roll.count:

@@ -378,9 +378,15 @@ _WRITING = {"fill", "sort", "partition", "put", "resize", "setfield", "byteswap"
 def needed(step: Deferred) -> list[Deferred]:
     """The deferred arrays among the arguments of a step."""
     found: list[Deferred] = []
-    for value in (*step.arguments, *step.options.values()):
-        _find(value, found)
+    for value in (*step.arguments, *step.options.values()) if step.options else step.arguments:
+        if type(value) is Deferred:
+            found.append(value)
+        elif type(value) in _CONTAINERS:
+            _find(value, found)
     return found
+
+
+_CONTAINERS = (tuple, list, slice)
 
 
 def _find(value: Any, found: list[Deferred]) -> None:

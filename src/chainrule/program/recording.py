@@ -187,10 +187,10 @@ def active() -> bool:
 
 
 def _key(value: Any) -> Any:
-    """What makes an argument of a step the same as another."""
+    """What makes an argument of a step the same as another; of a deferred array its number, as nothing else is one."""
     kind = type(value)
     if kind is Deferred:
-        return value.number, Deferred
+        return value.number
     if kind is np.ndarray:
         return id(value), np.ndarray  # the step that is found holds it, so that the id stays its own
     if kind is slice:

@@ -224,7 +224,7 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: si.interp1d(places, x)(x), "at plain places"),
     (lambda x: nd.gaussian_filter(np.ones((90, 90)) * x[0], 1.0), "written as a matrix, which is too large"),
     (lambda x: st.zscore(x) * 2, "scipy.stats._stats_py.zscore does not take tracked values"),
-    (lambda x: np.abs(sf.fft(x)), "does not take tracked values"),
+    (lambda x: np.abs(sf.fht(x, 0.1, 0.0)), "does not take tracked values"),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.fft
 
 import chainrule as cr
 from tests.complex_points import along, complex_gradient
@@ -67,3 +68,21 @@ def test_options_that_do_not_fit_are_errors() -> None:
         cr.grad(lambda x: np.sum(np.abs(np.fft.fft2(x, s=(2,)))))(REAL)
     with pytest.raises(cr.errors.OptionError, match="n=0"):
         cr.grad(lambda x: np.sum(np.abs(np.fft.fft(x, 0))))(REAL)
+
+
+SCIPY = ["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"]
+
+
+@pytest.mark.parametrize("name", [f"{name}{several}" for name in SCIPY for several in ("", "2", "n")])
+@pytest.mark.parametrize("options", [{}, {"norm": "ortho"}, {"norm": "forward", "overwrite_x": False}])
+def test_the_transforms_of_scipy(name: str, options: dict[str, Any]) -> None:
+    transform = getattr(scipy.fft, name)
+    for x in (REAL,) if name.startswith(("rfft", "ihfft")) else (REAL, COMPLEX):
+
+        def loss(x: Any) -> Any:
+            return np.sum(np.abs(transform(x, **options) + 1j) ** 3)
+
+        value, found = cr.value_and_grad(loss)(x)
+        np.testing.assert_allclose(value, loss(x), rtol=1e-12)
+        expected = complex_gradient(loss, x)
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7 * np.abs(expected).max())

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.as_written.fourier import FOURIER
 from chainrule.as_written.making import follows, numbers_of, stacked
 from chainrule.errors import NoRuleError
 
@@ -136,7 +137,7 @@ _FILTERS = (
 LINEAR: Mapping[str, Mapping[str, Maker]] = {
     "scipy.integrate": _each(0, "y", "simpson", "cumulative_trapezoid", "cumulative_simpson", "romb", "trapezoid"),
     "scipy.ndimage": _each(0, "input", *_FILTERS),
-    "scipy.fft": _each(0, "x", "dct", "idct", "dst", "idst", "dctn", "idctn", "dstn", "idstn"),
+    "scipy.fft": {**_each(0, "x", "dct", "idct", "dst", "idst", "dctn", "idctn", "dstn", "idstn"), **FOURIER},
     "scipy.signal": {
         **_each(2, "x", "lfilter", "filtfilt"),
         **_each(1, "x", "sosfilt", "sosfiltfilt"),

@@ -10,13 +10,13 @@ Each part is an operation of its own, and parts of one matrix share one decompos
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from chainrule.errors import NoDerivativeError, NoRuleError
+from chainrule.errors import NoDerivativeError
 from chainrule.linear.term import Pattern, Term, pattern
-from chainrule.op import Call, General, Sample, Undefined, cached_by_call, define, implements
+from chainrule.op import Call, General, Sample, Undefined, cached_by_call, define
 from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
 from chainrule.ops.options import plain, shape_of
 from chainrule.ops.remembered import remembered
@@ -38,7 +38,7 @@ def apart(name: str, values: Any, what: str, way_out: str) -> None:
     if values.shape[-1] < 2 or not values.size:
         return
     size = np.abs(values).max(-1, keepdims=True)
-    close = np.diff(values, axis=-1) <= size * values.shape[-1] * np.finfo(values.dtype).eps
+    close = np.abs(np.diff(values, axis=-1)) <= size * values.shape[-1] * np.finfo(values.dtype).eps
     if close.any():
         place = tuple([int(k) for k in np.argwhere(close)[0]])
         raise NoDerivativeError(
@@ -156,25 +156,6 @@ eigenvectors = define(
 )
 
 
-class EighResult(NamedTuple):
-    """What `np.linalg.eigh` returns."""
-
-    eigenvalues: Any
-    eigenvectors: Any
-
-
-@implements(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> EighResult:
-    """np.linalg.eigh: one triangle of ``a`` is read, and only it has a gradient."""
-    return EighResult(eigenvalues(a, uplo=UPLO.upper()), eigenvectors(a, uplo=UPLO.upper()))
-
-
-@implements(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    """np.linalg.eigvalsh: one triangle of ``a`` is read, and only it has a gradient."""
-    return eigenvalues(a, uplo=UPLO.upper())
-
-
 # --- singular values --------------------------------------------------------------------------------------------------
 
 
@@ -202,7 +183,6 @@ singular_values = define(
     guarded("np.linalg.svd", lambda a: svd_part(1, a), CONVERGENCE, square=False),
     General(singular_values_terms, ("a",), ("a",)),
     arguments=("a",),
-    numpy=np.linalg.svdvals,
     samples=[Sample((x,)) for x in RECTANGLES],
     notation=("svd({0}).S", r"\operatorname{{svd}}\left({0}\right)_{{S}}", "np.linalg.svdvals({0})"),
 )
@@ -308,29 +288,6 @@ further_orthogonal = define(
 )
 
 
-class SVDResult(NamedTuple):
-    """What `np.linalg.svd` returns: A = U · diag(S) · Vh."""
-
-    U: Any
-    S: Any
-    Vh: Any
-
-
-@implements(np.linalg.svd)
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """np.linalg.svd; ``hermitian`` would only make it faster."""
-    del hermitian
-    if not compute_uv:
-        return singular_values(a)
-    rows, columns = shape_of(a)[-2:]
-    left, right = singular_vectors(a, side="left"), singular_vectors(a, side="right")
-    if full_matrices and rows > columns:
-        left = np.concatenate([left, further_singular_vectors(a)], -1)
-    if full_matrices and columns > rows:
-        right = np.concatenate([right, further_singular_vectors(np.swapaxes(a, -1, -2))], -1)
-    return SVDResult(left, singular_values(a), np.swapaxes(right, -1, -2))
-
-
 # --- QR ---------------------------------------------------------------------------------------------------------------
 
 
@@ -401,29 +358,3 @@ qr_triangular = define(
     arguments=("a",), samples=TALL,
     notation=("qr({0}).R", r"\operatorname{{qr}}\left({0}\right)_{{R}}", "np.linalg.qr({0}).R"),
 )  # fmt: skip
-
-
-class QRResult(NamedTuple):
-    """What `np.linalg.qr` returns."""
-
-    Q: Any
-    R: Any
-
-
-@implements(np.linalg.qr)
-def qr(a: Any, mode: str = "reduced") -> Any:
-    """np.linalg.qr: of a wide matrix, Q is that of the first columns."""
-    rows, columns = shape_of(a)[-2:]
-    if mode == "raw":
-        raise NoRuleError("np.linalg.qr: mode='raw' has no derivative rule. Use mode='reduced'.")
-    if mode == "complete" and rows > columns:
-        below = np.zeros((*shape_of(a)[:-2], rows - columns, columns), plain(a).dtype)
-        orthogonal = np.concatenate([qr_orthogonal(a), further_orthogonal(a)], -1)
-        return QRResult(orthogonal, np.concatenate([qr_triangular(a), below], -2))
-    if rows >= columns:
-        return qr_triangular(a) if mode == "r" else QRResult(qr_orthogonal(a), qr_triangular(a))
-    square = a[..., :rows]
-    orthogonal = qr_orthogonal(square)
-    rest = np.matmul(np.swapaxes(orthogonal, -1, -2), a[..., rows:])
-    triangular = np.concatenate([qr_triangular(square), rest], -1)
-    return triangular if mode == "r" else QRResult(orthogonal, triangular)

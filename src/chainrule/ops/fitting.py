@@ -9,9 +9,10 @@ import numpy as np
 from chainrule.errors import OptionError, ShapeError
 from chainrule.op import implements
 from chainrule.ops.contract import matmul
-from chainrule.ops.decompose import singular_values
-from chainrule.ops.linalg import inv, pinv
-from chainrule.ops.options import plain, shape_of
+from chainrule.ops.decompositions import pinv_of
+from chainrule.ops.hermitian import singular_values_of
+from chainrule.ops.linalg import inv
+from chainrule.ops.options import plain, shape_of, squared_modulus
 from chainrule.ops.shape import arrayed
 
 __all__ = ["lstsq", "polyfit"]
@@ -31,13 +32,13 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
         )
     eps = float(np.finfo(plain(a).dtype).eps)
     cut = eps * max(rows, columns) if rcond is None else eps if rcond < 0 else float(rcond)
-    values = singular_values(a)
+    values = singular_values_of(a)
     rank = np.sum(plain(values) > cut * np.max(plain(values), initial=0.0))
-    solution = matmul(pinv(a, rcond=cut), b)
+    solution = matmul(pinv_of(a, cut), b)
     if rows > columns and bool(rank == columns):
-        residuals = np.sum(np.square(b - matmul(a, solution)), axis=0, keepdims=len(shape_of(b)) == 1)
+        residuals = np.sum(squared_modulus(b - matmul(a, solution)), axis=0, keepdims=len(shape_of(b)) == 1)
     else:
-        residuals = np.zeros(0, plain(a).dtype)
+        residuals = np.zeros(0, plain(values).dtype)
     return solution, residuals, rank, values
 
 
@@ -58,7 +59,7 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
     if w is not None:
         weights = arrayed(w) + 0.0
         powers, y = powers * weights[:, None], y * (weights[:, None] if len(y.shape) == 2 else weights)
-    scale = np.sqrt(np.sum(powers * powers, axis=0))
+    scale = np.sqrt(np.sum(squared_modulus(powers), axis=0))
     found, residuals, rank, values = lstsq(powers / scale, y, rcond)
     found = np.transpose(np.transpose(found) / scale)
     if full:

@@ -82,8 +82,8 @@ inv = define(
 )
 
 
-def pinv_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
-    """∂P[i,l]/∂A[j,k] = −P[i,j] P[k,l] + (PPᵀ)[i,k] (I − AP)[j,l] + (I − PA)[i,k] (PᵀP)[j,l], the rank held fixed."""
+def pinv_patterns(call: Call) -> tuple[Pattern, Pattern]:
+    """Row (i, l), column (j, k): factors (i, j), (k, l) and a number; and factors (i, k), (j, l)."""
     shape = call.shapes[0]
     batch, i, l, j, k = matrix_labels(len(shape))
     m, n = shape[-2:]
@@ -92,9 +92,13 @@ def pinv_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
     def make(first: list[int], second: list[int], *more: list[int]) -> Pattern:
         return pattern(sizes, [*batch, i, l], [*batch, j, k], [[*batch, *first], [*batch, *second], *more])[0]
 
-    through, across = cached_by_call(
-        _pinv_patterns, call, position, lambda: (make([i, j], [k, l], []), make([i, k], [j, l]))
-    )
+    return cached_by_call(_pinv_patterns, call, 0, lambda: (make([i, j], [k, l], []), make([i, k], [j, l])))
+
+
+def pinv_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
+    """∂P[i,l]/∂A[j,k] = −P[i,j] P[k,l] + (PPᵀ)[i,k] (I − AP)[j,l] + (I − PA)[i,k] (PᵀP)[j,l], the rank held fixed."""
+    m, n = shape_of(a)[-2:]
+    through, across = pinv_patterns(call)
     transposed = np.swapaxes(out, -1, -2)
     return [
         Term(through, (out, out, -1.0)),
@@ -123,14 +127,6 @@ pinv = define(
     ],
     notation=("{0}⁺", "{{{0}}}^{{+}}", calling("np.linalg.pinv")[2]),
 )
-
-
-@implements(np.linalg.pinv)
-def pinv_of(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
-    """np.linalg.pinv; ``hermitian`` would only make it faster."""
-    del hermitian
-    chosen = rcond if rtol is None or rtol is np._NoValue else rtol
-    return pinv(a, rcond=None if chosen is None else float(chosen))
 
 
 # --- linear equations -------------------------------------------------------------------------------------------------
@@ -345,9 +341,3 @@ cholesky = define(
     ],
     notation=("chol({0})", r"\operatorname{{chol}}\left({0}\right)"),
 )
-
-
-@implements(np.linalg.cholesky)
-def cholesky_of(a: Any, /, *, upper: bool = False) -> Any:
-    """np.linalg.cholesky: one triangle of ``a`` is read, and only it has a gradient."""
-    return np.swapaxes(cholesky(np.swapaxes(a, -1, -2)), -1, -2) if upper else cholesky(a)

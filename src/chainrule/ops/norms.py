@@ -12,8 +12,8 @@ import numpy as np
 from chainrule.errors import NoDerivativeError, ShapeError
 from chainrule.linear.term import Pattern, Term
 from chainrule.op import Call, General, Sample, cached_by_call, define, implements
-from chainrule.ops.decompose import singular_values
 from chainrule.ops.elementwise import nonzero
+from chainrule.ops.hermitian import singular_values_of
 from chainrule.ops.options import Axes, conjugated, plain, plain_axis, plain_keepdims, shape_of
 from chainrule.ops.reduce import add_up, reduced_axes, reduction, samples_of, without_kept
 from chainrule.ops.writing import as_latex, as_python, as_text, options
@@ -149,7 +149,7 @@ def of_matrices(x: Any, axes: tuple[int, int], ord: Any, keepdims: bool) -> Any:
         sums = np.sum(np.abs(x), axis=first, keepdims=True)
         result = (np.max if ord > 0 else np.min)(sums, axis=second, keepdims=True)
     elif ord in (2, -2, "nuc"):
-        values = singular_values(np.moveaxis(x, axes, (-2, -1)))
+        values = singular_values_of(np.moveaxis(x, axes, (-2, -1)))
         result = np.sum(values, axis=-1) if ord == "nuc" else values[..., 0 if ord == 2 else -1]
         return np.expand_dims(result, sorted(axes)) if keepdims else result
     else:
@@ -176,7 +176,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 def condition(x: Any, p: Any = None) -> Any:
     """np.linalg.cond."""
     if p in (None, 2, -2):
-        values = singular_values(x)
+        values = singular_values_of(x)
         first, last = values[..., 0], values[..., -1]
         return last / first if p == -2 else first / last
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)

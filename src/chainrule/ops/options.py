@@ -20,6 +20,7 @@ __all__ = [
     "plain_keepdims",
     "refuse_out",
     "shape_of",
+    "squared_modulus",
 ]
 
 UNSET = np._NoValue  # what NumPy's own signatures have for an option that is not given
@@ -40,6 +41,11 @@ def is_complex(value: Any) -> bool:
 def conjugated(value: Any) -> Any:
     """The conjugates of complex numbers; real ones as they are."""
     return np.conjugate(value) if is_complex(value) else value
+
+
+def squared_modulus(value: Any) -> Any:
+    """|z|², of real numbers the square."""
+    return np.real(value * np.conjugate(value)) if is_complex(value) else np.square(value)
 
 
 def is_deferred(array: Any) -> bool:

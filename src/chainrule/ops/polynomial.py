@@ -13,7 +13,7 @@ from chainrule.ops.join import concatenate
 from chainrule.ops.options import plain, shape_of
 from chainrule.ops.products import convolve
 from chainrule.ops.shape import arrayed, at_least, integers_of
-from chainrule.ops.spectrum import general_eigenvalues
+from chainrule.ops.spectrum import eigenvalues_of
 
 __all__ = ["polyval", "roots"]
 
@@ -134,7 +134,7 @@ def poly(seq_of_zeros: Any) -> Any:
     """np.poly: the polynomial with these zeros, or with the eigenvalues of a matrix."""
     zeros_of = at_least(arrayed(seq_of_zeros), 1)
     if len(zeros_of.shape) == 2:
-        zeros_of = general_eigenvalues(zeros_of)
+        zeros_of = eigenvalues_of(zeros_of)
     one = np.ones(1, plain(zeros_of).dtype)
     result = one
     for k in range(zeros_of.shape[0]):
@@ -144,7 +144,7 @@ def poly(seq_of_zeros: Any) -> Any:
 
 @implements(np.roots)
 def roots(p: Any) -> Any:
-    """np.roots, where all of them are real: the eigenvalues of the companion matrix."""
+    """np.roots: the eigenvalues of the companion matrix."""
     p = coefficients(p)
     started = trim_zeros(p, "f")
     kept = trim_zeros(started, "b")
@@ -154,7 +154,7 @@ def roots(p: Any) -> Any:
         return trailing
     top = (-kept[1:] / kept[0])[None]
     below = np.eye(degree - 1, degree, dtype=plain(p).dtype)
-    return joined(general_eigenvalues(np.concatenate([top, below])), trailing)
+    return joined(eigenvalues_of(np.concatenate([top, below])), trailing)
 
 
 def powers(x: Any, count: int) -> Any:

@@ -14,7 +14,16 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.op import Call, General, Sample, Structural, cached_by_call, define, implements
 from chainrule.ops.elementwise import nonzero
-from chainrule.ops.options import UNSET, Axes, conjugated, is_complex, plain, plain_axis, plain_keepdims, refuse_out
+from chainrule.ops.options import (
+    UNSET,
+    Axes,
+    conjugated,
+    plain,
+    plain_axis,
+    plain_keepdims,
+    refuse_out,
+    squared_modulus,
+)
 from chainrule.ops.writing import as_latex, as_text, calling, options
 
 __all__ = [
@@ -265,9 +274,7 @@ def var_of(
     if not is_everything(where):
         a = np.where(where, a, np.zeros((), a.dtype))
     centre = mean_of(a, axis, keepdims=True, where=where) if mean is UNSET else mean
-    apart = a - centre
-    square = np.real(apart * np.conjugate(apart)) if is_complex(apart) else np.square(apart)
-    total = sum_of(square, axis, keepdims=keepdims, where=where)
+    total = sum_of(squared_modulus(a - centre), axis, keepdims=keepdims, where=where)
     return total / np.maximum(chosen(where, a, axis, keepdims) - ddof, 0)
 
 

@@ -1,6 +1,8 @@
-"""Eigenvalues and eigenvectors of matrices that need not be symmetric, as far as they are real.
+"""Eigenvalues and eigenvectors of matrices that need not be symmetric, real and complex.
 
 A v = λ v           ∂λ[a]/∂A[j,k] = W[a,j] V[k,a], W = V⁻¹
+
+Complex vectors have length 1, and their largest entry has no imaginary part, which is seen to after their rule.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.op import Call, General, Sample, define, implements
 from chainrule.ops.decompose import CONVERGENCE, apart, part, reciprocal_gaps, term_patterns
 from chainrule.ops.linalg import guarded, inv
+from chainrule.ops.options import is_complex, plain
+from chainrule.ops.shape import arrayed
 
-__all__ = ["general_eigenvalues", "general_eigenvectors"]
+__all__ = ["eigenvalues_of", "general_eigenvalues", "general_eigenvectors"]
 
 
 def eig_part(index: int, a: Any) -> Any:
@@ -31,7 +35,7 @@ def values_terms(call: Call, position: int, a: Any) -> list[Term]:
         return [pattern(sizes, [*batch, i], [*batch, j, k], [[*batch, i, j], [*batch, k, i]])[0]]
 
     (made,) = term_patterns(call, make, _values_patterns)
-    vectors = general_eigenvectors(a)
+    vectors = complex_eigenvectors(a, **call.params) if call.params else general_eigenvectors(a)
     return [Term(made, (inv(vectors), vectors))]
 
 
@@ -49,7 +53,6 @@ general_eigenvalues = define(
     guarded("np.linalg.eig", lambda a: eig_part(0, a), CONVERGENCE),
     General(values_terms, ("a",), ("a",)),
     arguments=("a",),
-    numpy=np.linalg.eigvals,
     samples=SAMPLES,
     notation=("eigenvalues({0})", r"\operatorname{{eigenvalues}}\left({0}\right)", "np.linalg.eigvals({0})"),
 )
@@ -109,5 +112,82 @@ class EigResult(NamedTuple):
 
 @implements(np.linalg.eig)
 def eig(a: Any) -> EigResult:
-    """np.linalg.eig, where all eigenvalues are real."""
-    return EigResult(general_eigenvalues(a), general_eigenvectors(a))
+    """np.linalg.eig."""
+    if has_real_spectrum(a):
+        return EigResult(general_eigenvalues(a), general_eigenvectors(a))
+    a, is_real = widened(a)
+    values = complex_eigenvalues(a, is_real=is_real)
+    return EigResult(values, normalised(complex_eigenvectors(a, is_real=is_real)))
+
+
+@implements(np.linalg.eigvals)
+def eigenvalues_of(a: Any) -> Any:
+    """np.linalg.eigvals."""
+    if has_real_spectrum(a):
+        return general_eigenvalues(a)
+    a, is_real = widened(a)
+    return complex_eigenvalues(a, is_real=is_real)
+
+
+# --- complex ones -----------------------------------------------------------------------------------------------------
+
+
+def has_real_spectrum(a: Any) -> bool:
+    """Whether a matrix and all its eigenvalues are real."""
+    return not is_complex(a) and not is_complex(eig_part(0, plain(arrayed(a))))
+
+
+def widened(a: Any) -> tuple[Any, bool]:
+    """The matrix as complex numbers, and whether it was of real ones, in whose order NumPy then has the results."""
+    a = arrayed(a)
+    return (a, False) if is_complex(a) else (a.astype(np.result_type(plain(a), np.complex64)), True)
+
+
+def complex_part(index: int, a: Any, is_real: bool) -> Any:
+    """The eigenvalues (0) or eigenvectors (1), as complex numbers."""
+    return eig_part(index, np.real(a) if is_real else a).astype(a.dtype)
+
+
+def complex_vectors_terms(call: Call, position: int, out: Any, a: Any) -> list[Term]:
+    """∂V[i,b]/∂A[j,k] = Σ_{a≠b} V[i,a] W[a,j] V[k,b] / (λ[b] − λ[a])."""
+
+    def make(batch: list[int], i: int, b: int, j: int, k: int) -> Sequence[Pattern]:
+        n, s = call.shapes[0][-1], k + 1
+        factors = [[*batch, i, s], [*batch, s, b], [*batch, s, j], [*batch, k, b]]
+        return [pattern([*call.shapes[0], n, n, n], [*batch, i, b], [*batch, j, k], factors)[0]]
+
+    values = complex_eigenvalues(a, **call.params)
+    apart(
+        "np.linalg.eig", values, "the eigenvalue",
+        "A matrix function can be written without eigenvectors.",
+    )  # fmt: skip
+    (made,) = term_patterns(call, make, _complex_patterns)
+    return [Term(made, (out, reciprocal_gaps(values), inv(out), out))]
+
+
+_complex_patterns: dict[Any, Any] = {}
+
+complex_eigenvalues = define(
+    "complex_eigenvalues",
+    guarded("np.linalg.eig", lambda a, is_real: complex_part(0, a, is_real), CONVERGENCE),
+    General(values_terms, ("a",), ("a",)),
+    arguments=("a",),
+    listed=False,
+    takes_complex=True,
+)
+complex_eigenvectors = define(
+    "complex_eigenvectors",
+    guarded("np.linalg.eig", lambda a, is_real: complex_part(1, a, is_real), CONVERGENCE),
+    General(complex_vectors_terms, ("out", "a"), ("a",)),
+    arguments=("a",),
+    listed=False,
+    takes_complex=True,
+)
+
+
+def normalised(vectors: Any) -> Any:
+    """The vectors with length 1, and with the phase that their largest entries have: as LAPACK makes them."""
+    place = np.argmax(np.abs(plain(vectors)), -2)[..., None, :]
+    largest = np.take_along_axis(vectors, place, -2)
+    turn = np.conjugate(np.sign(largest)) * np.sign(plain(largest))
+    return vectors / np.linalg.vector_norm(vectors, axis=-2, keepdims=True) * turn

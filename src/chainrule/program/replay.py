@@ -18,7 +18,7 @@ __all__ = ["ChangedError", "Writer", "compiled", "may_be_point", "steps_for"]
 
 
 class ChangedError(Exception):
-    """A recording met an array of another shape than the one it was made with: it has to be made again."""
+    """A recording met an array of another shape or kind than the one it was made with: it has to be made again."""
 
 
 def steps_for(wanted: Iterable[Deferred]) -> list[Deferred]:
@@ -85,7 +85,7 @@ def _holds_deferred(value: Any) -> bool:
 def compiled(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable[..., tuple[Any, ...]]:
     """A function of the inputs of a recording that returns the numbers of ``wanted``.
 
-    It raises :class:`ChangedError` if a shape that had to be seen is another one.
+    It raises :class:`ChangedError` if a shape or kind that had to be seen is another one.
 
     >>> from chainrule.program.recording import Recording
     >>> x = Recording().input(np.array([1.0, 2.0]))
@@ -111,7 +111,7 @@ def compiled(inputs: Sequence[Deferred], wanted: Sequence[Deferred]) -> Callable
         lines.append(expression if lender is not None else f"{name} = {expression}")
         if step.is_measured:
             shape, changed = writer.constant(step.shape), writer.constant(_changed)
-            lines.append(f"if {name}.shape != {shape}: {changed}()")
+            lines.append(f"if {name}.shape != {shape} or {name}.dtype.kind != {step.dtype.kind!r}: {changed}()")
         gone = dict.fromkeys(
             [
                 other.number
@@ -153,7 +153,7 @@ def may_be_point(step: Deferred) -> bool:
 
 
 def _changed() -> None:
-    raise ChangedError("an array of the recording has another shape now: make the recording again")
+    raise ChangedError("an array of the recording has another shape or kind of numbers now: make the recording again")
 
 
 def _last_uses(steps: Sequence[Deferred]) -> dict[int, int]:

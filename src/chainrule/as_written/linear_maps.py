@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.as_written.fourier import FOURIER
 from chainrule.as_written.making import follows, numbers_of, stacked
 from chainrule.errors import NoRuleError
+from chainrule.ops.options import conjugated
 
 __all__ = ["LINEAR"]
 
@@ -79,7 +80,7 @@ def _convolve(turns: bool, plain: Callable[..., Any]) -> Callable[..., Any]:
             raise NoRuleError(
                 f"{plain.__module__}.{plain.__name__} of two tracked arrays has a rule along one axis only"
             )
-        whole = np.convolve(one, other[::-1] if turns else other)
+        whole = np.convolve(one, conjugated(other[::-1]) if turns else other)
         if mode == "full":
             return whole
         size = len(one) if mode == "same" else max(len(one), len(other)) - min(len(one), len(other)) + 1

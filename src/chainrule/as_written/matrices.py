@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.as_written.making import numbers_of, stacked
 from chainrule.errors import NoRuleError
+from chainrule.ops.options import conjugated, is_complex
 
 __all__ = ["MATRICES"]
 
@@ -24,14 +25,26 @@ def _refuse(name: str, what: str, *given: Any) -> None:
         )
 
 
+def _adjoint(a: Any) -> Any:
+    return conjugated(np.transpose(a))
+
+
 def _symmetric(a: Any, lower: bool) -> Any:
     part = np.tril(a, -1) if lower else np.triu(a, 1)
     return part + np.transpose(part) + np.diag(np.diagonal(a))
 
 
+def _hermitian(a: Any, lower: bool) -> Any:
+    if not is_complex(a):
+        return _symmetric(a, lower)
+    part = np.tril(a, -1) if lower else np.triu(a, 1)
+    return part + _adjoint(part) + np.diag(np.real(np.diagonal(a)))
+
+
 _READ: dict[Any, Callable[[Any, bool], Any]] = {  # what SciPy reads of a matrix that is said to be of a kind
     **dict.fromkeys((None, "gen", "general"), lambda a, lower: a),
-    **dict.fromkeys(("pos", "sym", "her", "positive definite", "symmetric", "hermitian"), _symmetric),
+    **dict.fromkeys(("sym", "symmetric"), _symmetric),
+    **dict.fromkeys(("pos", "her", "positive definite", "hermitian"), _hermitian),
     "upper triangular": lambda a, lower: np.triu(a),
     "lower triangular": lambda a, lower: np.tril(a),
     "diagonal": lambda a, lower: np.diag(np.diagonal(a)),
@@ -50,7 +63,7 @@ def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_d
     a = np.tril(a) if lower else np.triu(a)
     if unit_diagonal:
         a = a - np.diag(np.diagonal(a)) + np.eye(len(a))
-    return np.linalg.solve(np.transpose(a) if trans in (1, 2, "T", "C") else a, b)
+    return np.linalg.solve(_adjoint(a) if trans in (2, "C") else np.transpose(a) if trans in (1, "T") else a, b)
 
 
 def inv(a: Any, **_: Any) -> Any:
@@ -82,13 +95,13 @@ def cho_factor(a: Any, lower: bool = False, **_: Any) -> Any:
 
 def cho_solve(c_and_lower: Any, b: Any, **_: Any) -> Any:
     c, lower = c_and_lower
-    factor = np.tril(c) if lower else np.transpose(np.triu(c))
-    return np.linalg.solve(np.transpose(factor), np.linalg.solve(factor, b))
+    factor = np.tril(c) if lower else _adjoint(np.triu(c))
+    return np.linalg.solve(_adjoint(factor), np.linalg.solve(factor, b))
 
 
 def eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False, **options: Any) -> Any:
     _refuse("eigh", "a second matrix or a subset", *[None if b is None else True, options.get("subset_by_index")])
-    a = _symmetric(a, lower)
+    a = _hermitian(a, lower)
     return np.linalg.eigvalsh(a) if eigvals_only else np.linalg.eigh(a)
 
 
@@ -148,7 +161,8 @@ def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, **_: Any) -> Any:
     for k, other in enumerate(np.asarray(pivots)):
         order[[k, other]] = order[[other, k]]
     if trans:
-        return np.linalg.solve(np.transpose(lower), np.linalg.solve(np.transpose(upper), b))[np.argsort(order)]
+        turned = _adjoint if trans == 2 else np.transpose
+        return np.linalg.solve(turned(lower), np.linalg.solve(turned(upper), b))[np.argsort(order)]
     return np.linalg.solve(upper, np.linalg.solve(lower, b[order]))
 
 
@@ -188,20 +202,18 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
-    return solve_sylvester(a, np.transpose(a), q)
+    return solve_sylvester(a, _adjoint(a), q)
 
 
 def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
     size: int = a.shape[0]
-    found: Any = np.linalg.solve(np.eye(size * size) - np.kron(a, a), np.reshape(q, -1))
+    found: Any = np.linalg.solve(np.eye(size * size) - np.kron(a, conjugated(a)), np.reshape(q, -1))
     return np.reshape(found, (size, size))
 
 
 def sqrtm(a: Any, *_: Any, **__: Any) -> Any:
     """Two steps of Newton's method from the root in numbers: derivatives up to the third are those of the root."""
     root: Any = np.asarray(sys.modules["scipy.linalg"].sqrtm.__wrapped__(numbers_of(a)))
-    if root.dtype.kind == "c":
-        raise NoRuleError("scipy.linalg.sqrtm of a tracked matrix whose root is complex: only real roots have a rule")
     for _step in range(2):
         root = root + solve_sylvester(root, root, a - root @ root)
     return root
@@ -236,7 +248,7 @@ def sinm(a: Any) -> Any:
 
 def polar(a: Any, side: str = "right") -> Any:
     u, s, v = np.linalg.svd(a, full_matrices=False)
-    return u @ v, (np.transpose(v) * s) @ v if side == "right" else (u * s) @ np.transpose(u)
+    return u @ v, (_adjoint(v) * s) @ v if side == "right" else (u * s) @ _adjoint(u)
 
 
 def block_diag(*arrays: Any) -> Any:
@@ -251,7 +263,7 @@ def block_diag(*arrays: Any) -> Any:
 
 def toeplitz(c: Any, r: Any = None) -> Any:
     c = stacked(c)
-    r = c if r is None else stacked(r)
+    r = conjugated(c) if r is None else stacked(r)
     return np.concatenate([c[::-1], r[1:]])[len(c) - 1 - np.arange(len(c))[:, None] + np.arange(len(r))]
 
 

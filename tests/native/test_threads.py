@@ -43,6 +43,7 @@ SHARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "fewer turns than threads": (lambda A: np.sum(np.exp(A), axis=1), (A[:2],)),
     "a row for each turn": (lambda A: np.sum(np.exp(A - np.max(A, axis=1, keepdims=True)) ** 2, axis=1), (A,)),
     "what is looked up": (lambda x: np.sum(np.sin(x[places])), (x,)),
+    "sums of neighbours": (cr.grad(lambda x: np.sum(np.sin(x[1:] * x[:-1]) * x[1:])), (x,)),
     "running sums beside each other": (lambda A: np.cumsum(np.tanh(A), axis=1), (A,)),
     "turned": (lambda A: np.cumsum(A.T[::-1] * 2, axis=0)[:, ::2], (A,)),
 }

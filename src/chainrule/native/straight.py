@@ -17,6 +17,7 @@ import numpy as np
 from chainrule.linear.functions import overwritten
 from chainrule.native.instructions import Instructions
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, places
+from chainrule.native.regions import with_writes
 from chainrule.native.scalar import (
     BetweenError,
     Expression,
@@ -169,9 +170,8 @@ class _Straight(Lowering):
         if last == inf:
             return inf
         user = self.steps[int(last)]
-        if user.function is not overwritten or user.arguments[0] is not owner or user.arguments[1] is owner:
-            return inf
-        return last
+        is_written = user.function is overwritten and _is(user.arguments[0], owner)
+        return last if is_written and not _is(user.arguments[1], owner) else inf
 
     def _overwrite(self, k: int, step: Deferred) -> Kept | None:
         """Write into an array; into a copy of it, if it is needed as it was."""
@@ -179,7 +179,7 @@ class _Straight(Lowering):
         value = self.value(values)
         before = self.value(old)
         root = self._root_of(before)
-        in_place = root is not None and type(old) is Deferred and self.owner.get(root) is old and self._writes(old) == k
+        in_place = root is not None and _is(self.owner.get(root), old) and self._writes(old) == k
         if not in_place:
             root = self.new(step.shape, step.dtype)
             self.fill(root, step.shape, self.copying(before, step.dtype))
@@ -241,6 +241,11 @@ class _Straight(Lowering):
             self.program.state(made)
 
 
+def _is(one: Any, other: Any) -> bool:
+    """Whether both are the same step, or one is written in the place of the other."""
+    return type(one) is type(other) is Deferred and one.number == other.number
+
+
 def interpreted(
     low: Lowering, inputs: Sequence[Deferred], steps: Sequence[Deferred], wanted: Sequence[Deferred]
 ) -> None:
@@ -251,7 +256,7 @@ def interpreted(
     """
     kinds = [step.dtype for step in (*inputs, *steps) if step.dtype.kind == "f"]
     dtype = max(kinds, key=lambda kind: kind.itemsize, default=np.dtype(float))
-    straight = _Straight(steps, wanted, dtype, low.python)
+    straight = _Straight(with_writes(steps, wanted), wanted, dtype, low.python)
     for step in inputs:
         source = low.values[step.number].source
         assert isinstance(source, Memory)

@@ -1,0 +1,147 @@
+"""Sums of arrays that are zero but for a region, as writes into that region, for programs of very many steps.
+
+On the way back from reading one entry of an array, a whole array is added that is zero elsewhere; on the way back from
+writing one, what is left is a sum of all regions around it. Both are an array that is overwritten in one place, and if
+nobody needs it as it was, that is done where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.linear.functions import overwritten, scatter
+from chainrule.program.deferred import Deferred, needed
+
+__all__ = ["with_writes"]
+
+
+class _Part(NamedTuple):
+    """An array as it is in some regions, and zero elsewhere."""
+
+    whole: Deferred
+    regions: tuple[Any, ...]
+
+
+def with_writes(steps: Sequence[Deferred], wanted: Sequence[Deferred]) -> list[Deferred]:
+    """The steps with writes in the place of such sums; those that others refer to keep their numbers."""
+    parts: dict[int, _Part] = {}
+    added: dict[int, list[Deferred]] = {}
+    for step in steps:
+        if step.function is scatter:
+            part = _as_part(step)
+            if part is not None:
+                parts[step.number] = part
+        elif step.function is np.add and _is_of_one_kind(step):
+            one, other = step.arguments
+            first, second = parts.get(one.number), parts.get(other.number)
+            if first is not None and second is not None and first.whole is second.whole:
+                parts[step.number] = _Part(first.whole, first.regions + second.regions)
+            elif other.function is scatter and _is_plain(other.arguments[2]):
+                added[step.number] = _added(step, one, other)
+            elif one.function is scatter and _is_plain(one.arguments[2]):
+                added[step.number] = _added(step, other, one)
+    left = {number: made for number, part in parts.items() if (made := _left(part)) is not None}
+    found: list[Deferred] = []
+    for step in steps:
+        if step.number in left:
+            part = parts[step.number]
+            found.append(_step(step, overwritten, (part.whole, 0.0, left[step.number]), step.shape, step.number))
+        else:
+            found += added.get(step.number, [step])
+    return _late(_alive(found, wanted), left)
+
+
+def _is_plain(index: Any) -> bool:
+    """Whether an index is a tuple of integers, and of slices between such."""
+    kinds = (int, type(None))
+    return type(index) is tuple and all(
+        [type(entry) is int or (type(entry) is slice and {*map(type, _bounds(entry))} <= {*kinds}) for entry in index]
+    )
+
+
+def _bounds(entry: Any) -> tuple[Any, ...]:
+    return (entry.start, entry.stop, entry.step) if type(entry) is slice else (entry,)
+
+
+def _is_of_one_kind(step: Deferred) -> bool:
+    """Whether a sum is of two arrays of its own shape and dtype."""
+    return len(step.arguments) == 2 and all(
+        [type(value) is Deferred and (value.shape, value.dtype) == (step.shape, step.dtype) for value in step.arguments]
+    )
+
+
+def _as_part(step: Deferred) -> _Part | None:
+    """What a step is, if it leaves a region of an array where that was."""
+    values, _, index = step.arguments
+    if type(values) is not Deferred or values.function is not np.ndarray.__getitem__ or not _is_plain(index):
+        return None
+    whole, read = values.arguments
+    read = read if type(read) is tuple else (read,)
+    if type(whole) is not Deferred or not _is_plain(read) or read != index:
+        return None
+    return _Part(whole, (index,)) if (whole.shape, whole.dtype) == (step.shape, step.dtype) else None
+
+
+def _left(part: _Part) -> tuple[slice, ...] | None:
+    """The one box in which a part of an array is zero, if there is one."""
+    regions = tuple([tuple(map(_bounds, index)) for index in part.regions])
+    return _box_left(part.whole.shape, regions)
+
+
+@cache
+def _box_left(shape: tuple[int, ...], regions: tuple[Any, ...]) -> tuple[slice, ...] | None:
+    times = np.zeros(shape, np.int64)
+    for region in regions:
+        times[tuple([slice(*bounds) if len(bounds) == 3 else bounds[0] for bounds in region])] += 1
+    places = np.nonzero(times == 0)
+    if not len(places[0]) or times.max() > 1:
+        return None
+    box = tuple([slice(int(at.min()), int(at.max()) + 1) for at in places])
+    return box if times[box].max() == 0 else None
+
+
+def _added(step: Deferred, array: Deferred, region: Deferred) -> list[Deferred]:
+    """An array with something added in a region, as a write of what is there and more."""
+    values, _, index = region.arguments
+    shape = np.broadcast_to(np.int8(0), step.shape)[index].shape
+    before = _step(step, np.ndarray.__getitem__, (array, index), shape)
+    after = _step(step, np.add, (before, values), shape)
+    return [before, after, _step(step, overwritten, (array, after, index), step.shape, step.number)]
+
+
+def _step(like: Deferred, function: Any, arguments: Any, shape: tuple[int, ...], number: int | None = None) -> Deferred:
+    """A step of the same recording and dtype; in the place of another, if it gets the number of that."""
+    made = Deferred(like.recording, function, arguments, {}, shape, like.dtype)
+    if number is not None:
+        made.number = number
+    return made
+
+
+def _alive(steps: Sequence[Deferred], wanted: Sequence[Deferred]) -> list[Deferred]:
+    """The steps that are needed."""
+    asked = {step.number for step in wanted}
+    found: list[Deferred] = []
+    for step in reversed(steps):
+        if step.number in asked:
+            found.append(step)
+            asked.update([other.number for other in needed(step)])
+    return found[::-1]
+
+
+def _late(steps: Sequence[Deferred], which: Any) -> list[Deferred]:
+    """The steps, of which some come just before they are needed: what they overwrite may be read until then."""
+    found: list[Deferred] = []
+    waiting: dict[int, Deferred] = {}
+    for step in steps:
+        for other in needed(step):
+            if other.number in waiting:
+                found.append(waiting.pop(other.number))
+        if step.number in which:
+            waiting[step.number] = step
+        else:
+            found.append(step)
+    return [*found, *waiting.values()]

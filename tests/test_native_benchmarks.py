@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from benchmarks.native import calls, goals, limit, measuring, peers, plots, report, threads
+from benchmarks.native import calls, goals, keeping, limit, measuring, peers, plots, report, threads
 from benchmarks.native.__main__ import main, parsed, spawn
 from benchmarks.native.row import Row, difference
 from benchmarks.native.rows import ROWS, named
@@ -131,6 +131,18 @@ def test_one_thread_is_timed_beside_two() -> None:
     assert len(found) == len(threads.NAMES)
     lines = report.markdown({"threads": {title: {"1": 3e-6, "2": 2e-6} for title in found}}).splitlines()
     assert f"| {next(iter(found))} | 3.00 µs | 2.00 µs | 1.50 |" in lines
+
+
+def test_the_memory_of_a_long_loop_is_within_its_bound() -> None:
+    found = keeping.costs(1, 0.01, tiny=True)
+    assert len(found) == len(keeping.STATES)
+    for ways in found.values():
+        of = {name: record["bytes"] for name, record in ways.items()}
+        assert of["chainrule, checkpoint=True"] <= of["the bound of checkpoint=True"] < of["chainrule"]
+    lines = report.markdown(
+        {"keeping": {"a loop": {"a way": {"bytes": 4096, "again": 2e-6, "first": 3.0}}}}
+    ).splitlines()
+    assert "| a loop | a way | 4,096 | 2.00 µs | 3.00 s |" in lines
 
 
 def test_shapes_and_numbers_that_differ_are_seen() -> None:

@@ -3,8 +3,8 @@
     python -m benchmarks.native [--only WORD] [--no-peers] [--passes 3] [--keep | --report]
 
 Every row has a process of its own, in which all systems take turns in one thread, so that their ratios hold on a busy
-machine; `threads` has some rows with one thread and with two. Each answer is compared with the one by hand before
-anything is timed. Nothing is judged but the goals that rows state.
+machine; `threads` has some rows with one thread and with two, `keeping` the memory of a long loop. Each answer is
+compared with the one by hand before anything is timed. Nothing is judged but the goals that rows state.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     stored, words = folder / "native.json", options.only.split(",")
-    known = [*ROWS, "calls", "compiling", "threads"]
+    known = [*ROWS, "calls", "compiling", "threads", "keeping"]
     names = [name for name in known if any(word in name for word in words) and not options.report]
     systems = ["chainrule"] if options.no_peers else [*SYSTEMS]
     found = (

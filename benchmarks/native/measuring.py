@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import measure  # isort: skip  (before NumPy: it limits the threads)
 
-from benchmarks.native import calls, limit, peers, rows, threads
+from benchmarks.native import calls, keeping, limit, peers, rows, threads
 from benchmarks.native.row import Row, difference
 
 
@@ -61,6 +61,8 @@ def main() -> None:
         record = {str(count): calls.compiling(count, passes) for count in calls.SIZES[: 1 if tiny else None]}
     elif name == "threads":
         record = threads.times(passes, rounds, seconds, tiny)
+    elif name == "keeping":
+        record = keeping.costs(rounds, seconds, tiny)
     else:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # CasADi writes where it runs
             record = measured(rows.named(name, tiny), systems, passes, rounds, seconds)

@@ -108,6 +108,17 @@ def threads_table(found: Found) -> Table:
     return "Loops that threads share, BLAS in one thread", lines
 
 
+def keeping_table(found: Found) -> Table:
+    """Memory and time of long loops."""
+    lines = [["recurrence", "", "bytes to work in", "a call", "the first call"]]
+    measured = {} if "failed" in found.get("keeping", {}) else found.get("keeping", {})
+    for title, ways in measured.items():
+        for name, record in ways.items():
+            cells = [seconds(record.get("again")), seconds(record.get("first"))]
+            lines.append([title, name, f"{record['bytes']:,}", *cells])
+    return "Turns that are kept of a long loop", lines
+
+
 def remarks(found: Found) -> list[str]:
     """What falls short: goals missed, peers that are faster, systems that are left out; and the usual gradient."""
     return [*_misses(found), *_behind(found), *_left_out(found)]
@@ -145,7 +156,8 @@ def _left_out(found: Found) -> Iterator[str]:
 
 
 def tables(found: Found) -> list[Table]:
-    return [row_table(found), calling_table(found), compiling_table(found), threads_table(found), first_table(found)]
+    special = [calling_table(found), compiling_table(found), threads_table(found), keeping_table(found)]
+    return [row_table(found), *special, first_table(found)]
 
 
 def surroundings() -> str:

@@ -13,6 +13,7 @@ import pytest
 import chainrule as cr
 from benchmarks.native import calls, goals, keeping, limit, measuring, peers, plots, report, threads
 from benchmarks.native.__main__ import main, parsed, spawn
+from benchmarks.native.reasons import REASONS
 from benchmarks.native.row import Row, difference
 from benchmarks.native.rows import ROWS, named
 from chainrule.native.compiled import CompileWarning
@@ -112,6 +113,11 @@ def test_without_a_compiler_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -
     assert "limit" not in record["systems"] and record["systems"]["chainrule"]["again"] > 0
 
 
+def test_reasons_are_given_for_rows_that_there_are() -> None:
+    assert REASONS.keys() <= ROWS.keys()
+    assert named("seidel", tiny=True).reason == REASONS["seidel"]
+
+
 def test_programs_have_the_operations_that_they_say_and_stay_finite() -> None:
     x = np.linspace(0.1, 1, 16)
     for count in (5, 30, 300):
@@ -176,7 +182,8 @@ def test_the_tables_say_what_was_measured_and_what_was_missed(tmp_path: Path) ->
     assert "- Behind jax: row 1: 1.25 × its time." in lines
     assert "- Left out: torch: not installed (every row)." in lines
     assert "- Value and gradient over the value alone: 3.00 in the median." in lines
-    written = report.save({**FOUND, "mlp": {"failed": "more than 1 s"}}, tmp_path)
+    late = {name: {"failed": "more than 1 s"} for name in ("mlp", "calls", "compiling", "keeping", "threads")}
+    written = report.save({**FOUND, **late}, tmp_path)
     assert all(path.exists() for path in written)
     assert "Not measured: mlp: more than 1 s." in (tmp_path / "native.html").read_text(encoding="utf-8")
     assert {path.suffix for path in written} == ({".md", ".html", ".png"} if plots.CAN_DRAW else {".md", ".html"})
@@ -185,7 +192,7 @@ def test_the_tables_say_what_was_measured_and_what_was_missed(tmp_path: Path) ->
 def test_every_kind_of_goal_can_be_missed() -> None:
     systems = FOUND["wave1"]["systems"]
     record = {"title": "row", "goal": 1.2, "ahead": {"jax": 25, "torch": 100}, "first": 0.04, "systems": systems}
-    assert goals.wanted(record) == "≤ 1.2, jax ≥ 25, torch ≥ 100, first ≤ 40.0 ms"
+    assert goals.wanted(record) == "≤ 1.2, 25 × jax, 100 × torch, first ≤ 40.0 ms"
     assert goals.missed(record) == [
         "1.50 × by hand, goal 1.2",
         "jax takes 0.80 × our time, goal 25",

@@ -20,6 +20,12 @@ def rows(found: Found) -> list[Record]:
     return [record for record in found.values() if "systems" in record]
 
 
+def apart(found: Found, name: str) -> Record:
+    """The record of what is no row; empty if it was not measured."""
+    record = found.get(name, {})
+    return {} if "failed" in record else record
+
+
 def again(record: Record, system: str) -> float | None:
     """The time of a later call, if the system was measured."""
     spent: float | None = record.get("systems", {}).get(system, {}).get("again")
@@ -35,7 +41,7 @@ def ratio(record: Record, one: str, other: str) -> float | None:
 def wanted(record: Record) -> str:
     """The goals of a row in a few words."""
     parts = [] if record.get("goal") is None else [f"≤ {record['goal']:g}"]
-    parts += [f"{peer} ≥ {times:g}" for peer, times in record.get("ahead", {}).items()]
+    parts += [f"{times:g} × {peer}" for peer, times in record.get("ahead", {}).items()]
     parts += [f"first ≤ {seconds(record['first'])}"] if record.get("first") is not None else []
     return ", ".join(parts)
 
@@ -68,10 +74,10 @@ def apart_from_rows(found: Found) -> list[str]:
     """The goals for a call, for compiling and for gradients in general that are missed."""
     lines = []
     for name, goal in CALLING.items():
-        if (spent := found.get("calls", {}).get(name, 0)) > goal:
+        if (spent := apart(found, "calls").get(name, 0)) > goal:
             lines.append(f"{name}: {seconds(spent)}, goal {seconds(goal)}")
     for count, goal in COMPILING.items():
-        if (spent := found.get("compiling", {}).get(count, {}).get("chainrule", 0)) > goal:
+        if (spent := apart(found, "compiling").get(count, {}).get("chainrule", 0)) > goal:
             lines.append(f"compiling {count} operations: {seconds(spent)}, goal {seconds(goal)}")
     if (all_ := gradients(found)) and (middle := statistics.median(all_.values())) > GRADIENT:
         lines.append(f"gradient / value: {three(middle)} in the median, goal {GRADIENT:g}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.native.goals import COMPILING, GRADIENT, Found, again, gradients, missed, ratio, rows
+from benchmarks.native.goals import COMPILING, GRADIENT, Found, again, apart, gradients, missed, ratio, rows
 from benchmarks.structured.report import three
 
 try:
@@ -116,7 +116,7 @@ def slopes(found: Found) -> Any:
 
 def compiling(found: Found) -> Any:
     """Seconds to the first value and gradient over the number of operations."""
-    record = found.get("compiling", {})
+    record = apart(found, "compiling")
     figure, axes = _figure(8.5, 4.2)
     for system in ("chainrule", "jax"):
         points = [(int(count), spent[system]) for count, spent in record.items() if system in spent]

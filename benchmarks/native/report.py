@@ -15,6 +15,7 @@ from benchmarks.native.goals import (
     Found,
     Record,
     again,
+    apart,
     apart_from_rows,
     gradients,
     missed,
@@ -28,13 +29,13 @@ from benchmarks.structured.report import machine, seconds, three
 Table = tuple[str, list[list[str]]]
 MISSED = " **missed**"
 STYLE = """
-body {font: 15px/1.5 system-ui, sans-serif; max-width: 76em; margin: 2em auto; padding: 0 1em; color: #222}
+body {font: 14px/1.5 system-ui, sans-serif; max-width: 92em; margin: 2em auto; padding: 0 1em; color: #222}
 h1 {font-size: 1.6em} h2 {font-size: 1.2em; margin: 2em 0 .5em}
 table {border-collapse: collapse; font-variant-numeric: tabular-nums}
-td, th {padding: 3px 10px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap}
+td, th {padding: 3px 8px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap}
 td:first-child, th:first-child {text-align: left}
 tr.missed td {background: #fdf0e6} tr:hover td {background: #eef4fa}
-svg {max-width: 100%; height: auto} .wide {overflow-x: auto} .note {color: #555}
+svg {max-width: 100%; height: auto; display: block} .wide {overflow-x: auto} .note {color: #555}
 """
 
 
@@ -75,7 +76,7 @@ def first_table(found: Found) -> Table:
 def compiling_table(found: Found) -> Table:
     """The time to compile programs by their length."""
     lines = [["operations", "chainrule", "goal", "jax"]]
-    for count, spent in found.get("compiling", {}).items():
+    for count, spent in apart(found, "compiling").items():
         ours, goal = spent.get("chainrule"), COMPILING.get(count)
         late = MISSED if ours is not None and goal is not None and ours > goal else ""
         lines.append(
@@ -92,7 +93,7 @@ def compiling_table(found: Found) -> Table:
 def calling_table(found: Found) -> Table:
     """The cost of a call by itself."""
     lines = [["call", "time", "goal"]]
-    for name, spent in found.get("calls", {}).items():
+    for name, spent in apart(found, "calls").items():
         goal = CALLING.get(name)
         late = MISSED if goal is not None and spent > goal else ""
         lines.append([name, seconds(spent), ("" if goal is None else f"≤ {seconds(goal)}") + late])
@@ -102,8 +103,7 @@ def calling_table(found: Found) -> Table:
 def threads_table(found: Found) -> Table:
     """One thread beside two."""
     lines = [["row", "1 thread", "2 threads", "1 / 2"]]
-    measured = {} if "failed" in found.get("threads", {}) else found.get("threads", {})
-    for title, spent in measured.items():
+    for title, spent in apart(found, "threads").items():
         lines.append([title, seconds(spent["1"]), seconds(spent["2"]), three(spent["1"] / spent["2"])])
     return "Loops that threads share, BLAS in one thread", lines
 
@@ -111,8 +111,7 @@ def threads_table(found: Found) -> Table:
 def keeping_table(found: Found) -> Table:
     """Memory and time of long loops."""
     lines = [["recurrence", "", "bytes to work in", "a call", "the first call"]]
-    measured = {} if "failed" in found.get("keeping", {}) else found.get("keeping", {})
-    for title, ways in measured.items():
+    for title, ways in apart(found, "keeping").items():
         for name, record in ways.items():
             cells = [seconds(record.get("again")), seconds(record.get("first"))]
             lines.append([title, name, f"{record['bytes']:,}", *cells])

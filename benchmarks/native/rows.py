@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from benchmarks.native import adjustment, grids, hands, matrices, models, small, stencils
+from benchmarks.native.reasons import REASONS
 from benchmarks.native.row import Row
 
 Make = Callable[[], Row]
@@ -48,4 +50,4 @@ ROWS: dict[str, tuple[Make, Make]] = {
 
 def named(name: str, tiny: bool = False) -> Row:
     """A row with its arrays."""
-    return ROWS[name][tiny]()
+    return replace(ROWS[name][tiny](), reason=REASONS.get(name, ""))

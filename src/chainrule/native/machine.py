@@ -22,7 +22,8 @@ from chainrule.native.text import METADATA
 __all__ = ["Code", "module_text", "object_file", "triple", "vector_sets"]
 
 _WIDTHS = {"double": ((2, "b"), (4, "d"), (8, "e")), "float": ((4, "b"), (8, "d"), (16, "e"))}
-_PLAIN = 'nounwind "prefer-vector-width"="512"'
+# Vectors that are put aside around a call lie on lines of the cache, wherever the stack of the caller stands.
+_PLAIN = 'nounwind "prefer-vector-width"="512" "stackrealign"'
 _AT_ONCE = "nounwind noinline optnone"  # of calls: to make them faster takes LLVM longer than they do
 _PURE = "nounwind willreturn memory(none)"
 

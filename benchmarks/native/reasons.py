@@ -1,0 +1,24 @@
+"""Why rows are as far from the limit as they are, as a look at the machine code, its memory or its parts has shown."""
+
+from __future__ import annotations
+
+_RESULTS = "a call makes its results, about 45 ns for each array; the limit writes into arrays that are there"
+_POINTS = "arrays for all points and components go through memory; by hand 64 points at a time stay in the cache"
+_VERTICES = "the Jacobian is composed of terms for all 544 vertices, of which the points need 100 or 300"
+
+REASONS = {
+    "linear": _RESULTS,
+    "net": _RESULTS,
+    "layers": _RESULTS,
+    "gmm10": _POINTS,
+    "gmm32": _POINTS,
+    "hand": _VERTICES,
+    "hand_on_triangles": _VERTICES,
+    "logistic": "the limit passes over X once, too; the goal was set beside one that passes twice",
+    "convolution": "nine products are added up in memory (7 MB); by hand the sums of a place stay in registers",
+    "seidel": "it goes from number to number, 13 ns for each with its gradient",
+    "diagonal": "each of the 200 entries gets a gradient that is a whole matrix, before they are added (32 MB)",
+    "nbody": "the power −1.5 takes four times as long as dividing by a root, and all pairs are kept (0.5 MB)",
+    "mandelbrot": "whole arrays of all turns are kept (18 MB); by hand 64 points at a time stay in the cache",
+    "softmax": "three arrays as large as the argument are kept (102 MB); by hand a row stays in the cache",
+}

@@ -18,6 +18,8 @@ REASONS = {
     "convolution": "nine products are added up in memory (7 MB); by hand the sums of a place stay in registers",
     "seidel": "it goes from number to number, 13 ns for each with its gradient",
     "diagonal": "each of the 200 entries gets a gradient that is a whole matrix, before they are added (32 MB)",
+    "trisolv": "each of the 100 rows gets a gradient that is a whole matrix, before they are added (10 MB)",
+    "fdtd_2d": "arrays of all steps are kept (42 MB), although the steps are linear and need none",
     "nbody": "the power −1.5 takes four times as long as dividing by a root, and all pairs are kept (0.5 MB)",
     "mandelbrot": "whole arrays of all turns are kept (18 MB); by hand 64 points at a time stay in the cache",
     "softmax": "three arrays as large as the argument are kept (102 MB); by hand a row stays in the cache",

@@ -163,6 +163,19 @@ def test_nothing_to_cut_is_said() -> None:
     assert compiled.recordings == ["machine code, all turns of 1 array kept"]
 
 
+def test_steps_that_are_no_loop_are_all_kept() -> None:
+    def from_entries(x: Any) -> Any:
+        h = 0.0
+        for place in range(len(x)):
+            h = np.tanh(0.5 * h + x[place])
+        return h * h
+
+    x = RANDOM.normal(size=700)
+    compiled = cr.compile(cr.grad(from_entries), checkpoint=True)
+    agree(compiled(x), cr.grad(from_entries)(x))
+    assert compiled.recordings == ["machine code, all kept: the steps are no loop"]
+
+
 def test_what_runs_in_python_has_no_memory_here() -> None:
     compiled = cr.compile(lambda x: x if x > 0 else -x, checkpoint=True)
     with pytest.warns(CompileWarning):

@@ -432,5 +432,5 @@ def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], option
     is_long = not writer.calls_python and splitting.is_long(schedule.leaves.values())
     inner = writer.arrays[len(given) :]
     memory = writer.stack + sum([-(-prod(source.shape) * source.dtype.itemsize // 64) * 64 for source in inner])
-    turns = said(plan, writer.storages) if options.checkpoint is not None else ""
+    turns = said(plan, schedule, writer.storages) if options.checkpoint is not None else ""
     return Kernel(text, writer.arrays, writer.declared, writer.functions, writer.calls_python, is_long, memory, turns)

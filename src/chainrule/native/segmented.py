@@ -9,10 +9,10 @@ import numpy as np
 
 from chainrule.native.retained import Retained, Ring, Segments, Window
 from chainrule.native.scalar import Index, Label, Source
-from chainrule.native.schedule import Leaf, Loop
+from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.storage import Storage
 from chainrule.native.text import Body, memory_type
-from chainrule.native.work import Kept
+from chainrule.native.work import Interpreted, Kept
 
 __all__ = ["Segmented", "said"]
 
@@ -193,14 +193,16 @@ class Segmented:
             body.do(f"store {kind} {body.put(f'load {kind}, ptr {at[0]}')}, ptr {at[1]}")
 
 
-def said(plan: Retained, storages: Mapping[Kept, Storage]) -> str:
+def said(plan: Retained, schedule: Schedule, storages: Mapping[Kept, Storage]) -> str:
     """What stays of the turns of loops, in words."""
     whole = [
         target
         for target, storage in storages.items()
-        if target.turns is not None and storage.strides[0] is not None and storage.sizes[0] == target.shape[0]
+        if target.turns is not None and storage.strides[0] is not None and target not in plan.arrays
     ]
     parts = [f"{made.loop.label.size} turns in segments of {made.length}" for made in plan.segments]
-    if whole or not parts:
-        parts.append(f"all turns of {len(whole)} array{'s' * (len(whole) != 1)} kept" if whole else "no turns to keep")
-    return f", {', '.join(parts)}"
+    if whole:
+        parts.append(f"all turns of {len(whole)} array{'s' * (len(whole) != 1)} kept")
+    if any([isinstance(made, Interpreted) for made in schedule.leaves]):
+        parts.append("all kept: the steps are no loop")
+    return f", {', '.join(parts or ['no turns to keep'])}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.errors import DtypeError, GradientError, NotScalarError, NotTrackedError, ShapeError
 from chainrule.program.deferred import Deferred
-from chainrule.program.node import Node
+from chainrule.program.node import meets
 from chainrule.program.ownership import PASSED
 from chainrule.program.sweep import pullback
 from chainrule.tape import Tracked, set_enabled
@@ -145,7 +145,7 @@ def check_differentiable(dtype: Any) -> None:
             "only Tensors of floating point dtype can require gradients\n"
             f"Got dtype {dtype}: write 1.0 for 1, or pass dtype=float."
         )
-    Node.meets_complex = True
+    meets(dtype)
 
 
 def owned(cotangent: Any, shape: tuple[int, ...]) -> Any:

@@ -14,7 +14,7 @@ from chainrule.errors import ChainruleError, DtypeError, ShapeError
 from chainrule.op import Diagonal, Operation
 from chainrule.program.debugging import debug_mode, is_finite, not_finite, note_line, place_of, told
 from chainrule.program.deferred import Deferred
-from chainrule.program.node import LARGE, NO_PARAMS, Node
+from chainrule.program.node import LARGE, NO_PARAMS, Node, meets
 from chainrule.program.recording import deferred_call, recordings
 
 __all__ = [
@@ -120,6 +120,8 @@ class Tracked:
         if tracked:
             self.node = node
             self.tracked = True
+            if node is None:
+                meets(value.dtype)
 
     __hash__ = object.__hash__
 

@@ -12,7 +12,19 @@ import numpy as np
 from chainrule.errors import DtypeError, FreedGraphError, ModifiedError
 from chainrule.op import Operation
 
-__all__ = ["LARGE", "NO_PARAMS", "Leaf", "Node", "Vertex", "dtype_of", "mark_written", "tick", "write_count", "written"]
+__all__ = [
+    "LARGE",
+    "NO_PARAMS",
+    "Leaf",
+    "Node",
+    "Vertex",
+    "dtype_of",
+    "mark_written",
+    "meets",
+    "tick",
+    "write_count",
+    "written",
+]
 
 NO_PARAMS: Mapping[str, Any] = {}
 LARGE = 4096  # elements from which memory traffic costs more than the bookkeeping that avoids it
@@ -145,6 +157,12 @@ class Node:
 
 
 Vertex = Node | Leaf
+
+
+def meets(dtype: Any) -> None:
+    """Note that there are complex numbers, if these are such."""
+    if dtype.kind == "c":
+        Node.meets_complex = True
 
 
 def dtype_of(vertex: Any) -> Any:

@@ -175,9 +175,14 @@ def pullback(
     return arrived
 
 
+def is_complex(value: Any) -> bool:
+    """Whether a cotangent is of complex numbers."""
+    return bool(getattr(value, "value", value).dtype.kind == "c")
+
+
 def conjugated(value: Any) -> Any:
     """The conjugate of complex numbers; real ones as they are."""
-    return np.conjugate(value) if getattr(value, "value", value).dtype.kind == "c" else value
+    return np.conjugate(value) if is_complex(value) else value
 
 
 def in_dtype(value: Any, dtype: Any) -> Any:

@@ -243,11 +243,6 @@ def logspace(
     return finished(np.logspace(float(start), float(end), steps, base=base).astype(kind), requires_grad)
 
 
-def complex(real: Any, imag: Any) -> Any:
-    """Complex numbers of two parts."""
-    return Tensor(real.value + 1j * imag.value, None)
-
-
 def tril_indices(row: int, col: int, offset: int = 0) -> Any:
     """The positions on and below a diagonal."""
     return Tensor(np.stack(np.tril_indices(row, offset, col)), None)
@@ -342,7 +337,7 @@ TYPED = {
 FUNCTIONS: dict[str, Any] = {
     name: globals()[name]
     for name in (
-        "arange as_tensor asarray complex empty empty_like eye from_numpy full full_like linspace logspace ones "
+        "arange as_tensor asarray empty empty_like eye from_numpy full full_like linspace logspace ones "
         "ones_like tensor "
         "tril_indices triu_indices zeros zeros_like"
     ).split()

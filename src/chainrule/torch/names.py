@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.torch import (
+    complexes,
     construct,
     drawing,
     dtypes,
@@ -87,6 +88,7 @@ def set_rng_state(new_state: Any) -> None:
 
 NAMES: dict[str, Any] = {
     **pointwise.FUNCTIONS,
+    **complexes.FUNCTIONS,
     **shaping.FUNCTIONS,
     **joining.FUNCTIONS,
     **picking.FUNCTIONS,

@@ -109,7 +109,6 @@ _KEEPING = {
     "abs": e.absolute,
     "absolute": e.absolute,
     "ceil": e.ceil,
-    "conj": e.conjugate,
     "fix": e.trunc,
     "floor": e.floor,
     "isfinite": REGISTRY[np.isfinite],

@@ -187,7 +187,7 @@ _METHODS = {
     name: globals()[name]
     for name in ("addmm addmv addr baddbmm bmm cross dot inner kron logdet matmul mm mv outer trace").split()
 }
-_METHODS |= {"ger": outer, "inverse": inv, "vdot": dot}
+_METHODS |= {"ger": outer, "inverse": inv}
 _METHODS |= {"det": det, "matrix_power": matrix_power, "pinverse": pinv, "slogdet": slogdet}
 FUNCTIONS: dict[str, Any] = _METHODS | {
     "chain_matmul": chain_matmul,

@@ -229,8 +229,9 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
 
 
 def adjoint(input: Any) -> Any:
-    """The last two dimensions exchanged."""
-    return transpose(input, -2, -1)
+    """The last two dimensions exchanged, and complex elements conjugated."""
+    found = transpose(input, -2, -1)
+    return REGISTRY[np.conjugate](found) if found.is_complex() else found
 
 
 # --- repetition ---

@@ -21,6 +21,7 @@ from chainrule.backward import backward as core_backward
 from chainrule.errors import ChainruleError, DtypeError, StandInRuntimeError, StandInTypeError, StandInValueError
 from chainrule.op import OPERATIONS, REGISTRY
 from chainrule.ops import elementwise as e
+from chainrule.program.node import meets
 from chainrule.tape import notify
 from chainrule.tensor import Tensor as CoreTensor
 from chainrule.torch import dtypes
@@ -56,6 +57,8 @@ class Tensor(CoreTensor):
         if tracked:
             self.node = node
             self.tracked = True
+            if node is None:
+                meets(value.dtype)
 
     def __getattr__(self, name: str) -> Any:
         raise absent(f"'Tensor' object has no attribute {name!r}", name, dir(type(self)))
@@ -159,7 +162,15 @@ class Tensor(CoreTensor):
             )
         return REGISTRY[np.swapaxes](self, -1, -2)
 
-    H, mH = T, mT  # noqa: N815 - PyTorch's name
+    @property
+    def H(self) -> Any:
+        """The conjugate of the tensor with its dimensions reversed."""
+        return REGISTRY[np.conjugate](self.T) if self.is_complex() else self.T
+
+    @property
+    def mH(self) -> Any:
+        """The conjugate of the tensor with its last two dimensions exchanged."""
+        return REGISTRY[np.conjugate](self.mT) if self.is_complex() else self.mT
 
     def __reduce__(self) -> Any:
         return (_restored, (self.value, self.requires_grad))

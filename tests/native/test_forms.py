@@ -141,7 +141,7 @@ def test_the_jacobian_of_every_operation(operation: Operation, number: int) -> N
 def test_boxes_that_meet_are_cut() -> None:
     pieces = [[Piece(0, (4, 6), (12, 2))], [Piece(14, (2, 3), (12, 2))], [Piece(6, (4,), (12,))]]
     grids = [(4, 6), (2, 3), (4,)]
-    how = writing(48, np.float64, grids, pieces)
+    how = writing([48], np.float64, grids, pieces)
     assert not how.adds
     assert how.gaps
     values = [np.random.default_rng(k).normal(size=grid) for k, grid in enumerate(grids)]

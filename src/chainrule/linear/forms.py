@@ -94,7 +94,7 @@ def _sparse(made: Jacobian, terms: Sequence[Term]) -> _Plan:
     shape = prod(made.row_shape), prod(made.column_shape)
     plan = plan_of(terms, *shape, made.cache)
     where = [write.pieces if write.index is None else write.index for write in plan.structure.writes]
-    return writing(plan.size, made.dtype, plan.shapes, where), plan.order, lambda data: plan.holding(data, shape)
+    return writing([plan.size], made.dtype, plan.shapes, where), plan.order, lambda data: plan.holding(data, shape)
 
 
 def _dense(made: Jacobian, terms: Sequence[Term]) -> _Plan:
@@ -117,7 +117,7 @@ _PLANS = {"sparse": _sparse, "dense": _dense, "banded": _banded}
 def _placed(size: int, dtype: Any, terms: Sequence[Term], where: tuple[int, int, int]) -> Writing:
     """Each entry at ``start + row · by_row + column · by_column``."""
     places = [place_of(term) for term in terms]
-    return writing(size, dtype, [place.shape for place in places], [_positions(place, *where) for place in places])
+    return writing([size], dtype, [place.shape for place in places], [_positions(place, *where) for place in places])
 
 
 def _positions(place: Place, start: int, by_row: int, by_column: int) -> Any:

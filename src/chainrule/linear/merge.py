@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.linear.fold import fold
 from chainrule.linear.numbers import scaled
 from chainrule.linear.term import Pattern, Term, pattern
+from chainrule.linear.tiles import tiled
 from chainrule.linear.unite import unite
 
 __all__ = ["merge"]
@@ -141,7 +142,7 @@ def merge(terms: Iterable[Term]) -> list[Term]:
     sums = [entry for group in groups.values() for entry in group]
     if len(sums) > 1:
         sums = _absorbed(sums)
-    return fold(unite([term for term in [entry.term() for entry in sums] if term is not None]))
+    return fold(tiled(unite([term for term in [entry.term() for entry in sums] if term is not None])))
 
 
 def _absorbed(sums: list[_Sum]) -> list[_Sum]:

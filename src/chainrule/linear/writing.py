@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.linear.flat import window
+from chainrule.linear.functions import scatter
 from chainrule.linear.pieces import Piece
 
-__all__ = ["Member", "Store", "Writing", "writing", "written"]
+__all__ = ["Member", "Store", "Writing", "spread", "writing", "written"]
 
 _NARROW = 8  # positions along an axis up to which each is written by itself, where terms meet
 _MOST = 512  # boxes
@@ -43,14 +44,19 @@ class Store(NamedTuple):
 
 
 class Writing:
-    """How values become an array of ``size`` numbers: ``adds`` if stores share places, ``gaps`` if some have none."""
+    """How values become an array of a shape: ``adds`` if stores share places, ``gaps`` if some places have none.
 
-    def __init__(self, size: int, dtype: Any, grids: Sequence[tuple[int, ...]], stores: Sequence[Store]) -> None:
-        self.size = size
+    Places are counted along the flat array.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], dtype: Any, grids: Sequence[tuple[int, ...]], stores: Sequence[Store]
+    ) -> None:
+        self.shape = shape
         self.dtype = np.dtype(dtype)
         self.grids = grids  # of the terms
         self.stores = stores
-        counts = np.zeros(size, np.int8)
+        counts = np.zeros(prod(shape), np.int8)
         self.adds = False
         for store in stores:
             here = _target(counts, store)
@@ -76,15 +82,17 @@ def _put(vector: Any, store: Store, values: Any) -> None:
         window(vector, store.offset, store.shape, store.strides)[...] = values
 
 
-def writing(size: int, dtype: Any, grids: Sequence[tuple[int, ...]], where: Sequence[Sequence[Piece] | Any]) -> Writing:
+def writing(
+    shape: Sequence[int], dtype: Any, grids: Sequence[tuple[int, ...]], where: Sequence[Sequence[Piece] | Any]
+) -> Writing:
     """How terms with values on ``grids`` are written; ``where`` has for each its pieces, or an array of places.
 
-    >>> twice = [Piece(0, (3,), (1,))], [Piece(1, (2,), (1,))]
-    >>> how = writing(3, np.float64, [(3,), (2,)], twice)
+    >>> twice = [Piece(0, (12,), (1,))], [Piece(3, (9,), (1,))]
+    >>> how = writing([12], np.float64, [(12,), (9,)], twice)
     >>> [(store.offset, store.shape, len(store.members)) for store in how.stores], how.adds
-    ([(1, (2,), 2), (0, (1,), 1)], False)
-    >>> written(how, np.array([1.0, 2.0, 3.0]), 10.0)
-    array([ 1., 12., 13.])
+    ([(3, (9,), 2), (0, (3,), 1)], False)
+    >>> written(how, np.ones(12), 10.0)[:5]
+    array([ 1.,  1.,  1., 11., 11.])
     """
     boxes: dict[Any, list[_Box]] = {}
     stores: list[Store] = []
@@ -103,7 +111,7 @@ def writing(size: int, dtype: Any, grids: Sequence[tuple[int, ...]], where: Sequ
             like = tables.setdefault(repr(grid.shape).encode() + grid.tobytes(), [grid, []])
             like[1].append(whole)
     stores += [Store(grid.shape, 0, (), tuple(members), grid) for grid, members in tables.values()]
-    return Writing(size, dtype, grids, stores)
+    return Writing(tuple(shape), dtype, grids, stores)
 
 
 def _lines(shape: Sequence[int]) -> int:
@@ -199,26 +207,42 @@ def _around(box: _Box, first: Sequence[int], shape: Sequence[int]) -> list[_Box]
 
 def written(how: Writing, *values: Any) -> Any:
     """The array that the values of the terms become, each on its grid or on one that broadcasts to it."""
-    for value in values:
-        kind = type(value)
-        if kind is not np.ndarray and hasattr(kind, "__array_function__") and not issubclass(kind, np.generic):
-            return value.__array_function__(written, (kind,), (how, *values), {})
-    result = np.zeros(how.size, how.dtype)
+    others = [value for value in values if not isinstance(value, np.ndarray | np.generic | int | float | complex)]
+    for value in others:
+        found = value.__array_function__(written, tuple(map(type, others)), (how, *values), {})
+        if found is not NotImplemented:
+            return found
+    result = (np.zeros if how.gaps or how.adds else np.empty)(prod(how.shape), how.dtype)
     grids = [np.broadcast_to(value, grid) for value, grid in zip(values, how.grids, strict=True)]
     for store in how.stores:
+        parts = [_read(grids[term], axes, store.shape) for term, axes in store.members]
+        total = sum(parts[1:], parts[0])
+        if store.index is not None:
+            np.add.at(result, store.index, total)
+        else:
+            view = window(result, store.offset, store.shape, store.strides)
+            view[...] = view + total if how.adds else total
+    return result.reshape(how.shape)
+
+
+def spread(how: Writing, values: Sequence[Any]) -> Any:
+    """The same as `written`, by functions that dispatch."""
+    flat = np.arange(prod(how.shape))
+    total: Any = None
+    for store in how.stores:
+        where = _target(flat, store).reshape(-1)
         for term, axes in store.members:
-            part = _read(grids[term], axes, store.shape)
-            if store.index is not None:
-                np.add.at(result, store.index, part)
-            else:
-                view = window(result, store.offset, store.shape, store.strides)
-                view += part
-    return result
+            part = np.reshape(_read(np.broadcast_to(values[term], how.grids[term]), axes, store.shape), (-1,))
+            part = scatter(part, (len(flat),), (where,))
+            total = part if total is None else total + part
+    return np.reshape(total, how.shape)
 
 
 def _read(grid: Any, axes: Sequence[tuple[int, int, int]], shape: tuple[int, ...]) -> Any:
     """The values of a member in the axes of its store."""
-    index = tuple([at if axis < 0 else np.arange(at, at + by * shape[axis], by) for at, axis, by in axes])
+    index: list[Any] = []
+    for at, axis, by in axes:
+        stop = at + by * shape[axis] if axis >= 0 else 0
+        index.append(at if axis < 0 else slice(at, None if stop < 0 else stop, by))
     kept = [axis for _, axis, _ in axes if axis >= 0]
-    part = grid[np.ix_(*[np.atleast_1d(entry) for entry in index])] if index else grid
-    return part.reshape([shape[axis] for axis in kept]).transpose(np.argsort(kept))
+    return np.transpose(grid[tuple(index)], np.argsort(kept).tolist()) if kept else grid[tuple(index)]

@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.linear.functions import overwritten, scatter
 from chainrule.linear.term import Term, identity
+from chainrule.linear.writing import Writing, spread, written
 from chainrule.op import Call, Constant, Rule, Sample, cached_by_call, define, implements
 from chainrule.ops.outside import as_slices, last_written, outside, outside_arrays, tabled_identity
 from chainrule.ops.region import (
@@ -282,6 +283,12 @@ scatter_add = define(
     ),
     takes_complex=True,
 )
+
+
+@implements(written)
+def written_adapter(how: Writing, *values: Any) -> Any:
+    """`written` on tensors."""
+    return spread(how, values)
 
 
 @implements(scatter)

@@ -273,7 +273,7 @@ def _scatter(values: Any, shape: tuple[int, ...], index: Any) -> Extent | None:
 
 
 def _written(how: Writing, *values: Any) -> Extent | None:
-    return (how.size,), how.dtype
+    return how.shape, how.dtype
 
 
 def _overwritten(a: Any, values: Any, index: tuple[Any, ...]) -> Extent | None:

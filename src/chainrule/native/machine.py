@@ -36,7 +36,10 @@ def _host() -> tuple[Any, str, str]:
     name = _vector_library()
     if name:
         llvm.load_library_permanently(name)
-    return llvm.Target.from_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    processor, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    if processor.startswith("znver") and llvm.llvm_version_info[0] >= 20:  # they do these one by one, and slowly
+        features += ",+prefer-no-gather,+prefer-no-scatter"
+    return llvm.Target.from_default_triple(), processor, features
 
 
 def _machine() -> Any:

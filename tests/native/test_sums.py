@@ -36,7 +36,31 @@ def stencil(x: Any, w: Any) -> Any:
     return np.sum((inner * around - 4 * inner) ** 2)
 
 
+def on_the_way(x: Any, w: Any) -> Any:
+    a, trace = x[0, 0], 0.0
+    for i in range(6):
+        trace = trace + np.tanh(a[i, i]) * a[6 - i, 0]
+    return np.sum((a + trace) ** 2)
+
+
+def looked_up(x: Any, w: Any) -> Any:
+    total = 0.0
+    for i in range(60):
+        total = total + np.sin(x[i % 2, 0, table[i % 5]]) * w[1, 1, i % 3, 0]
+    return np.sum(np.tanh(total) ** 2)
+
+
+def turning(x: Any, w: Any) -> Any:
+    flat, total = x.reshape(-1), 0.0
+    for i in range(100):
+        total = total + np.sin(flat[i]) * flat[i + 3 : i + 5]
+    return np.sum(np.tanh(total) ** 2)
+
+
 CASES: dict[str, Any] = {
+    "entries of a matrix": on_the_way,
+    "entries looked up": looked_up,
+    "entries in turn": turning,
     "a convolution": convolved,
     "boxes": boxes,
     "a stencil": stencil,

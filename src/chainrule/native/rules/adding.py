@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.native.lowering import MOST_PARTS, Lowering, Value, rule
-from chainrule.native.work import Kept, Statement
+from chainrule.native.work import Kept, Make, Statement
 from chainrule.program.deferred import Deferred
 
 
@@ -23,9 +24,10 @@ def _add(low: Lowering, step: Deferred, *arguments: Any, **options: Any) -> Valu
             if _add_to(low, one, other):
                 return one
     made = low.elementwise(step)
+    if made.parts > MOST_PARTS and any([value is not None and value.boxes for value in (a, b)]):
+        return _summed(low, step, [low.value(argument) for argument in arguments])
     if a is not None and b is not None and a.boxes and b.boxes:
         made.boxes = [*a.boxes, *b.boxes]
-        return _summed(low, made) if made.parts > MOST_PARTS else made
     made.total = next((value.total for value in (a, b) if value is not None and value.total is not None), None)
     return made
 
@@ -43,24 +45,27 @@ def _add_to(low: Lowering, one: Value, other: Value) -> bool:
     source = other.total
     if target is None:
         return False
-    if other.boxes:
-        for sizes, make in other.boxes:
-            low.fill(target, sizes, make)
-        return True
-    if not isinstance(source, Kept) or other.source is not source:
-        return False
-    statements = [made for made in source.statements if isinstance(made, Statement)]
-    if len(statements) < len(source.statements):
-        return False
-    low.kept.remove(source)
-    for made in statements:
-        made.add_to(target)
-    return True
-
-
-def _summed(low: Lowering, value: Value) -> Value:
-    """A sum of boxes in memory."""
-    target = low.new(value.shape, value.dtype, np.add)
-    for sizes, make in value.boxes:
+    if isinstance(source, Kept) and other.source is source:
+        statements = [made for made in source.statements if isinstance(made, Statement)]
+        if len(statements) == len(source.statements):
+            low.kept.remove(source)
+            for made in statements:
+                made.add_to(target)
+            return True
+    for sizes, make in other.boxes:
         low.fill(target, sizes, make)
+    return bool(other.boxes)
+
+
+def _summed(low: Lowering, step: Deferred, terms: Sequence[Value]) -> Value:
+    """A sum in memory."""
+    target = low.new(step.shape, step.dtype, np.add)
+    for term in terms:
+        is_like = term.shape == step.shape and term.dtype == step.dtype
+        for sizes, make in (term.boxes if is_like else []) or [(step.shape, _whole(low, term, step.dtype))]:
+            low.fill(target, sizes, make)
     return low.summed(target)
+
+
+def _whole(low: Lowering, value: Value, dtype: Any) -> Make:
+    return lambda place: (place, low.pool.cast(value.broadcast_at(place), dtype))

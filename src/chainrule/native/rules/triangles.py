@@ -14,18 +14,19 @@ from chainrule.program.deferred import Deferred
 
 
 @cache
-def _positions(size: int) -> Any:
-    return np.arange(size)
+def _positions(start: int, size: int) -> Any:
+    return np.arange(start, start + size)
 
 
 def triangle(low: Lowering, value: Value, offset: int, lower: bool) -> Value:
     """A stack of matrices with zeros above a diagonal, or below it."""
-    rows, columns = (low.capture(_positions(size)) for size in value.shape[-2:])
-    zero, by = Number(value.dtype.type(0), value.dtype), Number(offset, np.dtype(np.int64))
+    starts = (offset, 0)
+    rows, columns = (low.capture(_positions(*pair)) for pair in zip(starts, value.shape[-2:], strict=True))
+    zero = Number(value.dtype.type(0), value.dtype)
 
     def read(place: Place) -> Expression:
-        row = low.pool.apply(np.add, (rows.at(place[-2:-1]), by), np.int64)
-        within = low.pool.apply(np.less_equal if lower else np.greater_equal, (columns.at(place[-1:]), row), bool)
+        ends = columns.at(place[-1:]), rows.at(place[-2:-1])
+        within = low.pool.apply(np.less_equal if lower else np.greater_equal, ends, bool)
         return low.pool.apply(np.where, (within, value.at(place), zero), value.dtype)
 
     return Value(value.shape, value.dtype, read, value.cost + 2, parts=value.parts)

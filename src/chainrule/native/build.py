@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
-from itertools import count, pairwise
-from math import prod
+from itertools import count
 from typing import Any, ClassVar
 
 import numpy as np
 
 from chainrule.native import abi, callables
 from chainrule.native.checks import Guards, Leaf, Same
+from chainrule.native.choice import is_better_interpreted
 from chainrule.native.emit import Kernel, write_kernel
 from chainrule.native.entry import Call, write_entry
 from chainrule.native.foreign import Foreign, Replayed
@@ -40,8 +40,6 @@ __all__ = ["Built", "build", "lowered", "program"]
 
 _MOST = 3000  # steps and loops of a recording: LLVM would take long, and NumPy's own work counts for more
 _UNROLLED = 2000  # steps of a loop up to which it may be written out, if it must
-_PIECES = 200  # loops of other sizes than those before them, from which it is the interpreter's
-_SMALL = 4096  # elements that such a loop goes over, if it is worth compiling
 _OUT = ("out",)
 NOTHING = Guards([], [], [], [], [], None)
 
@@ -274,7 +272,7 @@ def _lowered(
             raise
         low = _begun(inputs, memories, steps, wanted, blas, python)
         interpreted(low, inputs, steps, wanted)
-    if low is other and _is_in_pieces(low.statements):
+    if low is other and is_better_interpreted(low.statements, steps, wanted):
         other = _begun(inputs, memories, steps, wanted, blas, python)
         with suppress(NotLowerableError):
             interpreted(other, inputs, steps, wanted)
@@ -288,13 +286,6 @@ def _lowered(
     specs = [_spec(value, leaves) for value in arguments]
     structure, kinds, guards = results_are
     return kernel, Call(specs, memories, low.captured, results, kinds, check, structure, guards)
-
-
-def _is_in_pieces(statements: Sequence[Any]) -> bool:
-    """Whether there are so many small loops of their own that LLVM would take longer than they are worth."""
-    sizes = [tuple([label.size for label in made.labels]) for made in statements]
-    pieces = sum([size != before and prod(size) > 1 for before, size in pairwise(sizes)])
-    return pieces > _PIECES and sum(map(prod, sizes)) < _SMALL * len(sizes)
 
 
 def _begun(

@@ -273,3 +273,17 @@ def test_constants_may_be_complex() -> None:
     assert np.allclose(cr.grad(lambda x: np.sum(x * factor))(np.ones(2)), factor)
     with cr.no_grad():
         assert (cr.tensor([1.0], requires_grad=True) * 1j).dtype == complex
+
+
+def test_sources_have_the_standard_s_names() -> None:
+    def loss(z: Any) -> Any:
+        return np.sum(np.abs(np.fft.fft(z)) ** 2) + np.sum(np.conj(z) * z**2).real
+
+    for x in (X, Z):
+        text = str(cr.source(cr.grad(loss))(x))
+        names: dict[str, Any] = {}
+        exec(text, names)
+        np.testing.assert_allclose(names["loss"](np, x), cr.grad(loss)(x))
+        assert "conjugate" not in text
+    assert "xp.conj(" in text
+    assert "xp.fft.fft(" in text

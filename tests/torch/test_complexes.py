@@ -57,3 +57,13 @@ def test_real_tensors() -> None:
         here.imag(x)
     with pytest.raises(RuntimeError, match="real scalar outputs"):
         here.tensor(1j, requires_grad=True).backward()
+
+
+def test_jacobians_and_checks_are_of_parts() -> None:
+    z = here.tensor(Z, requires_grad=True)
+    with pytest.raises(RuntimeError, match="view_as_real"):
+        here.autograd.functional.jacobian(lambda z: z * z, z)
+    with pytest.raises(RuntimeError, match="view_as_real"):
+        here.autograd.gradcheck(lambda z: z.abs(), z)
+    parts = here.autograd.functional.jacobian(lambda x: here.view_as_real(x * (1 + 2j)), here.tensor([1.0, 2.0]))
+    assert parts.tolist() == [[[1.0, 0.0], [2.0, 0.0]], [[0.0, 1.0], [0.0, 2.0]]]

@@ -60,7 +60,7 @@ conjugate_complex = define(
     Conjugation(),
     samples=Z,
     takes_complex=True,
-    notation=("", r"\overline{{{0}}}", "np.conjugate({0})"),
+    notation=("", r"\overline{{{0}}}", "np.conj({0})"),
 )
 angle_of_real = define("angle", lambda x: np.angle(x), Constant(), samples=[Sample(((2, 3),))])
 

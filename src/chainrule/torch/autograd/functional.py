@@ -89,6 +89,11 @@ def jacobian(
     outputs, many_out = evaluated(func, leaves, "jacobian")
     rows: list[Any] = []
     for output in outputs:
+        if output.is_complex():
+            raise StandInRuntimeError(
+                f"grad can be implicitly created only for real scalar outputs but got {output.dtype}\n"
+                "Take torch.view_as_real of it: the Jacobian of the parts."
+            )
         columns: list[list[Any]] = [[] for _ in leaves]
         for place in range(output.value.size):
             seed = np.zeros(output.value.size, output.value.dtype)

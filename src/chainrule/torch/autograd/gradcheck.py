@@ -40,6 +40,11 @@ def gradcheck(
         Tensor(x.value.copy(), None, place in tracked) if isinstance(x, Tensor) else x for place, x in enumerate(given)
     ]
     outputs, _ = evaluated(func, points, "gradcheck")
+    if any([isinstance(x, Tensor) and x.is_complex() for x in (*points, *outputs)]):
+        raise StandInRuntimeError(
+            "gradcheck: complex numbers are not checked here.\nCheck a function of their parts: "
+            "torch.complex(x, y) inside, torch.view_as_real(...) of the result."
+        )
     for number, output in enumerate(outputs):
         if output.value.dtype.kind != "f":
             continue

@@ -246,20 +246,3 @@ def test_many_small_loops_of_all_sizes_are_the_interpreters() -> None:
     agree(compiled(L, b), gradient(L, b))
     (built,) = compiled.known.values()
     assert "@interpret" in built.kernel.text
-
-
-def of_the_diagonal(A: Any) -> Any:
-    trace = 0.0
-    for i in range(len(A)):
-        trace = trace + np.tanh(A[i, i])
-    return np.sum((A + trace) ** 2)
-
-
-def test_entries_of_a_large_array_are_added_one_by_one() -> None:
-    """In a loop over all elements each would look at the place of every entry."""
-    A = random.normal(size=(90, 90))
-    gradient = cr.value_and_grad(of_the_diagonal)
-    compiled = cr.compile(gradient)
-    agree(compiled(A), gradient(A))
-    (built,) = compiled.known.values()
-    assert "@interpret" in built.kernel.text

@@ -272,7 +272,7 @@ def _lowered(
             raise
         low = _begun(inputs, memories, steps, wanted, blas, python)
         interpreted(low, inputs, steps, wanted)
-    if low is other and is_better_interpreted(low.statements, steps, wanted):
+    if low is other and is_better_interpreted(low.statements):
         other = _begun(inputs, memories, steps, wanted, blas, python)
         with suppress(NotLowerableError):
             interpreted(other, inputs, steps, wanted)

@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.linear.functions import overwritten, scatter
 from chainrule.program.deferred import Deferred, needed
 
-__all__ = ["with_writes", "written_by"]
+__all__ = ["with_writes"]
 
 
 class _Part(NamedTuple):
@@ -53,13 +53,6 @@ def with_writes(steps: Sequence[Deferred], wanted: Sequence[Deferred]) -> list[D
         else:
             found += added.get(step.number, [step])
     return _late(_alive(found, wanted), left)
-
-
-def written_by(step: Deferred) -> int:
-    """How many numbers a step writes, if it is done by itself and in place."""
-    if step.function is np.ndarray.__getitem__:
-        return 0
-    return getattr(step.arguments[1], "size", 1) if step.function is overwritten else step.size
 
 
 def _is_plain(index: Any) -> bool:

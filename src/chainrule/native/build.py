@@ -337,7 +337,7 @@ def _results(low: Lowering, wanted: Sequence[Deferred]) -> tuple[list[Any], Any]
     for step in wanted:
         value = low.value(step)
         target: Any = value.source
-        if type(target) is not Kept or target.combine or target.turns or target.is_wanted:
+        if type(target) is not Kept or not _may_be_result(target):
             target = low.new(value.shape, value.dtype)
             low.fill(target, value.shape, low.copying(value, value.dtype))
         target.is_wanted = True
@@ -350,10 +350,16 @@ def _results(low: Lowering, wanted: Sequence[Deferred]) -> tuple[list[Any], Any]
     return results, total
 
 
+def _may_be_result(target: Kept) -> bool:
+    """Whether an array may be filled where the result is to be; a single sum is better off in memory of its own."""
+    is_one_sum = target.combine is not None and len(target.statements) == 1
+    return not (is_one_sum or target.turns or target.is_wanted)
+
+
 def _check(low: Lowering, total: Kept, target: Kept) -> None:
     """Add every element times 0, which is 0 unless it is not finite: as it is written, if each is written once."""
     writers = [made for made in target.statements if isinstance(made, Statement)]
-    if len(writers) < len(target.statements):
+    if len(writers) < len(target.statements) or target.combine is not None:
         low.fill(total, target.shape, lambda place: ((), _zero_of(low, low.pool.read(target, place))))
         return
     for made in writers:

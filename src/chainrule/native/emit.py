@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.native import splitting
+from chainrule.native.fortran import write_multiplication, write_routine
 from chainrule.native.inner import InnerLoop
 from chainrule.native.interpreter import write_interpreter
 from chainrule.native.libraries import pthreads
@@ -23,13 +24,21 @@ from chainrule.native.segmented import Segmented, said
 from chainrule.native.splitting import Parameters, Split
 from chainrule.native.storage import Storage, stored
 from chainrule.native.text import Body, literal, memory_type, value_type
-from chainrule.native.work import COMBINATIONS, Callback, Interpreted, Kept, Multiplication, Operand, Statement, base_of
+from chainrule.native.work import (
+    COMBINATIONS,
+    Callback,
+    Interpreted,
+    Kept,
+    Multiplication,
+    Routine,
+    Statement,
+    base_of,
+)
 
 __all__ = ["Kernel", "write_kernel"]
 
 _ON_STACK = 1 << 13  # bytes of an array up to which it is put on the stack
 _STACK = 1 << 16  # bytes of all of them together
-_OTHER = {"N": "T", "T": "N"}
 _WRITTEN_OUT = 64  # turns of nested loops together up to which LLVM may write them out
 
 
@@ -234,10 +243,14 @@ class _Writer:
     def leaf(self, leaf: Leaf) -> None:
         """What is done in one turn of all loops around it."""
         made = leaf.statement
+        for label, loop in leaf.loops.items():
+            self.index[label] = self.index[loop.label]
         if isinstance(made, Multiplication):
-            self.multiply(leaf, made)
+            write_multiplication(self, made)
+        elif isinstance(made, Routine):
+            write_routine(self, made)
         elif isinstance(made, Callback):
-            self.call_back(leaf, made)
+            self.call_back(made)
         elif isinstance(made, Interpreted):
             self.interpret(made)
         else:
@@ -315,35 +328,6 @@ class _Writer:
             at = self.body.put(f"getelementptr inbounds {memory_type(target.dtype)}, ptr {pointer}, i64 {index}")
             self.store(value, target.dtype, at)
 
-    def multiply(self, leaf: Leaf, made: Multiplication) -> None:
-        """A call of BLAS, which counts by columns: what is C = A B to us is Cᵀ = Bᵀ Aᵀ to it."""
-        for label, loop in leaf.loops.items():
-            self.index[label] = self.index[loop.label]
-        rows, inner, columns = made.left.row.size, made.left.column.size, made.right.column.size
-        kind = value_type(made.target.dtype)
-        name = f"{'d' if kind == 'double' else 's'}gemm"
-        pairs, outer = [self.matrix(made.right), self.matrix(made.left)], (columns, rows)
-        by_columns, result, result_step = self.matrix(made.result)
-        if by_columns == "T":
-            pairs, outer = [(_OTHER[letter], where, step) for letter, where, step in reversed(pairs)], (rows, columns)
-        words = [self.word(ord(letter), "i8") for letter, _, _ in pairs]
-        sizes = [self.word(size, "i32") for size in (*outer, inner)]
-        dtype = made.target.dtype
-        one, zero = (self.constant(literal(number, dtype), kind) for number in (1, 0))
-        matrices = [[address, self.word(step, "i32")] for _, address, step in pairs]
-        arguments = [*words, *sizes, one, *matrices[0], *matrices[1], zero, result, self.word(result_step, "i32")]
-        function = self.outside(("blas", name))
-        self.body.do(f"call void {function}({', '.join([f'ptr {argument}' for argument in arguments])})")
-
-    def matrix(self, operand: Operand) -> tuple[str, str, int]:
-        """Whether BLAS is to take a matrix transposed, where it begins, and from row to row."""
-        pointer, flat = self.located(operand.source, operand.place)
-        steps = dict(flat.steps)
-        assert 1 in (steps[operand.row], steps[operand.column])
-        down, across = steps.pop(operand.row), steps.pop(operand.column)
-        address = self.element(operand.source.dtype, pointer, flat._replace(steps=tuple(steps.items())))
-        return ("N", address, down) if across == 1 else ("T", address, across)
-
     def word(self, value: int, kind: str) -> str:
         return self.constant(str(value), kind)
 
@@ -372,11 +356,9 @@ class _Writer:
         status = self.body.put(f"call i32 @interpret(ptr {code}, ptr {numbers})")
         self.end_if(self.body.put(f"icmp ne i32 {status}, 0"))
 
-    def call_back(self, leaf: Leaf, made: Callback) -> None:
+    def call_back(self, made: Callback) -> None:
         """A call with a table of pointers, unless something went wrong before; the kernel ends if it does now."""
         self.calls_python = True
-        for label, loop in leaf.loops.items():
-            self.index[label] = self.index[loop.label]
         table = self.body.reserve(f"alloca [{len(made.arrays)} x ptr]")
         for k, (source, place) in enumerate(made.arrays):
             at = self.body.put(f"getelementptr ptr, ptr {table}, i64 {k}", "p")

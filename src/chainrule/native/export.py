@@ -56,7 +56,8 @@ def export(
     that it is for: by default x86-64-v3 (of 2013 and later) where this is an x86-64, ``"native"`` for this very one.
     With ``portable`` it needs no library but ``-lm``, and any processor of its kind; otherwise functions of whole
     vectors come from glibc's ``-lmvec``. With ``blas`` products of large matrices call ``dgemm_`` and ``sgemm_``, for
-    any BLAS with integers of 32 bits; otherwise they are loops.
+    any BLAS with integers of 32 bits, and linear equations, inverses, determinants and Cholesky factors call LAPACK;
+    otherwise the former are loops, and there are none of the latter.
 
     >>> import chainrule as cr, tempfile
     >>> with tempfile.TemporaryDirectory() as place:
@@ -79,7 +80,7 @@ def export(
     signature = signature_of(function, name, straight, call)
     text, scratch = _module(name, kernel, call, signature, sets)
     code = object_file(text, processor)
-    libraries = (*["-lmvec"] * (b"_ZGV" in code), "-lm", *["-lblas"] * bool(kernel.functions))
+    libraries = (*["-lmvec"] * (b"_ZGV" in code), "-lm", *_linked(kernel))
     about = Made(
         name, signature, call, scratch, f"{processor or 'the processor of this machine'} ({triple()})", libraries
     )
@@ -103,6 +104,12 @@ def _processor(cpu: str | None, portable: bool) -> tuple[str | None, str]:
     if cpu == "native":
         return None, "" if portable else vector_sets()
     return cpu, "" if portable else known[cpu]
+
+
+def _linked(kernel: Kernel) -> list[str]:
+    """The libraries of a kernel's functions, LAPACK before BLAS, which it calls itself."""
+    used = {library for library, _ in kernel.functions}
+    return [*["-llapack"] * ("lapack" in used), *["-lblas"] * bool(used)]
 
 
 def _in_order(leaf: Any) -> Any:

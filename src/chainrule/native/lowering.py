@@ -15,7 +15,7 @@ from chainrule.native.callback import Extent, callback
 from chainrule.native.functions import cost_of, is_known
 from chainrule.native.inner import inner_loop
 from chainrule.native.recorded import is_plain
-from chainrule.native.rolling import Moving
+from chainrule.native.rolling import moves
 from chainrule.native.scalar import (
     BetweenError,
     Expression,
@@ -73,7 +73,6 @@ class Lowering:
     def __init__(self, uses: Mapping[int, int], blas: bool = True, python: bool = False) -> None:
         self.blas = blas  # whether there is a BLAS for products of large matrices
         self.python = python  # whether steps without a native form may be calls of Python
-        self.several: dict[int, list[Value]] = {}  # the results of steps that have several
         self.pool = Pool()
         self.uses = uses
         self.factors: set[int] = set()  # steps of which a product reads each element several times
@@ -83,15 +82,17 @@ class Lowering:
         self.captured: list[tuple[Memory, Any]] = []
         self._captured: dict[int, Value] = {}
         self.turns: Any = None  # the loop that is being lowered
+        self.ahead: list[Work] = []  # what is to be done before it
+        self.decomposed: list[tuple[Value, Any, Any]] = []  # matrices, in the turns of which loop, and their factors
         self.elsewhere: Callable[[int], Value | None] = lambda number: None  # steps in the turns of loops
 
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> tuple[int, int, int]:
         """Where the lists end: for `reset`."""
-        return len(self.kept), len(self.statements)
+        return len(self.kept), len(self.statements), len(self.decomposed)
 
-    def reset(self, mark: tuple[int, int]) -> None:
+    def reset(self, mark: tuple[int, int, int]) -> None:
         """Forget what was added since."""
-        del self.kept[mark[0] :], self.statements[mark[1] :]
+        del self.kept[mark[0] :], self.statements[mark[1] :], self.decomposed[mark[2] :]
 
     # --- values ---
 
@@ -136,7 +137,7 @@ class Lowering:
     def add(self, step: Deferred) -> None:
         """Lower one step."""
         if step.dtype == object:
-            self.several[step.number] = self.called(step, [np.asarray(part) for part in step.known])
+            self.values[step.number] = self.lowered(step)
             return
         made = self.values[step.number] = self.lowered(step)
         worth = WORTH_HOLDING if step.number in self.factors else WORTH_KEEPING
@@ -152,7 +153,7 @@ class Lowering:
             self.reset(mark)
             if not self.python:
                 raise
-            return self.called(step, [step])[0]
+            return self.called(step)
 
     def _by_rule(self, step: Deferred) -> Value:
         function = step.function
@@ -173,9 +174,12 @@ class Lowering:
             raise NotLowerableError(f"{function} gives {made.shape}, not {step.shape}")
         return self._in_its_dtype(made, step.dtype)
 
-    def called(self, step: Deferred, results: Sequence[Any]) -> list[Value]:
+    def called(self, step: Deferred) -> Value:
         """The results of a step as its function makes them, which Python calls between loops."""
-        if not self.python or (self.turns is not None and _moves((step.arguments, step.options))):
+        results = [step] if step.dtype != object else [np.asarray(part) for part in step.known or ()]
+        if not results:
+            raise NotLowerableError("several results in each turn of a loop")
+        if not self.python or (self.turns is not None and moves((step.arguments, step.options))):
             raise NotLowerableError(f"{getattr(step.function, '__name__', step.function)} has no native form")
         turn = Label(self.turns.count) if self.turns is not None else None
         arrays = {other.number: other for other in needed(step) if not other.is_captured}
@@ -187,7 +191,13 @@ class Lowering:
             sources = [self._start(value) for value in values]
             ends = [self._start(self.memory(target)) for target in targets]
         self.do(Callback(ends, sources, function, self.turns, [] if turn is None else [turn]))
-        return [self.memory(target) for target in targets]
+        made = [self.memory(target) for target in targets]
+        return made[0] if step.dtype != object else self.several(made)
+
+    @staticmethod
+    def several(values: Sequence[Value]) -> Value:
+        """The value of a step that has several results."""
+        return Value((), np.dtype(object), lambda place: Number(None, np.dtype(object)), 0.0, several=values)
 
     def in_memory(self, step: Deferred) -> Value:
         """The value of a step, in memory as it stands; by Python if its parts are no boxes."""
@@ -199,7 +209,7 @@ class Lowering:
             self.values[step.number] = self.keep(value)
         except NotLowerableError:
             self.reset(mark)
-            self.values[step.number] = self.called(step, [step])[0]
+            self.values[step.number] = self.called(step)
         return self.values[step.number]
 
     def held(self, argument: Any) -> Value:
@@ -227,9 +237,9 @@ class Lowering:
         """The value in memory."""
         if value.source is not None and not is_strided(value.source):
             return value
-        target = self.new(value.shape, value.dtype)
-        self.fill(target, value.shape, self.copying(value, value.dtype))
-        return self.memory(target)
+        kept = self.kept_copy(value, value.dtype)
+        kept.matrix = value.matrix
+        return kept
 
     def copying(self, value: Value, dtype: Any) -> Make:
         """The making of a statement that puts a value in memory."""
@@ -389,17 +399,6 @@ def _extent(value: Value) -> Extent:
     """What is known of an array in memory."""
     is_given = isinstance(value.source, Memory)
     return Extent(value.shape, value.source.strides if is_given else row_major(value.shape), value.dtype)  # type: ignore[union-attr]
-
-
-def _moves(value: Any) -> bool:
-    """Whether an argument is another integer in each turn of a loop."""
-    if isinstance(value, slice):
-        return _moves((value.start, value.stop, value.step))
-    if type(value) in (tuple, list):
-        return any([_moves(entry) for entry in value])
-    if type(value) is dict:
-        return any([_moves(entry) for entry in value.values()])
-    return isinstance(value, Moving)
 
 
 def is_strided(source: Source) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from chainrule.native.scalar import Index, Label
 from chainrule.native.schedule import Leaf, Loop, Schedule
-from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Statement, base_of, is_at
+from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Routine, Statement, base_of, is_at
 
 __all__ = ["Retained", "Ring", "Segments", "Window", "retained"]
 
@@ -150,7 +150,7 @@ def _accesses(leaf: Leaf) -> Iterator[tuple[Kept, Index, bool]]:
     elif isinstance(made, Multiplication):
         pairs = [(made.left, False), (made.right, False), (made.result, True)]
         found = [(operand.source, operand.place, writes) for operand, writes in pairs]
-    elif isinstance(made, Callback):
+    elif isinstance(made, Callback | Routine):
         found = [(source, place, base_of(source) in made.targets) for source, place in made.arrays]
     else:
         assert isinstance(made, Interpreted)  # it is in no loop, and reads from none

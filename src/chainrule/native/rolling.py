@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.program.deferred import Deferred
 
-__all__ = ["Before", "Moving", "Numbers", "Roll", "Turn", "carried", "rolled"]
+__all__ = ["Before", "Moving", "Numbers", "Roll", "Turn", "carried", "moves", "rolled"]
 
 _TURNS = 4  # turns from which steps are a loop
 _STEPS = 60  # steps that a loop has in all, at least
@@ -284,3 +284,14 @@ def _same(a: Any, b: Any) -> bool:
 
 def _while(truths: Sequence[bool]) -> int:
     return next((k for k, truth in enumerate(truths) if not truth), len(truths))
+
+
+def moves(value: Any) -> bool:
+    """Whether an argument is another integer in each turn of a loop."""
+    if isinstance(value, slice):
+        return moves((value.start, value.stop, value.step))
+    if type(value) in (tuple, list):
+        return any([moves(entry) for entry in value])
+    if type(value) is dict:
+        return any([moves(entry) for entry in value.values()])
+    return isinstance(value, Moving)

@@ -16,7 +16,7 @@ from chainrule.native.scalar import Apply, Expression, Label, Place, Source, par
 from chainrule.native.schedule import Leaf, Loop, is_of_same_turn
 from chainrule.native.storage import Storage
 from chainrule.native.text import Body
-from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Statement, Work
+from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Routine, Statement, Work
 
 __all__ = [
     "PART",
@@ -88,7 +88,7 @@ def work_of(leaf: Leaf) -> float:
         return turns * made.left.row.size * made.left.column.size * made.right.column.size
     if isinstance(made, Interpreted):
         return prod(made.code.shape)
-    if isinstance(made, Callback):
+    if isinstance(made, Callback | Routine):
         return 0
     return turns * (1 + sum([_cost(part) for part in parts(made.expression)]))
 

@@ -98,7 +98,7 @@ class _Straight(Lowering):
     def _step(self, k: int, step: Deferred) -> None:
         self.made = []
         if step.dtype == object:
-            self.several[step.number] = self.called(step, [np.asarray(part) for part in step.known])
+            self.values[step.number] = self.lowered(step)
             self.users.update({made: {-1} for made in self.made})  # there for good
             return
         made = self._overwrite if step.function is overwritten else self._place

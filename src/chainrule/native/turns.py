@@ -60,11 +60,12 @@ class Turns:
         firsts = carried(roll) or {}
         summed = {slot for slot in firsts if self._is_sum(roll, slot)}
         memories = {slot: self._memory(roll, slot, first) for slot, first in firsts.items() if slot not in summed}
-        low.turns = roll
+        low.turns, low.ahead, start = roll, [], len(low.statements)
         try:
             inner = self._body(roll, memories, summed)
         finally:
             low.turns = None
+        low.statements[start:start] = low.ahead
         self.rolls.append(roll)
         self.values[roll] = [self._over_turns(roll, value) for value in inner]
         for slot in summed:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.native.scalar import Expression, Index, Place, Reader, Source
 
-__all__ = ["Box", "Value", "at_turn", "now"]
+__all__ = ["Box", "Matrix", "Value", "at_turn", "now"]
 
 
 class _Clock(threading.local):
@@ -45,6 +45,14 @@ Box = tuple[tuple[int, ...], Callable[[Place], tuple[Place, Expression]]]
 """The shape of a part of an array, and from a place in that part: the place in the array, and what is there."""
 
 
+class Matrix(NamedTuple):
+    """A value as matrices: those of another value or a triangle of them, as they stand or transposed."""
+
+    of: Value
+    transposed: bool = False
+    lower: bool | None = None  # the triangle of ``of`` that holds all numbers but zeros
+
+
 @dataclass
 class Value:
     """An array as what one element of it is; ``cost`` is roughly that of computing it."""
@@ -58,6 +66,8 @@ class Value:
     boxes: list[Box] = field(default_factory=list)  # all of it that is not zero, if that is known
     total: Any = None  # the sum in memory that is part of it, to which more may be added
     known: dict[Any, Expression] = field(default_factory=dict)
+    matrix: Matrix | None = None  # what is known of it as matrices
+    several: Sequence[Value] = ()  # what it consists of, if it is no array but several
 
     def at(self, place: Place) -> Expression:
         """The element at a place."""
@@ -70,6 +80,11 @@ class Value:
     def like(self, read: Reader, shape: tuple[int, ...] | None = None, dtype: Any = None) -> Value:
         """Another value of the same cost and parts."""
         return Value(self.shape if shape is None else shape, dtype or self.dtype, read, self.cost, parts=self.parts)
+
+    @property
+    def as_matrix(self) -> Matrix:
+        """What is known of it as matrices: that of a transpose is told of what it is the transpose of."""
+        return self.matrix or Matrix(self)
 
     def broadcast_at(self, place: Place) -> Expression:
         """The element for a place in a result that it is stretched to."""

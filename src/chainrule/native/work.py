@@ -22,6 +22,7 @@ __all__ = [
     "Make",
     "Multiplication",
     "Operand",
+    "Routine",
     "Statement",
     "Work",
     "base_of",
@@ -212,6 +213,40 @@ class Callback:
         return list(self.labels)
 
 
+class Routine:
+    """Calls of a routine of LAPACK's for all values of ``labels``: it reads arrays, and overwrites ``targets``.
+
+    Of arrays in ``arguments`` the place of the first element is given; integers and letters are handed over as they
+    are. It says in one more argument whether it could do it.
+    """
+
+    place = None
+
+    def __init__(
+        self,
+        name: str,
+        targets: Sequence[Kept],
+        arguments: Sequence[tuple[Source, Place] | int | str],
+        labels: Sequence[Label],
+        turns: Any = None,
+    ) -> None:
+        self.name = name
+        self.targets = tuple(targets)
+        self.arguments = arguments
+        self.turns = turns
+        self.labels = list(labels)
+        self.summed: set[Label] = set()
+        self.arrays: list[tuple[Source, Place]] = [argument for argument in arguments if isinstance(argument, tuple)]
+        bases = [base_of(source) for source, _ in self.arrays]
+        self.needs: list[tuple[Kept, Place | None]] = [(base, None) for base in bases if isinstance(base, Kept)]
+        for target in self.targets:
+            target.statements.append(self)
+
+    def order(self) -> list[Label]:
+        """Its labels, from the outermost loop to the innermost."""
+        return list(self.labels)
+
+
 class Interpreted:
     """A program for the interpreter, whose instructions are ``code``, on ``numbers`` that are there already.
 
@@ -237,7 +272,7 @@ class Interpreted:
         return []
 
 
-Work = Statement | Multiplication | Callback | Interpreted
+Work = Statement | Multiplication | Callback | Routine | Interpreted
 
 
 def base_of(source: Source) -> Source:

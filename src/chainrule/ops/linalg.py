@@ -178,7 +178,15 @@ def factorise(a: Any) -> tuple[Any, Any]:
 
 def solve_forward(a: Any, b: Any, transposed: bool = False) -> Any:
     """x with A x = b, or with Aᵀ x = b."""
-    if len(a) >= FACTORISED_FROM and a.ndim == 2 and b.ndim < 3 and a.dtype == b.dtype and a.dtype.char in "fd":
+    is_here = type(a) is np.ndarray  # of numbers that come later NumPy's own call is recorded
+    if (
+        is_here
+        and len(a) >= FACTORISED_FROM
+        and a.ndim == 2
+        and b.ndim < 3
+        and a.dtype == b.dtype
+        and a.dtype.char in "fd"
+    ):
         return linalg.lu_solve(remembered("lu", factorise, a), b, int(transposed), check_finite=False)
     return np.linalg.solve(np.swapaxes(a, -1, -2) if transposed else a, b)
 

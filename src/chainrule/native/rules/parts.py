@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, rule
+from chainrule.native.lowering import Lowering, Value, rule
 from chainrule.program.deferred import Deferred
 from chainrule.program.recording import part_of_several
 
 
 @rule(part_of_several)
 def _part(low: Lowering, step: Deferred, whole: Deferred, place: int) -> Value:
-    found = low.several.get(whole.number)
-    if found is None:
-        raise NotLowerableError("several results in each turn of a loop")
-    return found[place]
+    return low.value(whole).several[place]

@@ -14,14 +14,15 @@ from chainrule.program.deferred import Deferred
 
 
 @cache
-def _positions(start: int, size: int) -> Any:
+def positions(start: int, size: int) -> Any:
+    """The positions along an axis, counted from a start: one array for all who ask."""
     return np.arange(start, start + size)
 
 
 def triangle(low: Lowering, value: Value, offset: int, lower: bool) -> Value:
     """A stack of matrices with zeros above a diagonal, or below it."""
     starts = (offset, 0)
-    rows, columns = (low.capture(_positions(*pair)) for pair in zip(starts, value.shape[-2:], strict=True))
+    rows, columns = (low.capture(positions(*pair)) for pair in zip(starts, value.shape[-2:], strict=True))
     zero = Number(value.dtype.type(0), value.dtype)
 
     def read(place: Place) -> Expression:
@@ -29,13 +30,19 @@ def triangle(low: Lowering, value: Value, offset: int, lower: bool) -> Value:
         within = low.pool.apply(np.less_equal if lower else np.greater_equal, ends, bool)
         return low.pool.apply(np.where, (within, value.at(place), zero), value.dtype)
 
-    return Value(value.shape, value.dtype, read, value.cost + 2, parts=value.parts)
+    made = Value(value.shape, value.dtype, read, value.cost + 2, parts=value.parts)
+    whole = value.as_matrix
+    if offset == 0 and whole.lower in (None, lower != whole.transposed):
+        made.matrix = whole._replace(lower=lower != whole.transposed)
+    return made
 
 
 def _triangle(lower: bool) -> Rule:
     def made(low: Lowering, step: Deferred, array: Any, k: int = 0) -> Value:
         value = low.value(array)
-        return triangle(low, value.like(value.broadcast_at, step.shape), k, lower)
+        if len(value.shape) < 2:
+            value = value.like(value.broadcast_at, step.shape)
+        return triangle(low, value, k, lower)
 
     return made
 

@@ -38,7 +38,10 @@ def _transpose(low: Lowering, step: Deferred, array: Any, *rest: Any, **options:
     def read(place: Place) -> Expression:
         return value.at(tuple([place[axes.index(k)] for k in range(len(axes))]))
 
-    return value.like(read, step.shape)
+    made = value.like(read, step.shape)
+    if len(axes) > 1 and axes == [*range(len(axes) - 2), len(axes) - 1, len(axes) - 2]:
+        made.matrix = value.as_matrix._replace(transposed=not value.as_matrix.transposed)
+    return made
 
 
 @rule(np.broadcast_to)

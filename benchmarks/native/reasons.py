@@ -5,6 +5,7 @@ from __future__ import annotations
 _RESULTS = "a call makes its results, about 45 ns for each array; the limit writes into arrays that are there"
 _POINTS = "arrays for all points and components go through memory; by hand 64 points at a time stay in the cache"
 _VERTICES = "the Jacobian is composed of terms for all 544 vertices, of which the points need 100 or 300"
+_NUMBERS = "it goes from number to number in the interpreter"
 
 REASONS = {
     "linear": _RESULTS,
@@ -20,6 +21,8 @@ REASONS = {
     "diagonal": "the matrix passes through memory once more, and all of the result is looked at",
     "trisolv": "four fifths of it go to the interpreter, number by number",
     "fdtd_2d": "arrays of all steps are kept (42 MB), although the steps are linear and need none",
+    "lu": _NUMBERS,
+    "smith_waterman": _NUMBERS,
     "nbody": "the power −1.5 takes four times as long as dividing by a root, and all pairs are kept (0.5 MB)",
     "mandelbrot": "whole arrays of all turns are kept (18 MB); by hand 64 points at a time stay in the cache",
     "softmax": "three arrays as large as the argument are kept (102 MB); by hand a row stays in the cache",

@@ -35,7 +35,7 @@ from chainrule.program.deferred import Deferred, needed
 
 __all__ = ["interpreted"]
 
-_MOST = 4_000_000  # instructions of a program
+_MOST = 12_000_000  # instructions of a program: what no result needs is among them
 
 
 class _Straight(Lowering):

@@ -122,7 +122,8 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
         if id(cell.cell_contents) in _by_function:
             spaces.append((cell, {"cell_contents": _by_function[id(cell.cell_contents)]}))
     for space in namespaces:
-        names = {name: _by_function[id(value)] for name, value in space.items() if id(value) in _by_function}
+        # Other threads write into it meanwhile: the list is made at once.
+        names = {name: _by_function[id(value)] for name, value in [*space.items()] if id(value) in _by_function}
         spaces.append((space, {**{name: made for name, made in BUILTINS.items() if name not in space}, **names}))
     for space, others in spaces:
         _enter(space, others)
@@ -274,8 +275,8 @@ def _reached(function: Any) -> tuple[list[dict[str, Any]], list[CellType]]:
         elif isinstance(value, partial):
             pending += [value.func, *value.args, *value.keywords.values()]
         elif isinstance(value, FunctionType):
-            space = value.__globals__
-            if not is_library(value.__code__.co_filename):
+            space, is_users = value.__globals__, not is_library(value.__code__.co_filename)
+            if is_users:
                 found[id(space)] = space
                 pending += [space[name] for name in value.__code__.co_names if name in space]
             pending += [value.__wrapped__] if hasattr(value, "__wrapped__") else []
@@ -284,7 +285,8 @@ def _reached(function: Any) -> tuple[list[dict[str, Any]], list[CellType]]:
                     pending.append(cell.cell_contents)
                 except ValueError:
                     continue  # not filled yet
-                cells[id(cell)] = cell
+                if is_users:  # what stands for NumPy's functions in another thread holds them in cells of its own
+                    cells[id(cell)] = cell
         elif isinstance(value, type):
             pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
         elif not isinstance(value, ModuleType) and hasattr(value, "__dict__"):

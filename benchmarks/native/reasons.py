@@ -17,13 +17,11 @@ REASONS = {
     "hand_on_triangles": _VERTICES,
     "logistic": "the limit passes over X once, too; the goal was set beside one that passes twice",
     "convolution": "back, nine products are added up in memory; by hand the sums of a place stay in registers",
-    "seidel": "it goes from number to number, 13 ns for each with its gradient",
     "diagonal": "the matrix passes through memory once more, and all of the result is looked at",
     "trisolv": "four fifths of it go to the interpreter, number by number",
     "fdtd_2d": "arrays of all steps are kept (42 MB), although the steps are linear and need none",
     "lu": _NUMBERS,
     "smith_waterman": _NUMBERS,
-    "nbody": "the power −1.5 takes four times as long as dividing by a root, and all pairs are kept (0.5 MB)",
     "mandelbrot": "whole arrays of all turns are kept (18 MB); by hand 64 points at a time stay in the cache",
     "softmax": "three arrays as large as the argument are kept (102 MB); by hand a row stays in the cache",
 }

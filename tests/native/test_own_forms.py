@@ -85,3 +85,13 @@ def test_a_running_sum_that_is_not_finite_is_left_to_python() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             np.testing.assert_array_equal(compiled(np.array(numbers)), np.cumprod(numbers))
+
+
+@pytest.mark.parametrize("exponent", [-2.5, -1.5, -0.5, 0.5, 1.5, 7.5, 8.0, -3.0, 0.3, np.inf])
+def test_powers(exponent: float) -> None:
+    """Multiples of a half are multiplications and a root; where a result is not finite, NumPy's own."""
+    compiled = cr.compile(lambda x: x**exponent)
+    for x in (np.geomspace(0.01, 0.9, 9), np.array([0.0, -0.0, 1.0, -1.0, np.inf, np.nan])):
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(compiled(x), x**exponent, rtol=1e-14)
+    assert compiled.recordings == ["machine code"] * 2

@@ -14,7 +14,7 @@ from chainrule.native.text import Body, literal, value_type
 __all__ = ["Declarations", "write_apply"]
 
 _INT64 = np.dtype(np.int64)
-_POWERS = 8  # the largest whole exponent that is written as multiplications
+_POWERS = 8  # the largest exponent that is written as multiplications and a root
 
 
 class Declarations:
@@ -104,13 +104,13 @@ def _composed(
 
 
 def _power(body: Body, declared: Declarations, kind: str, base: str, exponent: float) -> str | None:
-    """A power with a small whole exponent, or a half, without a call."""
-    if exponent == 0.5:
-        return body.put(f"call {kind} {declared.intrinsic('sqrt', kind, 1)}({kind} {base})")
-    times = abs(int(exponent)) if exponent == int(exponent) and abs(exponent) <= _POWERS else 0
-    if not times:
+    """A power with a small exponent that is a multiple of a half, without a call."""
+    size = abs(exponent)
+    if not 0 < size <= _POWERS or 2 * size != int(2 * size):
         return None
-    result, square = "", base
+    times, result, square = int(size), "", base
+    if size != times:
+        result = body.put(f"call {kind} {declared.intrinsic('sqrt', kind, 1)}({kind} {base})")
     while times:
         if times & 1:
             result = body.put(f"fmul {kind} {result}, {square}") if result else square

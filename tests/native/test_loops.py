@@ -15,6 +15,7 @@ from chainrule.native.rolling import Before, Moving, Numbers, Roll, Turn, rolled
 from chainrule.program.deferred import Deferred
 from chainrule.program.replay import steps_for
 from chainrule.transforms.guard import Reads
+from tests.native.agreement import agree
 
 RANDOM = np.random.default_rng(11)
 SERIES = RANDOM.normal(size=60)
@@ -169,3 +170,19 @@ def test_a_recording_is_gone_when_there_is_machine_code() -> None:
     gc.collect()
     assert sum([type(found) is Deferred for found in gc.get_objects()]) <= before
     assert other.recordings == ["machine code"]
+
+
+def test_products_of_what_is_another_part_in_each_turn() -> None:
+    """Read with steps, by many: it is brought together, in whichever turn that is."""
+    frames, points = np.random.default_rng(4).normal(size=(40, 4, 8)), np.ones((4, 70))
+
+    def moved(frames: Any, points: Any) -> Any:
+        total = np.zeros((4, 70))
+        for k in range(40):
+            total = np.tanh(total + frames[k, :, ::2] @ points)
+        return np.sum(total**2)
+
+    whole = cr.value_and_grad(moved, (0, 1))
+    compiled = cr.compile(whole)
+    agree(compiled(frames, points), whole(frames, points))
+    assert compiled.recordings == ["machine code"]

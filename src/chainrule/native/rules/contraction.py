@@ -31,7 +31,7 @@ def contracted(
         times = volume // max(prod([sizes[name] for name in set(own)]), 1)
         if times > 1 and value.cost >= WORTH_HOLDING:
             value = low.held(operand)
-        kept.append(low.keep(value) if times >= _MANY and _is_far(value) else value)
+        kept.append(low.keep(value) if times >= _MANY and _is_far(low, value) else value)
 
     def read(place: Place) -> Expression:
         where = dict(zip(names, place, strict=True))
@@ -57,10 +57,13 @@ def contracted(
 _MANY = 64  # times that an element is read, from which it is brought next to its neighbours
 
 
-def _is_far(value: Value) -> bool:
+def _is_far(low: Lowering, value: Value) -> bool:
     """Whether an array lies in memory without having neighbours next to each other along any axis."""
+    if value.parts > 1:
+        return False
     labels = [Label(size) for size in value.shape]
-    read = value.at(places(labels)) if value.parts == 1 else None
+    with at_turn(None if low.turns is None else position(Label(low.turns.count))):
+        read = value.at(places(labels))
     if type(read) is not Read or any([index.looked_up for index in read.place]):
         return False
     return not any([abs(_stride(read, label)) == 1 for label in labels])

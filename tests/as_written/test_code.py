@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-import threading
 from collections.abc import Callable
 from math import exp
 from typing import Any
@@ -16,6 +14,7 @@ from numpy import array, zeros
 import chainrule as cr
 from chainrule.as_written import as_written, is_as_written
 from chainrule.errors import AssignmentError, NoRuleError
+from tests.at_once import at_once
 
 v = np.array([0.3, -1.2, 0.7, 2.1, 0.9])
 
@@ -227,7 +226,7 @@ def test_several_threads() -> None:
     """They take turns as often as can be: each finds NumPy's functions replaced by others, or not any more."""
     wrong: list[Any] = []
 
-    def work() -> None:
+    def work(_: int) -> None:
         for _ in range(30):
             try:
                 found = cr.grad(lambda x: np.sum(filled(x) * by_name(x)[0]))(v)
@@ -238,16 +237,7 @@ def test_several_threads() -> None:
                     wrong.append(found)
 
     expected = by_differences(lambda x: np.sum(filled(x) * by_name(x)[0]), v)
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    at_once(6, work)
     assert wrong == []
     assert type(np.zeros(1)) is np.ndarray
 

@@ -14,8 +14,8 @@ from scipy import special
 
 import chainrule as cr
 from chainrule.native.inner import inner_loop
+from tests.at_once import at_once
 from tests.native.agreement import agree
-from tests.native.at_once import at_once
 
 x = np.linspace(0.3, 1.7, 6)
 square = np.linspace(-1.0, 2.0, 9).reshape(3, 3) @ np.diag([1.0, 2.0, 4.0]) + 3 * np.eye(3)

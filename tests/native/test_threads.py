@@ -23,8 +23,8 @@ from chainrule.errors import OptionError
 from chainrule.native import abi, emit, libraries, splitting
 from chainrule.native.compiled import CompileWarning
 from chainrule.native.options import VARIABLE, allowed
+from tests.at_once import at_once
 from tests.native.agreement import agree
-from tests.native.at_once import at_once
 from tests.random_programs import Program, programs, weights
 
 rng = np.random.default_rng(7)

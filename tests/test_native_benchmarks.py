@@ -115,7 +115,7 @@ def test_without_a_compiler_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -
 
 def test_reasons_are_given_for_rows_that_there_are() -> None:
     assert REASONS.keys() <= ROWS.keys()
-    assert named("seidel", tiny=True).reason == REASONS["seidel"]
+    assert named("lu", tiny=True).reason == REASONS["lu"]
 
 
 def test_programs_have_the_operations_that_they_say_and_stay_finite() -> None:

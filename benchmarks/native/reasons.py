@@ -5,7 +5,7 @@ from __future__ import annotations
 _RESULTS = "a call makes its results, about 45 ns for each array; the limit writes into arrays that are there"
 _POINTS = "arrays for all points and components go through memory; by hand 64 points at a time stay in the cache"
 _VERTICES = "the Jacobian is composed of terms for all 544 vertices, of which the points need 100 or 300"
-_NUMBERS = "it goes from number to number in the interpreter"
+_NUMBERS = "it goes from number to number, and from one short vector to the next, in the interpreter"
 
 REASONS = {
     "linear": _RESULTS,
@@ -18,7 +18,9 @@ REASONS = {
     "logistic": "the limit passes over X once, too; the goal was set beside one that passes twice",
     "convolution": "back, nine products are added up in memory; by hand the sums of a place stay in registers",
     "diagonal": "the matrix passes through memory once more, and all of the result is looked at",
-    "trisolv": "four fifths of it go to the interpreter, number by number",
+    "trisolv": _NUMBERS,
+    "durbin": _NUMBERS,
+    "syrk": _NUMBERS,
     "fdtd_2d": "arrays of all steps are kept (42 MB), although the steps are linear and need none",
     "lu": _NUMBERS,
     "smith_waterman": _NUMBERS,

@@ -246,3 +246,24 @@ def test_many_small_loops_of_all_sizes_are_the_interpreters() -> None:
     agree(compiled(L, b), gradient(L, b))
     (built,) = compiled.known.values()
     assert "@interpret" in built.kernel.text
+
+
+@pytest.mark.usefixtures("straight")
+def test_sums_that_are_overwritten() -> None:
+    """Products and sums are added up where they are; what is written there afterwards is not."""
+
+    def written(A: Any, x: Any) -> Any:
+        y = A @ x
+        y[1:3] = np.sin(x[1:3])
+        z = np.sum(A * y, axis=0)
+        z[0] = 2.0
+        z[-1] *= x[0]
+        y[::2] = z[::2]
+        return np.sum(y**2 * z)
+
+    A, x = random.normal(size=(5, 5)), random.normal(size=5)
+    gradient = cr.value_and_grad(written, (0, 1))
+    compiled = cr.compile(gradient)
+    agree(compiled(A, x), gradient(A, x))
+    (built,) = compiled.known.values()
+    assert "@interpret" in built.kernel.text

@@ -179,7 +179,12 @@ class _Straight(Lowering):
         value = self.value(values)
         before = self.value(old)
         root = self._root_of(before)
-        in_place = root is not None and _is(self.owner.get(root), old) and self._writes(old) == k
+        in_place = (
+            root is not None
+            and root.combine is None  # what is written to a sum is added to it
+            and _is(self.owner.get(root), old)
+            and self._writes(old) == k
+        )
         if not in_place:
             root = self.new(step.shape, step.dtype)
             self.fill(root, step.shape, self.copying(before, step.dtype))

@@ -122,14 +122,28 @@ def test_loops_over_numbers(function: Any, arguments: Any, dtype: Any) -> None:
 
 def test_a_long_program_is_run_by_the_interpreter() -> None:
     """Nothing is forced here: a sweep over a grid, number by number, which no loop of one level describes."""
-    A = random.normal(size=(24, 24))
     gradient = cr.value_and_grad(relaxed)
-    compiled = cr.compile(gradient)
-    agree(compiled(A), gradient(A))
-    agree(compiled(2 * A), gradient(2 * A))
-    (built,) = compiled.known.values()
-    assert "@interpret" in built.kernel.text
-    assert len(built.kernel.text) < 80_000  # the program is data, but for what it does again and again
+    lengths = []
+    for size in (24, 32):
+        A = random.normal(size=(size, size))
+        compiled = cr.compile(gradient)
+        agree(compiled(A), gradient(A))
+        agree(compiled(2 * A), gradient(2 * A))
+        (built,) = compiled.known.values()
+        assert "@interpret" in built.kernel.text
+        lengths.append(len(built.kernel.text))
+    assert abs(lengths[1] - lengths[0]) < 100  # the program is data
+    assert lengths[0] < 50_000  # but for what it does again and again
+
+
+@pytest.mark.usefixtures("straight")
+@pytest.mark.parametrize("divisor", [3.0, -0.1, 1e-310, 1e308, 2e-308])
+def test_division_by_a_number(divisor: float) -> None:
+    """It is a product with the reciprocal, where that has all its digits."""
+    compiled = cr.compile(lambda x: np.stack([x[k] / divisor for k in range(4)]))
+    x = np.array([1.0, 3.0, -0.7, 0.0]) * min(abs(divisor), 1.0)
+    np.testing.assert_allclose(compiled(x), x / divisor, rtol=1e-15)
+    assert compiled.recordings == ["machine code"]
 
 
 @pytest.mark.parametrize(("operation", "number"), CASES)

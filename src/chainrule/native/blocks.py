@@ -42,7 +42,7 @@ def blocks(
         symbols, first, found = _paired(symbols, first, members, known < 0)
         if not found:
             break
-    makers = [_block([int(known[k]) for k in made], operations, constants) for made in members]
+    makers = [_block(known[[*made]].tolist(), operations, constants) for made in members]
     return _written(code, symbols, first, makers, tables)
 
 
@@ -52,47 +52,52 @@ def _signatures(code: Any, operations: Sequence[Operation]) -> Any:
     Its operation; for each operand how many instructions ago it was made (0 if that is far), or which number it is; for
     how many instructions its result is needed. Those that are always by themselves have negative ones.
     """
-    count, function = len(code), code[:, 0]
+    function = code[:, 0]
     alone = np.array([made.is_vector or made.function in (END, CALL) for made in operations])[function]
     if alone.all():
         return -1 - function
-    stretch = np.cumsum(alone)  # what vectors and calls do is not followed
     reads = np.array([_operands(made) for made in operations])[function] & ~alone[:, None]
+    ago, needed = _distances(code, reads, alone)
+    ago[ago > _FAR] = 0
+    needed[needed > _FAR] = _GOOD
+    number = code[:, _READ] - LATER
+    is_number = reads & (number >= 0) & (number < _FAR)
+    ago[is_number] = number[is_number] + _FAR + 1
+    signature = function.astype(np.int64)
+    for answer in (*ago.T, needed):
+        signature = (signature << _BITS) | answer
+    return np.where(alone, -1 - function, signature)
+
+
+def _distances(code: Any, reads: Any, alone: Any) -> tuple[Any, Any]:
+    """How many instructions ago what is read was written (0: not known), and in how many it is read for the last time.
+
+    Reads and writes are put in order by place and time: what is read was written by the last write before it, and is
+    needed until the last read before the next. What vectors and calls read and write is not followed: nothing is known
+    of numbers on the other side of one.
+    """
     row, column = np.nonzero(reads)
-    places = np.concatenate([code[:, _READ][row, column], code[~alone, 1]])
     writers = np.nonzero(~alone)[0]
+    places = np.concatenate([code[:, _READ][row, column], code[writers, 1]])
     times = np.concatenate([2 * row, 2 * writers + 1])  # an instruction reads before it writes
     order = np.lexsort((times, places))
     places, times = places[order], times[order]
-    writes = times % 2 == 1
-    at = np.arange(len(order))
-    before = np.maximum.accumulate(np.where(writes, at, -1))
-    before = np.concatenate([[-1], before[:-1]])
-    after = np.minimum.accumulate(np.where(writes, at, len(order))[::-1])[::-1]
-    after = np.concatenate([after[1:], [len(order)]])
+    instruction, stretch = times // 2, np.cumsum(alone)[times // 2]
+    writes, at = times % 2 == 1, np.arange(len(order))
+    before = np.concatenate([[-1], np.maximum.accumulate(np.where(writes, at, -1))[:-1]])
+    after = np.concatenate([np.minimum.accumulate(np.where(writes, at, len(at))[::-1])[-2::-1], [len(at)]])
 
-    def is_same(one: Any, other: Any) -> Any:
-        there = (other >= 0) & (other < len(order))
-        other = np.where(there, other, 0)
-        return there & (places[one] == places[other]) & (stretch[times[one] // 2] == stretch[times[other] // 2])
+    def distance(other: Any, to: Any, otherwise: int) -> Any:
+        there = (other >= 0) & (other < len(at))
+        known = there & (places == places[other % len(at)]) & (stretch == stretch[other % len(at)])
+        return np.where(known, np.abs(instruction - instruction[to % len(at)]), otherwise)
 
-    answers = np.zeros((count, 4), np.int64)
-    ago = np.where(is_same(at, before), times // 2 - times[before] // 2, 0)
-    ago[ago > _FAR] = 0
-    found = np.zeros(len(order), np.int64)
-    found[order] = ago
-    answers[row, column] = found[: len(row)]
-    last = np.minimum(after - 1, len(order) - 1)  # the last that reads it, or the write itself
-    needed = np.where(is_same(at, after), times[last] // 2 - times // 2, _GOOD)
-    found[order] = np.where(needed > _FAR, _GOOD, needed)
-    answers[writers, 3] = found[len(row) :]
-    number = code[:, _READ] - LATER
-    is_number = reads & (number >= 0) & (number < _FAR)
-    answers[:, :3][is_number] = number[is_number] + _FAR + 1
-    signature = function.astype(np.int64)
-    for answer in answers.T:
-        signature = (signature << _BITS) | answer
-    return np.where(alone, -1 - function, signature)
+    in_order = np.empty((2, len(at)), np.int64)
+    in_order[:, order] = distance(before, before, 0), distance(after, after - 1, _GOOD)
+    ago, needed = np.zeros(reads.shape, np.int64), np.zeros(len(code), np.int64)
+    ago[row, column] = in_order[0, : len(row)]
+    needed[writers] = in_order[1, len(row) :]
+    return ago, needed
 
 
 def _operands(made: Operation) -> list[bool]:

@@ -145,7 +145,7 @@ class _Numbers:
         return words + 1
 
     def pointer(self, word: int) -> str:
-        return self.body.put(f"getelementptr {self.kind}, ptr %numbers, i64 {_word(self.body, word)}")
+        return _place(self.body, self.kind, word)
 
     def number(self, value: Made | Outside | float) -> str:
         if isinstance(value, Made):
@@ -164,12 +164,17 @@ class _Numbers:
                 total = self.body.put(f"fadd contract {self.kind} {total}, {self.number(term)}")
             return total
         divisor = made.operands[-1]
-        if made.operation.function is np.divide and isinstance(divisor, float) and divisor != 0:
+        if made.operation.function is np.divide and isinstance(divisor, float) and self.has_reciprocal(divisor):
             return self.body.put(
                 f"fmul contract {self.kind} {self.number(made.operands[0])}, {literal(1 / divisor, self.dtype)}"
             )
         numbers = [self.number(value) for value in made.operands]
         return _applied(self.body, made.operation, numbers, self.dtype, self.declared)
+
+    def has_reciprocal(self, divisor: float) -> bool:
+        """Whether 1 over a number has as many digits as any other."""
+        limits = np.finfo(self.dtype)
+        return bool(limits.tiny <= abs(divisor) <= 1 / float(limits.tiny))
 
     def terms(self, made: Step) -> list[Made | Outside | float]:
         """What a sum consists of, where its parts are sums that nobody else needs."""
@@ -194,7 +199,7 @@ def _vector(body: Body, made: Operation, dtype: np.dtype[Any], declared: Declara
     """An operation on vectors: for each number of each operand."""
     kind = value_type(dtype)
     places = (_RESULT, *_OPERANDS[: len(made.arguments)])
-    starts = [body.put(f"getelementptr {kind}, ptr %numbers, i64 {_word(body, place)}") for place in places]
+    starts = [_place(body, kind, place) for place in places]
     length = _word(body, _LENGTH)
     strides = [_word(body, place) for place in _STRIDES[: len(places)]]
     with body.loop(length) as index:
@@ -250,8 +255,17 @@ def _never(condition: str) -> None:
 
 def _word(body: Body, place: int) -> str:
     """A word of the instruction, as a number of 64 bits."""
-    at = body.put(f"getelementptr i32, ptr %code, i64 {place}")
-    return body.put(f"sext i32 {body.put(f'load i32, ptr {at}')} to i64")
+    return body.put(f"sext i32 {_short(body, place)} to i64")
+
+
+def _short(body: Body, place: int) -> str:
+    at = body.put(f"getelementptr i32, ptr %code, i64 {place}", "p") if place else "%code"
+    return body.put(f"load i32, ptr {at}")
+
+
+def _place(body: Body, kind: str, place: int) -> str:
+    """Where the number is whose place a word says."""
+    return body.put(f"getelementptr {kind}, ptr %numbers, i32 {_short(body, place)}", "p")
 
 
 def _jump(body: Body, code: str) -> None:

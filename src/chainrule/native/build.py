@@ -6,7 +6,6 @@ import ctypes
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import cache, partial
 from itertools import count
 from typing import Any, ClassVar
@@ -264,19 +263,7 @@ def _lowered(
     if not python:
         for step in inputs:
             require_native(step.dtype)
-    low = other = _begun(inputs, memories, steps, wanted, blas, python)
-    try:
-        _lower(low, steps)
-    except NotLowerableError:
-        if len(steps) <= _UNROLLED:
-            raise
-        low = _begun(inputs, memories, steps, wanted, blas, python)
-        interpreted(low, inputs, steps, wanted)
-    if low is other and is_better_interpreted(low.statements):
-        other = _begun(inputs, memories, steps, wanted, blas, python)
-        with suppress(NotLowerableError):
-            interpreted(other, inputs, steps, wanted)
-            low = other
+    low = _loops_or_instructions(inputs, memories, steps, wanted, blas, python)
     results, check = _results(low, wanted)
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
     kernel = write_kernel(Schedule(unrolled(low.statements)), low.pool, given, options)
@@ -286,6 +273,34 @@ def _lowered(
     specs = [_spec(value, leaves) for value in arguments]
     structure, kinds, guards = results_are
     return kernel, Call(specs, memories, low.captured, results, kinds, check, structure, guards)
+
+
+def _loops_or_instructions(
+    inputs: Sequence[Deferred],
+    memories: Sequence[Memory],
+    steps: Sequence[Deferred],
+    wanted: Sequence[Deferred],
+    blas: bool,
+    python: bool,
+) -> Lowering:
+    """All steps as loops; for the interpreter, where there are no loops or they are not worth compiling."""
+    loops, problem = _begun(inputs, memories, steps, wanted, blas, python), None
+    try:
+        _lower(loops, steps)
+    except NotLowerableError as found:
+        if len(steps) <= _UNROLLED:
+            raise
+        problem = found
+    if problem is None and not is_better_interpreted(loops.statements):
+        return loops
+    low = _begun(inputs, memories, steps, wanted, blas, python)
+    try:
+        interpreted(low, inputs, steps, wanted)
+    except NotLowerableError:
+        if problem is not None:
+            raise
+        return loops
+    return low
 
 
 def _begun(

@@ -13,7 +13,9 @@ import pytest
 from scipy import special
 
 import chainrule as cr
+from chainrule.native.build import Built
 from chainrule.native.inner import inner_loop
+from chainrule.program.deferred import Deferred
 from tests.at_once import at_once
 from tests.native.agreement import agree
 
@@ -149,6 +151,37 @@ def test_code_that_is_dropped_while_it_calls_python(door: str) -> None:
     assert len(found) == 20
     for one in found:
         agree(one, expected)
+
+
+def test_calls_of_python_hold_no_recording() -> None:
+    """A step holds all those before it, of which there may be millions."""
+
+    def f(a: Any) -> Any:
+        for _ in range(50):
+            a = np.sin(a) * 1.1
+        return np.linalg.svd(a)[1]
+
+    def steps() -> int:
+        gc.collect()
+        return sum([type(found) is Deferred for found in gc.get_objects()])
+
+    before = steps()
+    compiled = cr.compile(f)
+    agree(compiled(square), f(square))
+    agree(compiled(square), f(square))
+    assert compiled.recordings == ["machine code"]
+    assert steps() == before
+
+
+def test_one_search_for_garbage_finds_code_that_is_dropped() -> None:
+    def alive() -> int:
+        gc.collect()
+        return sum([type(found) is Built for found in gc.get_objects()])
+
+    alive()
+    before = alive()
+    assert cr.compile(lambda a: a * 2)(x)[0] == x[0] * 2
+    assert alive() == before
 
 
 def test_loops_are_found_by_their_types() -> None:

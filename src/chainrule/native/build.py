@@ -77,8 +77,11 @@ class Entrance:
         self.code.fill("following", [following.address if following else self.code.address("last")])
 
     def __del__(self) -> None:
-        """Let go of the code, unless a call is still running in it: Python went on meanwhile, and dropped this."""
-        if "call" not in vars(self):  # it was never finished
+        """Let go of the code, unless a call is still running in it: Python went on meanwhile, and dropped this.
+
+        Nothing here may ask for `vars`: a dictionary made during a search for garbage keeps all of it until the next.
+        """
+        if not hasattr(self, "call"):  # it was never finished
             return
         self.code.held = self.objects, self.functions, self.arena
         self.left.add(self.code)

@@ -47,19 +47,29 @@ class Extent(NamedTuple):
         return view
 
 
+class _Handed(NamedTuple):
+    """An argument that is in the table: the step that makes it would hold all that was recorded before it."""
+
+    place: int
+
+
 def callback(step: Deferred, operands: Mapping[int, Extent], results: Sequence[Extent]) -> Address:
     """The function of one step, whose arguments are ``operands`` by number; the table has them, then the results."""
-    numbers = list(operands)
     reads = [extent.viewer(writes=False) for extent in operands.values()]
     writes = [extent.viewer(writes=True) for extent in results]
     table = ctypes.c_void_p * (len(reads) + len(writes))
-    function, arguments, options = step.function, tuple(step.arguments), dict(step.options)
+    places = {number: _Handed(place) for place, number in enumerate(operands)}
+    function, arguments, options = (
+        step.function,
+        filled(tuple(step.arguments), places),
+        filled(dict(step.options), places),
+    )
     has_several = step.dtype == object
 
     def call(address: int) -> int:
         try:
             pointers: Any = table.from_address(address)
-            given = {number: view(pointer) for number, view, pointer in zip(numbers, reads, pointers, strict=False)}
+            given = [view(pointer) for view, pointer in zip(reads, pointers, strict=False)]
             found = run_step(function, filled(arguments, given), filled(options, given))
             for value, view, pointer in zip(
                 found if has_several else (found,), writes, pointers[len(reads) :], strict=True
@@ -81,9 +91,11 @@ def callback(step: Deferred, operands: Mapping[int, Extent], results: Sequence[E
     return Address(address, made)
 
 
-def filled(value: Any, given: Mapping[int, Any]) -> Any:
-    """Arguments with arrays in the place of deferred ones."""
+def filled(value: Any, given: Mapping[int, Any] | Sequence[Any]) -> Any:
+    """Arguments with arrays in the place of deferred ones, or of what stands for these."""
     kind = type(value)
+    if kind is _Handed:
+        return given[value.place]
     if kind is Deferred:
         return value.known if value.is_captured else given[value.number]
     if kind in (tuple, list):

@@ -145,6 +145,24 @@ def test_steps_of_other_arrays_are_no_loop() -> None:
     np.testing.assert_allclose(cr.compile(function)(x), function(x), rtol=1e-12)
 
 
+def test_long_chains_that_are_no_loop() -> None:
+    """What is elementwise is read through, but not through hundreds of steps: Python's stack has an end."""
+    tables = np.random.default_rng(8).normal(size=(300, 5))
+    rows = [np.array(row) for row in tables]
+
+    def function(x: Any) -> Any:
+        for k, row in enumerate(rows):
+            x = np.sin(x) * 1.1 + row if k % 2 else x * row - 0.1
+        return np.sum(x)
+
+    x = RANDOM.normal(size=5)
+    both = cr.value_and_grad(function)
+    for whole in (function, both):
+        compiled = cr.compile(whole)
+        agree(compiled(x), whole(x))
+        assert compiled.recordings == ["machine code"]
+
+
 def test_the_text_grows_with_the_function_and_not_with_the_turns() -> None:
     def lines(turns: int) -> int:
         def function(x: Any) -> Any:

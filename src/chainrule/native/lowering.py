@@ -43,7 +43,6 @@ __all__ = [
     "PRODUCTS",
     "RULES",
     "WORTH_HOLDING",
-    "WORTH_KEEPING",
     "Lowering",
     "NotLowerableError",
     "Rule",
@@ -61,6 +60,7 @@ __all__ = [
 MOST_PARTS = 8  # boxes up to which an array is not put in memory for it
 WORTH_KEEPING = 6  # the cost of an element from which it is computed once for several readers
 WORTH_HOLDING = 2.5  # and for a product that reads it several times
+_DEEP = 128  # and at all: what an element is made of is read, and written, by functions that call themselves
 
 
 class NotLowerableError(Exception):
@@ -141,8 +141,13 @@ class Lowering:
             return
         made = self.values[step.number] = self.lowered(step)
         worth = WORTH_HOLDING if step.number in self.factors else WORTH_KEEPING
-        if made.parts > MOST_PARTS or (made.cost >= worth and self.uses.get(step.number, 0) > 1):
+        if made.parts > MOST_PARTS or self.is_worth_keeping(made, self.uses.get(step.number, 0), worth):
             self.values[step.number] = self.in_memory(step)
+
+    @staticmethod
+    def is_worth_keeping(value: Value, readers: int, worth: float = WORTH_KEEPING) -> bool:
+        """Whether the elements of a value had better be computed once, for all its readers or for one."""
+        return value.cost >= _DEEP or (value.cost >= worth and readers > 1)
 
     def lowered(self, step: Deferred) -> Value:
         """The value of one step: by its rule, or what Python makes of it."""

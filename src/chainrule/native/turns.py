@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import WORTH_KEEPING, Lowering, NotLowerableError, Value, at_turn, now
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, at_turn, now
 from chainrule.native.rolling import Before, Numbers, Roll, Turn, carried
 from chainrule.native.scalar import Expression, Index, Place
 from chainrule.native.work import Kept
@@ -130,7 +130,7 @@ class Turns:
             cheap = made.cost < _WORTH_STORING
             if cheap:
                 outer.append(made)
-            if made.cost >= WORTH_KEEPING and low.uses.get(self._number(roll, slot, roll.count // 2), 0) > 1:
+            if low.is_worth_keeping(made, low.uses.get(self._number(roll, slot, roll.count // 2), 0)):
                 made = low.keep(made)
             if not cheap:
                 outer.append(made)

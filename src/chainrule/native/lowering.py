@@ -6,7 +6,8 @@ and products are statements, and so is what is worth keeping because several nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,13 @@ class Lowering:
     def reset(self, mark: tuple[int, int, int]) -> None:
         """Forget what was added since."""
         del self.kept[mark[0] :], self.statements[mark[1] :], self.decomposed[mark[2] :]
+
+    @contextmanager
+    def in_a_turn(self) -> Iterator[list[Label]]:
+        """Read values as they are in a turn of the loop that is being lowered: its label, or none outside of loops."""
+        turn = [] if self.turns is None else [Label(self.turns.count)]
+        with at_turn(position(turn[0]) if turn else None):
+            yield turn
 
     # --- values ---
 
@@ -186,16 +194,15 @@ class Lowering:
             raise NotLowerableError("several results in each turn of a loop")
         if not self.python or (self.turns is not None and moves((step.arguments, step.options))):
             raise NotLowerableError(f"{getattr(step.function, '__name__', step.function)} has no native form")
-        turn = Label(self.turns.count) if self.turns is not None else None
         arrays = {other.number: other for other in needed(step) if not other.is_captured}
         values = [self.in_memory(other) for other in arrays.values()]
         targets = [self.new(result.shape, result.dtype) for result in results]
         extents = {number: _extent(value) for number, value in zip(arrays, values, strict=True)}
         function = callback(step, extents, [_extent(self.memory(target)) for target in targets])
-        with at_turn(None if turn is None else position(turn)):
+        with self.in_a_turn() as turn:
             sources = [self._start(value) for value in values]
             ends = [self._start(self.memory(target)) for target in targets]
-        self.do(Callback(ends, sources, function, self.turns, [] if turn is None else [turn]))
+        self.do(Callback(ends, sources, function, self.turns, turn))
         made = [self.memory(target) for target in targets]
         return made[0] if step.dtype != object else self.several(made)
 

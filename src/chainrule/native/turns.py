@@ -159,9 +159,7 @@ class Turns:
         if kind is Turn:
             if value.roll not in self.values:
                 raise NotLowerableError("a loop over what is no loop itself")
-            whole = self.values[value.roll][value.slot]
-            start, by = value.start, value.by
-            return self._noted(whole.like(lambda place: whole.at((now().shifted(start, by), *place)), whole.shape[1:]))
+            return self._noted(_moved(self.values[value.roll][value.slot], value.start, value.by))
         if kind is Numbers:
             array = self.low.capture(value.values)
             return self._noted(Value((), array.dtype, lambda place: array.at((now(),)), 1.0))

@@ -27,6 +27,7 @@ __all__ = [
     "Work",
     "base_of",
     "is_at",
+    "stride_in_order",
     "stride_of",
 ]
 
@@ -134,6 +135,11 @@ def stride_of(source: Source, place: Place, label: Label) -> int | None:
         if source.along is None:
             return None
         return 1 if label in dict(place[source.along].steps) else prod(source.shape)
+    return stride_in_order(source, place, label)
+
+
+def stride_in_order(source: Source, place: Place, label: Label) -> int:
+    """How far apart neighbours along a label are in memory that is somebody else's, or lies in C order."""
     strides = source.strides if isinstance(source, Memory) else row_major(source.shape)
     return sum([dict(index.steps).get(label, 0) * stride for index, stride in zip(place, strides, strict=True)])
 

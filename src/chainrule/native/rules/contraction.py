@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import WORTH_HOLDING, Lowering, NotLowerableError, Value, at_turn, both, places, rule
-from chainrule.native.scalar import Expression, Label, Memory, Place, Read, position, row_major
-from chainrule.native.work import Multiplication, Operand
+from chainrule.native.lowering import WORTH_HOLDING, Lowering, NotLowerableError, Value, both, rule
+from chainrule.native.rules.lying import lying, read_of
+from chainrule.native.scalar import Expression, Label, Place
+from chainrule.native.work import Multiplication, Operand, stride_in_order
 from chainrule.program.deferred import Deferred
 
 
@@ -59,14 +60,8 @@ _MANY = 64  # times that an element is read, from which it is brought next to it
 
 def _is_far(low: Lowering, value: Value) -> bool:
     """Whether an array lies in memory without having neighbours next to each other along any axis."""
-    if value.parts > 1:
-        return False
-    labels = [Label(size) for size in value.shape]
-    with at_turn(None if low.turns is None else position(Label(low.turns.count))):
-        read = value.at(places(labels))
-    if type(read) is not Read or any([index.looked_up for index in read.place]):
-        return False
-    return not any([abs(_stride(read, label)) == 1 for label in labels])
+    found = lying(low, value)
+    return found is not None and not any([abs(stride) == 1 for stride in found])
 
 
 _WORTH_CALLING = 8192  # multiplications from which BLAS is better than loops
@@ -99,8 +94,7 @@ def _multiplied(
         return None
     target = low.new(tuple([sizes[name] for name in out]), step.dtype)
     labels_of = {name: Label(sizes[name]) for name in (*stack, row, inner, column)}
-    turn = [] if low.turns is None else [Label(low.turns.count)]
-    with at_turn(position(turn[0]) if turn else None):
+    with low.in_a_turn() as turn:
         operands = (
             _operand(low, values[0], labels[0], labels_of, (row, inner), step.dtype),
             _operand(low, values[1], labels[1], labels_of, (inner, column), step.dtype),
@@ -114,24 +108,13 @@ def _operand(
     low: Lowering, value: Value, names: Sequence[Any], labels: Mapping[Any, Label], axes: tuple[Any, Any], dtype: Any
 ) -> Operand:
     """A value as matrices in memory."""
-    read = value.at(places([labels.get(name) or Label(1) for name in names])) if _is_whole(value, dtype) else None
-    if type(read) is Read and not any([index.looked_up for index in read.place]):
+    read = read_of(value, [labels.get(name) or Label(1) for name in names]) if value.dtype == dtype else None
+    if read is not None:
         row, column = [labels[axis] for axis in axes]
-        down, across = _stride(read, row), _stride(read, column)
+        down, across = [stride_in_order(read.source, read.place, label) for label in (row, column)]
         if (across == 1 and down >= column.size) or (down == 1 and across >= row.size):
             return Operand(read.source, read.place, row, column)
     return _operand(low, low.kept_copy(value, dtype), names, labels, axes, dtype)
-
-
-def _is_whole(value: Value, dtype: Any) -> bool:
-    return bool(value.dtype == dtype and value.parts == 1)
-
-
-def _stride(read: Read, label: Label) -> int:
-    """How far apart the elements are that are read in two turns of a loop."""
-    source = read.source
-    strides = source.strides if isinstance(source, Memory) else row_major(source.shape)
-    return sum([dict(index.steps).get(label, 0) * stride for index, stride in zip(read.place, strides, strict=True)])
 
 
 @rule(np.matmul, *both("dot"), reads_again=True)

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, at_turn, places, rule
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, places, rule
+from chainrule.native.rules.lying import lying
 from chainrule.native.rules.triangles import positions, triangle
 from chainrule.native.rules.views import diagonal
 from chainrule.native.scalar import (
@@ -19,14 +20,11 @@ from chainrule.native.scalar import (
     Expression,
     Index,
     Label,
-    Memory,
     Number,
     Place,
     Read,
     Source,
-    position,
     reads,
-    row_major,
 )
 from chainrule.native.value import Matrix
 from chainrule.native.work import Kept, Routine
@@ -61,8 +59,7 @@ def _require(low: Lowering, step: Deferred, matrix: Any, dtype: np.dtype[Any]) -
 def _call(low: Lowering, name: str, batch: Sequence[int], targets: Sequence[Value], arguments: Sequence[Any]) -> None:
     """Call a routine for each matrix of a stack; arrays have the axes of the stack, or some of them, and their own."""
     labels = [Label(size) for size in batch]
-    turn = [] if low.turns is None else [Label(low.turns.count)]
-    with at_turn(position(turn[0]) if turn else None):
+    with low.in_a_turn() as turn:
         handed = [_begin(argument, labels) if isinstance(argument, Value) else argument for argument in arguments]
     kept = [target.source for target in targets]
     assert all([isinstance(source, Kept) for source in kept])
@@ -119,38 +116,26 @@ def _factors(low: Lowering, value: Value, dtype: np.dtype[Any]) -> _Factors:
 
 def _is_the_same(low: Lowering, value: Value) -> bool:
     """Whether a value does not depend on the turn of the loop that is being lowered."""
-    turn = Label(low.turns.count)
     try:
-        with at_turn(position(turn)):
+        with low.in_a_turn() as turn:
             element = value.at(places([Label(size) for size in value.shape]))
     except BetweenError:
         return False
     indices = [index for read in reads(element) for index in read.place]
-    return not any([label is turn for index in indices for label, _ in index.steps])
+    return not any([label in turn for index in indices for label, _ in index.steps])
 
 
 def _stored(low: Lowering, value: Value, dtype: Any) -> _Stored:
     """Matrices as they lie in memory, or a copy."""
     n = value.shape[-1]
-    labels = [Label(size) for size in value.shape]
-    turn = None if low.turns is None else position(Label(low.turns.count))
-    if value.parts == 1 and value.dtype == dtype and n > 1:
-        with at_turn(turn):
-            read = value.at(places(labels))
-        if type(read) is Read and not any([index.looked_up for index in read.place]):
-            down, across = (_stride(read, label) for label in labels[-2:])
-            if across == 1 and down >= n:
-                return _Stored(value, down, True)
-            if down == 1 and across >= n:
-                return _Stored(value, across, False)
+    found = lying(low, value) if value.dtype == dtype and n > 1 else None
+    if found is not None:
+        down, across = found[-2:]
+        if across == 1 and down >= n:
+            return _Stored(value, down, True)
+        if down == 1 and across >= n:
+            return _Stored(value, across, False)
     return _Stored(low.kept_copy(value, dtype), n, True)
-
-
-def _stride(read: Read, label: Label) -> int:
-    """How far apart the elements are that are read in two turns of a loop."""
-    source = read.source
-    strides = source.strides if isinstance(source, Memory) else row_major(source.shape)
-    return sum([dict(index.steps).get(label, 0) * stride for index, stride in zip(read.place, strides, strict=True)])
 
 
 # --- equations --------------------------------------------------------------------------------------------------------

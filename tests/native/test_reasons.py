@@ -11,7 +11,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.native.compiled import CompileWarning
-from chainrule.native.lowering import RULES, NotLowerableError
+from chainrule.native.lowering import NotLowerableError
+from chainrule.native.registry import RULES
 from tests.native.test_doors import same
 
 x = np.linspace(0.3, 1.7, 4)

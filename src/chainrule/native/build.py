@@ -19,10 +19,11 @@ from chainrule.native.emit import Kernel, write_kernel
 from chainrule.native.entry import Call, write_entry
 from chainrule.native.foreign import Foreign, Replayed
 from chainrule.native.libraries import addresses, can_be_called, llvm
-from chainrule.native.lowering import PRODUCTS, NotLowerableError, is_native, require_native
+from chainrule.native.lowering import NotLowerableError, is_native, require_native
 from chainrule.native.machine import Code, module_text
 from chainrule.native.options import PLAIN, Options
 from chainrule.native.recorded import NUMBERS, Recorded
+from chainrule.native.registry import PRODUCTS
 from chainrule.native.rolling import Roll, rolled
 from chainrule.native.rules import Lowering
 from chainrule.native.scalar import Expression, Memory, Number

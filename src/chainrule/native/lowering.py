@@ -16,6 +16,7 @@ from chainrule.native.callback import Extent, callback
 from chainrule.native.functions import cost_of, is_known
 from chainrule.native.inner import inner_loop
 from chainrule.native.recorded import is_plain
+from chainrule.native.registry import RULES
 from chainrule.native.rolling import moves
 from chainrule.native.scalar import (
     BetweenError,
@@ -41,21 +42,16 @@ from chainrule.program.deferred import Deferred, needed
 
 __all__ = [
     "MOST_PARTS",
-    "PRODUCTS",
-    "RULES",
     "WORTH_HOLDING",
     "Lowering",
     "NotLowerableError",
-    "Rule",
     "Value",
     "at_turn",
-    "both",
     "is_native",
     "is_strided",
     "now",
     "places",
     "require_native",
-    "rule",
 ]
 
 MOST_PARTS = 8  # boxes up to which an array is not put in memory for it
@@ -432,26 +428,3 @@ def require_native(dtype: np.dtype[Any]) -> None:
 def places(labels: Sequence[Label]) -> Place:
     """The indices of loops as a place."""
     return tuple([position(label) for label in labels])
-
-
-Rule = Callable[..., Value]
-RULES: dict[Any, Rule] = {}
-PRODUCTS: set[Any] = set()
-
-
-def rule(*functions: Any, reads_again: bool = False) -> Callable[[Rule], Rule]:
-    """Register how calls of functions are lowered, and whether these read each element of arguments several times."""
-
-    def register(made: Rule) -> Rule:
-        for function in functions:
-            RULES[function] = made
-        if reads_again:
-            PRODUCTS.update(functions)
-        return made
-
-    return register
-
-
-def both(name: str) -> tuple[Any, Any]:
-    """A function of NumPy's and the method of its name."""
-    return getattr(np, name), getattr(np.ndarray, name)

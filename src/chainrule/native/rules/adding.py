@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import MOST_PARTS, Lowering, Value, rule
+from chainrule.native.lowering import MOST_PARTS, Lowering, Value
+from chainrule.native.registry import rule
 from chainrule.native.work import Kept, Make, Statement
 from chainrule.program.deferred import Deferred
 

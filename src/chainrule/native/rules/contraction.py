@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import WORTH_HOLDING, Lowering, NotLowerableError, Value, both, rule
+from chainrule.native.lowering import WORTH_HOLDING, Lowering, NotLowerableError, Value
+from chainrule.native.registry import both, rule
 from chainrule.native.rules.lying import lying, read_of
 from chainrule.native.scalar import Expression, Label, Place
 from chainrule.native.work import Multiplication, Operand, stride_in_order

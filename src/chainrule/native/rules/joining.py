@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import Lowering, Value, rule
+from chainrule.native.lowering import Lowering, Value
+from chainrule.native.registry import rule
 from chainrule.native.scalar import Expression, Place, part_of
 from chainrule.program.deferred import Deferred
 

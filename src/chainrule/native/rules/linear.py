@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, places, rule
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, places
+from chainrule.native.registry import rule
 from chainrule.native.rules.lying import lying
 from chainrule.native.rules.triangles import positions, triangle
 from chainrule.native.rules.views import diagonal

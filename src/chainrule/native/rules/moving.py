@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, rule
+from chainrule.native.lowering import Lowering, NotLowerableError, Value
+from chainrule.native.registry import rule
 from chainrule.native.rules.selection import inside
 from chainrule.native.scalar import Expression, Number, Place, part_of
 from chainrule.program.deferred import Deferred

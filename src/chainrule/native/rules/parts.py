@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chainrule.native.lowering import Lowering, Value, rule
+from chainrule.native.lowering import Lowering, Value
+from chainrule.native.registry import rule
 from chainrule.program.deferred import Deferred
 from chainrule.program.recording import part_of_several
 

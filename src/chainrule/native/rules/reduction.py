@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import RULES, Lowering, NotLowerableError, Rule, Value, both, rule
+from chainrule.native.lowering import Lowering, NotLowerableError, Value
+from chainrule.native.registry import RULES, Rule, both, rule
 from chainrule.native.scalar import Expression, Number, Place
 from chainrule.program.deferred import Deferred
 

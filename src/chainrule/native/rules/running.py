@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import Lowering, NotLowerableError, Rule, Value, both, rule
+from chainrule.native.lowering import Lowering, NotLowerableError, Value
+from chainrule.native.registry import Rule, both, rule
 from chainrule.native.scalar import Expression, Place
 from chainrule.program.deferred import Deferred
 

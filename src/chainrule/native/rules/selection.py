@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear.functions import overwritten, scatter
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, now, rule
+from chainrule.native.lowering import Lowering, NotLowerableError, Value, now
+from chainrule.native.registry import rule
 from chainrule.native.rolling import Moving
 from chainrule.native.scalar import Expression, Index, Number, Place, Reader, part_of
 from chainrule.native.work import Make

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import Lowering, Rule, Value, both, rule
+from chainrule.native.lowering import Lowering, Value
+from chainrule.native.registry import Rule, both, rule
 from chainrule.native.rules.views import diagonal
 from chainrule.native.scalar import Expression, Number, Place
 from chainrule.program.deferred import Deferred

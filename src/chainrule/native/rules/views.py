@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.lowering import Lowering, NotLowerableError, Value, both, rule
+from chainrule.native.lowering import Lowering, NotLowerableError, Value
+from chainrule.native.registry import both, rule
 from chainrule.native.scalar import Expression, Number, Place
 from chainrule.program.deferred import Deferred
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear.writing import Member, Store, Writing, written
-from chainrule.native.lowering import Lowering, Value, rule
+from chainrule.native.lowering import Lowering, Value
+from chainrule.native.registry import rule
 from chainrule.native.scalar import Expression, Index, Place, row_major
 from chainrule.native.work import Make
 from chainrule.program.deferred import Deferred

@@ -209,3 +209,19 @@ def test_export_links_lapack(tmp_path: Path) -> None:
         ["nm", "-D", "--undefined-only", library], check=True, capture_output=True, text=True
     ).stdout
     assert {"dpotrf_", "dtrtrs_", "dtrtri_"} <= set(symbols.split())
+
+
+@pytest.mark.parametrize(("size", "is_long"), [(10, False), (150, True)])
+def test_other_threads_go_on_while_large_matrices_are_factorised(size: int, is_long: bool) -> None:
+    def f(a: Any, b: Any) -> Any:
+        return np.linalg.solve(a, b)
+
+    compiled = cr.compile(f)
+    a, b = generator.normal(size=(size, size)) + size * np.eye(size), generator.normal(size=size)
+    agree(compiled(a, b), f(a, b))
+    (built,) = compiled.known.values()
+    assert built.kernel.is_long is is_long
+    agree(compiled(a, b), f(a, b))
+    with pytest.raises(np.linalg.LinAlgError, match="Singular"):
+        compiled(0 * a, b)
+    agree(compiled(a, b), f(a, b))

@@ -88,7 +88,10 @@ def work_of(leaf: Leaf) -> float:
         return turns * made.left.row.size * made.left.column.size * made.right.column.size
     if isinstance(made, Interpreted):
         return prod(made.code.shape)
-    if isinstance(made, Callback | Routine):
+    if isinstance(made, Routine):
+        *_, rows, columns = made.targets[0].shape
+        return turns * rows * columns * columns
+    if isinstance(made, Callback):
         return 0
     return turns * (1 + sum([_cost(part) for part in parts(made.expression)]))
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 import chainrule as cr
-from chainrule.native import build, instructions
+from chainrule.native import instructions, kernels
 from chainrule.native.blocks import blocks
 from chainrule.native.compiled import CompileWarning
 from chainrule.op import Operation
@@ -25,8 +25,8 @@ random = np.random.default_rng(3)
 @pytest.fixture
 def straight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let even small programs be instructions."""
-    monkeypatch.setattr(build, "_MOST", -1)
-    monkeypatch.setattr(build, "_UNROLLED", -1)
+    monkeypatch.setattr(kernels, "_MOST", -1)
+    monkeypatch.setattr(kernels, "_UNROLLED", -1)
 
 
 def cholesky(A: Any) -> Any:
@@ -212,7 +212,7 @@ def swept_and_cleared(A: Any) -> Any:
 
 @pytest.mark.parametrize("function", [eliminated, swept_and_cleared])
 def test_writes_of_regions_on_the_way_back(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "_MOST", -1)
+    monkeypatch.setattr(kernels, "_MOST", -1)
     A = random.normal(size=(14, 14)) + 4 * np.eye(14)
     gradient = cr.value_and_grad(function)
     compiled = cr.compile(gradient)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import ExportError, LibraryMissingError, OptionError
-from chainrule.native.build import lowered
 from chainrule.native.emit import Kernel
 from chainrule.native.entry import Call
+from chainrule.native.kernels import lowered
 from chainrule.native.libraries import llvm
 from chainrule.native.lowering import NotLowerableError
 from chainrule.native.machine import module_text, object_file, triple, vector_sets

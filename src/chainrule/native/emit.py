@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -413,6 +412,6 @@ def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], option
     text += "\n".join([*writer.functions_besides, *writer.notes, ""])
     is_long = not writer.calls_python and splitting.is_long(schedule.leaves.values())
     inner = writer.arrays[len(given) :]
-    memory = writer.stack + sum([-(-prod(source.shape) * source.dtype.itemsize // 64) * 64 for source in inner])
+    memory = writer.stack + sum([source.room for source in inner])
     turns = said(plan, schedule, writer.storages) if options.checkpoint is not None else ""
     return Kernel(text, writer.arrays, writer.declared, writer.functions, writer.calls_python, is_long, memory, turns)

@@ -252,7 +252,7 @@ def _run(writer: _EntryWriter, kernel: Kernel, data: dict[Source, str], check: S
     if check is not None:
         data[check] = body.reserve(f"alloca {memory_type(check.dtype)}")
     inner = [source for source in kernel.arrays if source not in data]  # they are no longer than a call: in the arena
-    starts = [0, *accumulate([-(-prod(source.shape) * source.dtype.itemsize // 64) * 64 for source in inner])]
+    starts = [0, *accumulate([source.room for source in inner])]
     is_shared = kernel.calls_python or kernel.is_long  # other threads may come in meanwhile
     if inner:
         arena = body.put("load ptr, ptr @arena", "t")

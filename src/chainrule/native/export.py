@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,7 +169,7 @@ def _module(name: str, kernel: Kernel, call: Call, signature: Signature, sets: s
     for source in kernel.arrays:
         if source not in data:
             data[source] = body.put(f"getelementptr i8, ptr %p.scratch, i64 {scratch}")
-            scratch += -(-prod(source.shape) * source.dtype.itemsize // 64) * 64
+            scratch += source.room
     if scratch:
         declared.append("ptr %p.scratch")
     status = body.put(f"call i32 @kernel({', '.join([f'ptr {data[source]}' for source in kernel.arrays])})")

@@ -54,7 +54,7 @@ def kernel_of(
 ) -> tuple[Kernel, Call]:
     """The kernel of recorded steps; of results the containers, the types, and what has to be as it was are given."""
     steps = steps_for(wanted)
-    memories = [_memory(step.known) for step in inputs]
+    memories = [Memory.of(step.known) for step in inputs]
     if not python:
         for step in inputs:
             require_native(step.dtype)
@@ -129,10 +129,6 @@ def _lower(low: Lowering, steps: Sequence[Deferred]) -> None:
                 raise
             for step in steps[item.first : item.first + item.count * item.length]:
                 low.add(step)
-
-
-def _memory(array: Any) -> Memory:
-    return Memory(array.shape, array.dtype, tuple([step // array.itemsize for step in array.strides]))
 
 
 def _results(low: Lowering, wanted: Sequence[Deferred]) -> tuple[list[Any], Any]:

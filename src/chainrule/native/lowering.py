@@ -133,7 +133,7 @@ class Lowering:
         if found is None:
             if not is_plain(array):
                 raise NotLowerableError("an array that it reads has a byte order or strides that are not the machine's")
-            memory = Memory(array.shape, array.dtype, tuple([step // array.itemsize for step in array.strides]))
+            memory = Memory.of(array)
             self.captured.append((memory, array))
             found = self._captured[id(array)] = self.memory(memory)
         return found

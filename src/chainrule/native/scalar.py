@@ -134,12 +134,20 @@ def merged(inside: Sequence[Index], wanted: Sequence[int], bare: Sequence[int]) 
     return found
 
 
+_LINE = 64  # bytes of a line of the cache
+
+
 class Source:
     """An array in memory that expressions read."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
+
+    @property
+    def room(self) -> int:
+        """The bytes that it takes without gaps, in whole lines of the cache."""
+        return -(-prod(self.shape) * self.dtype.itemsize // _LINE) * _LINE
 
 
 class Flat(Source):
@@ -156,6 +164,11 @@ class Memory(Source):
     def __init__(self, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> None:
         super().__init__(shape, np.dtype(dtype))
         self.strides = strides
+
+    @classmethod
+    def of(cls, array: Any) -> Memory:
+        """Where an array of NumPy's lies."""
+        return cls(array.shape, array.dtype, tuple([step // array.itemsize for step in array.strides]))
 
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:

@@ -95,3 +95,27 @@ def test_sums_are_results_themselves() -> None:
     for _ in range(2):
         agree(compiled(x), several(x))
     assert compiled.recordings == ["machine code"]
+
+
+def doubled(x: Any) -> Any:
+    """What is added up is itself, again and again."""
+    y = x @ x + x
+    for _ in range(40):
+        y = y + y
+    return np.sum(np.tanh(2.0**-40 * y.sum(axis=0)))
+
+
+def of_many_terms(x: Any) -> Any:
+    y = x @ x
+    for k in range(500):
+        y = y + np.float64(k) * x
+    return np.sum(np.tanh(1e-5 * y.sum(axis=0)))
+
+
+@pytest.mark.parametrize("function", [doubled, of_many_terms])
+def test_sums_of_more_terms_than_are_looked_through(function: Any) -> None:
+    given = x[0, 0, :6]
+    for made in (function, cr.value_and_grad(function)):
+        compiled = cr.compile(made)
+        agree(compiled(given), made(given))
+        assert compiled.recordings == ["machine code"]

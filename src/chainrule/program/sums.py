@@ -17,6 +17,7 @@ __all__ = ["summed_before"]
 
 _SUMS = (np.ndarray.sum, np.add.reduce, np.sum)
 _TERMS = (np.add, np.subtract)
+_MOST = 64  # terms and factors
 _USUAL = {"dtype": None, "keepdims": False}
 
 
@@ -30,7 +31,18 @@ def summed_before(function: Any, arguments: Sequence[Any], options: Mapping[str,
     ):
         return None
     rank = len(array.shape)
-    return _sum(array, axis % rank) if _has_product(array, axis % rank - rank) else None
+    return _sum(array, axis % rank) if _is_small(array) and _has_product(array, axis % rank - rank) else None
+
+
+def _is_small(total: Any) -> bool:
+    """Whether few terms and factors are looked through: what is added up may be itself again and again."""
+    pending, count = [total], 0
+    while pending and count <= _MOST:
+        array = pending.pop()
+        count += 1
+        if _made_by(array) in (*_TERMS, np.multiply):
+            pending += [part for part in array.arguments if _is_term(part, total)]
+    return not pending
 
 
 def _made_by(array: Any) -> Any:

@@ -178,3 +178,16 @@ def test_a_constant_that_nobody_can_write_to_is_computed_at_once() -> None:
     step = x * np.sqrt(recording.captured(fixed))
     assert len(steps_for([step])) == 1
     np.testing.assert_array_equal(step.numbers(), ARRAY * [1.0, 2.0, 3.0])
+
+
+def test_the_base_of_many_views() -> None:
+    """Views of views are views of the first array, found without asking each on the way again."""
+    _, x = given()
+    view = x
+    for _ in range(2000):
+        view = view[::-1]
+    assert view.base is x
+    assert x.base is None
+    assert (view + 1)[0].base.function is np.add
+    assert view[[0, 1]].base is None
+    assert view[0, 0].base is None

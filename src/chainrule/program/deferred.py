@@ -185,10 +185,12 @@ class Deferred:
     @property
     def base(self) -> Any:
         """The array of which NumPy would give a view, if this is one."""
-        if self.function in _VIEWING and (self.function is not _GETITEM or not _copies(self.arguments[1], self.shape)):
-            first = self.arguments[0]
-            return first if first.base is None else first.base
-        return None
+        found, step = None, self
+        while type(step) is Deferred and step.function in _VIEWING:
+            if step.function is _GETITEM and _copies(step.arguments[1], step.shape):
+                break
+            found = step = step.arguments[0]
+        return found
 
     @property
     def number_for_good(self) -> float | None:

@@ -16,6 +16,7 @@ import scipy.signal as ss
 import scipy.sparse as sparse
 import scipy.special as sp
 import scipy.stats as st
+from scipy import linalg
 
 import chainrule as cr
 from chainrule.errors import NoDerivativeError, NoRuleError
@@ -225,6 +226,7 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: nd.gaussian_filter(np.ones((90, 90)) * x[0], 1.0), "written as a matrix, which is too large"),
     (lambda x: st.zscore(x) * 2, "scipy.stats._stats_py.zscore does not take tracked values"),
     (lambda x: np.abs(sf.fht(x, 0.1, 0.0)), "does not take tracked values"),
+    (lambda x: linalg.solve_toeplitz(x, np.ones(len(x))), "does not take tracked values"),
 ]
 
 

@@ -246,6 +246,22 @@ def sinm(a: Any) -> Any:
     return _circular(a)[len(a) :, : len(a)]
 
 
+def tanm(a: Any) -> Any:
+    return np.linalg.solve(cosm(a), sinm(a))
+
+
+def coshm(a: Any) -> Any:
+    return (expm(a) + expm(-a)) / 2
+
+
+def sinhm(a: Any) -> Any:
+    return (expm(a) - expm(-a)) / 2
+
+
+def tanhm(a: Any) -> Any:
+    return np.linalg.solve(coshm(a), sinhm(a))
+
+
 def polar(a: Any, side: str = "right") -> Any:
     u, s, v = np.linalg.svd(a, full_matrices=False)
     return u @ v, (_adjoint(v) * s) @ v if side == "right" else (u * s) @ _adjoint(u)
@@ -305,7 +321,24 @@ MATRICES: dict[str, Callable[..., Any]] = {
             qr,
         ),
         *(lu_factor, lu, lu_solve, lstsq, expm, solve_sylvester, solve_continuous_lyapunov, solve_discrete_lyapunov),
-        *(qr, sqrtm, logm, cosm, sinm, polar, block_diag, toeplitz, hankel, circulant, companion, khatri_rao),
+        *(
+            qr,
+            sqrtm,
+            logm,
+            cosm,
+            sinm,
+            tanm,
+            coshm,
+            sinhm,
+            tanhm,
+            polar,
+            block_diag,
+            toeplitz,
+            hankel,
+            circulant,
+            companion,
+            khatri_rao,
+        ),
     )
 }
 """By SciPy's names, what takes the place of functions in `scipy.linalg` where a matrix is tracked."""

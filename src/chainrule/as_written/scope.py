@@ -139,14 +139,16 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
 def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
     """``run()``; and again within `as_written`, if it fails because code makes plain arrays of what is tracked.
 
-    Libraries in C may raise errors of their own where a plain number was refused: that it was counts as well.
+    Libraries in C may raise errors of their own where a plain number was refused, and type errors where they are given
+    no arrays: those count as well.
     """
     before = refusals()
     try:
         if not ((_known and _is_in(_known, function)) or _needs_it(function)):
             return run()
     except Exception as problem:
-        if is_as_written() or not (isinstance(problem, _RETRIED) or refusals() > before):
+        is_refused = isinstance(problem, _RETRIED) or refusals() > before
+        if is_as_written() or not (is_refused or (type(problem) is TypeError and _library_that_failed(problem))):
             raise
     with as_written(function):
         try:
@@ -174,15 +176,18 @@ def _is_in(several: WeakSet[Any], value: Any) -> bool:
         return False
 
 
+_COMPILED = ("numpy.", "scipy.")  # modules of which some are not Python, and say other names of files
+
+
 def _library_that_failed(problem: Exception) -> str | None:
     """The function of a library that code called, if it was there that something went wrong."""
     trace, found = problem.__traceback__, None
     while trace is not None:
-        code = trace.tb_frame.f_code
-        if not is_library(code.co_filename):
+        code, module = trace.tb_frame.f_code, str(trace.tb_frame.f_globals.get("__name__", ""))
+        if not (is_library(code.co_filename) or module.startswith(_COMPILED)):
             found = None
         elif found is None and not is_own(code.co_filename):
-            found = f"{trace.tb_frame.f_globals.get('__name__', '')}.{code.co_qualname}"
+            found = f"{module}.{code.co_qualname}"
         trace = trace.tb_next
     return found
 

@@ -75,3 +75,24 @@ def test_a_function_whose_data_change_now_and_then_is_recorded_anew() -> None:
         for _ in range(2):
             np.testing.assert_allclose(transform(np.ones(3)).diagonal(), 2.0 * k)
     assert transform.recorded.recordings == ["replayed"]
+
+
+def test_what_cannot_be_replayed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results are those of the function; an error of its own is raised, and nothing is said of it."""
+    x = np.array([1.0, 2.0])
+
+    def refusing(*_: Any) -> Any:
+        raise AssertionError("no such loop")
+
+    transform: Any = cr.jacobian(np.sin)
+    monkeypatch.setattr(transform.recorded, "compiling", refusing)
+    for _ in range(2):
+        np.testing.assert_allclose(transform(x).dense(), np.diag(np.cos(x)))
+    (said,) = transform.recorded.recordings
+    assert said == "run each time: replaying it raised AssertionError: no such loop"
+    inverse: Any = cr.jacobian(np.linalg.inv)
+    with pytest.raises(np.linalg.LinAlgError):
+        inverse(np.zeros((2, 2)))
+    assert inverse.recorded.recordings == []
+    assert inverse(np.eye(2)).dense().shape == (2, 2, 2, 2)
+    assert inverse.recorded.recordings == ["replayed"]

@@ -122,6 +122,7 @@ class _Derivation:
         self.run: Run | None = None
         self.lock = threading.Lock()
         self.used = False  # whether it was ever replayed
+        self.failure: str | None = None  # what a replay raised
         self.wasted = 0  # how many recordings in a row before it were not
         kinds = [step.dtype for step in (*self.inputs, *recording.constants.values(), *recording.steps.values())]
         self.is_narrow = any([kind.kind == "f" and kind.itemsize < 8 for kind in kinds])
@@ -150,7 +151,8 @@ class _Derivation:
         """The results at a point; None if the function itself has to say what is wrong, or a shape has changed."""
         try:
             return self.first(leaves) if first else self.again(leaves)
-        except Exception:
+        except Exception as error:
+            self.failure = f"replaying it raised {type(error).__name__}: {error}"
             return None
 
     def _filled(self, arrays: Sequence[Any]) -> Any:
@@ -301,9 +303,11 @@ class Recorded:
                     made.wasted = wasted
                     self.known[key] = made
                     return result
+                problem = problem or made.failure
+        result = self.in_python(arguments, options)  # if it raises, these arguments are wrong, not their kind
         if problem is not None:
             self.known[key] = problem
-        return self.in_python(arguments, options)
+        return result
 
     def _data(self, arguments: Any, options: Any) -> list[Any]:
         """The floating-point arrays and numbers among the arguments that are not differentiated."""

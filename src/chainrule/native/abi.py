@@ -9,15 +9,17 @@ from __future__ import annotations
 import ctypes
 import sys
 import sysconfig
+import weakref
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-__all__ = ["ARRAY", "DICT_TAG", "FLOAT", "ITEMS", "empty_address", "has_tags", "usable"]
+__all__ = ["ARRAY", "COUNT", "DICT_TAG", "FLOAT", "ITEMS", "empty_address", "has_tags", "usable"]
 
-ARRAY = {"data": 16, "ndim": 24, "shape": 32, "strides": 40, "dtype": 56, "flags": 64}
+ARRAY = {"data": 16, "ndim": 24, "shape": 32, "strides": 40, "dtype": 56, "flags": 64, "weak": 72}
 """Where the fields of an array are, in bytes."""
+COUNT = 0  # of references, in 32 bits
 TYPE = 8
 FLOAT = 16  # the number of a float, and of a float64 or float32 scalar
 SIZE, ITEMS, LIST_ITEMS = 16, 24, 24  # of tuples, the entries themselves; of lists, where the pointer to them is
@@ -49,14 +51,18 @@ def empty_address() -> int:
 @cache
 def usable() -> bool:
     """Whether objects lie in memory as this file says."""
-    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if sys.implementation.name != "cpython" or any(map(sysconfig.get_config_var, ("Py_GIL_DISABLED", "Py_REF_DEBUG"))):
         return False
     if ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     array = np.arange(6.0).reshape(2, 3)[:, ::2]
     base, word, pointer = id(array), ctypes.c_int64, ctypes.c_void_p
     shape, strides = _at(base + ARRAY["shape"], pointer), _at(base + ARRAY["strides"], pointer)
+    unknown = _at(base + ARRAY["weak"], pointer)
+    reference = weakref.ref(array)
     looks = [
+        _counts(array),
+        unknown is None and _at(base + ARRAY["weak"], pointer) == id(reference),
         _at(base + TYPE, pointer) == id(np.ndarray),
         _at(base + ARRAY["data"], pointer) == array.ctypes.data,
         _at(base + ARRAY["ndim"], ctypes.c_int32) == 2,
@@ -80,6 +86,13 @@ def usable() -> bool:
     known = {1: 2}
     looks.append(_at(id(known) + DICT_SIZE, word) == 1)
     return all(looks) and _makes_arrays()
+
+
+def _counts(value: Any) -> bool:
+    """Whether the number of references to an object is where it is looked for."""
+    before = _at(id(value) + COUNT, ctypes.c_uint32)
+    more = [value, value, value]
+    return bool(_at(id(value) + COUNT, ctypes.c_uint32) == before + len(more))
 
 
 def _cell() -> Any:

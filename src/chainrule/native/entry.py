@@ -15,11 +15,10 @@ from itertools import accumulate
 from math import prod
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from chainrule.native import abi
-from chainrule.native.checks import Checks, Guards, Same
+from chainrule.native.checks import Guards
 from chainrule.native.emit import Kernel
+from chainrule.native.results import Results
 from chainrule.native.scalar import Memory, Source, row_major
 from chainrule.native.text import Body, memory_type
 
@@ -54,57 +53,7 @@ class Entry(NamedTuple):
     arena: int  # bytes of memory that a call needs for itself
 
 
-class _EntryWriter(Checks):
-    # --- results ---
-
-    def fresh(self, shape: Sequence[int], dtype: np.dtype[Any], type_: type) -> tuple[str, str]:
-        """A new array, or a number: the object, and where its data goes."""
-        if type_ is not np.ndarray:
-            kind = self.held(type_)
-            made = self.body.put(f"call ptr @PyType_GenericAlloc(ptr {kind}, i64 0)")
-            return made, self.body.put(f"getelementptr i8, ptr {made}, i64 {abi.FLOAT}", "d")
-        sizes = self.body.reserve(f"alloca [{len(shape)} x i64]")
-        for k, size in enumerate(shape):
-            at = f"getelementptr (i64, ptr {sizes}, i64 {k})"
-            self.body.do(f"store i64 {size}, ptr {self.body.put(at.replace('(', '').replace(')', ''))}")
-        kind = self.held(dtype)
-        self.body.do(f"call void @Py_IncRef(ptr {kind})")
-        function = self.body.put(f"inttoptr i64 {self.number(abi.empty_address())} to ptr")
-        made = self.body.put(f"call ptr {function}(i32 {len(shape)}, ptr {sizes}, ptr {kind}, i32 0)")
-        return made, self.field(made, abi.ARRAY["data"])
-
-    def built(self, structure: Any, results: Sequence[str]) -> str:
-        """The results in tuples and lists."""
-        if structure is None:
-            found = self.held(None)
-            self.body.do(f"call void @Py_IncRef(ptr {found})")
-            return found
-        if isinstance(structure, int):
-            return results[structure]
-        if isinstance(structure, Same):
-            found = self.held(structure.value)
-            self.body.do(f"call void @Py_IncRef(ptr {found})")
-            return found
-        kind, children = structure
-        if kind is dict:
-            return self.dictionary([(key, self.built(child, results)) for key, child in children])
-        inner = [self.built(child, results) for child in children]
-        name = "PyList_New" if kind is list else "PyTuple_New"
-        made = self.body.put(f"call ptr @{name}(i64 {len(inner)})")
-        items = self.field(made, abi.LIST_ITEMS) if kind is list else None
-        for k, value in enumerate(inner):
-            start, offset = (items, 8 * k) if items else (made, abi.ITEMS + 8 * k)
-            at = self.body.put(f"getelementptr i8, ptr {start}, i64 {offset}")
-            self.body.do(f"store ptr {value}, ptr {at}")
-        return made
-
-    def dictionary(self, entries: Sequence[tuple[Any, str]]) -> str:
-        made = self.body.put("call ptr @PyDict_New()")
-        for key, value in entries:
-            self.body.put(f"call i32 @PyDict_SetItem(ptr {made}, ptr {self.held(key)}, ptr {value})")
-            self.body.do(f"call void @Py_DecRef(ptr {value})")
-        return made
-
+class _EntryWriter(Results):
     # --- results that the caller gives ---
 
     def given(self, pointer: str, structure: Any, results: Sequence[Source], data: dict[Source, str]) -> None:
@@ -210,28 +159,26 @@ def write_entry(kernel: Kernel, call: Call, again: Any, other: Any, into: bool =
     writer.guards(call.guards)
     for memory, array in call.captured:
         data[memory] = writer.array(writer.held(array), memory.shape, memory.strides, memory.dtype)
-    made: list[str] = []
     if into:
         out = writer.field("%args", 8 * len(call.arguments))
         writer.given(out, call.structure, call.results, data)
         if call.results:
             writer.apart(call.results, [*call.memories, *[memory for memory, _ in call.captured]], data)
     else:
-        for source, kind in zip(call.results, call.kinds, strict=True):
-            found, data[source] = writer.fresh(source.shape, source.dtype, kind)
-            made.append(found)
+        data |= writer.fresh(call.results, call.kinds)
     fine, arena = _run(writer, kernel, data, call.check)
     with body.when(body.put(f"xor i1 {fine}, true"), rarely=True):
-        for found in made:
+        for found in writer.made:
             body.do(f"call void @Py_DecRef(ptr {found})")
         writer.leave_to(again)
         body.start(writer.label("never"))
     if into:
         body.do(f"call void @Py_IncRef(ptr {out})")
-    body.do(f"ret ptr {out if into else writer.built(call.structure, made)}")
+    body.do(f"ret ptr {out if into else writer.built(call.structure)}")
     body.start("mismatch")
     following = body.put("load ptr, ptr @following")
     body.do(f"ret ptr {body.put(f'musttail call ptr {following}(ptr %self, ptr %args, i64 %flags, ptr %names)')}")
+    writer.give_up()
     main = body.text()
     writer.body = body = Body()
     writer.leave_to(other)
@@ -242,6 +189,7 @@ def write_entry(kernel: Kernel, call: Call, again: Any, other: Any, into: bool =
         "@following = global ptr @last\n@arena = global ptr null\n@running = global i64 0\n"
         f"define ptr @entry(ptr %self, ptr %args, i64 %flags, ptr %names) #2 {{\n{main}\n}}\n"
         f"define ptr @last(ptr %self, ptr %args, i64 %flags, ptr %names) #2 {{\n{body.text()}\n}}\n"
+        + "".join(writer.functions)
     )
     return Entry(text, writer.objects, writer.numbers, arena)
 

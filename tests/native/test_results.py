@@ -100,10 +100,14 @@ def test_a_weak_reference_never_leads_to_another_result(double: Any) -> None:
 
 
 def test_code_that_runs_when_an_old_result_ends_may_call_the_function(double: Any) -> None:
-    found = []
+    found: list[tuple[int, Any]] = []
+
+    def call(k: int) -> None:
+        found.append((k, double(x - k)))
+
     for k in range(6):
         array = double(x + k)
-        weakref.finalize(array, lambda k=k: found.append((k, double(x - k))))
+        weakref.finalize(array, call, k)
         del array
     for k, array in found:
         np.testing.assert_array_equal(array, (x - k) * 2)

@@ -26,7 +26,7 @@ from chainrule.errors import AssignmentError, ChainruleError, LeafError, NoRuleE
 from chainrule.op import REGISTRY
 from chainrule.tape import refusals
 
-__all__ = ["as_written", "is_as_written", "tried"]
+__all__ = ["as_written", "instead_of", "is_as_written", "tried"]
 
 
 class _Here(threading.local):
@@ -99,6 +99,26 @@ def _replacing() -> list[tuple[Any, Mapping[str, Any]]]:
         return [*_in_numpy(), *[place for places in libraries for place in places]]
 
 
+def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What takes the place of a library's function that is handed over itself; any other function as it is.
+
+    >>> import scipy.special
+    >>> instead_of(scipy.special.softmax) is scipy.special.softmax, instead_of(len) is len
+    (False, True)
+    """
+    if type(function) is partial:
+        inner = instead_of(function.func)
+        return function if inner is function.func else partial(inner, *function.args, **function.keywords)
+    if str(getattr(function, "__module__", "")).partition(".")[0] in ("numpy", "scipy", "math"):
+        _replacing()  # they are known from then on
+    found: Callable[..., Any] = _by_function.get(id(function), function)
+    return found
+
+
+def _may_be_replaced(value: Any) -> bool:
+    return id(value) in _by_function or type(value) is partial
+
+
 @contextmanager
 def as_written(function: Callable[..., Any]) -> Iterator[None]:
     """Within the block arrays that code makes can hold tracked numbers; ``function`` is the code that will run.
@@ -119,11 +139,11 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
     spaces = [(vars(place) if isinstance(place, ModuleType) else place, made) for place, made in _replacing()]
     namespaces, cells = _reached(function)
     for cell in cells:
-        if id(cell.cell_contents) in _by_function:
-            spaces.append((cell, {"cell_contents": _by_function[id(cell.cell_contents)]}))
+        if _may_be_replaced(cell.cell_contents):
+            spaces.append((cell, {"cell_contents": instead_of(cell.cell_contents)}))
     for space in namespaces:
         # Other threads write into it meanwhile: the list is made at once.
-        names = {name: _by_function[id(value)] for name, value in [*space.items()] if id(value) in _by_function}
+        names = {name: instead_of(value) for name, value in [*space.items()] if _may_be_replaced(value)}
         spaces.append((space, {**{name: made for name, made in BUILTINS.items() if name not in space}, **names}))
     for space, others in spaces:
         _enter(space, others)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written import tried
+from chainrule.as_written import instead_of, tried
 from chainrule.errors import DtypeError
 from chainrule.explain.arguments import Argument, argument_names, leaf_names
 from chainrule.explain.computation import Computation, Step
@@ -39,6 +39,7 @@ def record(
     >>> computation.steps[2:]
     (<#2 = matmul(W, x) of shape (2,)>, <#3 = tanh(#2) of shape (2,)>)
     """
+    function = instead_of(function)
     reads = Reads(function)
     if not reads.asks_kinds:
         made = Transplant(reads, Tensor)

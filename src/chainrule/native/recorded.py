@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written import tried
+from chainrule.as_written import instead_of, tried
 from chainrule.native.callback import filled
 from chainrule.program.deferred import Deferred, UnrecordableError, needed, run_step
 from chainrule.program.recording import Recording
@@ -48,7 +48,9 @@ class Recorded:
         self.recording = recording = recording or Recording(bakes=False)
         transplant = Transplant(reads, lambda array: Tensor(recording.captured(array)))
         with recording:
-            run = transplant.of(function) if replacing else function
+            run = instead_of(function)
+            if replacing and run is function:
+                run = transplant.of(function)
             self.inputs = [recording.input(np.asarray(leaf)) for leaf in leaves]
             with tracing() as watch:
                 result = tried(run, lambda: run(*rebuilt(arguments, iter([Tensor(made) for made in self.inputs]))))

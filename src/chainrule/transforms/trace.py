@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written import as_written, is_as_written, tried
+from chainrule.as_written import as_written, instead_of, is_as_written, tried
 from chainrule.backward import check_fits, owned
 from chainrule.errors import AssignmentError, DtypeError, GradientError, HolomorphicError
 from chainrule.linear.jacobian import Jacobian
@@ -132,6 +132,7 @@ class Trace:
     ) -> None:
         self.name = name
         self.positions, self.single = chosen(argnums, arguments, name)
+        function = instead_of(function)
         needs_it = False
 
         def run() -> None:

@@ -41,11 +41,15 @@ class Loop:
 
     def leaves(self) -> Iterator[Leaf]:
         """All statements inside."""
-        for item in self.body:
-            if isinstance(item, Leaf):
-                yield item
-            else:
-                yield from item.leaves()
+        return _leaves(self.body)
+
+
+def _leaves(body: Sequence[Loop | Leaf]) -> Iterator[Leaf]:
+    for item in body:
+        if isinstance(item, Leaf):
+            yield item
+        else:
+            yield from _leaves(item.body)
 
 
 class Schedule:
@@ -59,6 +63,10 @@ class Schedule:
         self.readers: dict[Kept, list[tuple[Leaf, tuple[Index, ...] | None]]] = {}
         for statement in statements:
             self._place(statement)
+        done = {leaf: place for place, leaf in enumerate(_leaves(self.body))}
+        for leaves in self.writers.values():
+            if len(leaves) > 1:
+                leaves.sort(key=done.__getitem__)
 
     def _place(self, statement: Work) -> None:
         leaf = Leaf(statement)
@@ -101,7 +109,9 @@ class Schedule:
         self, body: list[Loop | Leaf], order: list[Label], needs: Needs, leaf: Leaf
     ) -> tuple[Loop, Label] | None:
         """The latest loop that the statement can join, and the label that would run in it."""
-        touched = {*leaf.statement.targets, *[source for source, _ in needs]}
+        # Nobody reads a sum before all of it is there, so its terms may come in any order.
+        touched = {target for target in leaf.statement.targets if target.combine is None}
+        touched.update([source for source, _ in needs])
         before = {item for source in touched for other in self.writers.get(source, ()) for item in (*other.path, other)}
         for item in reversed(body):
             if isinstance(item, Loop):

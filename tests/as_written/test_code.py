@@ -222,6 +222,22 @@ def test_others_get_plain_arrays_meanwhile() -> None:
         assert type(np.meshgrid([1.0], [2.0])[0]) is np.ndarray  # NumPy's own code makes arrays in it
 
 
+def test_compiled_modules_get_plain_arrays() -> None:
+    """What is written in Cython calls `np.empty`, has no frame that says so, and crashes if it gets no array."""
+
+    def noisy(x: Any) -> Any:
+        y = np.zeros(5)
+        y[:] = x * np.random.RandomState(0).normal(size=5) + np.random.default_rng(0).normal(size=5)  # noqa: NPY002
+        return np.sum(y)
+
+    with as_written(filled):
+        assert type(np.random.default_rng(0).normal(size=2)) is np.ndarray
+        with as_written(noisy):  # a second time, when the names are replaced already
+            assert type(np.random.default_rng(0).normal(size=2)) is np.ndarray
+    np.testing.assert_allclose(cr.grad(noisy)(v), by_differences(noisy, v))
+    assert np.random.mtrand.np is np  # type: ignore[attr-defined]
+
+
 def test_several_threads() -> None:
     """They take turns as often as can be: each finds NumPy's functions replaced by others, or not any more."""
     wrong: list[Any] = []

@@ -11,7 +11,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from importlib.machinery import ExtensionFileLoader
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -70,6 +71,28 @@ def _in_numpy() -> list[tuple[Any, Mapping[str, Any]]]:
 
 
 @cache
+def _untouched() -> ModuleType:
+    """NumPy as it is before anything is replaced."""
+    module = ModuleType("numpy")
+    vars(module).update(vars(np))
+    return module
+
+
+@lru_cache(maxsize=1)
+def _in_compiled(modules: int) -> list[tuple[Any, Mapping[str, Any]]]:
+    """Compiled modules (of so many modules), with NumPy as it was: what they call would take them for the user's code.
+
+    They have no frames, and take what `np.empty` gives them for an array, without a look.
+    """
+    plain, found = _untouched(), []
+    for module in [*sys.modules.values()]:
+        if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), ExtensionFileLoader):
+            names = [name for name, value in [*vars(module).items()] if value is np or value is plain]
+            found += [(module, dict.fromkeys(names, plain))] if names else []
+    return found
+
+
+@cache
 def _in_library(name: str) -> list[tuple[Any, Mapping[str, Any]]]:
     """A module of SciPy's and its classes, with the functions that take the place of some of theirs."""
     return _noted(INSTEAD[name](sys.modules[name]))
@@ -96,7 +119,7 @@ def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mappi
 def _replacing() -> list[tuple[Any, Mapping[str, Any]]]:
     with _lock:
         libraries = [_in_library(name) for name in INSTEAD if name in sys.modules]
-        return [*_in_numpy(), *[place for places in libraries for place in places]]
+        return [*_in_numpy(), *_in_compiled(len(sys.modules)), *[place for places in libraries for place in places]]
 
 
 def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -227,7 +227,7 @@ def test_compiled_modules_get_plain_arrays() -> None:
 
     def noisy(x: Any) -> Any:
         y = np.zeros(5)
-        y[:] = x * np.random.RandomState(0).normal(size=5) + np.random.default_rng(0).normal(size=5)  # noqa: NPY002
+        y[:] = x * np.random.RandomState(0).normal(size=5) + np.random.default_rng(0).normal(size=5)
         return np.sum(y)
 
     with as_written(filled):

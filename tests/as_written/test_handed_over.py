@@ -14,6 +14,7 @@ import scipy.linalg
 import scipy.ndimage
 import scipy.signal
 import scipy.special
+import scipy.stats
 
 import chainrule as cr
 
@@ -36,6 +37,10 @@ HANDED_OVER: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (scipy.fft.irfft, (x,)),
     (scipy.ndimage.convolve1d, (x, x[:3])),
     (scipy.signal.convolve, (x, x)),
+    (scipy.stats.gamma.logpdf, (x, 2.0)),
+    (partial(scipy.stats.norm.cdf, scale=2.0), (x,)),
+    (scipy.stats.norm(0.5).ppf, (0.2 * x,)),
+    (scipy.stats.multivariate_normal.logpdf, (x,)),
     (math.hypot, (0.3, 0.4)),
 ]
 

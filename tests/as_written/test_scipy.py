@@ -69,6 +69,13 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     ),
     "odeint": lambda x: sg.odeint(lambda y, t: -x[0] * y, 1.0, [0.0, 0.5, 1.0]),
     "odeint, args": lambda x: sg.odeint(decay, [x[1], 1.0], [0.0, 1.0], (x[0],), tfirst=True),
+    "solve_ivp, span": lambda x: sg.solve_ivp(decay, (x[1], x[3]), [1.0], args=(0.4,), rtol=1e-8, atol=1e-10).y[:, -1],
+    "solve_ivp, its times": lambda x: sg.solve_ivp(decay, (0, x[3]), [1.0], "RK45", [x[1] + 2, x[3]], args=(1.0,)).t,
+    "solve_ivp, moments": lambda x: (
+        sg.solve_ivp(decay, (0, 3), [x[1]], t_eval=[x[2], x[3]], args=(x[0],), rtol=1e-9, atol=1e-9).y
+    ),
+    "odeint, moments": lambda x: sg.odeint(lambda y, t: -y * t, [x[2], 1.0], [x[1], x[0], x[3]]),
+    "odeint, moments back": lambda x: sg.odeint(lambda y, t: -y * t, 1.0, [x[4], x[4], x[2], x[0]]),
     "simpson": lambda x: sg.simpson(x, dx=0.5),
     "simpson, named": lambda x: sg.simpson(y=x),
     "trapezoid": lambda x: sg.trapezoid(x) * x[0],
@@ -80,6 +87,8 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "convolve, plain first": lambda x: ss.fftconvolve(np.array([1.0, 2.0]), x),
     "convolve, valid": lambda x: ss.convolve(x, x[:3], "valid"),
     "correlate": lambda x: ss.correlate(x, x**2, "same"),
+    "convolve, two axes": lambda x: ss.convolve(x[:, None] * x, x[:3, None] * x[:2], "same"),
+    "correlate, two axes": lambda x: ss.correlate(x[:3, None] * x[:2], x[:, None] * x, "valid"),
     "lfilter": lambda x: ss.lfilter([1.0, 0.5], [1.0, 0.2], x),
     "detrend": lambda x: ss.detrend(x) * x,
     "savgol_filter": lambda x: ss.savgol_filter(x, 5, 2),
@@ -110,6 +119,9 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "vectors": lambda x: st.norminvgauss.sf(x[:2] ** 2, 1.25, 0.5),
     "quantiles": lambda x: st.gamma.ppf(np.array([0.3, 0.5]), 2.0, scale=np.exp(x[0])) + st.expon.isf(0.4, loc=x[1]),
     "counted": lambda x: st.binom.pmf([2, 3], 5, 0.3 + 0.1 * x[0]) + st.poisson.logpmf(3, np.exp(x[:2])),
+    "counted up to": lambda x: st.poisson.cdf([-1, 0, 2.5], x[3]) + st.geom.logsf(2, 0.3 + 0.1 * x[0]),
+    "singular": lambda x: st.multivariate_normal.logpdf(np.outer([1, 2], v) * x[0], v * x[1], np.outer(v, v), True),
+    "methods": lambda x: sum(method(x) for method in (st.norm.logpdf, st.norm(1.0, 2.0).cdf)),
     "one variable": lambda x: st.multivariate_normal.logpdf(x) + st.multivariate_normal.pdf(x, 1.0, np.exp(x[0])),
     "variances": lambda x: st.multivariate_normal.logpdf(np.stack([x, x**2]), x, np.exp(x)),
     "poisson": lambda x: st.poisson.logpmf(3, x**2 + 1),
@@ -211,6 +223,7 @@ def test_bounds_and_arguments_by_position() -> None:
 
 
 ERRORS: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda x: st.multivariate_normal.logpdf(v, None, np.outer(x, x), True), "a tracked covariance that is singular"),
     (
         lambda x: so.minimize(lambda t: np.sum((t - x) ** 2), v, constraints=[{"type": "eq", "fun": np.sum}]).x,
         "constraints",
@@ -221,7 +234,6 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: sg.quad(lambda t: x[3] / t, 0, 1)[0], "has no rule where it warns"),
     (lambda x: sg.solve_ivp(decay, (0, 1), [1.0], "BDF", args=(x[0],)).y, "method='RK45' and 'RK23'"),
     (lambda x: ss.lfilter(x[:2], [1.0], x), "has a rule for tracked x alone"),
-    (lambda x: ss.convolve(x[None], x[None]), "of two tracked arrays has a rule along one axis only"),
     (lambda x: si.interp1d(places, x)(x), "at plain places"),
     (lambda x: nd.gaussian_filter(np.ones((90, 90)) * x[0], 1.0), "written as a matrix, which is too large"),
     (lambda x: st.zscore(x) * 2, "scipy.stats._stats_py.zscore does not take tracked values"),

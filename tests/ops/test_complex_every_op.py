@@ -74,8 +74,7 @@ Z = POINT + 1j * np.array([[0.3, -0.7, 0.2], [0.47, 0.1, -0.4], [-0.6, 0.9, 0.8]
 # an order of complex numbers, parts of them, vectors of any phase; and methods that tensors do not have
 REFUSED = set(
     """
-clip nan_to_num histogram_bin_edges rint max min nanmax nanmin ptp amax amin fmax fmin maximum minimum ndarray.max
-ndarray.min ndarray.clip
+clip nan_to_num rint fmax fmin maximum minimum ndarray.clip
 linalg.eigh linalg.svd
 ndarray.dump ndarray.dumps ndarray.tobytes ndarray.ctypes ndarray.byteswap ndarray.getfield ndarray.resize
 ndarray.setfield ndarray.setflags ndarray.to_device ndarray.tofile ndarray.view

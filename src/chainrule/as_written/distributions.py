@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.as_written.making import instead, numbers_of, stacked
+from chainrule.as_written.making import follows, instead, numbers_of, stacked
+from chainrule.errors import NoRuleError
 from chainrule.tensor import Tensor
 
 __all__ = ["apply_where", "of_stats"]
@@ -48,6 +49,7 @@ _DENSITIES = {
     "logsf": _Formula("_logsf", 0.0, -_INFINITE),
 }
 _MASSES = {"pmf": _Formula("_pmf", 0.0, 0.0), "logpmf": _Formula("_logpmf", -_INFINITE, -_INFINITE)}
+_MASSES |= {name: _DENSITIES[name] for name in ("cdf", "logcdf", "sf", "logsf")}
 
 
 def _vectors(self: Any, x: Any, arguments: Any, options: Any) -> tuple[Any, Any, Any, list[Any], tuple[int, ...]]:
@@ -86,7 +88,7 @@ def _method(formula: _Formula, general: Any) -> Callable[..., Any]:
         low, high = self._get_support(*given)
         is_sound = self._argcheck(*given) & (np.asarray(numbers_of(scale)) > 0) & ~np.isnan(numbers)
         is_inside = is_sound & (low <= numbers) & (numbers <= high)
-        if hasattr(general, "_nonzero"):
+        if formula.name in ("_pmf", "_logpmf"):
             is_inside = is_inside & self._nonzero(numbers, *given)
         rest = np.where(is_sound, np.where(numbers < low, formula.below, formula.above), np.nan)
         found = _filled(_density(self, formula.name, general), is_inside, rest, y, vectors)
@@ -111,17 +113,37 @@ def _quantile(name: str) -> Callable[..., Any]:
     return method
 
 
-def _of_several(general: Any, is_logarithm: bool) -> Callable[..., Any]:
+def _by_factor(spread: Any, points: Any, _: int) -> tuple[Any, Any]:
+    """Independent standard normal numbers from points, and the logarithm of the determinant."""
+    factor = np.linalg.cholesky(spread)
+    return np.transpose(np.linalg.solve(factor, np.transpose(points))), 2 * np.sum(np.log(np.diagonal(factor)))
+
+
+def _by_directions(spread: Any, points: Any, rank: int) -> tuple[Any, Any]:
+    """The same along the directions in which there is any spread, for a matrix that is singular."""
+    values, vectors = np.linalg.eigh(spread)
+    values, vectors = values[-rank:], vectors[:, -rank:]
+    return points @ vectors / np.sqrt(values), np.sum(np.log(values))
+
+
+def _of_several(is_logarithm: bool) -> Callable[..., Any]:
     """The density of a normal distribution of several variables, or its logarithm."""
 
-    def density(x: Any, mean: Any = None, cov: Any = 1, *_: Any, **__: Any) -> Any:
-        size = general._process_parameters(numbers_of(mean), numbers_of(cov))[0]
+    def density(self: Any, x: Any, mean: Any = None, cov: Any = 1, allow_singular: Any = False, *_: Any) -> Any:
+        size, _, numeric = self._process_parameters(numbers_of(mean), numbers_of(cov), allow_singular)
         x, cov = stacked(x), stacked(cov)
         points = np.reshape(x, (-1, size)) - (0.0 if mean is None else stacked(mean))
         spread = np.eye(size) * cov if cov.ndim == 0 else np.diag(cov) if cov.ndim == 1 else cov
-        factor = np.linalg.cholesky(spread)
-        z = np.linalg.solve(factor, np.transpose(points))
-        found = -0.5 * (np.sum(z * z, axis=0) + size * np.log(2 * np.pi)) - np.sum(np.log(np.diagonal(factor)))
+        whiten = _by_factor if numeric.rank == size else _by_directions
+        z, logarithm = whiten(spread, points, numeric.rank)
+        found = -0.5 * (np.sum(z * z, axis=-1) + numeric.rank * np.log(2 * np.pi) + logarithm)
+        if numeric.rank < size:
+            if follows(cov):
+                raise NoRuleError(
+                    "scipy.stats.multivariate_normal: a tracked covariance that is singular has no rule: where there "
+                    "is any density moves with it. Add a small multiple of the identity, or use detach()"
+                )
+            found = np.where(numeric._support_mask(numbers_of(points)), found, -_INFINITE)
         lead = x.shape if size == 1 and x.shape[-1:] != (1,) else x.shape[:-1]
         found = np.reshape(found, lead if len(found) > 1 else ())
         return found if is_logarithm else np.exp(found)
@@ -131,13 +153,13 @@ def _of_several(general: Any, is_logarithm: bool) -> Callable[..., Any]:
 
 def of_stats(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
     """What takes the place of methods in `scipy.stats`."""
-    continuous, discrete, several = module.rv_continuous, module.rv_discrete, module.multivariate_normal
+    continuous, discrete, several = module.rv_continuous, module.rv_discrete, type(module.multivariate_normal)
     made = {name: _method(formula, continuous) for name, formula in _DENSITIES.items()}
     made |= {name: _quantile(f"_{name}") for name in ("ppf", "isf")}
     counted = {name: _method(formula, discrete) for name, formula in _MASSES.items()}
-    normal = {name: _of_several(several, name == "logpdf") for name in ("logpdf", "pdf")}
+    normal = {name: _of_several(name == "logpdf") for name in ("logpdf", "pdf")}
     return [
         (continuous, {name: instead(getattr(continuous, name), method) for name, method in made.items()}),
         (discrete, {name: instead(getattr(discrete, name), method) for name, method in counted.items()}),
-        (vars(several), {name: instead(getattr(several, name), method) for name, method in normal.items()}),
+        (several, {name: instead(getattr(several, name), method) for name, method in normal.items()}),
     ]

@@ -67,6 +67,15 @@ def _linear(position: int, name: str, plain: Callable[..., Any]) -> Callable[...
     return call
 
 
+def _every_overlap(one: Any, other: Any) -> Any:
+    """The full convolution of two arrays along all of their axes."""
+    if one.ndim == 1:
+        return np.convolve(one, other)
+    widths = [(size - 1, size - 1) for size in other.shape]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(one, widths), other.shape)
+    return np.tensordot(windows, np.flip(other), axes=other.ndim)
+
+
 def _convolve(turns: bool, plain: Callable[..., Any]) -> Callable[..., Any]:
     """Convolution, or correlation, of two arrays of which one or both are tracked."""
 
@@ -76,16 +85,12 @@ def _convolve(turns: bool, plain: Callable[..., Any]) -> Callable[..., Any]:
             return _linear(0, "in1", plain)(one, other, mode, *rest, **options)
         if not follows(one):
             return _linear(1, "in2", plain)(one, other, mode, *rest, **options)
-        if one.ndim != 1:
-            raise NoRuleError(
-                f"{plain.__module__}.{plain.__name__} of two tracked arrays has a rule along one axis only"
-            )
-        whole = np.convolve(one, conjugated(other[::-1]) if turns else other)
+        whole = _every_overlap(one, conjugated(np.flip(other)) if turns else other)
         if mode == "full":
             return whole
-        size = len(one) if mode == "same" else max(len(one), len(other)) - min(len(one), len(other)) + 1
-        start = (len(whole) - size) // 2
-        return whole[start : start + size]
+        sizes = one.shape if mode == "same" else np.abs(np.subtract(one.shape, other.shape)) + 1
+        starts = (np.array(whole.shape) - sizes) // 2
+        return whole[tuple([slice(start, start + size) for start, size in zip(starts, sizes, strict=True)])]
 
     return call
 

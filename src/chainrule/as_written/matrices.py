@@ -66,6 +66,22 @@ def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_d
     return np.linalg.solve(_adjoint(a) if trans in (2, "C") else np.transpose(a) if trans in (1, "T") else a, b)
 
 
+def _of_bands(above: int, ab: Any) -> Any:
+    """The matrix whose diagonals are the rows of ``ab``, the highest first: ``above`` of them above the main one."""
+    size: int = ab.shape[1]
+    offsets = [above - row for row in range(len(ab)) if abs(above - row) < size]
+    return sum([np.diag(ab[above - k, max(k, 0) : size + min(k, 0)], k) for k in offsets], np.zeros((size, size)))
+
+
+def solve_banded(l_and_u: Any, ab: Any, b: Any, *_: Any, **__: Any) -> Any:
+    return np.linalg.solve(_of_bands(l_and_u[1], stacked(ab)), b)
+
+
+def solveh_banded(ab: Any, b: Any, overwrite_ab: bool = False, overwrite_b: bool = False, lower: bool = False) -> Any:
+    above = 0 if lower else len(ab) - 1
+    return np.linalg.solve(_hermitian(_of_bands(above, stacked(ab)), lower), b)
+
+
 def inv(a: Any, **_: Any) -> Any:
     return np.linalg.inv(a)
 
@@ -307,6 +323,8 @@ MATRICES: dict[str, Callable[..., Any]] = {
         *(
             solve,
             solve_triangular,
+            solve_banded,
+            solveh_banded,
             inv,
             det,
             pinv,

@@ -109,7 +109,7 @@ _originals: list[Any] = []  # so that their ids stay theirs
 def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mapping[str, Any]]]:
     """The same; what is there now, before anything was replaced, is noted."""
     for place, made in places:
-        if isinstance(place, ModuleType):
+        if isinstance(place, ModuleType | type):
             for name, other in made.items():
                 _originals.append(vars(place)[name])
                 _by_function[id(vars(place)[name])] = _by_function[id(other)] = other
@@ -132,6 +132,9 @@ def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:
     if type(function) is partial:
         inner = instead_of(function.func)
         return function if inner is function.func else partial(inner, *function.args, **function.keywords)
+    if type(function) is MethodType:
+        inner = instead_of(function.__func__)
+        return function if inner is function.__func__ else MethodType(inner, function.__self__)
     if str(getattr(function, "__module__", "")).partition(".")[0] in ("numpy", "scipy", "math"):
         _replacing()  # they are known from then on
     found: Callable[..., Any] = _by_function.get(id(function), function)
@@ -139,7 +142,7 @@ def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _may_be_replaced(value: Any) -> bool:
-    return id(value) in _by_function or type(value) is partial
+    return id(value) in _by_function or type(value) in (partial, MethodType)
 
 
 @contextmanager

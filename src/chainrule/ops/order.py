@@ -40,7 +40,7 @@ def extreme_terms(call: Call, position: int, out: Any, x: Any) -> Iterable[Term]
     if not isinstance(hit, np.ndarray | np.generic):
         # The numbers are to come: where the largest will be cannot be part of the structure.
         return () if 0 in shape else (everywhere(call, hit, gone, x.dtype),)
-    if x.dtype.kind == "f" and np.isnan(best).any():
+    if x.dtype.kind in "fc" and np.isnan(best).any():
         hit |= np.isnan(x) & np.isnan(best)
     count = np.count_nonzero(hit, axis=gone, keepdims=True)
     keepdims = call.params.get("keepdims", False)
@@ -117,6 +117,7 @@ def _extreme(function: Any) -> Operation:
         lambda x, axis=None, keepdims=False: function(x, axis=axis, keepdims=keepdims),
         ExtremeRule(extreme_terms, ("out", "x"), ("x",)),
         samples=EXTREMES,
+        takes_complex=True,
     )
 
 

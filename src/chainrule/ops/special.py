@@ -113,6 +113,7 @@ def part(
     python: str = "",
     helper: str = "",
     suffix: str = "",
+    takes_complex: bool = False,
 ) -> Operation:
     """Define an operation ``key`` that is computed by ``forward`` and is written as a call of scipy.special.``called``.
 
@@ -137,6 +138,7 @@ def part(
         domain=[place if isinstance(place, tuple) else (0.0, 1.0) for place in places],
         samples=[_sample(places, False), _sample(places, True)],
         notation=(text, latex, python or call, helper),
+        takes_complex=takes_complex,
     )
 
 

@@ -34,11 +34,18 @@ def inverse_mills(x: Any, out: Any) -> Any:
     return np.where(left, sqrt(2 / pi) / special.erfcx(-far / ROOT_TWO), np.exp(-x * x / 2 - out) / ROOT_TWO_PI)
 
 
-erf = function("erf", "x", lambda x: 2 / ROOT_PI * np.exp(-x * x))
-erfc = function("erfc", "x", lambda x: -2 / ROOT_PI * np.exp(-x * x))
-erfcx = function("erfcx", "x", lambda x, out: 2 * x * out - 2 / ROOT_PI)
-erfi = function("erfi", "x", lambda x: 2 / ROOT_PI * np.exp(x * x))
-dawsn = function("dawsn", "x", lambda x, out: 1 - 2 * x * out, text="D({0})", latex=r"D\left({0}\right)")
+erf = function("erf", "x", lambda x: 2 / ROOT_PI * np.exp(-x * x), takes_complex=True)
+erfc = function("erfc", "x", lambda x: -2 / ROOT_PI * np.exp(-x * x), takes_complex=True)
+erfcx = function("erfcx", "x", lambda x, out: 2 * x * out - 2 / ROOT_PI, takes_complex=True)
+erfi = function("erfi", "x", lambda x: 2 / ROOT_PI * np.exp(x * x), takes_complex=True)
+dawsn = function(
+    "dawsn",
+    "x",
+    lambda x, out: 1 - 2 * x * out,
+    text="D({0})",
+    latex=r"D\left({0}\right)",
+    takes_complex=True,
+)
 erfinv = function(
     "erfinv",
     "y",

@@ -7,7 +7,7 @@ are formed of tracked values, so that what is differentiated is the approximatio
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
 from itertools import pairwise
 from typing import Any
@@ -122,8 +122,8 @@ def _solve_ivp(plain: Any) -> Any:
         watched, given = quiet(fun), as_tuple(args if args is not None else ())
         call = (numbers_of(t_span), numbers_of(y0), method)
         named = {**options, "args": numbers_of(given) if given else None}
-        found = plain(watched, *call, t_eval, *rest, **named)
-        if not (watched.is_tracked or follows((y0, *given))):
+        found = plain(watched, *call, numbers_of(t_eval), *rest, **named)
+        if not (watched.is_tracked or follows((t_span, y0, t_eval, *given))):
             return found
         if method not in _EXPLICIT or options.get("events") is not None or options.get("dense_output"):
             raise NoRuleError(
@@ -131,10 +131,25 @@ def _solve_ivp(plain: Any) -> Any:
                 f"and dense_output; here method={method!r}"
             )
         times = plain(watched, *call, None, *rest, **named).t
+        if follows(t_span):
+            times, _ = _between(times, stacked(t_span))
+        found.t = times if t_eval is None else stacked(t_eval)
         found.y = _stepped(lambda t, y: fun(t, y, *given), times, y0, method, t_eval)
         return found
 
     return solved
+
+
+def _between(times: Any, t: Any) -> tuple[Any, Any]:
+    """Steps that move with the moments ``t``: ``times`` and these, and where among the steps these are."""
+    numbers = numbers_of(t)
+    every = np.union1d(times, numbers)
+    every = every if numbers[-1] >= numbers[0] else every[::-1]
+    sign = 1.0 if numbers[-1] >= numbers[0] else -1.0
+    place = np.clip(np.searchsorted(sign * numbers, sign * every, side="right") - 1, 0, len(numbers) - 2)
+    widths = numbers[place + 1] - numbers[place]
+    share = np.where(widths == 0, 0.0, (every - numbers[place]) / np.where(widths == 0, 1.0, widths))
+    return t[place] + share * (t[place + 1] - t[place]), np.searchsorted(sign * every, sign * numbers)
 
 
 def _stepped(f: Callable[[Any, Any], Any], times: Any, y: Any, method: str, wanted: Any) -> Any:
@@ -142,26 +157,29 @@ def _stepped(f: Callable[[Any, Any], Any], times: Any, y: Any, method: str, want
     rule = getattr(sys.modules["scipy.integrate"], method)
     y = np.reshape(stacked(y), -1)
     columns = [y] if wanted is None else []
-    left = [] if wanted is None else [float(t) for t in wanted]
+    left = [] if wanted is None else list(wanted)
     forwards = times[-1] >= times[0]
 
-    def derivative(t: float, y: Any) -> Any:
+    def derivative(t: Any, y: Any) -> Any:
         found = f(t, y)
         return np.reshape(stacked(found), -1)
 
-    first = derivative(float(times[0]), y)
+    def weighted(weights: Any, stages: Sequence[Any]) -> Any:
+        pairs = zip(weights, stages, strict=False)
+        return sum([weight * stage for weight, stage in pairs if type(weight) is not float or weight])
+
+    first = derivative(times[0], y)
     for t, after in pairwise(times):
-        h = float(after - t)
+        h = after - t
         stages = [first]
         for row, moment in zip(rule.A[1:], rule.C[1:], strict=True):
-            moved = sum([float(a) * stage for a, stage in zip(row, stages, strict=False) if a])
-            stages.append(derivative(float(t) + float(moment) * h, y + h * moved))
-        new = y + h * sum([float(b) * stage for b, stage in zip(rule.B, stages, strict=True) if b])
-        first = derivative(float(after), new)
+            stages.append(derivative(t + float(moment) * h, y + h * weighted(row.tolist(), stages)))
+        new = y + h * weighted(rule.B.tolist(), stages)
+        first = derivative(after, new)
         while left and (left[0] <= after if forwards else left[0] >= after):
-            powers = np.cumprod(np.full(rule.P.shape[1], (left.pop(0) - t) / h))
-            share = rule.P @ powers
-            columns.append(y + h * sum([float(s) * k for s, k in zip(share, [*stages, first], strict=True)]))
+            part = (left.pop(0) - t) / h
+            share = sum([column * part ** (k + 1) for k, column in enumerate(rule.P.T)])
+            columns.append(y + h * weighted(share, [*stages, first]))
         y = new
         if wanted is None:
             columns.append(y)
@@ -172,8 +190,8 @@ def _odeint(plain: Any) -> Any:
     @wraps(plain)
     def solved(func: Any, y0: Any, t: Any, args: Any = (), *rest: Any, tfirst: bool = False, **options: Any) -> Any:
         watched, given = quiet(func), as_tuple(args)
-        found = plain(watched, numbers_of(y0), t, numbers_of(given), *rest, tfirst=tfirst, **options)
-        if not (watched.is_tracked or follows((y0, *given))):
+        found = plain(watched, numbers_of(y0), numbers_of(t), numbers_of(given), *rest, tfirst=tfirst, **options)
+        if not (watched.is_tracked or follows((y0, t, *given))):
             return found
 
         def rate(moment: Any, y: Any) -> Any:
@@ -181,8 +199,13 @@ def _odeint(plain: Any) -> Any:
 
         start = np.reshape(stacked(y0), -1)
         steps = sys.modules["scipy.integrate"].solve_ivp.__wrapped__
-        numeric = steps(quiet(rate), (t[0], t[-1]), np.atleast_1d(numbers_of(start)), rtol=1e-9, atol=1e-9)
-        tracked = np.transpose(_stepped(rate, numeric.t, start, "RK45", t))
+        ends = (numbers_of(t[0]), numbers_of(t[-1]))
+        numeric = steps(quiet(rate), ends, np.atleast_1d(numbers_of(start)), rtol=1e-9, atol=1e-9)
+        if follows(t):
+            times, wanted = _between(numeric.t, stacked(t))
+            tracked = np.transpose(_stepped(rate, times, start, "RK45", None))[wanted]
+        else:
+            tracked = np.transpose(_stepped(rate, numeric.t, start, "RK45", t))
         return (tracked, *found[1:]) if isinstance(found, tuple) else tracked
 
     return solved

@@ -84,7 +84,8 @@ def _in_compiled(modules: int) -> list[tuple[Any, Mapping[str, Any]]]:
 
     They have no frames, and take what `np.empty` gives them for an array, without a look.
     """
-    plain, found = _untouched(), []
+    plain = _untouched()
+    found: list[tuple[Any, Mapping[str, Any]]] = []
     for module in [*sys.modules.values()]:
         if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), ExtensionFileLoader):
             names = [name for name, value in [*vars(module).items()] if value is np or value is plain]

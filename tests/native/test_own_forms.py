@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from numpy.lib.stride_tricks import sliding_window_view
 
 import chainrule as cr
@@ -50,6 +51,12 @@ CASES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "convolved": (lambda a: np.convolve(a, a[:3], "same") + np.convolve(a[2:4], a)[1:], (x,)),
     "products of vectors": (lambda a: np.outer(a, a[::2]) @ np.inner(a[:4], matrix[:, 1:]), (x,)),
     "inner products": (lambda a: np.inner(a, stack[..., 1:, None] * np.ones(5)), (matrix,)),
+    "begun": (lambda a: np.max(a, initial=0.3) * np.sum(a, 0, initial=2) + np.min(a[:0], initial=-1.5), (matrix,)),
+    "begun with what changes nothing": (
+        lambda a: np.max(a, 1, initial=-np.inf) + np.prod(a, 1, initial=True),
+        (matrix,),
+    ),
+    "softmax": (lambda a: scipy.special.softmax(a, axis=1) * scipy.special.logsumexp(a, axis=0), (matrix,)),
     "counted": (lambda a: a * np.any(a > 1, 1, keepdims=True) + np.all(a > -2) * np.count_nonzero(a > 0), (matrix,)),
 }
 

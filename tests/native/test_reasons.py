@@ -66,9 +66,9 @@ def test_reason(f: Any, arguments: tuple[Any, ...], reason: str) -> None:
 
 def test_a_reduction_that_is_more_than_one() -> None:
     of_sums: Any = RULES[np.sum]
-    cases: list[Any] = [{"initial": 5.0}, {"where": np.array([True, False])}]
+    cases: list[Any] = [{"initial": np.array([5.0, 1.0])}, {"where": np.array([True, False])}]
     for options in cases:
-        with pytest.raises(NotLowerableError, match="begins with a number, or leaves elements out"):
+        with pytest.raises(NotLowerableError, match="begins with an array, or leaves elements out"):
             of_sums(None, None, None, axis=0, dtype=np.float64, keepdims=True, **options)
 
 

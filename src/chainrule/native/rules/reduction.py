@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.native.lowering import Lowering, NotLowerableError, Value
 from chainrule.native.registry import RULES, Rule, both, rule
 from chainrule.native.scalar import Expression, Number, Place
+from chainrule.native.work import COMBINATIONS
 from chainrule.program.deferred import Deferred
 
 
@@ -22,15 +23,21 @@ def _require_usual(options: Iterable[Any]) -> None:
     """Refuse all but a dtype, and whether axes are kept: the step's shape and dtype say those."""
     for value in options:
         if value is not None and value is not np._NoValue and not isinstance(value, bool | type | np.dtype):
-            raise NotLowerableError("a reduction that begins with a number, or leaves elements out")
+            raise NotLowerableError("a reduction that begins with an array, or leaves elements out")
 
 
 def _reduction(combine: Any, default: Any = None) -> Rule:
     def made(low: Lowering, step: Deferred, array: Any, axis: Any = default, *rest: Any, **options: Any) -> Value:
-        _require_usual([*rest, *options.values()])
+        initial = options.pop("initial", None)
+        has_number = isinstance(initial, int | float)
+        _require_usual([*rest, *options.values(), *([] if has_number else [initial])])
         value = low.value(array)
         axes = _axes(axis, len(value.shape))
-        return low.reduced(combine, step.dtype, value.shape, axes, value.at, step.shape)
+        total = low.reduced(combine, step.dtype, value.shape, axes, value.at, step.shape)
+        if not has_number or initial == COMBINATIONS[combine]:
+            return total
+        begin = Number(step.dtype.type(initial), step.dtype)
+        return total.like(lambda place: low.pool.apply(combine, (total.at(place), begin), step.dtype))
 
     return made
 

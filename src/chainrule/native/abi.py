@@ -21,7 +21,7 @@ ARRAY = {"data": 16, "ndim": 24, "shape": 32, "strides": 40, "dtype": 56, "flags
 """Where the fields of an array are, in bytes."""
 COUNT = 0  # of references, in 32 bits
 TYPE = 8
-FLOAT = 16  # the number of a float, and of a float64 or float32 scalar
+FLOAT = 16  # the number of a float, of a complex number, and of NumPy's scalars
 SIZE, ITEMS, LIST_ITEMS = 16, 24, 24  # of tuples, the entries themselves; of lists, where the pointer to them is
 CELL = 16
 ABSENT = object()  # what a dictionary without the entry has
@@ -76,6 +76,7 @@ def usable() -> bool:
     cell = _cell()
     looks += [
         _at(id(scalar) + FLOAT, ctypes.c_double) == 2.5,
+        *[_at(id(pair) + FLOAT + 8, ctypes.c_double) == 0.5 for pair in (1.5 + 0.5j, np.complex128(1.5 + 0.5j))],
         _at(id(narrow) + FLOAT, ctypes.c_float) == 2.5,
         _at(id(np.int8(-5)) + FLOAT, ctypes.c_int8) == -5,
         _at(id(np.longlong(7)) + FLOAT, word) == 7,

@@ -22,6 +22,7 @@ from chainrule.native.lowering import NotLowerableError, is_native
 from chainrule.native.machine import Code, module_text
 from chainrule.native.options import PLAIN, Options
 from chainrule.native.recorded import Recorded
+from chainrule.native.scalar import Source
 from chainrule.program.deferred import Deferred
 from chainrule.transforms.recorded import Run, is_finite, replayed
 
@@ -90,7 +91,7 @@ class Built:
         self.is_current = made.is_current
         self.this = this
         self.slow = slow
-        self.results = call.results
+        self.results = [Source(*source.seen) for source in call.results]
         self.structure = call.structure
         self.captured = [array for _, array in call.captured]
         self.plain = Entrance(kernel, call, self._again, self._other, into=False)
@@ -189,7 +190,11 @@ def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred], options: Opt
     except NotLowerableError:
         return plain
     native_run = Program(kernel, call, plain)
-    unseen = [place for place, step in enumerate(wanted) if step.is_captured or not is_native(step.dtype)]
+    unseen = [
+        place
+        for place, step in enumerate(wanted)
+        if step.is_captured or not (is_native(step.dtype) or step.dtype.kind == "c")
+    ]
     if not unseen:
         return native_run
 

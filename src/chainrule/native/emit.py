@@ -17,7 +17,20 @@ from chainrule.native.libraries import pthreads
 from chainrule.native.numbers import Declarations, write_apply
 from chainrule.native.options import Options
 from chainrule.native.retained import Retained, retained
-from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Pool, Read, Source, row_major
+from chainrule.native.scalar import (
+    Apply,
+    Expression,
+    Half,
+    Index,
+    Label,
+    Memory,
+    Number,
+    Place,
+    Pool,
+    Read,
+    Source,
+    row_major,
+)
 from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.segmented import Segmented, said
 from chainrule.native.splitting import Parameters, Split
@@ -133,9 +146,11 @@ class _Writer:
         """The pointer to an array, and where in it an element is."""
         base = base_of(source)
         strides: Sequence[int | None] = row_major(source.shape)
-        if base is source:
-            strides = self.storages[base].strides if isinstance(base, Kept) else base.strides  # type: ignore[attr-defined]
-        pointer, flat = self.pointers[base], Index()
+        if isinstance(source, Memory):
+            strides = source.strides
+        elif isinstance(source, Kept):
+            strides = self.storages[source].strides
+        pointer, flat = self.pointers[base], Index(source.start if isinstance(source, Half) else 0)
         if isinstance(base, Kept) and self.segmented.rows(base) is not None:
             pointer, flat = self.segmented.located(base, place[0])
             place, strides = place[1:], strides[1:]

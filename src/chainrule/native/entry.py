@@ -63,7 +63,8 @@ class _EntryWriter(Results):
         elif isinstance(structure, int):
             source = results[structure]
             self.leaves.append(pointer)
-            data[source] = self.array(pointer, source.shape, row_major(source.shape), source.dtype)
+            shape, dtype = source.seen
+            data[source] = self.array(pointer, shape, row_major(shape), dtype)
             flags = self.body.put(f"and i32 {self.field(pointer, abi.ARRAY['flags'], 'i32')}, {abi.WRITEABLE}")
             self.require(self.body.put(f"icmp ne i32 {flags}, 0"))
         else:

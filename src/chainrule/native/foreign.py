@@ -18,6 +18,7 @@ from chainrule.native.entry import Call
 from chainrule.native.libraries import addresses
 from chainrule.native.machine import Code, module_text
 from chainrule.native.recorded import Recorded
+from chainrule.native.scalar import Source
 from chainrule.native.text import Body
 from chainrule.program.replay import ChangedError, compiled
 from chainrule.transforms.trees import unflatten
@@ -42,7 +43,7 @@ def _write_call(kernel: Kernel) -> str:
 def _of_kind(value: Any, kind: type) -> Any:
     """A result as the type that the function gives."""
     array = np.asarray(value)
-    return array if kind is np.ndarray else float(array) if kind is float else array[()]
+    return array if kind is np.ndarray else kind(array) if kind in (float, complex) else array[()]
 
 
 class Foreign:
@@ -53,7 +54,7 @@ class Foreign:
         self.memory = kernel.memory
         self.is_current = made.is_current
         self.this = this
-        self.results = call.results
+        self.results = [Source(*source.seen) for source in call.results]
         self.structure = call.structure
         self.kinds = call.kinds
         self.captured = [array for _, array in call.captured]

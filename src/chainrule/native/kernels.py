@@ -14,13 +14,14 @@ from chainrule.native.checks import Guards, Leaf, Same
 from chainrule.native.choice import is_better_interpreted
 from chainrule.native.emit import Kernel, write_kernel
 from chainrule.native.entry import Call
-from chainrule.native.lowering import NotLowerableError, is_native, require_native
+from chainrule.native.halves import real_steps
+from chainrule.native.lowering import NotLowerableError, Value, is_native, require_native
 from chainrule.native.options import PLAIN, Options
 from chainrule.native.recorded import NUMBERS, Recorded
 from chainrule.native.registry import PRODUCTS
 from chainrule.native.rolling import Roll, rolled
 from chainrule.native.rules import Lowering
-from chainrule.native.scalar import Expression, Memory, Number
+from chainrule.native.scalar import Expression, Index, Memory, Number
 from chainrule.native.schedule import Schedule
 from chainrule.native.straight import interpreted
 from chainrule.native.turns import Turns
@@ -53,11 +54,12 @@ def kernel_of(
     options: Options,
 ) -> tuple[Kernel, Call]:
     """The kernel of recorded steps; of results the containers, the types, and what has to be as it was are given."""
+    if not python:
+        for step in (*inputs, *wanted):
+            require_native(step.dtype)
+    wanted = real_steps(wanted)
     steps = steps_for(wanted)
     memories = [Memory.of(step.known) for step in inputs]
-    if not python:
-        for step in inputs:
-            require_native(step.dtype)
     low = _loops_or_instructions(lambda: _begun(inputs, memories, steps, wanted, blas, python), inputs, steps, wanted)
     results, check = _results(low, wanted)
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
@@ -81,8 +83,11 @@ def _loops_or_instructions(
         if len(steps) <= _UNROLLED:
             raise
         problem = found
-    if problem is None and not is_better_interpreted(loops.statements):
+    is_real = not any([step.dtype.kind == "c" for step in (*inputs, *wanted)])
+    if problem is None and not (is_real and is_better_interpreted(loops.statements)):
         return loops
+    if problem is not None and not is_real:
+        raise problem
     low = begun()
     try:
         interpreted(low, inputs, steps, wanted)
@@ -138,17 +143,32 @@ def _results(low: Lowering, wanted: Sequence[Deferred]) -> tuple[list[Any], Any]
     for step in wanted:
         value = low.value(step)
         target: Any = value.source
-        if type(target) is not Kept or not _may_be_result(target):
+        if value.dtype.kind == "c":
+            target = _in_pairs(low, value)
+        elif type(target) is not Kept or not _may_be_result(target):
             target = low.new(value.shape, value.dtype)
             low.fill(target, value.shape, low.copying(value, value.dtype))
         target.is_wanted = True
         results.append(target)
-        if is_native(value.dtype) and value.dtype.kind == "f":
+        if is_native(target.dtype) and target.dtype.kind == "f":
             if total is None:
                 total = low.new((), np.float64, np.add)
                 total.is_wanted = True
             _check(low, total, target)
     return results, total
+
+
+def _in_pairs(low: Lowering, value: Value) -> Kept:
+    """Complex numbers in memory of their own."""
+    target = low.new((*value.shape, 2), value.several[0].dtype)
+    target.is_complex = True
+    for place, half in enumerate(value.several):
+        low.fill(target, value.shape, _putting(half, Index(place)))
+    return target
+
+
+def _putting(half: Value, last: Index) -> Make:
+    return lambda place: ((*place, last), half.at(place))
 
 
 def _may_be_result(target: Kept) -> bool:

@@ -170,7 +170,7 @@ class Lowering:
             nothing = Number(step.dtype.type(0), step.dtype)
             return Value(step.shape, step.dtype, lambda place: nothing, 0.0)
         for other in (step, *needed(step)):
-            if other.dtype != object:
+            if other.dtype.kind not in "cO":
                 require_native(other.dtype)
         rule = RULES.get(function)
         if rule is not None:

@@ -20,7 +20,7 @@ from chainrule.transforms.trees import flatten
 
 __all__ = ["NUMBERS", "Recorded", "UnsuitableError", "is_plain", "key_of", "rebuilt", "recorded"]
 
-NUMBERS = (float, *{kind for kind in np.sctypeDict.values() if np.dtype(kind).kind in "fiubc"})
+NUMBERS = (float, complex, *{kind for kind in np.sctypeDict.values() if np.dtype(kind).kind in "fiubc"})
 """The types of numbers that may be other ones at each call; Python's integers and truths may not."""
 
 
@@ -87,14 +87,15 @@ def recorded(function: Callable[..., Any], arguments: Any, leaves: Sequence[Any]
             return made.recording.looked
     if not made.is_current():
         return "it changes what it reads"
-    if float in map(type, leaves) and _is_narrow(made.recording):
-        return "a Python float beside single precision, whose precision it takes: pass np.float32(...)"
+    if {float, complex} & {*map(type, leaves)} and _is_narrow(made.recording):
+        kind = "np.float32(...)" if float in map(type, leaves) else "np.complex64(...)"
+        return f"a number of Python's beside single precision, whose precision it takes: pass {kind}"
     made.recording.steps.clear()  # nothing is written down any more, and there may be millions
     other = _other_container(made.structure)
     if other is None:
         made.kinds = _kinds(function, arguments, made)
         pairs = zip(made.kinds, made.wanted, strict=True)
-        other = next((kind for kind, step in pairs if kind not in (np.ndarray, float, step.dtype.type)), None)
+        other = next((kind for kind, step in pairs if kind not in (np.ndarray, float, complex, step.dtype.type)), None)
     return made if other is None else f"a result is a {other.__name__}"
 
 

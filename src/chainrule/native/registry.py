@@ -9,20 +9,36 @@ import numpy as np
 
 from chainrule.native.value import Value
 
-__all__ = ["PRODUCTS", "RULES", "Rule", "both", "rule"]
+__all__ = ["DATA", "FACTORS", "FIRST", "PRODUCTS", "RULES", "Rule", "both", "rule"]
 
 Rule = Callable[..., Value]
+FIRST = slice(0, 1)
 RULES: dict[Any, Rule] = {}
 PRODUCTS: set[Any] = set()
 """The functions that read each element of their arguments several times."""
 
 
-def rule(*functions: Any, reads_again: bool = False) -> Callable[[Rule], Rule]:
-    """Register how calls of functions are lowered, and whether these read each element of arguments several times."""
+DATA: dict[Any, slice] = {}
+"""Of functions that move or add the numbers of some arguments, which ones: of complex arrays, half by half."""
+FACTORS: dict[Any, int] = {}
+"""Of functions that multiply arrays and add products, the place of the first factor."""
+
+
+def rule(
+    *functions: Any, reads_again: bool = False, data: slice | None = None, factors: int | None = None
+) -> Callable[[Rule], Rule]:
+    """Register how calls of functions are lowered, and whether these read each element of arguments several times.
+
+    What `DATA` or `FACTORS` say of them is ``data`` or ``factors``.
+    """
 
     def register(made: Rule) -> Rule:
         for function in functions:
             RULES[function] = made
+            if data is not None:
+                DATA[function] = data
+            if factors is not None:
+                FACTORS[function] = factors
         if reads_again:
             PRODUCTS.update(functions)
         return made

@@ -41,7 +41,7 @@ class Results(Checks):
         kept = self.field(self.held([None] * (_KEPT * sum(small))), abi.LIST_ITEMS)
         data, place = {}, 0
         for source, kind, is_small in zip(results, kinds, small, strict=True):
-            maker = self._maker(source.shape, source.dtype, kind, is_small)
+            maker = self._maker(*source.seen, kind, is_small)
             at = self.body.put(f"getelementptr i8, ptr {kept}, i64 {8 * place}")
             found = self.body.put(f"call ptr @{maker}(ptr {at})")
             self.require(self.body.put(f"icmp ne ptr {found}, null"), f"without.{len(self.made)}")

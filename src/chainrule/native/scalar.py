@@ -17,6 +17,7 @@ __all__ = [
     "BetweenError",
     "Expression",
     "Flat",
+    "Half",
     "Index",
     "Label",
     "Memory",
@@ -145,6 +146,11 @@ class Source:
         self.dtype = dtype
 
     @property
+    def seen(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """The shape and the dtype that it has in Python."""
+        return self.shape, self.dtype
+
+    @property
     def room(self) -> int:
         """The bytes that it takes without gaps, in whole lines of the cache."""
         return -(-prod(self.shape) * self.dtype.itemsize // _LINE) * _LINE
@@ -169,6 +175,15 @@ class Memory(Source):
     def of(cls, array: Any) -> Memory:
         """Where an array of NumPy's lies."""
         return cls(array.shape, array.dtype, tuple([step // array.itemsize for step in array.strides]))
+
+
+class Half(Memory):
+    """The real numbers at one place (0 or 1) of the pairs that complex numbers in memory are."""
+
+    def __init__(self, base: Memory, start: int, dtype: Any) -> None:
+        super().__init__(base.shape, dtype, tuple([2 * stride for stride in base.strides]))
+        self.base = base
+        self.start = start
 
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:

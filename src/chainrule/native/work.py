@@ -42,10 +42,18 @@ class Kept(Source):
         self.combine = combine
         self.start = COMBINATIONS[combine] if start is None and combine is not None else start
         self.statements: list[Work] = []
+        self.is_complex = False  # whether its last axis are the halves of complex numbers
         self.is_wanted = False  # whether it is memory that somebody outside sees
         self.turns: Any = None  # the loop that it belongs to, if it has an element for each turn, along its first axis
         self.ahead = 0  # turns that the first element lies before the first turn
         self.along: int | None = None  # the axis along which whoever reads it in whole would have neighbours
+
+    @property
+    def seen(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """The shape and the dtype that it has in Python."""
+        if not self.is_complex:
+            return super().seen
+        return self.shape[:-1], np.result_type(self.dtype, np.complex64)
 
 
 Make = Callable[[Place], tuple[Place, Expression]]  # the target's place and what goes there, from the labels' positions

@@ -72,7 +72,8 @@ def _elementwise(function: Any, arguments: Sequence[Any]) -> Extent | None:
     dtype = _dtypes.get(tuple(key))
     if dtype is None:
         ones = [np.ones((), kind) if isinstance(kind, np.dtype) else kind(1) for kind in key[1:]]
-        dtype = _dtypes[tuple(key)] = np.asarray(function(*ones)).dtype
+        with np.errstate(all="ignore"):  # it may be at a pole
+            dtype = _dtypes[tuple(key)] = np.asarray(function(*ones)).dtype
     shape = shapes[0] if shapes else ()
     for other in shapes:
         if other != shape:

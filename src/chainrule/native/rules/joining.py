@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import Lowering, Value
-from chainrule.native.registry import rule
+from chainrule.native.registry import FIRST, rule
 from chainrule.native.scalar import Expression, Place, part_of
 from chainrule.program.deferred import Deferred
 
 _FEW = 4  # arrays that are read where they are; more are put in memory, one after the other
 
 
-@rule(np.concatenate, np.stack)
+@rule(np.concatenate, np.stack, data=FIRST)
 def _joined(low: Lowering, step: Deferred, arrays: Sequence[Any], axis: int = 0) -> Value:
     parts = [low.value(array) for array in arrays]
     k = axis % len(step.shape)

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from chainrule.native.lowering import Lowering, NotLowerableError, Value
-from chainrule.native.registry import rule
+from chainrule.native.registry import FIRST, rule
 from chainrule.native.rules.selection import inside
 from chainrule.native.scalar import Expression, Number, Place, part_of
 from chainrule.program.deferred import Deferred
 
 
-@rule(np.pad)
+@rule(np.pad, data=FIRST)
 def _pad(low: Lowering, step: Deferred, array: Any, widths: Any, constant_values: Any = 0) -> Value:
     if np.ndim(constant_values) or hasattr(constant_values, "number"):
         raise NotLowerableError("a pad with several numbers")
@@ -26,7 +26,7 @@ def _pad(low: Lowering, step: Deferred, array: Any, widths: Any, constant_values
     return inside(low, step, value, tuple(region), lambda place: number, 0.0)
 
 
-@rule(np.roll)
+@rule(np.roll, data=FIRST)
 def _roll(low: Lowering, step: Deferred, array: Any, shifts: Sequence[int], axes: Sequence[int]) -> Value:
     value = low.value(array)
     by = [sum([shift for shift, axis in zip(shifts, axes, strict=True) if axis == k]) for k in range(len(value.shape))]
@@ -42,7 +42,7 @@ def _roll(low: Lowering, step: Deferred, array: Any, shifts: Sequence[int], axes
     return Value(step.shape, step.dtype, read, value.cost, parts=parts)
 
 
-@rule(np.tile)
+@rule(np.tile, data=FIRST)
 def _tile(low: Lowering, step: Deferred, array: Any, times: Sequence[int]) -> Value:
     value = low.value(array)
     rank = len(step.shape)
@@ -52,7 +52,7 @@ def _tile(low: Lowering, step: Deferred, array: Any, times: Sequence[int]) -> Va
     return low.reshaped(value.like(lambda place: value.at(place[1::2]), apart), step.shape)
 
 
-@rule(np.repeat)
+@rule(np.repeat, data=FIRST)
 def _repeat(low: Lowering, step: Deferred, array: Any, times: int, axis: int) -> Value:
     value, k = low.value(array), axis % len(step.shape)
     apart = (*value.shape[: k + 1], times, *value.shape[k + 1 :])
@@ -60,7 +60,7 @@ def _repeat(low: Lowering, step: Deferred, array: Any, times: int, axis: int) ->
     return low.reshaped(repeated, step.shape)
 
 
-@rule(sliding_window_view)
+@rule(sliding_window_view, data=FIRST)
 def _windows(low: Lowering, step: Deferred, array: Any, _: Any, axes: Sequence[int]) -> Value:
     return windows(low, low.value(array), step.shape, axes)
 
@@ -80,7 +80,7 @@ def windows(low: Lowering, value: Value, shape: tuple[int, ...], axes: Sequence[
     return value.like(read, shape)
 
 
-@rule(np.convolve)
+@rule(np.convolve, factors=0)
 def _convolve(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     long, short = sorted([low.value(a), low.value(b)], key=lambda value: -prod(value.shape))
     size, width = step.shape[0], short.shape[0]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import Lowering, NotLowerableError, Value
-from chainrule.native.registry import RULES, Rule, both, rule
+from chainrule.native.registry import FIRST, RULES, Rule, both, rule
 from chainrule.native.scalar import Expression, Number, Place
 from chainrule.native.work import COMBINATIONS
 from chainrule.program.deferred import Deferred
@@ -43,12 +43,14 @@ def _reduction(combine: Any, default: Any = None) -> Rule:
 
 
 for _name, _combine in (("sum", np.add), ("prod", np.multiply), ("max", np.maximum), ("min", np.minimum)):
-    rule(*both(_name))(_reduction(_combine))
-    rule(_combine.reduce)(_reduction(_combine, default=0))
+    _data = FIRST if _combine is np.add else None
+    rule(*both(_name), data=_data)(_reduction(_combine))
+    rule(_combine.reduce, data=_data)(_reduction(_combine, default=0))
 
 
-@rule(*both("mean"))
-def _mean(low: Lowering, step: Deferred, array: Any, axis: Any = None, **options: Any) -> Value:
+@rule(*both("mean"), data=FIRST)
+def _mean(low: Lowering, step: Deferred, array: Any, axis: Any = None, *rest: Any, **options: Any) -> Value:
+    _require_usual([*rest, *options.values()])
     value = low.value(array)
     number = prod([value.shape[k] for k in _axes(axis, len(value.shape))])
     total = RULES[np.sum](low, step, array, axis)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import Lowering, NotLowerableError, Value
-from chainrule.native.registry import Rule, both, rule
+from chainrule.native.registry import FIRST, Rule, both, rule
 from chainrule.native.scalar import Expression, Place
 from chainrule.program.deferred import Deferred
 
@@ -44,5 +44,5 @@ def _running(function: Any, default: Any = None) -> Rule:
 for _function in {found for found in vars(np).values() if isinstance(found, np.ufunc)}:
     if (_function.nin, _function.nout) == (2, 1):
         rule(_function.accumulate)(_running(_function, default=0))
-rule(*both("cumsum"))(_running(np.add))
+rule(*both("cumsum"), data=FIRST)(_running(np.add))
 rule(*both("cumprod"))(_running(np.multiply))

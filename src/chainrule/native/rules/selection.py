@@ -9,14 +9,14 @@ import numpy as np
 
 from chainrule.linear.functions import overwritten, scatter
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, now
-from chainrule.native.registry import rule
+from chainrule.native.registry import FIRST, rule
 from chainrule.native.rolling import Moving
 from chainrule.native.scalar import Expression, Index, Number, Place, Reader, part_of
 from chainrule.native.work import Make
 from chainrule.program.deferred import Deferred
 
 
-@rule(np.ndarray.__getitem__)
+@rule(np.ndarray.__getitem__, data=FIRST)
 def _getitem(low: Lowering, step: Deferred, array: Any, index: Any) -> Value:
     value = low.value(array)
     if value.parts > 1 and _is_far(index):
@@ -107,7 +107,7 @@ def _looked_up(low: Lowering, table: Value, start: int, block: int, size: int) -
     return at
 
 
-@rule(np.take, np.ndarray.take)
+@rule(np.take, np.ndarray.take, data=FIRST)
 def _take(low: Lowering, step: Deferred, array: Any, indices: Any, axis: Any = None) -> Value:
     if axis is None:
         raise NotLowerableError("take from the flat array")
@@ -115,7 +115,7 @@ def _take(low: Lowering, step: Deferred, array: Any, indices: Any, axis: Any = N
     return _getitem(low, step, array, (*before, indices))
 
 
-@rule(scatter)
+@rule(scatter, data=FIRST)
 def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Value:
     value = low.value(values)
     entries = tuple([entry.known if type(entry) is Deferred and entry.is_captured else entry for entry in index])
@@ -149,7 +149,7 @@ def _putting(low: Lowering, value: Value, regions: Sequence[tuple[range, bool]],
     return make
 
 
-@rule(overwritten)
+@rule(overwritten, data=slice(0, 2))
 def _overwritten(low: Lowering, step: Deferred, array: Any, values: Any, index: tuple[Any, ...]) -> Value:
     if _is_far(index) or any([entry is None for entry in index]):
         raise NotLowerableError("writing in long steps, or at places that are known late")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import Lowering, Value
-from chainrule.native.registry import Rule, both, rule
+from chainrule.native.registry import FIRST, Rule, both, rule
 from chainrule.native.rules.views import diagonal
 from chainrule.native.scalar import Expression, Number, Place
 from chainrule.program.deferred import Deferred
@@ -48,11 +48,11 @@ def _triangle(lower: bool) -> Rule:
     return made
 
 
-rule(np.tril)(_triangle(lower=True))
-rule(np.triu)(_triangle(lower=False))
+rule(np.tril, data=FIRST)(_triangle(lower=True))
+rule(np.triu, data=FIRST)(_triangle(lower=False))
 
 
-@rule(np.diag)
+@rule(np.diag, data=FIRST)
 def _diag(low: Lowering, step: Deferred, array: Any, k: int = 0) -> Value:
     value = low.value(array)
     if len(value.shape) == 2:
@@ -66,7 +66,7 @@ def _diag(low: Lowering, step: Deferred, array: Any, k: int = 0) -> Value:
     return low.memory(target)
 
 
-@rule(*both("trace"))
+@rule(*both("trace"), data=FIRST)
 def _trace(low: Lowering, step: Deferred, array: Any, *where: Any) -> Value:
     value = diagonal(low.value(array), *where[:3])
     return low.reduced(np.add, step.dtype, value.shape, [len(value.shape) - 1], value.at, step.shape)

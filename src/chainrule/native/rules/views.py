@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import Lowering, NotLowerableError, Value
-from chainrule.native.registry import both, rule
+from chainrule.native.registry import FIRST, both, rule
 from chainrule.native.scalar import Expression, Number, Place
 from chainrule.program.deferred import Deferred
 
 
-@rule(*both("reshape"), *both("ravel"), np.ndarray.flatten, *both("squeeze"), np.expand_dims)
+@rule(*both("reshape"), *both("ravel"), np.ndarray.flatten, *both("squeeze"), np.expand_dims, data=FIRST)
 def _reshape(low: Lowering, step: Deferred, array: Any, *_: Any, **options: Any) -> Value:
     if options.get("order", "C") != "C":
         raise NotLowerableError("a reshape in another order")
     return low.reshaped(low.value(array), step.shape)
 
 
-@rule(*both("copy"), np.ascontiguousarray, np.ndarray.astype)
+@rule(*both("copy"), np.ascontiguousarray, np.ndarray.astype, data=FIRST)
 def _same(low: Lowering, step: Deferred, array: Any, *_: Any, **__: Any) -> Value:
     return low.reshaped(low.value(array), step.shape)
 
@@ -30,7 +30,7 @@ def _filled(low: Lowering, step: Deferred, array: Any, *_: Any, **__: Any) -> Va
     return Value(step.shape, step.dtype, lambda place: number, 0.0)
 
 
-@rule(*both("transpose"), *both("swapaxes"), np.moveaxis, np.matrix_transpose, np.permute_dims)
+@rule(*both("transpose"), *both("swapaxes"), np.moveaxis, np.matrix_transpose, np.permute_dims, data=FIRST)
 def _transpose(low: Lowering, step: Deferred, array: Any, *rest: Any, **options: Any) -> Value:
     value = low.value(array)
     probe = np.empty(tuple(range(2, 2 + len(value.shape))), np.int8)  # sizes that tell the axes apart
@@ -45,13 +45,13 @@ def _transpose(low: Lowering, step: Deferred, array: Any, *rest: Any, **options:
     return made
 
 
-@rule(np.broadcast_to)
+@rule(np.broadcast_to, data=FIRST)
 def _broadcast(low: Lowering, step: Deferred, array: Any, *_: Any, **__: Any) -> Value:
     value = low.value(array)
     return value.like(value.broadcast_at, step.shape)
 
 
-@rule(np.flip)
+@rule(np.flip, data=FIRST)
 def _flip(low: Lowering, step: Deferred, array: Any, axis: Any = None) -> Value:
     value = low.value(array)
     rank = len(value.shape)
@@ -67,7 +67,7 @@ def _flip(low: Lowering, step: Deferred, array: Any, axis: Any = None) -> Value:
     return value.like(read, step.shape)
 
 
-@rule(*both("diagonal"))
+@rule(*both("diagonal"), data=FIRST)
 def _diagonal(low: Lowering, step: Deferred, array: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
     return diagonal(low.value(array), offset, axis1, axis2)
 

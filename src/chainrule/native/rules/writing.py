@@ -16,7 +16,7 @@ from chainrule.native.work import Make
 from chainrule.program.deferred import Deferred
 
 
-@rule(written)
+@rule(written, data=slice(1, None))
 def _written(low: Lowering, step: Deferred, how: Writing, *values: Any) -> Value:
     parts = [low.value(value) for value in values]
     places = [_axes_of(store, how.shape) for store in how.stores]

@@ -166,12 +166,12 @@ def test_a_result_that_is_not_finite(tmp_path: Path) -> None:
 def test_processors(cpu: str | None, portable: bool, tmp_path: Path) -> None:
     if cpu is not None and cpu != "native" and not machine.triple().startswith("x86_64"):
         pytest.skip("another kind of processor")
-    made = cr.export(np.sin, np.linspace(0, 1, 20), path=tmp_path / "made", cpu=cpu, portable=portable)
+    made = cr.export(np.sin, np.linspace(0, 1, 80), path=tmp_path / "made", cpu=cpu, portable=portable)
     symbols = made.object_file.read_bytes()
     assert (b"_ZGV" in symbols) == ("-lmvec" in made.libraries)
     assert not (portable and b"_ZGV" in symbols)
     if cpu != "x86-64-v3" or "d" in machine.vector_sets():  # what this machine can run
-        agrees(made, np.sin(np.linspace(0, 1, 20)))
+        agrees(made, np.sin(np.linspace(0, 1, 80)))
 
 
 @needs_c

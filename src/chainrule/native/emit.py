@@ -51,6 +51,7 @@ __all__ = ["Kernel", "write_kernel"]
 
 _ON_STACK = 1 << 13  # bytes of an array up to which it is put on the stack
 _STACK = 1 << 16  # bytes of all of them together
+_LONG = 64  # turns of the innermost loop from which it pays to compile more text for a function of vectors
 _WRITTEN_OUT = 64  # turns of nested loops together up to which LLVM may write them out
 
 
@@ -259,6 +260,8 @@ class _Writer:
         made = leaf.statement
         for label, loop in leaf.loops.items():
             self.index[label] = self.index[loop.label]
+        in_vectors = leaf.path and (made.turns is None or len(leaf.path) > 1)
+        self.declared.is_often = bool(in_vectors) and leaf.path[-1].label.size >= _LONG
         if isinstance(made, Multiplication):
             write_multiplication(self, made)
         elif isinstance(made, Routine):

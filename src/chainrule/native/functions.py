@@ -6,11 +6,25 @@ steps of a recording like any others.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-__all__ = ["ARITHMETIC", "COMPARISONS", "INTRINSICS", "LIBRARY", "TRUTH", "VECTORS", "WHOLE", "cost_of", "is_known"]
+from chainrule.native.polynomials import Form, wave
+
+__all__ = [
+    "ARITHMETIC",
+    "COMPARISONS",
+    "INTRINSICS",
+    "LIBRARY",
+    "POLYNOMIALS",
+    "TRUTH",
+    "VECTORS",
+    "WHOLE",
+    "cost_of",
+    "is_known",
+]
 
 ARITHMETIC = {np.add: "add", np.subtract: "sub", np.multiply: "mul", np.divide: "div"}
 COMPARISONS = {  # for floating point, for integers
@@ -63,6 +77,9 @@ LIBRARY = {
 }
 VECTORS = {**dict.fromkeys(LIBRARY.values(), 1), "atan2": 2, "hypot": 2, "pow": 2}
 """How many arguments the functions of the vector library have."""
+
+POLYNOMIALS: dict[str, Form] = {"sin": partial(wave, moved=0), "cos": partial(wave, moved=1)}
+"""What is a polynomial in long loops."""
 
 _COMPOSED = {
     np.negative: 1,

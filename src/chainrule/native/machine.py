@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -14,13 +15,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.cache import store
-from chainrule.native.functions import VECTORS
+from chainrule.native.functions import POLYNOMIALS, VECTORS
 from chainrule.native.libraries import llvm
 from chainrule.native.numbers import Declarations
+from chainrule.native.polynomials import far_name, far_of_numbers, far_of_vectors, near_name, symbol_of, written_out
 from chainrule.native.text import METADATA
 
 __all__ = ["Code", "module_text", "object_file", "triple", "vector_sets"]
 
+_FUSED = "d"  # the instruction set with which a product and a sum are one instruction
 _WIDTHS = {"double": ((2, "b"), (4, "d"), (8, "e")), "float": ((4, "b"), (8, "d"), (16, "e"))}
 # Vectors that are put aside around a call lie on lines of the cache, wherever the stack of the caller stands.
 _PLAIN = 'nounwind "prefer-vector-width"="512" "stackrealign"'
@@ -73,18 +76,31 @@ def _has(symbol: str) -> bool:
     return bool(name) and hasattr(ctypes.CDLL(name), symbol)
 
 
-def _variants(name: str, kind: str, sets: str) -> tuple[str, list[str]]:
+def _vectors(name: str, kind: str, sets: str) -> list[tuple[int, str]]:
+    """The functions of the vector library that do the same: for how many numbers at once, and their names."""
+    ending = f"{'v' * VECTORS[name]}_{symbol_of(name, kind)}"
+    found = [(lanes, f"_ZGV{isa}N{lanes}{ending}") for lanes, isa in _WIDTHS[kind] if isa in sets]
+    return [(lanes, symbol) for lanes, symbol in found if _has(symbol)]
+
+
+def _of_library(name: str, kind: str, sets: str) -> tuple[str, list[str]]:
     """What LLVM is told of a function's vector forms, and their declarations."""
     mappings, lines = [], []
     arguments = VECTORS[name]
-    full = name + ("f" if kind == "float" else "")
-    for lanes, isa in _WIDTHS[kind]:
-        symbol = f"_ZGV{isa}N{lanes}{'v' * arguments}_{full}"
-        if isa not in sets or not _has(symbol):
-            continue
-        mappings.append(f"_ZGV_LLVM_N{lanes}{'v' * arguments}_{full}({symbol})")
+    for lanes, symbol in _vectors(name, kind, sets):
+        mappings.append(f"_ZGV_LLVM_N{lanes}{'v' * arguments}_{symbol_of(name, kind)}({symbol})")
         vector = f"<{lanes} x {kind}>"
         lines.append(f"declare {vector} @{symbol}({', '.join([vector] * arguments)}) #1")
+    return ",".join(mappings), lines
+
+
+def _of_own(name: str, kind: str, sets: str) -> tuple[str, list[str]]:
+    """The same of what a polynomial is not for, with the definitions."""
+    mappings, lines = [], [far_of_numbers(name, kind)]
+    far = far_name(name, kind)
+    for lanes, symbol in _vectors(name, kind, sets):
+        mappings.append(f"_ZGV_LLVM_N{lanes}v_{far}({far}.{lanes})")
+        lines += far_of_vectors(name, kind, lanes, symbol)
     return ",".join(mappings), lines
 
 
@@ -93,25 +109,29 @@ def module_text(functions: Iterable[str], declared: Declarations, sets: str | No
 
     ``sets`` are the letters of the instruction sets that may be used for those; None: all that this machine has.
     """
-    text = "\n".join(functions)
-    lines = list(declared.lines.values())
+    sets = vector_sets() if sets is None else sets
+    text, own, library = "\n".join(functions), sorted(declared.written_out), declared.library
+    if _FUSED not in sets or _vector_library() is None:
+        for name, kind in own:
+            text = text.replace(f"@{near_name(name, kind)}(", f"@{symbol_of(name, kind)}(")
+        own, library = [], library | declared.written_out
+    text = "\n".join([text, *[written_out(name, kind, POLYNOMIALS[name]) for name, kind in own]])
+    forms = {symbol_of(name, kind): _of_library(name, kind, sets) for name, kind in sorted(library)}
+    forms |= {far_name(name, kind): _of_own(name, kind, sets) for name, kind in own}
+    lines, used = list(declared.lines.values()), list[str]()
     attributes = [f"attributes #{k} = {{ {words} }}" for k, words in enumerate((_PLAIN, _PURE, _AT_ONCE))]
-    used = []
-    for number, (name, kind) in enumerate(sorted(declared.library), 3):
-        mapping, more = _variants(name, kind, vector_sets() if sets is None else sets)
-        if not mapping:
-            continue
-        start = f"call {kind} @{name}{'f' if kind == 'float' else ''}("
-        text = "\n".join([f"{line} #{number}" if start in line else line for line in text.split("\n")])
-        attributes.append(f'attributes #{number} = {{ {_PURE} "vector-function-abi-variant"="{mapping}" }}')
-        lines += more
-        used += [line.split("@")[1].split("(")[0] for line in more]
+    for number, (symbol, (mapping, more)) in enumerate(forms.items(), 3):
+        if mapping:
+            text = re.sub(rf"(call \w+ @{re.escape(symbol)}\(.*)", rf"\1 #{number}", text)
+            attributes.append(f'attributes #{number} = {{ {_PURE} "vector-function-abi-variant"="{mapping}" }}')
+            lines += more
+            used += re.findall(r"\((.*?)\)", mapping)
     if used:  # so that they are still there when loops become vectors
         pointers = ", ".join([f"ptr @{symbol}" for symbol in used])
         lines.append(
             f'@llvm.compiler.used = appending global [{len(used)} x ptr] [{pointers}], section "llvm.metadata"'
         )
-    return "\n".join([*lines, text, *attributes, METADATA])
+    return "\n".join([*dict.fromkeys(lines), text, *attributes, METADATA])
 
 
 _SPEED = 3  # how hard LLVM tries, of 3
@@ -124,6 +144,9 @@ def _optimise(module: Any, machine: Any) -> None:
     options.loop_unrolling = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
+    after = llvm.create_new_module_pass_manager()  # what loops of vectors call now
+    after.add_always_inliner_pass()
+    after.run(module, builder)
 
 
 @cache

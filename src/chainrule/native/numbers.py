@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.functions import ARITHMETIC, COMPARISONS, INTRINSICS, LIBRARY, TRUTH, WHOLE
+from chainrule.native.functions import ARITHMETIC, COMPARISONS, INTRINSICS, LIBRARY, POLYNOMIALS, TRUTH, WHOLE
+from chainrule.native.polynomials import NEEDED, near_name, symbol_of
 from chainrule.native.scalar import Apply, Number
 from chainrule.native.text import Body, literal, value_type
 
@@ -23,6 +24,8 @@ class Declarations:
     def __init__(self) -> None:
         self.lines: dict[str, str] = {}
         self.library: set[tuple[str, str]] = set()  # functions of the C library, with the type of their arguments
+        self.written_out: set[tuple[str, str]] = set()  # those that are polynomials in vectors
+        self.is_often = False  # whether what is written now is done so often that this pays
 
     def intrinsic(self, name: str, kind: str, arguments: int) -> str:
         """``llvm.name.f64`` and the like."""
@@ -32,8 +35,13 @@ class Declarations:
 
     def call(self, name: str, kind: str, arguments: int) -> str:
         """A function of the C library; that it has no effect is said, so that loops of it become vector calls."""
-        full = f"@{name}{'f' if kind == 'float' else ''}"
+        full = f"@{symbol_of(name, kind)}"
         self.lines[full] = f"declare {kind} {full}({', '.join([kind] * arguments)}) #1"
+        if self.is_often and name in POLYNOMIALS:
+            for other, count in NEEDED:
+                self.intrinsic(other, kind, count)
+            self.written_out.add((name, kind))
+            return f"@{near_name(name, kind)}"
         self.library.add((name, kind))
         return full
 
@@ -69,6 +77,7 @@ def write_apply(body: Body, declared: Declarations, made: Apply, parts: list[str
             return found
     if function in LIBRARY:
         name = declared.call(LIBRARY[function], kind, len(parts))
+        body.is_long = body.is_long or name.startswith("@near.")
         return body.put(f"call {kind} {name}({', '.join([f'{kind} {part}' for part in parts])})")
     return _composed(body, declared, function, kind, dtype, parts)
 

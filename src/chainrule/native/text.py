@@ -38,6 +38,7 @@ def literal(value: Any, dtype: np.dtype[Any]) -> str:
 METADATA = """!0 = !{!"branch_weights", i32 1000, i32 1}
 !1 = !{!"branch_weights", i32 1, i32 1000}
 !2 = !{!"llvm.loop.unroll.disable"}
+!3 = !{!"llvm.loop.interleave.count", i32 1}
 """
 
 
@@ -49,6 +50,7 @@ class Body:
         self.lines: list[str] = []
         self.block = "start"
         self.notes: list[str] = [] if notes is None else notes  # metadata of the loops in a module
+        self.is_long = False  # whether one turn of the loop that is written is enough for the processor to do at once
         self._count = 0
 
     def fresh(self, hint: str = "v") -> str:
@@ -92,10 +94,12 @@ class Body:
         self.do(f"{following} = add nuw nsw i64 {index}, 1")
         again = self.put(f"icmp ult i64 {following}, {end}")
         note = ""
-        if rolled:
-            number = len(self.notes) + 3
-            self.notes.append(f"!{number} = distinct !{{!{number}, !2}}")
+        said = ["!2"] * rolled + ["!3"] * self.is_long
+        if said:
+            number = len(self.notes) + 4
+            self.notes.append(f"!{number} = distinct !{{{', '.join([f'!{number}', *said])}}}")
             note = f", !llvm.loop !{number}"
+        self.is_long = False
         self.do(f"br i1 {again}, label %{head}, label %{after}{note}")
         self.start(after)
 

@@ -4,6 +4,7 @@
 #   make test     all tests, with the examples in the docstrings, on all cores
 #   make check    formatter, linter, strict types, order of imports, documentation
 #   make coverage the tests again, with the lines they never reach
+#   make autograd-suite  autograd's own tests on chainrule: AUTOGRAD=directory of its source, else it is downloaded
 #   make bench    times beside PyTorch and autograd (its own environment, of some gigabytes), then bench-native
 #   make bench-native       machine code beside C by hand, JAX, CasADi, …, with a report and plots (half an hour)
 #   make bench-structured   Jacobians and Hessians beside the limit by hand, JAX, asdex, CasADi, … (half an hour)
@@ -15,12 +16,13 @@
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check coverage bench bench-native bench-structured bench-growth clean
+.PHONY: help demo test check coverage autograd-suite bench bench-native bench-structured bench-growth clean
 
 PYTHON ?=
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 TORCH_INDEX ?=
+AUTOGRAD ?=
 DEMO ?= examples/linear_layer.md
 ONLY ?=
 PASSES ?= 2
@@ -29,7 +31,7 @@ BIN = $(VENV)/bin
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
 help:
-	@sed -n '3,12s/^#   //p' Makefile
+	@sed -n '3,13s/^#   //p' Makefile
 
 # -- what users and contributors run ----------------------------------------------------------------------------------
 
@@ -55,6 +57,9 @@ check: $(VENV)/.dev
 
 coverage: $(VENV)/.test
 	@$(BIN)/python -m pytest -q --cov --cov-report=term-missing
+
+autograd-suite: $(VENV)/.test
+	@CHAINRULE_AUTOGRAD='$(AUTOGRAD)' $(BIN)/python -m pytest -q -s tests/oracle/test_suite_of_autograd.py
 
 bench: $(BENCH_VENV)/.bench
 	@$(BENCH_VENV)/bin/python benchmarks/eager.py

@@ -68,6 +68,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (lambda: cr.grad(np.sum)("text"), errors.DtypeError, ["str"]),
     (lambda: cr.grad(lambda x: x * 2)(np.ones(3)), errors.NotScalarError, ["(3,)", "cr.jacobian"]),
     (lambda: cr.grad(lambda x: (x, x))(1.0), errors.NotScalarError, ["2 values"]),
+    (lambda: cr.grad(lambda x: x > 0)(1.0), errors.DtypeError, ["truth value"]),
     (lambda: cr.grad(lambda x: x, argnums=2)(1.0), errors.GradientError, ["argnums=2", "1 positional"]),
     (lambda: cr.grad(lambda x: x, has_aux=True)(1.0), errors.GradientError, ["has_aux", "(value, aux)"]),
     (

@@ -251,7 +251,7 @@ class Tensor(Differentiable):
         return bool((self.value == getattr(element, "value", element)).any())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if self.is_followed:
+        if self.is_followed and (dtype is None or np.dtype(dtype).kind not in "iub"):  # integers have no derivative
             refused()
             raise AssignmentError(ASSIGNED)
         result = np.array(self.value, dtype=dtype, copy=copy)

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import AssignmentError
+from chainrule.errors import AssignmentError, ShapeError
 from chainrule.tensor import Tensor
 
 __all__ = [
     "MAKERS",
     "VIEWERS",
+    "ListedUfunc",
     "follows",
     "holds",
     "instead",
@@ -87,7 +88,7 @@ def stacked(value: Any) -> Any:
         return value
     if not holds(value):
         return np.asarray(value)
-    return np.stack(np.broadcast_arrays(*[stacked(entry) for entry in value])) if len(value) else np.asarray(value)
+    return np.stack([stacked(entry) for entry in value]) if len(value) else np.asarray(value)
 
 
 def is_library(file: str) -> bool:
@@ -113,10 +114,11 @@ def _buffer(made: Any) -> Any:
 
 def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that makes an array of shapes and plain numbers."""
+    taking_lists = listed(function)
 
     @wraps(function)
     def make(*arguments: Any, **options: Any) -> Any:
-        made = function(*arguments, **options)
+        made = taking_lists(*arguments, **options)
         return _buffer(made) if _of_user(2) else made
 
     return make
@@ -183,6 +185,16 @@ class _Rows:
         return np.atleast_1d(made) if self.rank == 1 else made[:, None] if made.ndim == 1 else made
 
 
+def _together(value: Any) -> Any:
+    """A list with tensors in it as one tensor; or, where its entries have several shapes, as a list of tensors."""
+    if type(value) not in (list, tuple) or not holds(value):
+        return value
+    try:
+        return stacked(value)
+    except ShapeError:
+        return list(map(stacked, value))
+
+
 def listed(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of NumPy's that may be given lists with tensors in them."""
 
@@ -193,10 +205,23 @@ def listed(function: Callable[..., Any]) -> Callable[..., Any]:
         except AssignmentError:
             if not any([type(value) in (list, tuple) and holds(value) for value in arguments]):
                 raise
-        together = [stacked(value) if type(value) in (list, tuple) and holds(value) else value for value in arguments]
-        return function(*together, **options)
+        return function(*map(_together, arguments), **options)
 
     return call
+
+
+class ListedUfunc:
+    """The same for a ufunc, which has methods besides."""
+
+    def __init__(self, plain: np.ufunc) -> None:
+        self.plain, self.call = plain, listed(plain)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """The ufunc of arrays and of lists."""
+        return self.call(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
 
 
 _COPYING = ("array",)

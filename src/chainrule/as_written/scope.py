@@ -9,18 +9,18 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache, partial
 from importlib.machinery import ExtensionFileLoader
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
 from chainrule.as_written.libraries import INSTEAD, SOLVERS
-from chainrule.as_written.making import MAKERS, VIEWERS, is_library, is_own, listed
+from chainrule.as_written.making import MAKERS, VIEWERS, ListedUfunc, is_library, is_own, listed
 from chainrule.as_written.numbers import BUILTINS, MATH
 from chainrule.as_written.vectorized import CALLS, ONE_BY_ONE
 from chainrule.errors import AssignmentError, ChainruleError, LeafError, NoRuleError
@@ -48,7 +48,7 @@ def is_as_written() -> bool:
 
 _LISTED = (
     *("sum", "mean", "prod", "max", "min", "amax", "amin", "std", "var", "median", "average", "ptp", "cumsum"),
-    *("cumprod", "unwrap", "interp", "stack", "concatenate", "allclose"),
+    *("cumprod", "unwrap", "interp", "stack", "concatenate", "allclose", "meshgrid"),
     *("dot", "inner", "diff", "trapezoid", "sort", "nansum", "nanmean", "nanmax", "nanmin", "norm", "quantile", "clip"),
     *("det", "inv", "solve", "cross", "polyval", "kron", "convolve", "trace", "vdot", "tensordot", "cov", "corrcoef"),
     *("reshape", "ravel", "transpose", "squeeze", "atleast_1d", "atleast_2d", "diag", "outer", "where", "percentile"),
@@ -71,6 +71,25 @@ def _in_numpy() -> list[tuple[Any, Mapping[str, Any]]]:
 
 
 @cache
+def _taking_lists() -> list[tuple[Any, Mapping[str, Any]]]:
+    """NumPy's other functions that have a rule, with those that take lists of tensors too."""
+    found: list[tuple[Any, Mapping[str, Any]]] = []
+    for module in (np, np.linalg, np.fft):
+        made: dict[str, Any] = {}
+        for name, value in vars(module).items():
+            if id(value) not in _by_function and callable(value) and not isinstance(value, type) and value in REGISTRY:
+                made[name] = ListedUfunc(value) if isinstance(value, np.ufunc) else listed(value)
+                REGISTRY[made[name]] = REGISTRY[value]
+        found.append((module, made))
+    return _noted(found)
+
+
+def _named(names: Set[str]) -> list[tuple[Any, Mapping[str, Any]]]:
+    """Those of them that code names; to replace all of them for all code would take longer than most of it."""
+    return [(module, {name: made[name] for name in names & made.keys()}) for module, made in _taking_lists()]
+
+
+@cache
 def _untouched() -> ModuleType:
     """NumPy as it is before anything is replaced."""
     module = ModuleType("numpy")
@@ -79,18 +98,15 @@ def _untouched() -> ModuleType:
 
 
 @lru_cache(maxsize=1)
-def _in_compiled(modules: int) -> list[tuple[Any, Mapping[str, Any]]]:
-    """Compiled modules (of so many modules), with NumPy as it was: what they call would take them for the user's code.
+def _shield_compiled(modules: int) -> None:
+    """Give compiled modules (of so many modules) NumPy as it was, for good: what they call would take them for code.
 
     They have no frames, and take what `np.empty` gives them for an array, without a look.
     """
-    plain = _untouched()
-    found: list[tuple[Any, Mapping[str, Any]]] = []
     for module in [*sys.modules.values()]:
         if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), ExtensionFileLoader):
-            names = [name for name, value in [*vars(module).items()] if value is np or value is plain]
-            found += [(module, dict.fromkeys(names, plain))] if names else []
-    return found
+            names = [name for name, value in [*vars(module).items()] if value is np]
+            vars(module).update(dict.fromkeys(names, _untouched()))
 
 
 @cache
@@ -120,7 +136,9 @@ def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mappi
 def _replacing() -> list[tuple[Any, Mapping[str, Any]]]:
     with _lock:
         libraries = [_in_library(name) for name in INSTEAD if name in sys.modules]
-        return [*_in_numpy(), *_in_compiled(len(sys.modules)), *[place for places in libraries for place in places]]
+        _taking_lists()  # while NumPy's functions are under their names
+        _shield_compiled(len(sys.modules))
+        return [*_in_numpy(), *[place for places in libraries for place in places]]
 
 
 def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -163,15 +181,16 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
     >>> x.grad
     tensor([2., 4.])
     """
-    spaces = [(vars(place) if isinstance(place, ModuleType) else place, made) for place, made in _replacing()]
-    namespaces, cells = _reached(function)
+    namespaces, cells, names = _reached(function)
+    places = [*_replacing(), *_named(names)]
+    spaces = [(vars(place) if isinstance(place, ModuleType) else place, made) for place, made in places]
     for cell in cells:
         if _may_be_replaced(cell.cell_contents):
             spaces.append((cell, {"cell_contents": instead_of(cell.cell_contents)}))
     for space in namespaces:
         # Other threads write into it meanwhile: the list is made at once.
-        names = {name: instead_of(value) for name, value in [*space.items()] if _may_be_replaced(value)}
-        spaces.append((space, {**{name: made for name, made in BUILTINS.items() if name not in space}, **names}))
+        found = {name: instead_of(value) for name, value in [*space.items()] if _may_be_replaced(value)}
+        spaces.append((space, {**{name: made for name, made in BUILTINS.items() if name not in space}, **found}))
     for space, others in spaces:
         _enter(space, others)
     _here.depth += 1
@@ -311,9 +330,13 @@ def _put(space: Any, others: Mapping[str, Any]) -> None:
 _ABSENT = object()
 
 
-def _reached(function: Any) -> tuple[list[dict[str, Any]], list[CellType]]:
-    """The globals and closures of the user's functions that may be called: this one, those that it names, and so on."""
+def _reached(function: Any) -> tuple[list[dict[str, Any]], list[CellType], set[str]]:
+    """The globals and closures of the user's functions that may be called, and all names in them.
+
+    They are this function, those that it names, and so on.
+    """
     found: dict[int, dict[str, Any]] = {}
+    names: set[str] = set()
     cells: dict[int, CellType] = {}
     seen: set[int] = set()
     pending = [function]
@@ -330,6 +353,7 @@ def _reached(function: Any) -> tuple[list[dict[str, Any]], list[CellType]]:
             space, is_users = value.__globals__, not is_library(value.__code__.co_filename)
             if is_users:
                 found[id(space)] = space
+                names |= _names_in(value.__code__)
                 pending += [space[name] for name in value.__code__.co_names if name in space]
             pending += [value.__wrapped__] if hasattr(value, "__wrapped__") else []
             for cell in value.__closure__ or ():
@@ -345,4 +369,11 @@ def _reached(function: Any) -> tuple[list[dict[str, Any]], list[CellType]]:
             pending.append(type(value))
         elif isinstance(value, ModuleType) and not is_library(getattr(value, "__file__", None) or ""):
             pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
-    return list(found.values()), list(cells.values())
+    return list(found.values()), list(cells.values()), names
+
+
+@cache
+def _names_in(code: CodeType) -> frozenset[str]:
+    """What code names, and the functions within it."""
+    inner = [_names_in(value) for value in code.co_consts if isinstance(value, CodeType)]
+    return frozenset(code.co_names).union(*inner)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.backward import one
-from chainrule.errors import NotScalarError
+from chainrule.errors import DtypeError, NotScalarError
 from chainrule.transforms.trace import Trace
 
 __all__ = ["grad", "value_and_grad"]
@@ -25,8 +25,9 @@ def value_and_grad(
     With respect to a complex z the gradient is ∂L/∂Re z + i ∂L/∂Im z, as in PyTorch; with ``holomorphic`` the function
     returns a complex number, and the result is its complex derivative f′(z).
     Raises :class:`~chainrule.errors.NotScalarError` unless the value is one number,
-    :class:`~chainrule.errors.DtypeError` for integer arguments, and :class:`~chainrule.errors.HolomorphicError` for a
-    complex value without ``holomorphic``, or where a step has no complex derivative.
+    :class:`~chainrule.errors.DtypeError` for integer arguments and for truth values, and
+    :class:`~chainrule.errors.HolomorphicError` for a complex value without ``holomorphic``, or where a step has no
+    complex derivative.
 
     >>> import numpy as np
     >>> value_and_grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
@@ -61,6 +62,8 @@ def scalar_output(trace: Trace) -> Any:
         )
     output = getattr(trace.outputs[0], "value", trace.outputs[0])
     output = output if hasattr(output, "shape") else np.asarray(output)
+    if output.dtype.kind == "b":
+        raise DtypeError("grad: the function returned a truth value, which has no gradient; return a number.")
     if output.size != 1:
         raise NotScalarError(
             f"grad: the function returned an array of shape {output.shape}; a gradient is of one number. Reduce it "

@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule.native.blocks import LATER, blocks
-from chainrule.native.interpreter import CALL, CHOOSE, COPY, END, WORDS, Block, Made, Operation, Outside
+from chainrule.native.interpreter import CALL, CHOOSE, COPY, END, Block, Loop, Made, Operation, Outside, Step
 from tests.native.agreement import agree
 
 NUMBER, TRUTH = np.dtype(float), np.dtype(bool)
-OPERATIONS = [
-    Operation(END, (), NUMBER, False),
-    Operation(np.add, (NUMBER, NUMBER), NUMBER, False),
-    Operation(np.subtract, (NUMBER, NUMBER), NUMBER, False),
-    Operation(np.remainder, (NUMBER, NUMBER), NUMBER, False),
-    Operation(COPY, (NUMBER,), NUMBER, False),
-    Operation(CHOOSE, (TRUTH, NUMBER), NUMBER, False),
-    Operation(np.add, (NUMBER, NUMBER), NUMBER, True),
-    Operation(CALL, (), NUMBER, False),
+OPERATIONS: list[Operation | Loop] = [
+    Operation(END, (), NUMBER),
+    Operation(np.add, (NUMBER, NUMBER), NUMBER),
+    Operation(np.subtract, (NUMBER, NUMBER), NUMBER),
+    Operation(np.remainder, (NUMBER, NUMBER), NUMBER),
+    Operation(COPY, (NUMBER,), NUMBER),
+    Operation(CHOOSE, (TRUTH, NUMBER), NUMBER),
+    Loop(Block((Step(Operation(np.add, (NUMBER, NUMBER), NUMBER), (Outside(0, 0), Outside(1, 0)), True),)), (1, 1, 1)),
+    Operation(CALL, (), NUMBER),
 ]
 ADD, SUBTRACT, REMAINDER, COPIED, CHOSEN, VECTOR, CALLED = range(1, 8)
 CONSTANTS = [97.0, 3.0]
@@ -41,44 +41,45 @@ def value(made: Operation, numbers: Sequence[float]) -> float:
     return float(made.function(*numbers))
 
 
-def vector(row: Any, numbers: Any) -> None:
-    _, result, one, other, length, *by = [int(word) for word in row]
+def vector(words: Any, numbers: Any) -> None:
+    one, other, result, length = [int(word) for word in words]
     for k in range(length):
-        numbers[result + k * by[0]] = (numbers[one + k * by[1]] + numbers[other + k * by[2]]) % 97
+        numbers[result + k] = (numbers[one + k] + numbers[other + k]) % 97
 
 
-def one_by_one(code: Any, numbers: Any) -> list[int]:
+def one_by_one(code: Any, others: Any, numbers: Any) -> list[list[int]]:
     """What the instructions leave, and what was called in which order."""
     calls = []
     for row in code:
         made = OPERATIONS[row[0]]
+        words = others[row[1] : row[1] + row[2]]
         if row[0] == VECTOR:
-            vector(row, numbers)
+            vector(words, numbers)
         elif row[0] == CALLED:
-            calls.append(int(row[1]))
+            calls.append([int(word) for word in words])
         elif row[0]:
+            assert isinstance(made, Operation)
             operands = [numbers[row[word]] for word in (2, 3, 1)]
             numbers[row[1]] = value(made, operands if row[0] == CHOSEN else operands[: len(made.arguments)])
     return calls
 
 
-def in_blocks(operations: Sequence[Any], words: Any, numbers: Any) -> list[tuple[int, list[int]]]:
-    """The same of the words that blocks have; of calls, the places of their arrays too."""
+def in_blocks(operations: Sequence[Any], words: Any, numbers: Any) -> list[list[int]]:
+    """The same of the words that blocks have."""
     at = 0
-    calls: list[tuple[int, list[int]]] = []
+    calls: list[list[int]] = []
     while True:
         made = operations[words[at]]
         if isinstance(made, Block):
             at = block(made, words, at, numbers)
+        elif isinstance(made, Loop):
+            vector(words[at + 1 : at + 5], numbers)
+            at += 5
         elif made.function == END:
             return calls
-        elif made.function == CALL:
-            begin = at + words[at + 2]
-            calls.append((int(words[at + 1]), [int(word) for word in words[begin : begin + words[at + 3]]]))
-            at += WORDS
         else:
-            vector(words[at : at + WORDS], numbers)
-            at += WORDS
+            calls.append([int(word) for word in words[at + 1 : at + 3 + words[at + 2]]])
+            at += 3 + words[at + 2]
 
 
 def block(made: Block, words: Any, at: int, numbers: Any) -> int:
@@ -117,36 +118,36 @@ between = st.one_of(
 def test_blocks_do_what_their_instructions_do(body: Any, others: Any) -> None:
     """A body that is repeated, some of whose places move on from turn to turn, with others in between now and then."""
     code: list[tuple[int, ...]] = []
-    tables: list[tuple[int, list[int]]] = []
+    words_of_others: list[int] = []
     for turn in range(100):
         for (number, *places), moves in body:
             shifted = [(p + turn) % PLACES if move and p < LATER else p for p, move in zip(places, moves, strict=True)]
-            code.append((number, *shifted, 1, 0, 0, 0))
-            code.append((REMAINDER, shifted[0], shifted[0], LATER, 1, 0, 0, 0))  # so that all stays exact
+            code.append((number, *shifted))
+            code.append((REMAINDER, shifted[0], shifted[0], LATER))  # so that all stays exact
         other = others[turn % len(others)] if turn % 35 == 34 else None
-        if other is not None and other[0] == CALLED:
-            tables.append((len(code), list(other[1:])))
-            code.append((CALLED, turn, 0, 3, 1, 0, 0, 0))
+        if other is not None and other[0] in (CALLED, VECTOR):
+            more = [turn, 3, *other[1:]] if other[0] == CALLED else [*other[1:], 5]
+            code.append((other[0], len(words_of_others), len(more), 0))
+            words_of_others += more
         elif other is not None:
-            code.append((*other, 5, 1, 1, 1) if other[0] == VECTOR else (*other, 1, 0, 0, 0))
-    code.append((0,) * WORDS)
+            code.append(other)
+    code.append((0, 0, 0, 0))
     rows = np.array(code, np.int64)
-    operations, words = blocks(rows, OPERATIONS, CONSTANTS, tables)
+    operations, words = blocks(rows, OPERATIONS, CONSTANTS, words_of_others)
     settled = rows.copy()
     settled[:, 1:4][settled[:, 1:4] >= LATER] += PLACES - LATER
     words[words >= LATER] += PLACES - LATER
     expected = np.concatenate([np.arange(PLACES, dtype=float), CONSTANTS])
     found = expected.copy()
-    called = one_by_one(settled, expected)
+    called = one_by_one(settled, words_of_others, expected)
     told = in_blocks(operations, words, found)
     assert np.array_equal(found, expected)
-    assert [number for number, _ in told] == called
-    assert [arrays for _, arrays in told] == [arrays for _, arrays in tables]
+    assert told == called
 
 
 def test_a_loop_is_few_long_instructions() -> None:
-    turns = [(ADD, 5, 0, 1, 1, 0, 0, 0), (SUBTRACT, 6, 5, 2, 1, 0, 0, 0), (ADD, 0, 6, 3, 1, 0, 0, 0)] * 1000
-    operations, words = blocks(np.array([*turns, (0,) * WORDS], np.int64), OPERATIONS, CONSTANTS, [])
+    turns = [(ADD, 5, 0, 1), (SUBTRACT, 6, 5, 2), (ADD, 0, 6, 3)] * 1000
+    operations, words = blocks(np.array([*turns, (0, 0, 0, 0)], np.int64), OPERATIONS, CONSTANTS, [])
     longest = max([len(made.steps) for made in operations if isinstance(made, Block)])
     assert longest > 24
     assert len(words) < len(turns) * 2

@@ -14,6 +14,7 @@ import chainrule as cr
 from chainrule.native import instructions, kernels
 from chainrule.native.blocks import blocks
 from chainrule.native.compiled import CompileWarning
+from chainrule.native.interpreter import Loop
 from chainrule.op import Operation
 from tests.native.agreement import agree
 from tests.native.test_every_op_compiled import CASES, arranged, functions_of, many
@@ -93,6 +94,30 @@ def outside(A: Any, b: Any) -> Any:
     return np.sum(np.linalg.eigvalsh(A)) * np.max(x) + np.sum(np.cumsum(x))
 
 
+def toeplitz(r: Any) -> Any:
+    """Vectors that are read backwards while they are written to."""
+    y = np.zeros_like(r)
+    alpha, beta = -r[0], 1.0
+    y[0] = -r[0]
+    for k in range(1, len(r)):
+        beta = beta * (1.0 - alpha * alpha)
+        alpha = -(r[k] + r[:k][::-1] @ y[:k]) / beta
+        y[:k] += alpha * y[:k][::-1]
+        y[k] = alpha
+    return np.sum(y * y)
+
+
+def ranked(C: Any, A: Any) -> Any:
+    """Rows up to the whole array, and products of nothing."""
+    C = C.copy()
+    for i in range(len(A)):
+        C[i, : i + 1] *= 1.2
+        C[i, 0] -= C[i, :i] @ A[:i, 0]
+        for k in range(A.shape[1]):
+            C[i, : i + 1] += 1.5 * A[i, k] * A[: i + 1, k]
+    return np.sum(C * C)
+
+
 square = random.normal(size=(6, 6))
 positive = square @ square.T + 6 * np.eye(6)
 LOOPS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
@@ -101,6 +126,8 @@ LOOPS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (relaxed, (random.normal(size=(6, 5)),)),
     (cheapest, (random.random(size=(6, 6)),)),
     (moved, (random.normal(size=7),)),
+    (toeplitz, (random.normal(size=9) / 9,)),
+    (ranked, (square, random.normal(size=(6, 3)))),
     (outside, (positive, random.normal(size=6))),
 ]
 
@@ -221,19 +248,58 @@ def test_writes_of_regions_on_the_way_back(function: Any, monkeypatch: pytest.Mo
     assert compiled.recordings == ["machine code"]
 
 
-def test_of_a_nonlinear_sweep_few_whole_arrays_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    lengths: list[int] = []
+@pytest.fixture
+def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many numbers each instruction is about."""
+    found: list[int] = []
 
-    def counted(code: Any, *others: Any) -> Any:
-        lengths.extend(code[:, 4])
-        return blocks(code, *others)
+    def counted(code: Any, operations: Any, constants: Any, others: Any) -> Any:
+        is_loop = np.array([isinstance(made, Loop) for made in operations])[code[:, 0]]
+        ends = code[:, 1] + code[:, 2] - 1
+        found.extend(np.where(is_loop, np.array([*others, 0])[np.where(is_loop, ends, -1)], 1))
+        return blocks(code, operations, constants, others)
 
     monkeypatch.setattr(instructions, "blocks", counted)
+    return found
+
+
+def test_of_a_nonlinear_sweep_few_whole_arrays_are_copied(lengths: list[int]) -> None:
     A = random.normal(size=(26, 26))
     gradient = cr.value_and_grad(relaxed_by_products)
     agree(cr.compile(gradient)(A), gradient(A))
     points = 24 * 24 * 2
     assert points * 10 < sum(lengths) < points * 30
+
+
+def test_finished_parts_of_an_array_are_read_where_they_lie(lengths: list[int]) -> None:
+    """Of each product of vectors three loops are left: the sum, and on the way back what is added to both."""
+    L, b = np.tril(random.normal(size=(70, 70))) / 10 + 2 * np.eye(70), random.normal(size=70)
+    gradient = cr.value_and_grad(triangular, (0, 1))
+    agree(cr.compile(gradient)(L, b), gradient(L, b))
+    products = 70 * 69 // 2
+    assert products * 3 < sum(lengths) < products * 3 + 3 * 70**2
+    assert len(lengths) < 70 * 20
+
+
+def many_kinds(x: Any) -> Any:
+    """A hundred expressions, no two of which are alike."""
+    total = 0.0
+    for k in range(100):
+        y = x * (k + 0.5)
+        for bit in range(7):
+            y = y * x if k >> bit & 1 else y + x
+        total = total + np.sum(y)
+    return total
+
+
+@pytest.mark.usefixtures("straight")
+def test_the_interpreter_does_not_grow_with_the_kinds_of_expressions() -> None:
+    compiled = cr.compile(many_kinds)
+    x = random.normal(size=5) / 3
+    agree(compiled(x), many_kinds(x))
+    (built,) = compiled.known.values()
+    assert "@interpret" in built.kernel.text
+    assert 64 < built.kernel.text.count("define internal i32 @operation") < 64 + 20
 
 
 def relaxed_by_products(A: Any) -> Any:

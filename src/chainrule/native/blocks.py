@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.interpreter import CALL, CHOOSE, END, WORDS, Block, Made, Operation, Outside, Step
+from chainrule.native.interpreter import CALL, CHOOSE, END, Block, Instruction, Loop, Made, Operation, Outside, Step
 
 __all__ = ["LATER", "blocks"]
 
@@ -28,11 +28,12 @@ _MASK = (1 << _BITS) - 1
 
 
 def blocks(
-    code: Any, operations: Sequence[Operation], constants: Sequence[float], tables: Sequence[tuple[int, list[int]]]
-) -> tuple[list[Operation | Block], Any]:
+    code: Any, operations: Sequence[Operation | Loop], constants: Sequence[float], others: Sequence[int]
+) -> tuple[list[Instruction], Any]:
     """The operations of a program, some of them blocks, and its words.
 
-    ``code`` has a row of words for each instruction; ``tables`` are the places of the arrays of those that are calls.
+    ``code`` has a row for each instruction. For a number that is its operation, the place of its result, and those of
+    two operands. For all else it is where among ``others`` its words begin, and how many they are.
     """
     signatures = _signatures(code, operations)
     known, symbols = np.unique(signatures, return_inverse=True)
@@ -43,17 +44,22 @@ def blocks(
         if not found:
             break
     makers = [_block(known[[*made]].tolist(), operations, constants) for made in members]
-    return _written(code, symbols, first, makers, tables)
+    return _written(code, symbols, first, makers, np.asarray(others, np.int64))
 
 
-def _signatures(code: Any, operations: Sequence[Operation]) -> Any:
+def _is_alone(made: Operation | Loop) -> bool:
+    """Whether an instruction is always by itself."""
+    return isinstance(made, Loop) or made.function in (END, CALL)
+
+
+def _signatures(code: Any, operations: Sequence[Operation | Loop]) -> Any:
     """What is the same of instructions that may stand for each other, in one integer.
 
     Its operation; for each operand how many instructions ago it was made (0 if that is far), or which number it is; for
     how many instructions its result is needed. Those that are always by themselves have negative ones.
     """
     function = code[:, 0]
-    alone = np.array([made.is_vector or made.function in (END, CALL) for made in operations])[function]
+    alone = np.array([_is_alone(made) for made in operations])[function]
     if alone.all():
         return -1 - function
     reads = np.array([_operands(made) for made in operations])[function] & ~alone[:, None]
@@ -100,8 +106,10 @@ def _distances(code: Any, reads: Any, alone: Any) -> tuple[Any, Any]:
     return ago, needed
 
 
-def _operands(made: Operation) -> list[bool]:
+def _operands(made: Operation | Loop) -> list[bool]:
     """Which of the words that it may read an operation does read."""
+    if isinstance(made, Loop):
+        return [False] * len(_READ)
     return [len(made.arguments) > 0, len(made.arguments) > 1, made.function == CHOOSE]
 
 
@@ -146,16 +154,16 @@ def _turn_of(runs: Any) -> Any:
 
 
 class _Maker(NamedTuple):
-    """An operation, and the words of its instructions: which row after the first, which column."""
+    """An operation, and the words of its instructions: which row after the first, which column; or they are apart."""
 
-    operation: Operation | Block
-    words: list[tuple[int, int]]
+    operation: Instruction
+    words: list[tuple[int, int]] | None
 
 
-def _block(signatures: Sequence[int], operations: Sequence[Operation], constants: Sequence[float]) -> _Maker:
+def _block(signatures: Sequence[int], operations: Sequence[Any], constants: Sequence[float]) -> _Maker:
     """What some instructions are as one."""
     if signatures[0] < 0:
-        return _Maker(operations[-1 - signatures[0]], [(0, column) for column in range(1, WORDS)])
+        return _Maker(operations[-1 - signatures[0]], None)
     steps: list[Step] = []
     outside: list[tuple[int, int]] = []
     results: list[tuple[int, int]] = []
@@ -181,24 +189,23 @@ def _block(signatures: Sequence[int], operations: Sequence[Operation], constants
 
 
 def _written(
-    code: Any, symbols: Any, first: Any, makers: Sequence[_Maker], tables: Sequence[tuple[int, list[int]]]
-) -> tuple[list[Operation | Block], Any]:
-    """The operations that occur, and the words of all instructions, with the tables of calls after them."""
-    numbers: dict[Operation | Block, int] = {}
-    length = np.array([1 + len(made.words) for made in makers])[symbols]
-    position = np.cumsum(length) - length
-    end = int(length.sum())
-    words = np.zeros(end + sum([len(table) for _, table in tables]), np.int64)
+    code: Any, symbols: Any, first: Any, makers: Sequence[_Maker], others: Any
+) -> tuple[list[Instruction], Any]:
+    """The operations that occur, and the words of all instructions."""
+    numbers: dict[Instruction, int] = {}
+    counts = np.array([-1 if made.words is None else len(made.words) for made in makers])[symbols]
+    alone = np.nonzero(counts < 0)[0]
+    begin, count = code[first[alone], 1], code[first[alone], 2]
+    counts[alone] = count
+    position = np.cumsum(1 + counts) - 1 - counts
+    words = np.zeros(int((1 + counts).sum()), np.int64)
     order = np.argsort(symbols, kind="stable")
     kinds, begins = np.unique(symbols[order], return_index=True)
     for kind, where in zip(kinds, np.split(order, begins[1:]), strict=True):
         made = makers[kind]
         words[position[where]] = numbers.setdefault(made.operation, len(numbers))
-        for k, (row, column) in enumerate(made.words, 1):
+        for k, (row, column) in enumerate(made.words or (), 1):
             words[position[where] + k] = code[first[where] + row, column]
-    calls = np.searchsorted(first, [instruction for instruction, _ in tables])
-    for call, (_, table) in zip(calls, tables, strict=True):
-        words[position[call] + 2] = end - position[call]
-        words[end : end + len(table)] = table
-        end += len(table)
+    within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    words[np.repeat(position[alone] + 1, count) + within] = others[np.repeat(begin, count) + within]
     return [*numbers], words

@@ -14,7 +14,7 @@ from chainrule.native.fortran import write_multiplication, write_routine
 from chainrule.native.inner import InnerLoop
 from chainrule.native.interpreter import write_interpreter
 from chainrule.native.libraries import pthreads
-from chainrule.native.numbers import Declarations, write_apply
+from chainrule.native.numbers import Declarations, write_apply, write_combined
 from chainrule.native.options import Options
 from chainrule.native.retained import Retained, retained
 from chainrule.native.scalar import (
@@ -35,7 +35,7 @@ from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.segmented import Segmented, said
 from chainrule.native.splitting import Parameters, Split
 from chainrule.native.storage import Storage, stored
-from chainrule.native.text import Body, literal, memory_type, value_type
+from chainrule.native.text import ROLLED, Body, literal, memory_type, value_type
 from chainrule.native.work import (
     COMBINATIONS,
     Callback,
@@ -275,7 +275,7 @@ class _Writer:
 
     def turns(self, loop: Loop, end: int | str, begin: str = "0", only: set[Loop | Leaf] | None = None) -> None:
         """Turns of a loop; of what is done in them perhaps only some statements."""
-        with self.body.loop(end, self._is_large(loop), begin) as index:
+        with self.body.loop(end, ROLLED if self._is_large(loop) else "", begin) as index:
             self.index[loop.label] = index
             self.known.append({})
             if only is None:
@@ -316,7 +316,7 @@ class _Writer:
     def gather(self, target: Kept, parts: int, rooms: str, step: int) -> None:
         """Add up what parts have summed, in their order."""
         kind, own = value_type(target.dtype), self.pointers[target]
-        with self.body.loop(parts, rolled=True) as part, self.body.loop(self.storages[target].size) as index:
+        with self.body.loop(parts, ROLLED) as part, self.body.loop(self.storages[target].size) as index:
             place = self.body.put(f"add i64 {self.body.put(f'mul i64 {part}, {step}')}, {index}")
             pointers = [
                 self.body.put(f"getelementptr {kind}, ptr {base}, i64 {at}", "p")
@@ -366,7 +366,9 @@ class _Writer:
     def interpret(self, made: Interpreted) -> None:
         """A call of the interpreter, which comes into the module with the operations that are needed."""
         dtype = made.numbers.dtype
-        self.functions_besides.append(write_interpreter(made.operations, dtype, self.declared, len(self.functions)))
+        self.functions_besides.append(
+            write_interpreter(made.operations, dtype, self.declared, len(self.functions), self.notes)
+        )
         self.functions += made.functions
         self.calls_python = self.calls_python or bool(made.functions)
         code, numbers = self.pointers[made.code], self.pointers[made.numbers]
@@ -408,11 +410,7 @@ class _Writer:
         if target.dtype.kind != "f":
             name = {np.add: "add", np.multiply: "mul"}[combine]
             return self.body.put(f"{name} {kind} {before}, {value}")
-        if combine in (np.add, np.multiply):
-            name = "fadd" if combine is np.add else "fmul"
-            return self.body.put(f"{name} reassoc nsz contract {kind} {before}, {value}")
-        name = self.declared.intrinsic("maximum" if combine is np.maximum else "minimum", kind, 2)
-        return self.body.put(f"call {kind} {name}({kind} {before}, {kind} {value})")
+        return write_combined(self.body, self.declared, combine, kind, before, value)
 
 
 def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], options: Options) -> Kernel:

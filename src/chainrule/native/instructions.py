@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from chainrule.native.blocks import LATER, blocks
-from chainrule.native.interpreter import CALL, CHOOSE, COPY, END, WORDS, Block, Operation
+from chainrule.native.interpreter import CALL, CHOOSE, END, Instruction, Loop, Operation
 from chainrule.native.lowering import NotLowerableError
-from chainrule.native.scalar import Apply, Expression, Index, Label, Number, Place, Read, Source, row_major
+from chainrule.native.scalar import Index, Label, Number, Place, Source, row_major
+from chainrule.native.statements import Numbers, Spot, Vectors, is_in_order
 from chainrule.native.work import Callback, Kept, Statement, base_of
 
-__all__ = ["Instructions", "Spot"]
-
-_TRUTH = np.dtype(bool)
-_AS_ONE = {2.0: np.square, 0.5: np.sqrt, -1.0: np.reciprocal}  # powers that are operations of one operand
-
-
-class Spot(NamedTuple):
-    """Where numbers are: the first, and how far apart they are for each label."""
-
-    start: int
-    steps: dict[Label, int]
-
-    def at(self, turns: dict[Label, int]) -> int:
-        """The place for some of the labels."""
-        return self.start + sum([by * turns[label] for label, by in self.steps.items() if label in turns])
+__all__ = ["Instructions"]
 
 
 class _Space:
@@ -60,11 +47,13 @@ class Instructions:
         self.dtype = dtype
         self.space = _Space()
         self.start: dict[Kept, int] = {}
-        self.operations: dict[Operation, int] = {Operation(END, (), dtype, False): 0}
-        self.code: list[tuple[int, ...]] = []
+        self.operations: dict[Operation | Loop, int] = {Operation(END, (), dtype): 0}
+        self.code: list[tuple[int, int, int, int]] = []
+        self.others: list[int] = []  # the words of instructions that are not about numbers
         self.functions: list[Any] = []
+        self.loops = 0  # kinds of loops that are several operations at once
         self._bound: set[int] = set()  # operations whose result cannot go elsewhere instead
-        self._tables: list[tuple[int, list[int]]] = []  # of calls: which instruction, and the places of its arrays
+        self._empty: Kept | None = None  # an array that a sum begins in, and whose first values are not there yet
         self._constants: dict[str, tuple[int, float]] = {}
 
     def __len__(self) -> int:
@@ -78,8 +67,20 @@ class Instructions:
         size = prod(array.shape)
         self.start[array] = self.space.fresh(size) if is_new else self.space.lend(size)
         if array.start is not None and size:
-            copy = self.operation(COPY, (self.dtype,), self.dtype, size > 1)
-            self.code.append((copy, self.start[array], self.constant(float(array.start)), 0, size, 1, 0, 0))
+            self._begin()
+            self._empty = array
+
+    def _begin(self) -> None:
+        """Put the first values in an array that sums begin in, if that is still to be done."""
+        array, self._empty = self._empty, None
+        if array is None or array not in self.start:
+            return
+        assert array.start is not None
+        number, size = Number(self.dtype.type(array.start), self.dtype), prod(array.shape)
+        label = Label(size)
+        template = Vectors(self, label, size) if size > 1 else Numbers(self)
+        template.into(number, Spot(self.start[array], {label: 1}))
+        template.write({})
 
     def give_back(self, array: Kept) -> None:
         """Let others have the places of an array."""
@@ -110,45 +111,55 @@ class Instructions:
         made.target.statements.remove(made)
         if 0 in [label.size for label in made.labels]:
             return
-        order = [label for label in made.order() if label.size > 1]
-        along = order[-1] if order else None
-        template = _Template(self, along)
-        target = self.spot(made.target, made.place)
-        combine = made.target.combine
+        target, combine = self.spot(made.target, made.place), made.target.combine
+        spots = [target, *[self.spot(read.source, read.place) for read in made.reads]]
+        outer, along, length = _loops([label for label in made.order() if label.size > 1], spots)
+        start = None
+        if made.target is self._empty and along in made.summed and self._is_each_once(made, outer):
+            start, self._empty = self._empty.start, None
+        self._begin()
+        template = Numbers(self) if along is None else Vectors(self, along, length, is_in_order(made))
         if combine is None:
             template.into(made.expression, target)
         else:
-            dtype = made.target.dtype
-            template.add(combine, (dtype, dtype), dtype, target, (target, template.operand(made.expression)))
-        for turns in product(*[range(label.size) for label in order[:-1]]):
-            self.code += template.instructions(dict(zip(order[:-1], turns, strict=True)))
+            template.add(combine, made.expression, target, start)
+        for turns in product(*[range(label.size) for label in outer]):
+            template.write(dict(zip(outer, turns, strict=True)))
         template.close()
+
+    @staticmethod
+    def _is_each_once(made: Statement, outer: Sequence[Label]) -> bool:
+        """Whether a statement sums up all of an array's elements, each in one loop."""
+        return made.summed.isdisjoint(outer) and prod([label.size for label in outer]) == prod(made.target.shape)
 
     def call(self, made: Callback) -> None:
         """The instruction of a call of a function outside."""
         if any([source.dtype != self.dtype for source, _ in made.arrays]):
             raise NotLowerableError("other numbers for a function outside, in a program of very many steps")
-        self._tables.append((len(self.code), [self.spot(*array).start for array in made.arrays]))
-        number = self.operation(CALL, (), self.dtype, False)
-        self.code.append((number, len(self.functions), 0, len(made.arrays), 1, 0, 0, 0))
+        self._begin()
+        places = [self.spot(*array).start for array in made.arrays]
+        self.put(Operation(CALL, (), self.dtype), [len(self.functions), len(places), *places])
         self.functions.append(made.function)
+
+    def put(self, made: Operation | Loop, words: Sequence[int]) -> None:
+        """An instruction that is not about numbers, with its words."""
+        self.code.append((self.number(made), len(self.others), len(words), 0))
+        self.others += words
 
     def retarget(self, array: Kept, start: int) -> bool:
         """Let the number that the last instruction made go elsewhere than to an array; whether that can be."""
-        if not self.code:
+        if not self.code or self._empty is not None:
             return False
-        operation, target, *operands = self.code[-1]
-        if target != self.start[array] or operands[2] != 1 or operation in self._bound:
+        number, target, *operands = self.code[-1]
+        if target != self.start[array] or number in self._bound:
             return False
-        self.code[-1] = (operation, start, *operands)
+        self.code[-1] = (number, start, operands[0], operands[1])
         return True
 
-    def operation(self, function: Any, arguments: Iterable[np.dtype[Any]], result: np.dtype[Any], vector: bool) -> int:
+    def number(self, made: Operation | Loop) -> int:
         """The number of an operation."""
-        kinds = tuple([_TRUTH if argument == _TRUTH else self.dtype for argument in arguments])
-        made = Operation(function, kinds, _TRUTH if result == _TRUTH else self.dtype, vector)
         number = self.operations.setdefault(made, len(self.operations))
-        if function in (CALL, CHOOSE):
+        if isinstance(made, Loop) or made.function in (CALL, CHOOSE):
             self._bound.add(number)
         return number
 
@@ -156,94 +167,22 @@ class Instructions:
         """Where a number is that is known: those come after all others, wherever that will be."""
         return self._constants.setdefault(repr(number), (LATER + len(self._constants), number))[0]
 
-    def finished(self) -> tuple[list[Operation | Block], Any, Any]:
+    def finished(self) -> tuple[list[Instruction], Any, Any]:
         """The operations, the instructions as words, and the numbers that are known, which come after all others."""
+        self._begin()
         constants = [number for _, number in self._constants.values()]
-        code = np.array([*self.code, (0,) * WORDS], np.int64)
-        operations, words = blocks(code, [*self.operations], constants, self._tables)
+        code = np.array([*self.code, (0, 0, 0, 0)], np.int64)
+        operations, words = blocks(code, [*self.operations], constants, self.others)
         words[words >= LATER] += self.space.size - LATER
         return operations, words.astype(np.int32), np.array(constants, self.dtype)
 
 
-class _Template:
-    """The instructions of a statement for one turn of its outer labels; the innermost is the length of vectors."""
-
-    def __init__(self, program: Instructions, along: Label | None) -> None:
-        self.program = program
-        self.along = along
-        self.length = 1 if along is None else along.size
-        self.lines: list[tuple[int, tuple[Spot, ...]]] = []
-        self.known: dict[int, Spot] = {}
-        self.lent: list[int] = []
-
-    def add(
-        self, function: Any, arguments: Iterable[np.dtype[Any]], result: Any, target: Spot, operands: tuple[Spot, ...]
-    ) -> None:
-        """An instruction."""
-        number = self.program.operation(function, arguments, result, self.length > 1)
-        self.lines.append((number, (target, *operands)))
-
-    def into(self, expression: Expression, target: Spot) -> None:
-        """The instructions that put a number somewhere."""
-        if type(expression) is not Apply:
-            self.add(COPY, (self.program.dtype,), self.program.dtype, target, (self.operand(expression),))
-            return
-        function, parts, result = expression.function, expression.parts, expression.dtype
-        self.program.require(result)
-        if function is None:
-            self._cast(parts[0], result, target)
-        elif function is np.where:
-            self.into(parts[2], target)
-            chosen = self.operand(parts[0]), self.operand(parts[1])
-            self.add(CHOOSE, (_TRUTH, result), result, target, chosen)
-        elif function == "within" or not isinstance(function, np.ufunc):
-            raise NotLowerableError(f"{getattr(function, '__name__', function)}, in a program of very many steps")
-        elif result.kind in "iu":
-            raise NotLowerableError("arithmetic of integers, in a program of very many steps")
-        else:
-            self._applied(function, parts, result, target)
-
-    def _applied(self, function: Any, parts: Sequence[Expression], result: Any, target: Spot) -> None:
-        if function is np.power and type(parts[1]) is Number and float(parts[1].value) in _AS_ONE:
-            function, parts = _AS_ONE[float(parts[1].value)], parts[:1]
-        operands = tuple([self.operand(part) for part in parts])
-        self.add(function, [part.dtype for part in parts], result, target, operands)
-
-    def _cast(self, part: Expression, result: np.dtype[Any], target: Spot) -> None:
-        if result == _TRUTH and part.dtype != _TRUTH:
-            zero = self.operand(Number(self.program.dtype.type(0), self.program.dtype))
-            self.add(np.not_equal, (self.program.dtype,) * 2, _TRUTH, target, (self.operand(part), zero))
-        elif result.kind in "iu" and part.dtype.kind == "f":
-            raise NotLowerableError("the integer part of numbers, in a program of very many steps")
-        else:
-            self.into(part, target)
-
-    def operand(self, expression: Expression) -> Spot:
-        """Where a number is; it is computed if it is not there yet."""
-        if type(expression) is Number:
-            return Spot(self.program.constant(float(expression.value)), {})
-        if type(expression) is Read:
-            self.program.require(expression.dtype)
-            return self.program.spot(expression.source, expression.place)
-        found = self.known.get(id(expression))
-        if found is None:
-            start = self.program.space.lend(self.length)
-            self.lent.append(start)
-            found = self.known[id(expression)] = Spot(start, {} if self.along is None else {self.along: 1})
-            self.into(expression, found)
-        return found
-
-    def instructions(self, turns: dict[Label, int]) -> list[tuple[int, ...]]:
-        """The instructions for one turn of the outer labels."""
-        found = []
-        for number, spots in self.lines:
-            starts = [spot.at(turns) if turns else spot.start for spot in spots]
-            strides = [spot.steps.get(self.along, 0) if self.along is not None else 0 for spot in spots]
-            rest = 3 - len(spots)
-            found.append((number, *starts, *[0] * rest, self.length, *strides, *[0] * rest))
-        return found
-
-    def close(self) -> None:
-        """Give back the memory of numbers in between."""
-        for start in self.lent:
-            self.program.space.give_back(start, self.length)
+def _loops(order: Sequence[Label], spots: Sequence[Spot]) -> tuple[list[Label], Label | None, int]:
+    """The outer labels, the innermost, and how many turns it has: those around it too, if they go straight on."""
+    if not order:
+        return [], None, 1
+    *outer, along = order
+    length = along.size
+    while outer and all([spot.steps.get(outer[-1], 0) == length * spot.steps.get(along, 0) for spot in spots]):
+        length *= outer.pop().size
+    return outer, along, length

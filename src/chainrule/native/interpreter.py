@@ -1,9 +1,8 @@
 """An interpreter in machine code: what a program of very many small steps is given to as data, not as text.
 
-An instruction is some words of 32 bits. The first is the operation. For a block of operations on numbers the others are
-the places, in one array of numbers, of what it reads and of what it leaves. For an operation on vectors they are the
-places of its result and of two operands, the length and the three strides. Each ends with a jump to the next, so that
-the processor learns which follow each other. Truths are numbers too: 1 and 0.
+An instruction is some words of 32 bits. The first is the operation. The others are the places, in one array of numbers,
+of what it reads and of what it leaves; a loop over vectors has its strides and its length besides. Each ends with a
+jump to the next, so that the processor learns which follow each other. Truths are numbers too: 1 and 0.
 """
 
 from __future__ import annotations
@@ -15,17 +14,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.numbers import Declarations, write_apply
+from chainrule.native.numbers import Declarations, write_apply, write_combined
 from chainrule.native.scalar import Apply, Read, Source
-from chainrule.native.text import Body, literal, value_type
+from chainrule.native.text import ALONE, VECTORS, Body, literal, value_type
 
 __all__ = [
     "CALL",
     "CHOOSE",
     "COPY",
     "END",
-    "WORDS",
+    "STRIDED",
     "Block",
+    "Instruction",
+    "Loop",
     "Made",
     "Operation",
     "Outside",
@@ -33,24 +34,22 @@ __all__ = [
     "write_interpreter",
 ]
 
-WORDS = 8  # of an operation on vectors, and of a call
-_RESULT, _OPERANDS, _LENGTH, _STRIDES = 1, (2, 3), 4, (5, 6, 7)
+STRIDED = 2  # the stride of what lies neither at one place nor side by side: a word says it
 _TRUTH = np.dtype(bool)
 
 
 class Operation(NamedTuple):
-    """A function of numbers, the kinds of its arguments and of its result, and whether it is done for a vector."""
+    """A function of numbers, and the kinds of its arguments and of its result."""
 
     function: Any
     arguments: tuple[np.dtype[Any], ...]
     result: np.dtype[Any]
-    is_vector: bool
 
 
 END, COPY, CHOOSE, CALL = "end", "copy", "choose", "call"
 """What is no ufunc: to stop, to copy a number, to copy one where another is true, to call a function outside.
 
-A call takes the place of the function among others, where in the code the places of its arrays are, and how many.
+A call takes the place of the function among others, how many arrays it has, and their places.
 """
 
 
@@ -81,14 +80,37 @@ class Block(NamedTuple):
     steps: tuple[Step, ...]
 
 
+class Loop(NamedTuple):
+    """Operations on vectors: a block for each turn of a loop.
+
+    ``strides`` are those of what is read, in the order of words, and of the one result: 0, 1, or `STRIDED`. With
+    ``combine`` that is added, or the like, to what is there, or to ``start`` if the result is one number. What is read
+    and what is written are the same places or meet nowhere, unless the turns are to be done ``in_order``.
+    """
+
+    block: Block
+    strides: tuple[int, ...]
+    combine: Any = None
+    start: float | None = None
+    in_order: bool = False
+
+
+Instruction = Operation | Block | Loop
+
+
 def write_interpreter(
-    operations: Sequence[Operation | Block], dtype: np.dtype[Any], declared: Declarations, functions: int
+    operations: Sequence[Instruction], dtype: np.dtype[Any], declared: Declarations, functions: int, notes: list[str]
 ) -> str:
     """The function ``interpret(code, numbers)``; an instruction's first word is the place of its operation.
 
-    It gives 0 if all went well. Those that it calls are in the table ``@functions``, from ``functions`` on.
+    It gives 0 if all went well. Those that it calls are in the table ``@functions``, from ``functions`` on. What is to
+    be known of its loops goes to ``notes``.
     """
-    written = [_operation(f"operation{k}", made, dtype, declared, functions) for k, made in enumerate(operations)]
+    written = []
+    for k, made in enumerate(operations):
+        body = Body(notes)
+        _instruction(body, made, dtype, declared, functions)
+        written.append(_definition(f"operation{k}", body))
     names = ", ".join([f"ptr @operation{k}" for k in range(len(operations))])
     body = Body()
     _jump(body, "%code")
@@ -102,21 +124,17 @@ def write_interpreter(
     )
 
 
-def _operation(name: str, made: Operation | Block, dtype: np.dtype[Any], declared: Declarations, functions: int) -> str:
-    body = Body()
+def _instruction(body: Body, made: Instruction, dtype: np.dtype[Any], declared: Declarations, functions: int) -> None:
     if isinstance(made, Block):
-        words = _Numbers(body, made, dtype, declared).write()
-        _jump(body, body.put(f"getelementptr i32, ptr %code, i64 {words}"))
-        return _definition(name, body)
-    if made.function == END:
+        words: int | str = _Numbers(body, made, dtype, declared).write()
+    elif isinstance(made, Loop):
+        words = _Vectors(body, made, dtype, declared).write()
+    elif made.function == END:
         body.do("ret i32 0")
-        return _definition(name, body)
-    if made.function == CALL:
-        _call(body, value_type(dtype), functions)
+        return
     else:
-        _vector(body, made, dtype, declared)
-    _jump(body, body.put(f"getelementptr i32, ptr %code, i64 {WORDS}"))
-    return _definition(name, body)
+        words = _call(body, value_type(dtype), functions)
+    _jump(body, body.put(f"getelementptr i32, ptr %code, i64 {words}"))
 
 
 def _definition(name: str, body: Body) -> str:
@@ -131,11 +149,11 @@ class _Numbers:
         self.kind = value_type(dtype)
         self.results: list[str] = []
         self.uses = Counter([value for step in made.steps for value in step.operands if isinstance(value, Made)])
+        self.words = len({value.word for step in made.steps for value in step.operands if isinstance(value, Outside)})
 
     def write(self) -> int:
         """The instructions; gives how many words the block takes."""
-        steps = self.made.steps
-        words = sum([isinstance(value, Outside) for step in steps for value in step.operands])
+        words, steps = self.words, self.made.steps
         for step in steps:
             self.results.append(self.step(step))
         for step, result in zip(steps, self.results, strict=True):
@@ -151,8 +169,12 @@ class _Numbers:
         if isinstance(value, Made):
             return self.results[value.step]
         if isinstance(value, Outside):
-            return self.body.put(f"load {self.kind}, ptr {self.pointer(value.word + 1)}")
+            return self.outside(value.word)
         return literal(value, self.dtype)
+
+    def outside(self, word: int) -> str:
+        """A number that is there when the block begins."""
+        return self.body.put(f"load {self.kind}, ptr {self.pointer(word + 1)}")
 
     def step(self, made: Step) -> str:
         """The result of a step; the sum of several numbers begins with those that were there first."""
@@ -195,21 +217,63 @@ class _Numbers:
         return -value.age if isinstance(value, Outside) and value.age else -inf
 
 
-def _vector(body: Body, made: Operation, dtype: np.dtype[Any], declared: Declarations) -> None:
-    """An operation on vectors: for each number of each operand."""
-    kind = value_type(dtype)
-    places = (_RESULT, *_OPERANDS[: len(made.arguments)])
-    starts = [_place(body, kind, place) for place in places]
-    length = _word(body, _LENGTH)
-    strides = [_word(body, place) for place in _STRIDES[: len(places)]]
-    with body.loop(length) as index:
-        moved = [body.put(f"mul i64 {index}, {by}") for by in strides]
-        pointers = [
-            body.put(f"getelementptr {kind}, ptr {start}, i64 {by}") for start, by in zip(starts, moved, strict=True)
-        ]
-        read = [*pointers[1:], pointers[0]] if made.function == CHOOSE else pointers[1:]
-        numbers = [body.put(f"load {kind}, ptr {pointer}") for pointer in read]
-        body.do(f"store {kind} {_applied(body, made, numbers, dtype, declared)}, ptr {pointers[0]}")
+class _Vectors(_Numbers):
+    """Writes a loop; LLVM makes vectors of it, with a mask, because most are short."""
+
+    def __init__(self, body: Body, made: Loop, dtype: np.dtype[Any], declared: Declarations) -> None:
+        super().__init__(body, made.block, dtype, declared)
+        self.loop, self.declared = made, declared
+        self.access = "" if made.in_order else ALONE
+        self.read: dict[int, str] = {}
+
+    def write(self) -> int:
+        """The instructions; gives how many words the loop takes."""
+        strides = self.loop.strides
+        starts = [self.pointer(word + 1) for word in range(len(strides))]
+        apart = [word for word, stride in enumerate(strides) if stride == STRIDED]
+        steps = {word: _word(self.body, len(strides) + 1 + k) for k, word in enumerate(apart)}
+        words = len(strides) + len(apart) + 1
+        for word, start in enumerate(starts[:-1]):
+            if strides[word] == 0:
+                self.read[word] = self.load(start)
+        total = self.total(starts[-1]) if strides[-1] == 0 else ""
+        hints = "" if self.loop.in_order else VECTORS[self.dtype.itemsize]
+        with self.body.loop(_word(self.body, words), hints) as index:
+            for word, start in enumerate(starts):
+                if strides[word]:
+                    by = self.body.put(f"mul nsw i64 {index}, {steps[word]}") if word in steps else index
+                    starts[word] = self.body.put(f"getelementptr inbounds {self.kind}, ptr {start}, i64 {by}")
+            self.leave(starts, total)
+        if total:
+            self.body.do(f"store {self.kind} {self.load(total)}, ptr {starts[-1]}")
+        return words + 1
+
+    def leave(self, places: Sequence[str], total: str) -> None:
+        """One turn: its result goes to the last place, or to the total."""
+        for word, place in enumerate(places[:-1]):
+            if word not in self.read:
+                self.read[word] = self.load(place, self.access)
+        for step in self.made.steps:
+            self.results.append(self.step(step))
+        target, access, result = total or places[-1], "" if total else self.access, self.results[-1]
+        if self.loop.combine is not None:
+            before = self.load(target, access)
+            result = write_combined(self.body, self.declared, self.loop.combine, self.kind, before, result)
+        self.body.do(f"store {self.kind} {result}, ptr {target}{access}")
+
+    def total(self, start: str) -> str:
+        """Where a sum is while it grows."""
+        where = self.body.reserve(f"alloca {self.kind}")
+        begin = self.load(start) if self.loop.start is None else literal(self.loop.start, self.dtype)
+        self.body.do(f"store {self.kind} {begin}, ptr {where}")
+        return where
+
+    def load(self, place: str, access: str = "") -> str:
+        return self.body.put(f"load {self.kind}, ptr {place}{access}")
+
+    def outside(self, word: int) -> str:
+        """A number that is read in this turn, or the same in all."""
+        return self.read[word]
 
 
 def _applied(body: Body, made: Operation, numbers: Sequence[str], dtype: np.dtype[Any], declared: Declarations) -> str:
@@ -228,11 +292,11 @@ def _applied(body: Body, made: Operation, numbers: Sequence[str], dtype: np.dtyp
     return body.put(f"uitofp i1 {result} to {kind}") if made.result == _TRUTH else result
 
 
-def _call(body: Body, kind: str, functions: int) -> None:
-    """A call with a table of pointers; if it has no answer, nor has the program."""
-    which, away, count = [_word(body, place) for place in (1, 2, 3)]
+def _call(body: Body, kind: str, functions: int) -> str:
+    """A call with a table of pointers; if it has no answer, nor has the program. Gives how many words it takes."""
+    which, count = [_word(body, place) for place in (1, 2)]
     table = body.put(f"alloca ptr, i64 {count}")
-    places = body.put(f"getelementptr i32, ptr %code, i64 {away}")
+    places = body.put(f"getelementptr i32, ptr %code, i64 {_BEFORE}")
     with body.loop(count) as index:
         place = body.put(f"load i32, ptr {body.put(f'getelementptr i32, ptr {places}, i64 {index}')}")
         pointer = body.put(f"getelementptr {kind}, ptr %numbers, i32 {place}")
@@ -244,8 +308,10 @@ def _call(body: Body, kind: str, functions: int) -> None:
     body.start("unanswered")
     body.do("ret i32 1")
     body.start("on")
+    return body.put(f"add i64 {count}, {_BEFORE}")
 
 
+_BEFORE = 3  # words of a call before the places of its arrays
 _NOWHERE = Source((), np.dtype(np.float64))
 
 

@@ -12,7 +12,7 @@ from chainrule.native.polynomials import NEEDED, near_name, symbol_of
 from chainrule.native.scalar import Apply, Number
 from chainrule.native.text import Body, literal, value_type
 
-__all__ = ["Declarations", "write_apply"]
+__all__ = ["Declarations", "write_apply", "write_combined"]
 
 _INT64 = np.dtype(np.int64)
 _POWERS = 8  # the largest exponent that is written as multiplications and a root
@@ -80,6 +80,15 @@ def write_apply(body: Body, declared: Declarations, made: Apply, parts: list[str
         body.is_long = body.is_long or name.startswith("@near.")
         return body.put(f"call {kind} {name}({', '.join([f'{kind} {part}' for part in parts])})")
     return _composed(body, declared, function, kind, dtype, parts)
+
+
+def write_combined(body: Body, declared: Declarations, combine: Any, kind: str, before: str, value: str) -> str:
+    """A sum, or the like, of floating point with one more number; in which order does not matter."""
+    if combine in (np.add, np.multiply):
+        name = "fadd" if combine is np.add else "fmul"
+        return body.put(f"{name} reassoc nsz contract {kind} {before}, {value}")
+    name = declared.intrinsic("maximum" if combine is np.maximum else "minimum", kind, 2)
+    return body.put(f"call {kind} {name}({kind} {before}, {kind} {value})")
 
 
 def _composed(

@@ -7,6 +7,7 @@ nobody needs it as it was, that is done where it is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ class _Part(NamedTuple):
 
 def with_writes(steps: Sequence[Deferred], wanted: Sequence[Deferred]) -> list[Deferred]:
     """The steps with writes in the place of such sums; those that others refer to keep their numbers."""
+    steps = _past_writes(steps)
     parts: dict[int, _Part] = {}
     added: dict[int, list[Deferred]] = {}
     for step in steps:
@@ -35,6 +37,9 @@ def with_writes(steps: Sequence[Deferred], wanted: Sequence[Deferred]) -> list[D
             part = _as_part(step)
             if part is not None:
                 parts[step.number] = part
+        elif step.function is np.add and (kept := _kept(step)) is not None:
+            nothing = (slice(0, 0),) * len(step.shape)
+            added[step.number] = [_step(step, overwritten, (kept, 0.0, nothing), step.shape, step.number)]
         elif step.function is np.add and _is_of_one_kind(step):
             one, other = step.arguments
             first, second = parts.get(one.number), parts.get(other.number)
@@ -55,6 +60,41 @@ def with_writes(steps: Sequence[Deferred], wanted: Sequence[Deferred]) -> list[D
     return _late(_alive(found, wanted), left)
 
 
+def _past_writes(steps: Sequence[Deferred]) -> list[Deferred]:
+    """The steps, where what is read beside a region is read from the array before that was overwritten.
+
+    That is done if the array is overwritten more than once: only one of the writes can be done where it is.
+    """
+    writes = Counter([step.arguments[0].number for step in steps if step.function is overwritten])
+    found: list[Deferred] = []
+    for step in steps:
+        if step.function is np.ndarray.__getitem__ and step.arguments[0].function is overwritten:
+            array, index = step.arguments
+            before, _, region = array.arguments
+            if writes[before.number] > 1 and not writes[array.number] and _are_apart(index, region, array.shape):
+                step = _step(step, step.function, (before, index), step.shape, step.number)
+        found.append(step)
+    return found
+
+
+def _are_apart(one: Any, other: Any, shape: tuple[int, ...]) -> bool:
+    """Whether two plain indices name different entries of an array."""
+    one = one if type(one) is tuple else (one,)
+    if not (_is_plain(one) and _is_plain(other)):
+        return False
+    for size, a, b in zip(shape, one, other, strict=False):
+        first, second = _stretch(a, size), _stretch(b, size)
+        if first.stop <= second.start or second.stop <= first.start:
+            return True
+    return False
+
+
+def _stretch(entry: Any, size: int) -> range:
+    """The part of an axis in which an entry of an index lies."""
+    found = range(size)[entry] if type(entry) is slice else range(entry % size, entry % size + 1)
+    return range(min(found, default=0), max(found, default=-1) + 1)
+
+
 def _is_plain(index: Any) -> bool:
     """Whether an index is a tuple of integers, and of slices between such."""
     kinds = (int, type(None))
@@ -65,6 +105,16 @@ def _is_plain(index: Any) -> bool:
 
 def _bounds(entry: Any) -> tuple[Any, ...]:
     return (entry.start, entry.stop, entry.step) if type(entry) is slice else (entry,)
+
+
+def _kept(step: Deferred) -> Deferred | None:
+    """The array that is left as it is by adding zeros, such as come of reading no entries."""
+    for array, other in (step.arguments, step.arguments[::-1]):
+        if type(array) is Deferred and type(other) is np.ndarray and step.shape and not step.options:
+            is_like = (array.shape, array.dtype) == (step.shape, step.dtype) == (other.shape, other.dtype)
+            if is_like and not other.any():
+                return array
+    return None
 
 
 def _is_of_one_kind(step: Deferred) -> bool:
@@ -87,7 +137,7 @@ def _as_part(step: Deferred) -> _Part | None:
 
 
 def _left(part: _Part) -> tuple[slice, ...] | None:
-    """The one box in which a part of an array is zero, if there is one."""
+    """The one box in which a part of an array is zero, if there is one; it may be empty."""
     regions = tuple([tuple(map(_bounds, index)) for index in part.regions])
     return _box_left(part.whole.shape, regions)
 
@@ -98,10 +148,10 @@ def _box_left(shape: tuple[int, ...], regions: tuple[Any, ...]) -> tuple[slice, 
     for region in regions:
         times[tuple([slice(*bounds) if len(bounds) == 3 else bounds[0] for bounds in region])] += 1
     places = np.nonzero(times == 0)
-    if not len(places[0]) or times.max() > 1:
+    if times.max(initial=0) > 1:
         return None
-    box = tuple([slice(int(at.min()), int(at.max()) + 1) for at in places])
-    return box if times[box].max() == 0 else None
+    box = tuple([slice(int(at.min()), int(at.max()) + 1) if len(at) else slice(0, 0) for at in places])
+    return box if times[box].max(initial=0) == 0 else None
 
 
 def _added(step: Deferred, array: Deferred, region: Deferred) -> list[Deferred]:

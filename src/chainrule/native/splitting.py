@@ -15,7 +15,7 @@ from chainrule.native.inner import InnerLoop
 from chainrule.native.scalar import Apply, Expression, Label, Place, Source, parts
 from chainrule.native.schedule import Leaf, Loop, is_of_same_turn
 from chainrule.native.storage import Storage
-from chainrule.native.text import Body
+from chainrule.native.text import ROLLED, Body
 from chainrule.native.work import Callback, Interpreted, Kept, Multiplication, Routine, Statement, Work
 
 __all__ = [
@@ -199,7 +199,7 @@ def write_fork(
     count, turns = sizes
     words = 3 + len(arrays)
     frames = body.reserve(f"alloca [{count * words} x i64], align 64")
-    with body.loop(count, rolled=True) as index:
+    with body.loop(count, ROLLED) as index:
         frame = body.put(f"getelementptr [{words} x i64], ptr {frames}, i64 {index}")
         following = body.put(f"add i64 {index}, 1")
         ends = [body.put(f"udiv i64 {body.put(f'mul i64 {k}, {turns}')}, {count}") for k in (index, following)]
@@ -225,13 +225,13 @@ def write_in_threads(notes: list[str]) -> str:
         found = ("i8", "%frames", offset), ("i64", threads, index), ("i32", refusals, index)
         return [body.put(f"getelementptr {kind}, ptr {base}, i64 {place}") for kind, base, place in found]
 
-    with body.loop(others, rolled=True) as index:
+    with body.loop(others, ROLLED) as index:
         frame, thread, refusal = places(index)
         refused = body.put(f"call i32 %create(ptr {thread}, ptr null, ptr %begin, ptr {frame})")
         body.do(f"store i32 {refused}, ptr {refusal}")
     body.put("call ptr %begin(ptr %frames)")
     body.do(f"store i64 {body.put('load i64, ptr %frames')}, ptr {failed}")
-    with body.loop(others, rolled=True) as index:
+    with body.loop(others, ROLLED) as index:
         frame, thread, refusal = places(index)
         is_there = body.put(f"icmp eq i32 {body.put(f'load i32, ptr {refusal}')}, 0")
         body.do(f"br i1 {is_there}, label %wait, label %do")

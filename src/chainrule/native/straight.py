@@ -18,7 +18,9 @@ from chainrule.linear.functions import overwritten
 from chainrule.native.instructions import Instructions
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, places
 from chainrule.native.regions import with_writes
+from chainrule.native.rewriting import Rewriting, are_apart
 from chainrule.native.scalar import (
+    Apply,
     BetweenError,
     Expression,
     Index,
@@ -27,14 +29,18 @@ from chainrule.native.scalar import (
     Number,
     Place,
     Read,
+    parts,
     position,
+    reads,
     row_major,
 )
+from chainrule.native.statements import is_simple
 from chainrule.native.work import Callback, Interpreted, Kept, Statement, Work, base_of
 from chainrule.program.deferred import Deferred, needed
 
 __all__ = ["interpreted"]
 
+_COSTLY = 40.0  # multiplications of an element from which it is made by itself
 _MOST = 12_000_000  # instructions of a program: what no result needs is among them
 
 
@@ -55,9 +61,12 @@ class _Straight(Lowering):
             for other in needed(step):
                 self.last[other.number] = k
         self.last.update({step.number: inf for step in wanted})
+        self.readings = Counter([other.number for step in steps for other in needed(step)])
+        self.readings.update([step.number for step in wanted])
+        self.rewriting = Rewriting(steps, lambda k, step: self._writes(step.arguments[0]) == k)
         self.ending: dict[float, list[int]] = {}
-        self.roots: dict[int, Kept] = {}  # the array that a step's value lies in
-        self.users: dict[Kept, set[int]] = {}  # the steps whose values lie in an array and are still needed
+        self.roots: dict[int, tuple[Kept, ...]] = {}  # the arrays that a step's value is read from
+        self.users: dict[Kept, set[int]] = {}  # the steps whose values are read from an array and are still needed
         self.owner: dict[Kept, Deferred] = {}  # the step that an array is the whole of, as it is now
 
     # --- arrays ---
@@ -102,11 +111,10 @@ class _Straight(Lowering):
             self.users.update({made: {-1} for made in self.made})  # there for good
             return
         made = self._overwrite if step.function is overwritten else self._place
-        root = made(k, step)
-        if root is not None:
-            self.roots[step.number] = root
+        self.roots[step.number] = made(k, step)
+        for root in self.roots[step.number]:
             self.users.setdefault(root, set()).add(step.number)
-            self.ending.setdefault(self.last.get(step.number, k), []).append(step.number)
+        self.ending.setdefault(self.last.get(step.number, k), []).append(step.number)
         for number in self.ending.pop(k, ()):
             self._drop(number)
         for other in self.made:
@@ -116,53 +124,86 @@ class _Straight(Lowering):
     def _drop(self, number: int) -> None:
         """Nobody needs the value of a step any more."""
         self.values.pop(number, None)
-        root = self.roots.pop(number)
-        self.users[root].discard(number)
-        if not self.users[root]:
-            self._release(root)
+        for root in self.roots.pop(number):
+            self.users[root].discard(number)
+            if not self.users[root]:
+                self._release(root)
 
     def _release(self, array: Kept) -> None:
         self.users.pop(array, None)
         self.owner.pop(array, None)
         self.program.give_back(array)
 
-    def _place(self, k: int, step: Deferred) -> Kept | None:
-        """A step by its rule: a view as it stands, anything else in an array. The array that it lies in."""
+    def _place(self, k: int, step: Deferred) -> tuple[Kept, ...]:
+        """A step by its rule: in an array, or read from others when it is asked for. Those are what is given."""
         value = self.lowered(step)
-        root = self._root_of(value)
-        if root is None and value.cost == 0 and value.parts == 1:
-            self.values[step.number] = value
-            return None
-        if root is None or self._changes_before(root, self.last.get(step.number, k)):
+        made = self._made(value)
+        found = [] if made is None else [*reads(made)]
+        waits = made is not None and self._may_wait(step, made, value.cost)
+        if not waits or self._change(found, self.last.get(step.number, k), not step.shape):
             value = self._as_it_is(value, step.dtype)
             assert isinstance(value.source, Kept)
-            root = value.source
-        if root not in self.owner and value.source is root:
-            self.owner[root] = step
+            self.owner[value.source] = step
+            self.values[step.number] = value
+            return (value.source,)
+        roots = tuple(dict.fromkeys([_root(read) for read in found]))
+        if value.source in roots and value.source not in self.owner:
+            self.owner[roots[0]] = step
         self.values[step.number] = value
-        return root
+        return roots
 
     def _as_it_is(self, value: Value, dtype: Any) -> Value:
         return self.kept_copy(value, dtype)
 
-    def _root_of(self, value: Value) -> Kept | None:
-        """The array that a value is a view of, if it is one."""
+    @staticmethod
+    def _made(value: Value) -> Expression | None:
+        """An element of a value, if all of them are made alike."""
         if value.parts > 1:
             return None
         try:
-            found = value.at(places([Label(size) for size in value.shape]))
+            return value.at(places([Label(size) for size in value.shape]))
         except BetweenError:
             return None
+
+    def _may_wait(self, step: Deferred, made: Expression, cost: float) -> bool:
+        """Whether an element may be made where it is asked for: a number that is there, or what is asked for once."""
+        if any([index.looked_up for read in reads(made) for index in read.place]):
+            return False
+        if type(made) is not Apply:
+            return True
+        last = self.last.get(step.number, inf)
+        if self.readings[step.number] != 1 or last == inf or prod(step.shape) < 2 or cost > _COSTLY:
+            return False
+        user = self.steps[int(last)]
+        is_once = user.shape == step.shape and (
+            user.function is np.where or (type(user.function) is np.ufunc and user.function.signature is None)
+        )
+        if user.function is overwritten:
+            old, _, index = user.arguments
+            is_once = not _is(old, step) and np.broadcast_to(np.int8(0), user.shape)[index].shape == step.shape
+        return (is_once or user.function in (np.add.reduce, np.sum)) and all([is_simple(part) for part in parts(made)])
+
+    def _root_of(self, value: Value) -> Kept | None:
+        """The array that a value is a view of, if it is one."""
+        found = self._made(value)
         if type(found) is not Read or any([index.looked_up for index in found.place]):
             return None
-        base = base_of(found.source)
-        assert isinstance(base, Kept)
-        return base
+        return _root(found)
 
-    def _changes_before(self, root: Kept, end: float) -> bool:
-        """Whether an array is overwritten in place while a view of it is still needed."""
-        owner = self.owner.get(root)
-        return owner is not None and self._writes(owner) < end
+    def _change(self, found: Sequence[Read], end: float, is_number: bool) -> bool:
+        """Whether something that is read is overwritten before the end of a step.
+
+        For numbers it is enough that anything in an array is: to copy one costs next to nothing, and turns of a loop
+        are to be alike.
+        """
+        owners = [(self.owner.get(_root(read)), read) for read in found]
+        return any(
+            [
+                self.rewriting.before(end, owner, read.place if read.source is _root(read) and not is_number else None)
+                for owner, read in owners
+                if owner is not None
+            ]
+        )
 
     def _writes(self, owner: Deferred) -> float:
         """When the value of a step is overwritten in place: by its last user, if that overwrites just this."""
@@ -173,7 +214,7 @@ class _Straight(Lowering):
         is_written = user.function is overwritten and _is(user.arguments[0], owner)
         return last if is_written and not _is(user.arguments[1], owner) else inf
 
-    def _overwrite(self, k: int, step: Deferred) -> Kept | None:
+    def _overwrite(self, k: int, step: Deferred) -> tuple[Kept, ...]:
         """Write into an array; into a copy of it, if it is needed as it was."""
         old, values, index = step.arguments
         value = self.value(values)
@@ -189,10 +230,10 @@ class _Straight(Lowering):
             root = self.new(step.shape, step.dtype)
             self.fill(root, step.shape, self.copying(before, step.dtype))
         assert root is not None
-        if self._root_of(value) is root:
-            value = self.kept_copy(value, value.dtype)
         whole = self.memory(root)
         region = self._by_index(whole, step, index)
+        if self._is_written_while_read(value, region, root):
+            value = self.kept_copy(value, value.dtype)
         if not self._retargeted(k, values, value, region):
             shape = region.shape
 
@@ -202,9 +243,26 @@ class _Straight(Lowering):
                 return where.place, self.pool.cast(value.broadcast_at(place), step.dtype)
 
             self.fill(root, shape, make)
+        self.rewriting.done(step)
         self.owner[root] = step
         self.values[step.number] = whole
-        return root
+        return (root,)
+
+    def _is_written_while_read(self, value: Value, region: Value, root: Kept) -> bool:
+        """Whether places of an array would be written before other elements of a value are read from there."""
+        if 0 in region.shape:
+            return False
+        place = places([Label(size) for size in region.shape])
+        where = region.at(place)
+        assert type(where) is Read
+        return any(
+            [
+                _root(read) is root
+                and read.place != where.place
+                and not (read.source is root and are_apart(read.place, where.place))
+                for read in reads(value.broadcast_at(place))
+            ]
+        )
 
     def _by_index(self, whole: Value, step: Deferred, index: Any) -> Value:
         """The part of an array that an index names."""
@@ -244,6 +302,13 @@ class _Straight(Lowering):
         else:
             assert isinstance(made, Statement)
             self.program.state(made)
+
+
+def _root(read: Read) -> Kept:
+    """The array that an element is read from."""
+    base = base_of(read.source)
+    assert isinstance(base, Kept)
+    return base
 
 
 def _is(one: Any, other: Any) -> bool:

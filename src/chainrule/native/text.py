@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["METADATA", "Body", "literal", "memory_type", "value_type"]
+__all__ = ["ALONE", "METADATA", "ROLLED", "VECTORS", "Body", "literal", "memory_type", "value_type"]
 
 _TYPES = {"f8": "double", "f4": "float", "i8": "i64", "i4": "i32", "i2": "i16", "i1": "i8", "b1": "i1"}
 
@@ -39,7 +39,17 @@ METADATA = """!0 = !{!"branch_weights", i32 1000, i32 1}
 !1 = !{!"branch_weights", i32 1, i32 1000}
 !2 = !{!"llvm.loop.unroll.disable"}
 !3 = !{!"llvm.loop.interleave.count", i32 1}
+!4 = distinct !{}
+!5 = !{!"llvm.loop.parallel_accesses", !4}
+!6 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!7 = !{!"llvm.loop.vectorize.width", i32 8}
+!8 = !{!"llvm.loop.vectorize.width", i32 16}
 """
+ROLLED = "!2"  # of a loop: it is not to be written out
+ONCE = "!3"  # of a loop of vectors: one is enough for the processor to do at once
+VECTORS = {8: "!3, !5, !6, !7", 4: "!3, !5, !6, !8"}  # of a loop over numbers of so many bytes: with masks, as one
+ALONE = ", !llvm.access.group !4"  # of what no other turn of such a loop reads or writes
+_NOTES = 9  # the first number for others
 
 
 class Body:
@@ -80,8 +90,8 @@ class Body:
         return name
 
     @contextmanager
-    def loop(self, end: int | str, rolled: bool = False, begin: str = "0") -> Iterator[str]:
-        """A loop that is done at least once; gives the name of its index. LLVM is not to write out a ``rolled`` one."""
+    def loop(self, end: int | str, hints: str = "", begin: str = "0") -> Iterator[str]:
+        """A loop that is done at least once; gives the name of its index. ``hints`` are what LLVM is told of it."""
         index, following = self.fresh("i"), self.fresh("n")
         head, after = self.fresh("head")[1:], self.fresh("end")[1:]
         before = self.block
@@ -94,9 +104,9 @@ class Body:
         self.do(f"{following} = add nuw nsw i64 {index}, 1")
         again = self.put(f"icmp ult i64 {following}, {end}")
         note = ""
-        said = ["!2"] * rolled + ["!3"] * self.is_long
+        said = [hints] * bool(hints) + [ONCE] * (self.is_long and ONCE not in hints)
         if said:
-            number = len(self.notes) + 4
+            number = len(self.notes) + _NOTES
             self.notes.append(f"!{number} = distinct !{{{', '.join([f'!{number}', *said])}}}")
             note = f", !llvm.loop !{number}"
         self.is_long = False

@@ -363,6 +363,11 @@ class _Writer:
         place = self.functions.index(function)
         return self.body.put(f"load ptr, ptr getelementptr (ptr, ptr @functions, i64 {place})")
 
+    def besides(self, text: str) -> None:
+        """A function in assembly that is called, once in a module."""
+        if text not in self.functions_besides:
+            self.functions_besides.append(text)
+
     def interpret(self, made: Interpreted) -> None:
         """A call of the interpreter, which comes into the module with the operations that are needed."""
         dtype = made.numbers.dtype

@@ -6,12 +6,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chainrule.native.scalar import Index, Place, Source
+from chainrule.native.scalar import Index, Label, Place, Source
 from chainrule.native.text import Body, literal, value_type
 from chainrule.native.work import Multiplication, Operand, Routine
 
-__all__ = ["write_multiplication", "write_routine"]
+__all__ = ["is_square_of", "write_multiplication", "write_routine"]
 
+_SQUARE = 64  # rows and columns of A from which A Aᵀ is a product of its own kind
+_COLUMNS = 8  # that are copied at once: about as many as a line of the cache has
 _OTHER = {"N": "T", "T": "N"}
 
 
@@ -35,6 +37,9 @@ class Writer(Protocol):
     def constant(self, value: str, kind: str) -> str:
         """A number in memory."""
 
+    def besides(self, text: str) -> None:
+        """A function in assembly that the kernel calls."""
+
     def outside(self, function: Any) -> str:
         """The address of a function of another library."""
 
@@ -44,6 +49,9 @@ class Writer(Protocol):
 
 def write_multiplication(writer: Writer, made: Multiplication) -> None:
     """A call of BLAS, which counts by columns: what is C = A B to us is Cᵀ = Bᵀ Aᵀ to it."""
+    if is_square_of(made):
+        _write_square(writer, made)
+        return
     rows, inner, columns = made.left.row.size, made.left.column.size, made.right.column.size
     kind = value_type(made.target.dtype)
     name = f"{'d' if kind == 'double' else 's'}gemm"
@@ -59,6 +67,59 @@ def write_multiplication(writer: Writer, made: Multiplication) -> None:
     arguments = [*words, *sizes, one, *matrices[0], *matrices[1], zero, result, writer.word(result_step, "i32")]
     function = writer.outside(("blas", name))
     writer.body.do(f"call void {function}({', '.join([f'ptr {argument}' for argument in arguments])})")
+
+
+def is_square_of(made: Multiplication) -> bool:
+    """Whether a product is A Aᵀ, and so large that it is better to compute half of it and copy the other half."""
+    left, right = made.left, made.right
+    if left.source is not right.source or min(left.row.size, left.column.size) < _SQUARE:
+        return False
+    moved = {left.row: right.column, left.column: right.row}
+    return all([_moved(one, moved) == _moved(other, {}) for one, other in zip(left.place, right.place, strict=True)])
+
+
+def _moved(index: Index, labels: dict[Label, Label]) -> tuple[int, dict[Label, int], Any]:
+    """A position with other labels."""
+    return index.start, {labels.get(label, label): by for label, by in index.steps}, index.looked_up
+
+
+def _write_square(writer: Writer, made: Multiplication) -> None:
+    """A call of BLAS that fills what is below the diagonal to us, above it to BLAS; and the copy."""
+    kind = value_type(made.target.dtype)
+    letter, matrix, step = _matrix(writer, made.left)
+    _, result, result_step = _matrix(writer, made.result)
+    words = [writer.word(ord(word), "i8") for word in ("U", _OTHER[letter])]
+    sizes = [writer.word(size, "i32") for size in (made.left.row.size, made.left.column.size)]
+    one, zero = [writer.constant(literal(number, made.target.dtype), kind) for number in (1, 0)]
+    matrices = [one, matrix, writer.word(step, "i32"), zero, result, writer.word(result_step, "i32")]
+    function = writer.outside(("blas", f"{'d' if kind == 'double' else 's'}syrk"))
+    arguments = ", ".join([f"ptr {argument}" for argument in (*words, *sizes, *matrices)])
+    writer.body.do(f"call void {function}({arguments})")
+    writer.besides(_mirror(kind))
+    writer.body.do(f"call void @mirror.{kind}(ptr {result}, i64 {made.left.row.size}, i64 {result_step})")
+
+
+def _mirror(kind: str) -> str:
+    """A function that copies what is below the diagonal of a matrix to above it, a few columns at once."""
+    body = Body()
+    blocks = body.put(f"udiv i64 {body.put(f'add i64 %size, {_COLUMNS - 1}')}, {_COLUMNS}")
+    with body.loop(blocks) as block:
+        first = body.put(f"mul i64 {block}, {_COLUMNS}")
+        with body.loop("%size", begin=first) as row:
+            start = body.put(f"mul i64 {row}, %step")
+            left = body.put(f"add i64 {body.put(f'sub i64 {row}, {first}')}, 1")
+            is_near = body.put(f"icmp ult i64 {left}, {_COLUMNS}")
+            count = body.put(f"select i1 {is_near}, i64 {left}, i64 {_COLUMNS}")
+            with body.loop(count, rolled=True) as place:
+                column = body.put(f"add i64 {first}, {place}")
+                there = body.put(f"add i64 {body.put(f'mul i64 {column}, %step')}, {row}")
+                below, above = [
+                    body.put(f"getelementptr {kind}, ptr %matrix, i64 {at}")
+                    for at in (body.put(f"add i64 {start}, {column}"), there)
+                ]
+                body.do(f"store {kind} {body.put(f'load {kind}, ptr {below}')}, ptr {above}")
+    body.do("ret void")
+    return f"define internal void @mirror.{kind}(ptr %matrix, i64 %size, i64 %step) noinline {{\n{body.text()}\n}}"
 
 
 def _matrix(writer: Writer, operand: Operand) -> tuple[str, str, int]:

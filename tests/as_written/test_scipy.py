@@ -101,6 +101,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "sparse @": lambda x: band @ x + x @ band + band.dot(x),
     "sparse @ matrix": lambda x: band @ (x[:, None] * x),
     "logsumexp": lambda x: sp.logsumexp(x) + sp.logsumexp(x, b=np.arange(1.0, 6.0), keepdims=True),
+    "logsumexp, weights": lambda x: sp.logsumexp(x, b=np.stack([x[0] ** 2, *x[1:4] ** 2, 0.0 * x[0]])),
     "softmax": lambda x: sp.softmax(x) * sp.log_softmax(x),
     "multigammaln": lambda x: sp.multigammaln(3.2 + x[0], 2),
     "polygamma": lambda x: sp.polygamma(2, x**2) + sp.polygamma(0, x**2),

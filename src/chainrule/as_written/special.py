@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import stacked
+from chainrule.as_written.making import follows, stacked
 from chainrule.errors import NoRuleError
 from chainrule.linear._scipy import special
 from chainrule.ops import softmax as s
@@ -84,6 +84,8 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     a = stacked(a)
     if b is None and not return_sign:
         return s.logsumexp(a, axis, keepdims)
+    if b is not None and not follows(b):  # what has no weight is not to be the largest
+        a = np.where(np.asarray(b) == 0, -np.inf, a)
     plain = a.detach().value if isinstance(a, Tensor) else a
     top = np.max(plain, axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)

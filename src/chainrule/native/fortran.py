@@ -110,7 +110,7 @@ def _mirror(kind: str) -> str:
             left = body.put(f"add i64 {body.put(f'sub i64 {row}, {first}')}, 1")
             is_near = body.put(f"icmp ult i64 {left}, {_COLUMNS}")
             count = body.put(f"select i1 {is_near}, i64 {left}, i64 {_COLUMNS}")
-            with body.loop(count, rolled=True) as place:
+            with body.loop(count) as place:
                 column = body.put(f"add i64 {first}, {place}")
                 there = body.put(f"add i64 {body.put(f'mul i64 {column}, %step')}, {row}")
                 below, above = [

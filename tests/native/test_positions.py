@@ -67,3 +67,31 @@ def test_a_position_outside_is_an_error(outside: int) -> None:
 def test_a_mask_is_looked_at() -> None:
     with pytest.warns(cr.native.compiled.CompileWarning, match="a value was taken as a plain array"):
         agree(cr.compile(lambda x, mask: x[mask])(x, x > 0), x[x > 0])
+
+
+odd = np.arange(6) % 2 == 1  # a mask that functions read, and one in their code
+MASKED: list[Any] = [
+    lambda x: x[odd],
+    lambda x: x[[False, True, True, False, False, True], 1:],
+    lambda x: x[None, :, [True, False, False, True]],
+    lambda x: x[..., [True, False, False, False]],
+    lambda x: x[[False, True, False, False, False, True], [0, 3]],
+    lambda x: x[table > 0],
+]
+
+
+@pytest.mark.parametrize("choose", MASKED)
+def test_a_mask_that_stays_names_positions(choose: Any) -> None:
+    compiled = cr.compile(choose)
+    agree(compiled(table), choose(table))
+    both = cr.value_and_grad(lambda x: np.sum(np.sin(choose(x))))
+    agree(cr.compile(both)(table), both(table))
+    assert compiled.recordings == ["machine code"]
+
+
+def test_a_mask_that_was_changed() -> None:
+    mask = odd.copy()
+    compiled = cr.compile(lambda x: x[mask])
+    agree(compiled(x), x[mask])
+    mask[:2] = True
+    agree(compiled(x), x[mask])

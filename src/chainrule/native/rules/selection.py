@@ -19,6 +19,7 @@ from chainrule.program.deferred import Deferred
 @rule(np.ndarray.__getitem__, data=FIRST)
 def _getitem(low: Lowering, step: Deferred, array: Any, index: Any) -> Value:
     value = low.value(array)
+    index = _positions(index)
     if value.parts > 1 and _is_far(index):
         value = low.keep(value)
     axes = selection(low, value.shape, index, step.shape)
@@ -27,6 +28,19 @@ def _getitem(low: Lowering, step: Deferred, array: Any, index: Any) -> Value:
         return value.at(tuple([chosen(place) for chosen in axes]))
 
     return value.like(read, step.shape)
+
+
+def _positions(index: Any) -> tuple[Any, ...]:
+    """An index with the positions where masks are true in their place."""
+    found: list[Any] = []
+    for entry in index if type(index) is tuple else (index,):
+        if np.dtype(getattr(entry, "dtype", type(entry))).kind != "b":
+            found.append(entry)
+        elif isinstance(entry, np.ndarray) and entry.shape:
+            found += np.nonzero(entry)
+        else:
+            raise NotLowerableError("a mask in an index that is known late, or that is one truth value")
+    return tuple(found)
 
 
 def _is_far(index: Any) -> bool:
@@ -118,6 +132,7 @@ def _take(low: Lowering, step: Deferred, array: Any, indices: Any, axis: Any = N
 @rule(scatter, data=FIRST)
 def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Value:
     value = low.value(values)
+    index = _positions(index)
     entries = tuple([entry.known if type(entry) is Deferred and entry.is_captured else entry for entry in index])
     sizes = _extent(shape, entries)
     spread = Value(sizes, value.dtype, value.broadcast_at, value.cost, parts=value.parts)

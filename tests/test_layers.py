@@ -12,8 +12,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "chainrule"
 # Lower comes first. What shares a level does not import its neighbour. The public names (__init__) are below what is
 # built on them, so `import chainrule` loads neither PyTorch's names nor the command line.
 LEVELS = (
-    {"errors"}, {"linear"}, {"op"}, {"ops", "program"}, {"tape"}, {"overwriting"}, {"modes", "backward", "protocol"},
-    {"differentiable"}, {"tensor"}, {"as_written"},
+    {"errors"}, {"linear", "choices"}, {"op"}, {"ops", "program"}, {"tape"}, {"overwriting"},
+    {"modes", "backward", "protocol"}, {"differentiable"}, {"tensor"}, {"as_written"},
     {"transforms"}, {"sparsity", "explain", "native"}, {"portable"}, {"check"}, {"__init__"},
     {"torch", "interop"}, {"cli"},
 )  # fmt: skip

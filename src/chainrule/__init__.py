@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import errors, sparsity
 from chainrule.check.extension import load_ipython_extension, unload_ipython_extension
+from chainrule.choices import conventions
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.probe import ProbedWarning
 from chainrule.modes import debug
@@ -47,6 +48,7 @@ __all__ = [
     "Tensor",
     "check",
     "compile",
+    "conventions",
     "debug",
     "define",
     "derive",

@@ -215,25 +215,6 @@ def test_small_and_empty(x: Any) -> None:
     assert cr.hessian(f)(x).dense().shape == x.shape + x.shape
 
 
-# --- conventions ---
-
-
-def test_conventions() -> None:
-    zero = np.zeros(2)
-    assert cr.grad(np.linalg.norm)(zero).tolist() == [0.0, 0.0]
-    assert cr.grad(np.abs)(0.0) == 0.0
-    assert cr.grad(lambda x: np.sum(np.where(x > 0, np.sqrt(x), 0.0)))(np.array([0.0, 4.0])).tolist() == [0.0, 0.25]
-    assert cr.grad(np.max)(np.array([2.0, 2.0, 1.0])).tolist() == [0.5, 0.5, 0.0]
-    assert cr.grad(lambda x: np.maximum(x, 0.0))(0.0) == 0.5
-    assert cr.grad(lambda x: np.sum(np.clip(x, 0.0, 1.0)))(np.array([0.0, 1.0, 2.0])).tolist() == [1.0, 1.0, 0.0]
-    assert cr.grad(lambda x: x**0.0)(0.0) == 0.0
-    assert cr.grad(np.prod)(np.array([0.0, 2.0, 3.0])).tolist() == [6.0, 0.0, 0.0]
-    assert cr.grad(np.std)(np.ones(3)).tolist() == [0.0, 0.0, 0.0]
-    assert cr.grad(np.sinc)(0.0) == 0.0
-    assert cr.grad(np.arctan2, argnums=(0, 1))(0.0, 0.0) == (0.0, 0.0)
-    assert cr.grad(np.hypot, argnums=(0, 1))(0.0, 0.0) == (0.0, 0.0)
-
-
 @pytest.mark.filterwarnings("ignore:invalid value")
 @pytest.mark.parametrize("x", [0.0, -1.0, 2.0])
 def test_a_path_not_taken_passes_nothing_at_any_order(x: float) -> None:

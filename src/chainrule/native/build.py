@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from chainrule.choices import USUAL, usual
 from chainrule.native import abi, callables
 from chainrule.native.checks import Guards, Leaf, Same
 from chainrule.native.emit import Kernel
@@ -89,6 +90,7 @@ class Built:
         self.kernel = kernel
         self.kind = call
         self.is_current = made.is_current
+        self.has_choices = made.choices is not None
         self.this = this
         self.slow = slow
         self.results = [Source(*source.seen) for source in call.results]
@@ -129,6 +131,8 @@ class Built:
 
     def called(self, arguments: Sequence[Any], leaves: Sequence[Any], out: Any, arrays: Sequence[Any] | None) -> Any:
         """A call with arguments of this kind; of them, objects that are no data are replaced by those recorded."""
+        if self.has_choices and usual[0] is not USUAL:  # in another thread; machine code would not answer
+            return self.this.in_python(arguments, out)
         rest = iter(leaves)
         arguments = [_filled(spec, rest) for spec in self.kind.arguments]
         held = (ctypes.py_object * (len(arguments) + 1))(*arguments, out)
@@ -165,7 +169,7 @@ def build(
         kernel, call = lowered(made, arguments, can_be_called(), can_be_called(), this.options)
     except NotLowerableError as problem:
         return str(problem)
-    if not abi.usable():
+    if not abi.usable() or made.choices not in (None, USUAL):
         return Foreign(kernel, call, made, this)
     return Built(kernel, call, made, this, slow)
 

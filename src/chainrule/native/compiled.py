@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.choices import keyed
 from chainrule.errors import OptionError
 from chainrule.linear.forms import FORMS
 from chainrule.linear.uncollected import uncollected
@@ -221,7 +222,7 @@ def _called(this: Any, *arguments: Any, **options: Any) -> Any:
         return result if out is _FRESH else put(result, out, _arrays((arguments, options)))
     leaves: list[Any] = []
     try:
-        key = key_of(arguments, leaves)
+        key = keyed(key_of(arguments, leaves))
     except UnsuitableError as unsuitable:
         return _explained(this, str(unsuitable), arguments, out)
     found = this.known.get(key)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.choices import USUAL, usual
 from chainrule.native import abi
 from chainrule.native.checks import Guards, Leaf, Same
 from chainrule.native.choice import is_better_interpreted
@@ -40,7 +41,7 @@ def lowered(
     made: Recorded, arguments: Sequence[Any], blas: bool, python: bool = False, options: Options = PLAIN
 ) -> tuple[Kernel, Call]:
     """The kernel of a recording, and what its calls hand over; with ``python`` it may call Python for some steps."""
-    results_are = made.structure, made.kinds, _guards(made.reads, made.replaced)
+    results_are = made.structure, made.kinds, _guards(made)
     return kernel_of(made.inputs, made.wanted, arguments, results_are, blas, python, options)
 
 
@@ -207,13 +208,15 @@ def _spec(value: Any, leaves: Any) -> Any:
     return Same(value)
 
 
-def _guards(reads: Any, replaced: Any) -> Guards:
+def _guards(made: Recorded) -> Guards:
     """What was read, as machine code checks it."""
+    reads, replaced = made.reads, made.replaced
     spaces: dict[int, tuple[Any, list[Any], int]] = {}
     for space, name, value in reads.names:
         known = spaces.setdefault(id(space), (space, [], -1))
         known[1].append((name, abi.ABSENT if value is reads.missing else value))
-    lists, rest = [], bool(reads.classes or reads.objects)
+    lists: list[Any] = [] if made.choices is None else [(usual, [USUAL])]
+    rest = bool(reads.classes or reads.objects)
     for container, entries in reads.containers:
         if isinstance(container, dict):
             known = spaces.setdefault(id(container), (container, [], -1))

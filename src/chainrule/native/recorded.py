@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.as_written import instead_of, tried
+from chainrule.choices import current, times_asked
 from chainrule.native.callback import filled
 from chainrule.program.deferred import Deferred, UnrecordableError, needed, run_step
 from chainrule.program.recording import Recording
@@ -32,7 +33,8 @@ class Recorded:
     """A run of a function on deferred arrays: ``inputs``, what is ``wanted``, and the ``structure`` of the result.
 
     With ``replacing``, arrays that the function reads from outside are deferred too (``replaced``, by id).
-    ``is_current`` says whether all that is not read at each call is what it was.
+    ``is_current`` says whether all that is not read at each call is what it was, ``choices`` by which conventions
+    derivatives were taken, None if it makes no difference.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Recorded:
         self.reads = reads
         self.recording = recording = recording or Recording(bakes=False)
         transplant = Transplant(reads, lambda array: Tensor(recording.captured(array)))
+        asked = times_asked()
         with recording:
             run = instead_of(function)
             if replacing and run is function:
@@ -61,6 +64,7 @@ class Recorded:
             self.wanted = [
                 value if type(value) is Deferred else recording.captured(np.asarray(value)) for value in plain
             ]
+        self.choices = None if times_asked() == asked else current()
         self.kinds: list[type] = []  # of the results: arrays, NumPy's numbers, floats
         self.replaced = transplant.arrays
         self.is_current = partial(reads.unchanged, self.replaced)

@@ -18,7 +18,8 @@ import numpy as np
 
 from chainrule.linear.term import Term, identity
 from chainrule.op import OPERATIONS, Call, Constant, Rule, Sample, define, elementwise, implements
-from chainrule.ops.elementwise import absolute, conjugate, nonzero, sign
+from chainrule.ops.elementwise import absolute, conjugate, sign
+from chainrule.ops.kinks import nonzero
 from chainrule.ops.like import zeros_like
 from chainrule.ops.options import is_complex, plain
 
@@ -36,9 +37,9 @@ class Conjugation(Rule):
 
 # of the elementwise functions of real numbers, those whose rules hold for complex ones
 HOLOMORPHIC = """
-add subtract multiply divide power float_power negative positive identity clone reciprocal square
+add subtract multiply divide power float_power negative positive identity clone copied reciprocal square
 exp exp2 expm1 log log2 log10 log1p sqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh
-sinc sigmoid absolute
+sinc sigmoid absolute root_of_square
 """
 for _name in HOLOMORPHIC.split():
     OPERATIONS[_name].takes_complex = True

@@ -25,7 +25,20 @@ from chainrule.op import (
     implements,
     undefined,
 )
-from chainrule.ops.options import is_complex, refuse_out
+from chainrule.ops.kinks import (
+    above,
+    at_edge,
+    first_of_two,
+    indicator,
+    length,
+    modulus_derivative,
+    nonzero,
+    root,
+    second_of_two,
+    share,
+)
+from chainrule.ops.options import refuse_out
+from chainrule.ops.slopes import power_base, power_exponent, root_of, sinc_derivative, weight
 from chainrule.ops.writing import literal
 
 LN2 = float(np.log(2.0))
@@ -34,53 +47,6 @@ DEGREE = float(np.pi / 180.0)
 
 POSITIVE = (0.3, 2.0)
 UNIT = (-0.8, 0.8)
-
-
-def indicator(condition: Any, like: Any) -> Any:
-    """1 where the condition holds and 0 elsewhere, in the dtype of ``like``."""
-    return np.asarray(condition, dtype=like.dtype) if isinstance(condition, np.bool_) else condition.astype(like.dtype)
-
-
-def nonzero(x: Any) -> Any:
-    """``x`` with its zeros replaced by ones: a divisor where the quotient is 0 by convention."""
-    return np.where(x == 0, np.ones((), getattr(x, "dtype", None)), x)
-
-
-def share(a: Any, b: Any, out: Any) -> Any:
-    """1 where ``a`` is the result, 0 where ``b`` is, ½ where they tie."""
-    won = indicator(a == out, out)
-    return won - 0.5 * won * indicator(b == out, out)
-
-
-def above(a: Any, b: Any) -> Any:
-    """1 where a > b, ½ where they tie, else 0, in the dtype of the array among them."""
-    like = a if hasattr(a, "dtype") else b
-    return indicator(a > b, like) + 0.5 * indicator(a == b, like)
-
-
-def power_base(a: Any, b: Any) -> Any:
-    """∂(aᵇ)/∂a = b·aᵇ⁻¹, and 0 for b = 0 (also at a = 0)."""
-    if isinstance(b, (int, float, complex)):
-        if b == 2:
-            return 2 * a
-        return b * a ** (b - 1) if b != 0 else 0.0
-    zero = b == 0
-    return b * a ** np.where(zero, np.ones((), b.dtype), b - 1)
-
-
-def power_exponent(out: Any, a: Any) -> Any:
-    """∂(aᵇ)/∂b = aᵇ log a, and 0 for a = 0; a negative base has the logarithm that a complex exponent takes."""
-    return out * np.log(nonzero(a) + 0j if is_complex(out) else nonzero(a))
-
-
-def modulus_derivative(x: Any) -> Any:
-    """sign x; of complex numbers conj(z)/|z|, whose product with dz has the real part d|z|. 0 at 0."""
-    return np.conjugate(np.sign(x)) if is_complex(x) else np.sign(x)
-
-
-def root_of(inside: Any, x: Any, inverse: Any, slope: Any) -> Any:
-    """√ of what is ``inside``; of complex x by the slope at the inverse function, which knows the branch."""
-    return slope(inverse(x)) if is_complex(x) else np.sqrt(inside)
 
 
 # arithmetic
@@ -136,7 +102,15 @@ fmod = elementwise(np.fmod, 1, lambda a, b: -np.trunc(a / b), domain=POSITIVE)
 negative = elementwise(np.negative, -1, label="Neg", algebra=operator.neg, notation=("−{0}", "-{0}", "-{0}"))
 positive = elementwise(np.positive, 1, algebra=lambda x: x, notation=SAME)
 identity = elementwise(lambda x: x, 1, name="identity", label="Alias", algebra=lambda x: x, notation=SAME)
-clone = elementwise(np.copy, 1, name="clone", algebra=lambda x: x, notation=SAME)
+clone = elementwise(np.copy, 1, name="clone", algebra=lambda x: x, notation=SAME)  # laid out as the original
+copied = elementwise(  # row by row
+    lambda x: x.copy() if hasattr(x, "copy") else np.copy(x),
+    1,
+    name="copied",
+    label="Clone",
+    algebra=lambda x: x,
+    notation=SAME,
+)
 reciprocal = elementwise(
     np.reciprocal,
     lambda out: -out * out,
@@ -166,19 +140,28 @@ log1p = elementwise(
     np.log1p, lambda x: 1 / (1 + x), domain=POSITIVE, notation=("log(1 + {0})", r"\log\left(1 + {0}\right)")
 )
 sqrt = elementwise(
-    np.sqrt, lambda out: 0.5 / out, domain=POSITIVE, algebra=lambda x: x**0.5, notation=("√{0}", r"\sqrt{{{0}}}")
+    np.sqrt, lambda out: 0.5 / root(out), domain=POSITIVE, algebra=lambda x: x**0.5, notation=("√{0}", r"\sqrt{{{0}}}")
 )
-cbrt = elementwise(np.cbrt, lambda out: 1 / (3 * out * out), domain=POSITIVE, notation=("∛{0}", r"\sqrt[3]{{{0}}}"))
+root_of_square = elementwise(  # whose slope at 0 is that of a length
+    np.sqrt,
+    lambda out: 0.5 / length(out),
+    name="root_of_square",
+    domain=POSITIVE,
+    notation=("√{0}", r"\sqrt{{{0}}}", "np.sqrt({0})"),
+)
+cbrt = elementwise(
+    np.cbrt, lambda out: 1 / (3 * root(out) * root(out)), domain=POSITIVE, notation=("∛{0}", r"\sqrt[3]{{{0}}}")
+)
 logaddexp = elementwise(
     np.logaddexp,
-    lambda out, a: np.exp(a - out),
-    lambda out, b: np.exp(b - out),
+    lambda out, a: weight(np.exp, a, out),
+    lambda out, b: weight(np.exp, b, out),
     notation=("log(exp({0}) + exp({1}))", r"\log\left(e^{{{0}}} + e^{{{1}}}\right)"),
 )
 logaddexp2 = elementwise(
     np.logaddexp2,
-    lambda out, a: np.exp2(a - out),
-    lambda out, b: np.exp2(b - out),
+    lambda out, a: weight(np.exp2, a, out),
+    lambda out, b: weight(np.exp2, b, out),
     notation=("log₂(2^{0} + 2^{1})", r"\log_{{2}}\left(2^{{{0}}} + 2^{{{1}}}\right)"),
 )
 
@@ -198,8 +181,8 @@ arctan2 = elementwise(
 )
 hypot = elementwise(
     np.hypot,
-    lambda out, a: a / nonzero(out),
-    lambda out, b: b / nonzero(out),
+    lambda out, a: a / length(out),
+    lambda out, b: b / length(out),
     domain=POSITIVE,
     notation=("√({0}² + {1}²)", r"\sqrt{{{{{0}}}^{{2}} + {{{1}}}^{{2}}}}"),
 )
@@ -217,41 +200,40 @@ rad2deg = elementwise(np.rad2deg, 1 / DEGREE)
 deg2rad = elementwise(np.deg2rad, DEGREE)
 
 
-def sinc_derivative(x: Any) -> Any:
-    """sinc′(x) = (cos πx − sinc x)/x, by its series −π²x/3 (1 − π²x²/10 + π⁴x⁴/280) where that loses digits."""
-    near = abs(x) < 1e-2
-    y = np.where(near, np.ones((), x.dtype), x)
-    z = (np.pi * x) ** 2
-    series = -(np.pi**2 / 3) * x * (1 - z / 10 * (1 - z / 28 * (1 - z / 54)))
-    return np.where(near, series, (np.cos(np.pi * y) - np.sinc(y)) / y)
-
-
 sinc = elementwise(np.sinc, sinc_derivative, domain=(0.3, 0.9))
 
 # kinks and choices
 BARS = ("|{0}|", r"\left|{0}\right|", "np.abs({0})")
 LARGER, SMALLER = ("max({0}, {1})", r"\max\left({0}, {1}\right)"), ("min({0}, {1})", r"\min\left({0}, {1}\right)")
 absolute = elementwise(np.absolute, lambda x: modulus_derivative(x), domain=POSITIVE, label="Abs", notation=BARS)
-fabs = elementwise(np.fabs, lambda x: np.sign(x), domain=POSITIVE, notation=BARS)
+fabs = elementwise(np.fabs, lambda x: modulus_derivative(x), domain=POSITIVE, notation=BARS)
 maximum = elementwise(
     np.maximum,
-    lambda a, b: above(a, b),
-    lambda a, b: above(b, a),
+    lambda a, b: above(a, b, first_of_two()),
+    lambda a, b: above(b, a, second_of_two()),
     choice=True,
     notation=LARGER,
 )
 minimum = elementwise(
     np.minimum,
-    lambda a, b: above(b, a),
-    lambda a, b: above(a, b),
+    lambda a, b: above(b, a, first_of_two()),
+    lambda a, b: above(a, b, second_of_two()),
     choice=True,
     notation=SMALLER,
 )
 fmax = elementwise(
-    np.fmax, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True, notation=LARGER
+    np.fmax,
+    lambda out, a, b: share(a, b, out, first_of_two()),
+    lambda out, a, b: share(b, a, out, second_of_two()),
+    choice=True,
+    notation=LARGER,
 )
 fmin = elementwise(
-    np.fmin, lambda out, a, b: share(a, b, out), lambda out, a, b: share(b, a, out), choice=True, notation=SMALLER
+    np.fmin,
+    lambda out, a, b: share(a, b, out, first_of_two()),
+    lambda out, a, b: share(b, a, out, second_of_two()),
+    choice=True,
+    notation=SMALLER,
 )
 copysign = elementwise(np.copysign, lambda out, a: np.sign(a) * np.sign(out), 0, domain=POSITIVE)
 heaviside = elementwise(np.heaviside, 0, lambda out, a: indicator(a == 0, out))
@@ -433,16 +415,16 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 clip_below = elementwise(
     np.maximum,
-    lambda out, a, b: indicator(a >= b, out),
-    lambda out, a, b: indicator(a < b, out),
+    lambda a, b: above(a, b, at_edge()),
+    lambda a, b: above(b, a, 1.0 - at_edge()),
     name="clip_below",
     choice=True,
     notation=("max({0}, {1})", r"\max\left({0}, {1}\right)", "np.maximum({0}, {1})"),
 )
 clip_above = elementwise(
     np.minimum,
-    lambda out, a, b: indicator(a <= b, out),
-    lambda out, a, b: indicator(a > b, out),
+    lambda a, b: above(b, a, at_edge()),
+    lambda a, b: above(a, b, 1.0 - at_edge()),
     name="clip_above",
     choice=True,
     notation=("min({0}, {1})", r"\min\left({0}, {1}\right)", "np.minimum({0}, {1})"),

@@ -12,8 +12,8 @@ import numpy as np
 from chainrule.errors import NoDerivativeError, ShapeError
 from chainrule.linear.term import Pattern, Term
 from chainrule.op import Call, General, Sample, cached_by_call, define, implements
-from chainrule.ops.elementwise import nonzero
 from chainrule.ops.hermitian import singular_values_of
+from chainrule.ops.kinks import length, nonzero
 from chainrule.ops.options import Axes, conjugated, plain, plain_axis, plain_keepdims, shape_of
 from chainrule.ops.reduce import add_up, reduced_axes, reduction, samples_of, without_kept
 from chainrule.ops.writing import as_latex, as_python, as_text, options
@@ -32,7 +32,7 @@ def euclidean_forward(x: Any, axis: Any, keepdims: bool) -> Any:
 def euclidean_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
     """∂out[r]/∂x[r,s] = conj(x[r,s]) / out[r]."""
     made = cached_by_call(_patterns, call, position, lambda: reduction(call, "column", "row"))
-    return [Term(made, (conjugated(x), 1 / nonzero(without_kept(call, out))))]
+    return [Term(made, (conjugated(x), 1 / length(without_kept(call, out))))]
 
 
 _patterns: dict[Any, Pattern] = {}
@@ -69,7 +69,7 @@ def power_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
     p = call.params["p"]
     made = cached_by_call(_power_patterns, call, position, lambda: reduction(call, "column", "row"))
     slope = conjugated(np.sign(x)) * abs(nonzero(x)) ** (p - 1)
-    return [Term(made, (slope, nonzero(without_kept(call, out)) ** (1 - p)))]
+    return [Term(made, (slope, length(without_kept(call, out)) ** (1 - p)))]
 
 
 _power_patterns: dict[Any, Pattern] = {}

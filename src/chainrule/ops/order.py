@@ -1,6 +1,6 @@
 """Order along axes: the largest and smallest entries, sorting; the Jacobian is a table of positions.
 
-y = max(x)         ∂y/∂x[m] = δ(m, argmax), shared equally among entries that tie
+y = max(x)         ∂y/∂x[m] = δ(m, argmax), shared by entries that tie, or as is chosen
 y = sort(x)        ∂y[i]/∂x[m] = δ(m, argsort[i])
 """
 
@@ -16,6 +16,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from chainrule.errors import OptionError
 from chainrule.linear.term import Axis, Term, pattern
 from chainrule.op import Call, General, Operation, Sample, define, implements
+from chainrule.ops.kinks import chosen_of_ties
 from chainrule.ops.options import UNSET, Axes, plain, plain_axis, plain_keepdims, refuse_out
 from chainrule.ops.pick import along_axis, take, take_along_axis
 from chainrule.ops.reduce import reduced_axes
@@ -29,7 +30,7 @@ __all__ = ["max", "min", "partition", "sort", "topk"]
 
 
 def extreme_terms(call: Call, position: int, out: Any, x: Any) -> Iterable[Term]:
-    """∂y[r]/∂x[r,s] = 1 at the one s where x[r,s] = y[r]; 1/k where k entries tie."""
+    """∂y[r]/∂x[r,s] = 1 at the one s where x[r,s] = y[r]; 1/k where k entries tie and share."""
     out, x = plain(out), plain(x)
     shape = x.shape
     gone = reduced_axes(call.params.get("axis"), len(shape))
@@ -42,6 +43,8 @@ def extreme_terms(call: Call, position: int, out: Any, x: Any) -> Iterable[Term]
         return () if 0 in shape else (everywhere(call, hit, gone, x.dtype),)
     if x.dtype.kind in "fc" and np.isnan(best).any():
         hit |= np.isnan(x) & np.isnan(best)
+    if hit.size:
+        hit = chosen_of_ties(hit, gone)
     count = np.count_nonzero(hit, axis=gone, keepdims=True)
     keepdims = call.params.get("keepdims", False)
     if not hit.size:
@@ -70,7 +73,7 @@ class ExtremeRule(General):
 def everywhere(call: Call, hit: Any, gone: Sequence[int], dtype: Any) -> Term:
     """The same with the share of every entry as a factor, most of them 0."""
     shape = call.shapes[0]
-    share = hit.astype(dtype)
+    share = chosen_of_ties(hit, tuple(gone)).astype(dtype)
     share = share / np.sum(share, axis=tuple(gone), keepdims=True)
     keepdims = call.params.get("keepdims", False)
     row = [None if k in gone else k for k in range(len(shape)) if keepdims or k not in gone]

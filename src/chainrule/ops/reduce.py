@@ -13,7 +13,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.op import Call, General, Sample, Structural, cached_by_call, define, implements
-from chainrule.ops.elementwise import nonzero
+from chainrule.ops.elementwise import root_of_square
+from chainrule.ops.kinks import no_length, nonzero
 from chainrule.ops.options import (
     UNSET,
     Axes,
@@ -236,7 +237,7 @@ def std_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
     spread = without_kept(call, out)
     level = plain(centre).reshape(plain(spread).shape)
     is_noise = plain(spread) <= 4 * np.finfo(level.dtype).eps * np.abs(level)
-    inverse = np.where(is_noise, np.zeros((), plain(spread).dtype), 1 / nonzero(spread))
+    inverse = np.where(is_noise, no_length(plain(spread)), 1 / nonzero(spread))
     return [Term(made, (conjugated(x - centre), inverse, 1 / degrees(call)))]
 
 
@@ -298,4 +299,4 @@ def std_of(
         ddof = ddof if correction is UNSET else correction
         return std(a, axis=plain_axis(axis), keepdims=plain_keepdims(keepdims), ddof=ddof)
     square = var_of(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
-    return np.where(square == 0, np.zeros((), square.dtype), np.sqrt(nonzero(square)))
+    return root_of_square(square)

@@ -13,7 +13,8 @@ import numpy as np
 
 from chainrule.linear._scipy import special
 from chainrule.op import OPERATIONS
-from chainrule.ops.elementwise import DEGREE, POSITIVE, nonzero
+from chainrule.ops.elementwise import DEGREE, POSITIVE
+from chainrule.ops.kinks import nonzero
 from chainrule.ops.special import INTEGER, function, same
 
 PROBABILITY = (0.1, 0.9)

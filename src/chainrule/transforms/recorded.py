@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.choices import keyed
 from chainrule.errors import OptionError
 from chainrule.linear.forms import FORMS, data_of
 from chainrule.linear.uncollected import uncollected
@@ -239,7 +240,7 @@ class Recorded:
             return self.in_python(arguments, options)
         call = _Call(arguments, options, [], [])
         try:
-            key = _key((arguments, options), call.leaves, call.frozen)
+            key = keyed(_key((arguments, options), call.leaves, call.frozen))
             found = self.known.get(key)
         except (_UnsuitableError, TypeError):
             return self.in_python(arguments, options)
@@ -259,7 +260,7 @@ class Recorded:
         """A call whose results are written into ``out``, which is like an earlier result."""
         call = _Call(arguments, options, [], [])
         try:
-            found = self.known.get(_key((arguments, options), call.leaves, call.frozen))
+            found = self.known.get(keyed(_key((arguments, options), call.leaves, call.frozen)))
         except (_UnsuitableError, TypeError):
             found = None
         if isinstance(found, _Derivation) and not active() and found.fits(call.frozen):

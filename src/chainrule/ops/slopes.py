@@ -1,0 +1,55 @@
+"""Derivatives of elementwise functions that take more than a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.ops.kinks import has_infinite_roots, indicator, nonzero, root
+from chainrule.ops.options import is_complex
+
+__all__ = ["power_base", "power_exponent", "root_of", "sinc_derivative", "weight"]
+
+
+def power_base(a: Any, b: Any) -> Any:
+    """∂(aᵇ)/∂a = b·aᵇ⁻¹, and 0 for b = 0 (also at a = 0)."""
+    if isinstance(b, (int, float, complex)):
+        if b == 2:
+            return 2 * a
+        if not isinstance(b, complex) and 0 < b < 1:
+            a = root(a)
+        return b * a ** (b - 1) if b != 0 else 0.0
+    if not has_infinite_roots() and not is_complex(b):
+        a = np.where(np.logical_and(b > 0, b < 1), root(a), a)
+    zero = b == 0
+    return b * a ** np.where(zero, np.ones((), b.dtype), b - 1)
+
+
+def power_exponent(out: Any, a: Any) -> Any:
+    """∂(aᵇ)/∂b = aᵇ log a, and 0 for a = 0; a negative base has the logarithm that a complex exponent takes."""
+    return out * np.log(nonzero(a) + 0j if is_complex(out) else nonzero(a))
+
+
+def root_of(inside: Any, x: Any, inverse: Any, slope: Any) -> Any:
+    """√ of what is ``inside``; of complex x by the slope at the inverse function, which knows the branch."""
+    return slope(inverse(x)) if is_complex(x) else np.sqrt(inside)
+
+
+def sinc_derivative(x: Any) -> Any:
+    """sinc′(x) = (cos πx − sinc x)/x, by its series −π²x/3 (1 − π²x²/10 + π⁴x⁴/280) where that loses digits."""
+    near = abs(x) < 1e-2
+    y = np.where(near, np.ones((), x.dtype), x)
+    z = (np.pi * x) ** 2
+    series = -(np.pi**2 / 3) * x * (1 - z / 10 * (1 - z / 28 * (1 - z / 54)))
+    return np.where(near, series, (np.cos(np.pi * y) - np.sinc(y)) / y)
+
+
+def weight(power: Any, a: Any, out: Any) -> Any:
+    """exp(a − out), the part that a term has of a sum; of an infinite sum 1 for infinite terms, of a sum 0 nothing."""
+    numbers = getattr(out, "value", out)
+    if isinstance(numbers, np.ndarray | np.generic) and not np.isinf(numbers).any():
+        return power(a - out)
+    is_infinite = abs(out) == np.inf
+    at_end = indicator(np.logical_and(a == out, out > 0), out)
+    return np.where(is_infinite, at_end, power(np.where(is_infinite, np.zeros((), out.dtype), a - out)))

@@ -20,6 +20,7 @@ from chainrule.linear.apply import pull, push
 from chainrule.linear.slices import add_pull
 from chainrule.linear.term import Term
 from chainrule.op import Diagonal, broadcast
+from chainrule.program.careful import careful_product, careful_terms
 from chainrule.program.debugging import debug_mode, is_finite, line_of, not_finite, told
 from chainrule.program.deferred import Deferred
 from chainrule.program.node import LARGE, Node, dtype_of
@@ -82,22 +83,6 @@ class Recall(NDArrayOperatorsMixin):
                 return found
         plain = [value.array if type(value) is Recall else value for value in inputs]
         return getattr(function, method)(*plain, **options)
-
-
-def careful_product(rule: Diagonal, vector: Any, derivative: Any) -> Any:
-    """``vector * derivative`` where nothing passes through a path that is not taken: there 0·∞ is 0.
-
-    A path is not taken where the vector is exactly zero, or where the derivative marks a choice and is zero.
-    """
-    seen, slope = (np.asarray(getattr(value, "value", value)) for value in (vector, derivative))
-    untaken = (seen == 0) & ~np.isfinite(slope)
-    if untaken.any():
-        derivative = np.where(untaken, np.zeros((), slope.dtype), derivative)
-    if rule.choice:
-        untaken = (slope == 0) & ~np.isfinite(seen)
-        if untaken.any():
-            vector = np.where(untaken, np.zeros((), seen.dtype), vector)
-    return vector * derivative
 
 
 def _pull_diagonal(rule: Diagonal, cotangent: Any, out: Any, values: Any, last: bool) -> Any:
@@ -311,6 +296,8 @@ def _pull_part(
             later = node.parents[position + 1 :]
             return _pull_diagonal(rule, cotangent, out, values, last=all([parent is None for parent in later]))
     terms = rule.terms(node, position, out, values)
+    if careful:
+        terms = careful_terms(terms, cotangent, forward=False)
     if rule.indexed and _add_scattered(pending.get(node.parents[position]), terms, cotangent):
         return None
     if rule.conjugates:
@@ -410,12 +397,12 @@ def _pushforward(
             rule = node.operation.rule(position)
             if type(rule) is Diagonal and careful:
                 spread = push(broadcast(node, position), tangent, (), ())
-                parts = [careful_product(rule, spread, rule.value(out, values))]
+                parts = [careful_product(rule, spread, rule.value(out, values), forward=True)]
             else:
-                parts = [
-                    push(term.pattern, tangent, term.factors, term.tables)
-                    for term in rule.terms(node, position, out, values)
-                ]
+                terms = rule.terms(node, position, out, values)
+                if careful:
+                    terms = careful_terms(terms, tangent, forward=True)
+                parts = [push(term.pattern, tangent, term.factors, term.tables) for term in terms]
                 if rule.conjugates:
                     parts = list(map(np.conjugate, parts))
             for part in parts:

@@ -13,6 +13,7 @@ from chainrule.backward import backward, check_differentiable, owned
 from chainrule.errors import DtypeError, GradientError, ShapeError
 from chainrule.op import REGISTRY
 from chainrule.ops.elementwise import clone
+from chainrule.ops.like import copy
 from chainrule.program.node import Node, write_count
 from chainrule.tape import Tracked, notify, record
 
@@ -244,8 +245,7 @@ class Differentiable(Tracked):
 
     def copy(self, order: str = "C") -> Any:
         """A copy through which gradients flow."""
-        del order
-        return record(clone, (self,))
+        return copy(self, order)
 
     def __copy__(self) -> Any:
         return self.detach() if self.is_leaf and not self.requires_grad else record(clone, (self,))

@@ -16,6 +16,7 @@ from chainrule.errors import AssignmentError, DtypeError, GradientError
 from chainrule.modes import enable_grad, no_grad, set_grad_enabled
 from chainrule.op import REGISTRY, Operation
 from chainrule.ops import elementwise as e
+from chainrule.ops.flat import Flat
 from chainrule.ops.index import getitem, parse_index
 from chainrule.overwriting import write, write_at
 from chainrule.program.deferred import Deferred
@@ -154,7 +155,11 @@ class Tensor(Differentiable):
     @property
     def flat(self) -> Any:
         """The elements in order."""
-        return iter(self.ravel())
+        return Flat(self)
+
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        Flat(self)[...] = values
 
     @property
     def imag(self) -> Any:
@@ -353,8 +358,8 @@ class Tensor(Differentiable):
         write(self, REGISTRY[np.partition](self, kth, axis))
 
     def flatten(self, order: str = "C") -> Any:
-        """The elements along one axis."""
-        return REGISTRY[np.ravel](self, order)
+        """A copy of the elements along one axis."""
+        return e.copied(REGISTRY[np.ravel](self, order))
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """The elements in another shape."""

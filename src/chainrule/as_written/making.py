@@ -133,10 +133,14 @@ def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]
             made = function(value, dtype, *rest, **options) if dtype is not None else function(value, *rest, **options)
             return _buffer(made) if made is not value and _of_user(2) else made
         made = stacked(value)
+        order: Any = ORDERS.get(function.__name__, options.get("order", None if made is value else "C"))
         if dtype is not None and np.dtype(dtype) != made.dtype:
             made = made.astype(dtype)
         elif copies and made is value and options.get("copy", True) is True:
             made = np.copy(made)
+        array = getattr(made, "value", made)
+        if order in ("C", "F") and isinstance(array, np.ndarray) and not array.flags[order]:
+            made = np.copy(made, order=order)
         lacking = options.get("ndmin", 0) - made.ndim
         return made[(None,) * lacking] if lacking > 0 else made
 
@@ -151,7 +155,7 @@ def _full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
     if not holds(fill_value):
         made = _FULL(shape, fill_value, dtype, **options)
         return _buffer(made) if _of_user(2) else made
-    filled = np.copy(np.broadcast_to(stacked(fill_value), shape))
+    filled = np.copy(np.broadcast_to(stacked(fill_value), shape), order="C")
     return filled if dtype is None else filled.astype(dtype)
 
 
@@ -224,6 +228,7 @@ class ListedUfunc:
         return getattr(self.plain, name)
 
 
+ORDERS = {"ascontiguousarray": "C", "asfortranarray": "F"}
 _COPYING = ("array",)
 _NOT_COPYING = ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "asarray_chkfinite", "require")
 _FRESH = ("zeros", "ones", "empty", "eye", "identity", "arange", "linspace", "logspace", "geomspace", "tri")

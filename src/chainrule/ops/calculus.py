@@ -12,6 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from chainrule.errors import OptionError, ShapeError
 from chainrule.linear.functions import scatter
 from chainrule.op import implements
+from chainrule.ops.elementwise import copied
 from chainrule.ops.join import concatenate, slice_along
 from chainrule.ops.options import plain
 from chainrule.ops.pick import take
@@ -201,10 +202,10 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         reshape(x, shape=tuple([-1 if k == place else 1 for k in range(rank)]))
         for x, place in zip(flat, places, strict=True)
     ]
-    if sparse:
-        return tuple(thin)
-    shape = np.broadcast_shapes(*[part.shape for part in thin])
-    return tuple([broadcast_to(part, shape=shape) for part in thin])
+    if not sparse:
+        shape = np.broadcast_shapes(*[part.shape for part in thin])
+        thin = [broadcast_to(part, shape=shape) for part in thin]
+    return tuple([copied(part) for part in thin] if copy else thin)  # which may be written to
 
 
 @implements(np.vander)

@@ -48,7 +48,7 @@ def covariance(
             weights = arrayed(given) * 1.0 if weights is None else weights * given
     if weights is None:
         centred = rows - np.mean(rows, axis=1, keepdims=True)
-        weighted, degrees = centred, float(shape_of(rows)[1] - lost)
+        weighted, degrees = centred, np.float64(max(shape_of(rows)[1] - lost, 0))  # NaN of one observation
     else:
         total = np.sum(weights)
         centred = rows - np.average(rows, axis=1, weights=weights, keepdims=True)

@@ -16,6 +16,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from chainrule.errors import AssignmentError, OptionError
 from chainrule.linear.functions import scatter
 from chainrule.op import REGISTRY
+from chainrule.ops.elementwise import copied
 from chainrule.ops.options import UNSET, Axes, plain, shape_of
 from chainrule.ops.pick import take
 from chainrule.ops.shape import arrayed, moveaxis
@@ -67,6 +68,8 @@ def folded(
             )
         initial, has_start = function.identity, True
     parts = [lines[k] for k in range(lines.shape[0])]
+    if len(parts) == 1 and not has_start:  # which is no view
+        parts = [copied(parts[0])]
     result = np.full(lines.shape[1:], initial, plain(array).dtype) if has_start else parts.pop(0)
     for k, part in enumerate(parts):
         following = function(result, part)

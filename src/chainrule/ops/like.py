@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import Constant, Diagonal, Operation, Sample, define, implements
-from chainrule.ops.elementwise import clone
+from chainrule.ops.elementwise import clone, copied
 from chainrule.ops.options import plain
-from chainrule.ops.shape import arrayed, broadcast_to, integers_of
+from chainrule.ops.shape import arrayed, broadcast_to, integers_of, is_fortran, transpose
 
-__all__ = ["empty_like", "full_like", "ones_like", "zeros_like"]
+__all__ = ["copy", "empty_like", "full_like", "ones_like", "zeros_like"]
 
 
 def _like(function: Any) -> Operation:
@@ -50,14 +50,16 @@ def full_like(
 ) -> Any:
     """np.full_like; the value may be a tensor."""
     kind = np.dtype(plain(a).dtype if dtype is None else dtype)
-    made = clone(broadcast_to(arrayed(fill_value), shape=a.shape if shape is None else integers_of(shape)))
+    made = copied(broadcast_to(arrayed(fill_value), shape=a.shape if shape is None else integers_of(shape)))
     return made if made.dtype == kind else made.astype(kind)
 
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """np.copy."""
-    return clone(a)
+    """np.copy; in which order the entries lie decides whether a later reshape is a view."""
+    if order == "K":
+        return clone(a)
+    return transpose(copied(transpose(a))) if is_fortran(a, order) else copied(a)
 
 
 nan_to_num = define(

@@ -17,6 +17,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from chainrule.errors import NoRuleError, OptionError, ShapeError
 from chainrule.linear.term import Axis, Term, affine, pattern
 from chainrule.op import Call, Constant, General, Sample, Structural, define, implements
+from chainrule.ops.elementwise import copied
 from chainrule.ops.index import getitem
 from chainrule.ops.join import along, stack
 from chainrule.ops.options import is_deferred, plain, refuse_out
@@ -48,7 +49,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
     elif mode == "clip":
         positions = np.clip(positions, 0, size - 1)
     if positions.ndim == 0:
-        return getitem(a, index=along(axis, ("int", int(positions))))
+        return copied(getitem(a, index=along(axis, ("int", int(positions)))))
     return getitem(a, positions, index=along(axis, ("array",)))
 
 
@@ -128,7 +129,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     count = flat.shape[0]
     if count == 0 or size == 0:
         return np.zeros(shape, plain(a).dtype)
-    whole = tile(flat, reps=(-(-size // count),)) if size > count else flat
+    whole = tile(flat, reps=(-(-size // count),)) if size > count else copied(flat)
     return reshape(getitem(whole, index=(("slice", None, size, None),)), shape=shape)
 
 
@@ -300,7 +301,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     result = default
     for condition, choice in zip(list(condlist)[::-1], list(choicelist)[::-1], strict=True):
         result = np.where(plain(condition), choice, result)
-    return result
+    value = plain(result)
+    return copied(result) if isinstance(value, np.ndarray) and not value.flags.c_contiguous else result
 
 
 @implements(np.piecewise)

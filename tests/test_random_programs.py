@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import chainrule as cr
 from chainrule.errors import ModifiedError
+from tests.programs.differences import directional, inner
 from tests.random_programs import Program, programs, weights
 
 # CHAINRULE_PROGRAMS=20000 for a night; every run of a given number is the same
@@ -21,21 +22,6 @@ many = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
-
-
-def directional(f: Any, at: list[Any], directions: list[Any]) -> Any:
-    """The derivative along ``directions`` by Richardson's extrapolation of differences; None where a kink is near."""
-
-    def central(h: float) -> Any:
-        ahead = f(*[x + h * d for x, d in zip(at, directions, strict=True)])
-        behind = f(*[x - h * d for x, d in zip(at, directions, strict=True)])
-        return (np.asarray(ahead) - np.asarray(behind)) / (2 * h)
-
-    coarse, fine, finer = central(4e-4), central(2e-4), central(1e-4)
-    first, second = (4 * fine - coarse) / 3, (4 * finer - fine) / 3
-    best = (16 * second - first) / 15
-    scale = np.max(np.abs(best), initial=1.0)
-    return best if np.max(np.abs(second - first), initial=0.0) < 1e-5 * scale else None
 
 
 def close(found: Any, expected: Any, tolerance: float = 1e-9) -> None:
@@ -55,10 +41,6 @@ def functions(program: Program) -> tuple[Any, Any, list[Any], list[Any]]:
 
     at = program.arguments
     return f, scalar, at, [weights(x.shape, 4.0 + k) for k, x in enumerate(at)]
-
-
-def inner(a: Any, b: Any) -> float:
-    return float(sum(np.sum(x * y) for x, y in zip(a, b, strict=True)))
 
 
 @many

@@ -14,8 +14,9 @@ from chainrule.linear.jacobian import Jacobian
 from chainrule.program.accumulate import _eliminated, _Graph, _reverse, jacobian_terms
 from chainrule.program.sweep import dependents, schedule
 from chainrule.transforms.trace import Trace
+from tests.programs.differences import directional
 from tests.random_programs import Program, programs, weights
-from tests.test_random_programs import close, directional, functions, many
+from tests.test_random_programs import close, functions, many
 
 
 def dense(tree: Any) -> list[Any]:

@@ -19,7 +19,17 @@ from chainrule.op import Call, Sample, Structural, define, implements
 from chainrule.ops.index import getitem
 from chainrule.ops.options import plain, refuse_out
 from chainrule.ops.region import FULL
-from chainrule.ops.shape import arrayed, at_least, broadcast_to, integers_of, moveaxis, ravel, reshape, swapaxes
+from chainrule.ops.shape import (
+    arrayed,
+    at_least,
+    broadcast_to,
+    by_rows,
+    integers_of,
+    moveaxis,
+    ravel,
+    reshape,
+    swapaxes,
+)
 from chainrule.ops.writing import as_latex, as_python, as_text, options
 
 __all__ = ["along", "concatenate", "slice_along", "split", "stack"]
@@ -235,7 +245,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
         arr, axis = ravel(arr), 0
     axis = normalize_axis_index(axis, len(arr.shape))
     kept = np.delete(np.arange(arr.shape[axis]), plain(obj))
-    return getitem(arr, kept, index=along(axis, ("array",)))
+    return by_rows(getitem(arr, kept, index=along(axis, ("array",))))
 
 
 # --- taking apart ---

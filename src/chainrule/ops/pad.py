@@ -16,7 +16,7 @@ from chainrule.op import Call, Sample, Structural, define, implements
 from chainrule.ops.index import getitem
 from chainrule.ops.join import along, concatenate, slice_along
 from chainrule.ops.options import plain
-from chainrule.ops.shape import arrayed, broadcast_to, holds_tensor, moveaxis
+from chainrule.ops.shape import arrayed, broadcast_to, by_rows, holds_tensor, moveaxis
 from chainrule.ops.writing import calling
 
 __all__ = ["pad_constant"]
@@ -113,7 +113,7 @@ def pad_indexed(array: Any, axis: int, width: tuple[int, int], mode: str, option
             "that are smaller than the axis."
         )
     positions = np.pad(np.arange(size), width, mode=mode)  # type: ignore[call-overload]
-    padded = getitem(array, positions, index=along(axis, ("array",)))
+    padded = by_rows(getitem(array, positions, index=along(axis, ("array",))))
     if not odd:
         return padded
     first, last = slice_along(array, axis, 0, 1), slice_along(array, axis, size - 1, None)

@@ -22,7 +22,7 @@ from chainrule.ops.index import getitem
 from chainrule.ops.join import along, stack
 from chainrule.ops.options import is_deferred, plain, refuse_out
 from chainrule.ops.repeat import tile
-from chainrule.ops.shape import arrayed, broadcast_arrays, broadcast_to, integers_of, moveaxis, ravel, reshape
+from chainrule.ops.shape import arrayed, broadcast_arrays, broadcast_to, by_rows, integers_of, moveaxis, ravel, reshape
 from chainrule.ops.writing import calling
 
 __all__ = ["along_axis", "diag_embed", "diagonal", "take", "take_along_axis", "tril", "triu"]
@@ -50,7 +50,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
         positions = np.clip(positions, 0, size - 1)
     if positions.ndim == 0:
         return copied(getitem(a, index=along(axis, ("int", int(positions)))))
-    return getitem(a, positions, index=along(axis, ("array",)))
+    return by_rows(getitem(a, positions, index=along(axis, ("array",))))
 
 
 def along_axis(call: Call, axis: int, positions: Any) -> Term:
@@ -288,7 +288,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
             f"np.choose: an entry that names none of the choices 0 … {len(parts) - 1}; mode='wrap' or 'clip' allow it."
         )
     chosen = stack(*values, axis=0)
-    return getitem(take_along_axis(chosen, which[None], axis=0), index=(("int", 0),))
+    return by_rows(getitem(take_along_axis(chosen, which[None], axis=0), index=(("int", 0),)))
 
 
 @implements(np.select)
@@ -301,8 +301,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     result = default
     for condition, choice in zip(list(condlist)[::-1], list(choicelist)[::-1], strict=True):
         result = np.where(plain(condition), choice, result)
-    value = plain(result)
-    return copied(result) if isinstance(value, np.ndarray) and not value.flags.c_contiguous else result
+    return by_rows(result)
 
 
 @implements(np.piecewise)

@@ -14,7 +14,7 @@ from chainrule.ops.options import Axes, plain, plain_axis, plain_keepdims, refus
 from chainrule.ops.order import sort
 from chainrule.ops.pick import take, take_along_axis
 from chainrule.ops.reduce import reduced_axes
-from chainrule.ops.shape import arrayed, moveaxis, reshape
+from chainrule.ops.shape import arrayed, by_rows, moveaxis, reshape
 
 __all__: list[str] = []
 
@@ -56,7 +56,7 @@ def restored(result: Any, gone: Sequence[int], shape: Sequence[int], keepdims: A
 
 def in_front(result: Any, rank: int) -> Any:
     """The result with the axes of the fractions, which stand last, in front."""
-    return moveaxis(result, tuple(range(-rank, 0)), tuple(range(rank))) if rank else result
+    return by_rows(moveaxis(result, tuple(range(-rank, 0)), tuple(range(rank)))) if rank else result
 
 
 def spoilt(result: Any, ordered: Any) -> Any:

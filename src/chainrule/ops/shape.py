@@ -19,7 +19,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from chainrule.errors import OptionError, ShapeError
 from chainrule.linear.term import Axis, Pattern, Term, affine, pattern
 from chainrule.op import REGISTRY, Call, Sample, Structural, define, implements
-from chainrule.ops.elementwise import clone
+from chainrule.ops.elementwise import clone, copied
 from chainrule.ops.options import plain
 from chainrule.ops.writing import as_latex, as_text, calling, literal, upright
 
@@ -27,6 +27,7 @@ __all__ = [
     "arrayed",
     "at_least",
     "broadcast_to",
+    "by_rows",
     "integers_of",
     "moveaxis",
     "ravel",
@@ -181,7 +182,13 @@ def is_fortran(a: Any, order: str) -> bool:
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
     """np.ravel."""
-    return reshape_of(a, (-1,), order)
+    return by_rows(reshape_of(a, (-1,), order))
+
+
+def by_rows(a: Any) -> Any:
+    """The same with its entries in C order in memory, copied unless they are: whether a reshape is a view shows it."""
+    value = plain(a)
+    return copied(a) if isinstance(value, np.ndarray) and not value.flags.c_contiguous else a
 
 
 @implements(np.squeeze)

@@ -30,8 +30,8 @@ Where a derivative is a matter of choice, the choice is one of these.
 * Among the slopes that a kink lies between, the middle one; at a tie, equal parts.
 * A limit where there is one, even if it is infinite.
 * **A path that is not taken passes nothing**, in every mode and at any order: no NaN and no infinity of what
-  `np.where`, `np.select`, `np.piecewise`, a mask or `where=` did not choose. A factor that is exactly 0 counts as such a
-  choice; `cr.debug()` finds the numbers that are not finite.
+  `np.where`, `np.select`, `np.piecewise`, a mask or `where=` did not choose. A factor that is exactly 0 counts as such
+  a choice; `cr.debug()` finds the numbers that are not finite.
 
 ## Choosing otherwise
 

@@ -27,6 +27,11 @@ COPIES: dict[str, Any] = {
     "meshgrid": lambda x: np.meshgrid(x[0, :2], x[1])[0],
     "meshgrid sparse": lambda x: np.meshgrid(x[0, :2], x[1], sparse=True)[1] * np.ones((3, 2)),
     "select": lambda x: np.select([x.T > 2.5], [x.T], 0.5),
+    "take": lambda x: np.take(x, [0, 1], axis=1).reshape(4)[[0, 1, 2, 3, 0, 1]].reshape(3, 2),
+    "take rows": lambda x: np.take(x.T, [0, 1], axis=1),
+    "delete": lambda x: np.delete(np.stack([x, x], axis=1)[0], 0, axis=-1)[[0, 1, 0]] * 1.0,
+    "pad": lambda x: np.pad(x[:1, :1], [(1, 1), (0, 1)], mode="edge"),
+    "choose": lambda x: np.choose([[0, 1], [1, 0], [0, 0]], [x.T, 2 * x.T]),
     "product": lambda x: x.T * 1.0,
     "a view": lambda x: (x * 1.0).T,
 }
@@ -78,13 +83,26 @@ def test_what_is_no_view_may_be_written_to(name: str) -> None:
     assert gradient.tolist() == [[2.0, 8.0, 12.0]]
 
 
+def test_ravel_of_every_second_entry_is_a_copy() -> None:
+    def f(x: Any) -> Any:
+        y = np.ravel(x[::2])
+        y[0] = 7.0
+        z = np.reshape(x[1::2], -1)  # which is a view
+        z[0] *= 3.0
+        return np.sum(x**2)
+
+    given = np.array([1.0, 2.0, 3.0, 4.0])
+    assert cr.grad(f)(given).tolist() == [2.0, 36.0, 6.0, 8.0]
+    assert f(given.copy()) == cr.value_and_grad(f)(given)[0]
+
+
 def test_flat() -> None:
     def f(x: Any) -> Any:
         x = x * 1.0
         first = next(x.flat)
         x.flat[[1, -1]] = x.flat[0] * 3.0
         x.flat[x.flat[:] > 5.5] *= 2.0
-        y = np.zeros((3, 2)).T
+        y: Any = np.zeros((3, 2)).T
         y.flat = x.flat[::-1]
         return np.sum(y * np.arange(6.0).reshape(2, 3)) * first + sum(t * t for t in x.flat) + len(x.flat)
 

@@ -118,6 +118,20 @@ def ranked(C: Any, A: Any) -> Any:
     return np.sum(C * C)
 
 
+rows, columns, several = np.array([0, 2, 2]), np.array([1, -1, 0]), np.array([3, 0, 5, 5, -1])
+
+
+def looked_up(A: Any) -> Any:
+    """Reads and writes at places that arrays say, some of them twice."""
+    A = A.copy()
+    for k in range(3):
+        A[rows, columns] = A[columns, rows] * 2.0
+        A[several] *= np.tanh(A[k, 1])
+        A[rows, 1:] += A[0, 1:] * A[columns, :-1]
+        A[:, columns] += A[:, rows]
+    return np.sum(np.tril(A) ** 2) + np.sum(A[np.triu_indices(6)]) + np.sum(A[several, several] ** 3)
+
+
 square = random.normal(size=(6, 6))
 positive = square @ square.T + 6 * np.eye(6)
 LOOPS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
@@ -127,6 +141,7 @@ LOOPS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (cheapest, (random.random(size=(6, 6)),)),
     (moved, (random.normal(size=7),)),
     (toeplitz, (random.normal(size=9) / 9,)),
+    (looked_up, (square,)),
     (ranked, (square, random.normal(size=(6, 3)))),
     (outside, (positive, random.normal(size=6))),
 ]
@@ -279,6 +294,21 @@ def test_finished_parts_of_an_array_are_read_where_they_lie(lengths: list[int]) 
     products = 70 * 69 // 2
     assert products * 3 < sum(lengths) < products * 3 + 3 * 70**2
     assert len(lengths) < 70 * 20
+
+
+@pytest.mark.usefixtures("straight")
+@pytest.mark.parametrize("outside", [6, -7])
+def test_positions_that_change_and_one_that_is_not_there(outside: int) -> None:
+    positions = np.array([5, 0, 2])
+    compiled = cr.compile(lambda x: np.sum(np.sin(x[positions])) + np.sum(np.take(x, positions) ** 2))
+    x = random.normal(size=6)
+    for first in (5, -6, 3):
+        positions[0] = first
+        agree(compiled(x), np.sum(np.sin(x[positions])) + np.sum(x[positions] ** 2))
+    assert compiled.recordings == ["machine code"]
+    positions[0] = outside
+    with pytest.raises(IndexError):
+        compiled(x)
 
 
 def many_kinds(x: Any) -> Any:

@@ -93,16 +93,16 @@ class Instructions:
         if dtype.kind not in "fbiu" or (dtype.kind == "f" and dtype.itemsize > self.dtype.itemsize):
             raise NotLowerableError(f"{dtype} in a program of very many steps")
 
-    def spot(self, source: Source, place: Place) -> Spot:
-        """Where an element of an array is."""
+    def spot(self, source: Source, place: Place, may_be_late: bool = False) -> Spot:
+        """Where an element of an array is; perhaps that is only known when the program runs."""
         base = base_of(source)
         assert isinstance(base, Kept)
         flat = Index()
         for index, stride in zip(place, row_major(source.shape), strict=True):
             flat = flat.plus(index.shifted(0, stride))
-        if flat.looked_up:
+        if flat.looked_up and (not may_be_late or prod(source.shape) * np.finfo(self.dtype).eps > 1):
             raise NotLowerableError("places that are known late, in a program of very many steps")
-        return Spot(self.start[base] + flat.start, dict(flat.steps))
+        return Spot(self.start[base] + flat.start, dict(flat.steps), flat.looked_up)
 
     # --- instructions ---
 
@@ -111,10 +111,12 @@ class Instructions:
         made.target.statements.remove(made)
         if 0 in [label.size for label in made.labels]:
             return
-        target, combine = self.spot(made.target, made.place), made.target.combine
-        spots = [target, *[self.spot(read.source, read.place) for read in made.reads]]
+        target, combine = self.spot(made.target, made.place, True), made.target.combine
+        spots = [target, *[self.spot(read.source, read.place, True) for read in made.reads]]
         outer, along, length = _loops([label for label in made.order() if label.size > 1], spots)
         start = None
+        if along is None and any([spot.late for spot in spots]):
+            along = Label(1)
         if made.target is self._empty and along in made.summed and self._is_each_once(made, outer):
             start, self._empty = self._empty.start, None
         self._begin()
@@ -130,7 +132,9 @@ class Instructions:
     @staticmethod
     def _is_each_once(made: Statement, outer: Sequence[Label]) -> bool:
         """Whether a statement sums up all of an array's elements, each in one loop."""
-        return made.summed.isdisjoint(outer) and prod([label.size for label in outer]) == prod(made.target.shape)
+        is_late = any([index.looked_up for index in made.place])
+        is_whole = prod([label.size for label in outer]) == prod(made.target.shape)
+        return is_whole and not is_late and made.summed.isdisjoint(outer)
 
     def call(self, made: Callback) -> None:
         """The instruction of a call of a function outside."""

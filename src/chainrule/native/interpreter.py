@@ -46,9 +46,11 @@ class Operation(NamedTuple):
     result: np.dtype[Any]
 
 
-END, COPY, CHOOSE, CALL = "end", "copy", "choose", "call"
+END, COPY, CHOOSE, CALL, WITHIN, LOOKED_UP = "end", "copy", "choose", "call", "within", "looked up"
 """What is no ufunc: to stop, to copy a number, to copy one where another is true, to call a function outside.
 
+In loops besides: a position along an axis of some size, counted from the end if it is below zero; and the number that
+is so far from a place.
 A call takes the place of the function among others, how many arrays it has, and their places.
 """
 
@@ -85,7 +87,8 @@ class Loop(NamedTuple):
 
     ``strides`` are those of what is read, in the order of words, and of the one result: 0, 1, or `STRIDED`. With
     ``combine`` that is added, or the like, to what is there, or to ``start`` if the result is one number. What is read
-    and what is written are the same places or meet nowhere, unless the turns are to be done ``in_order``.
+    and what is written are the same places or meet nowhere, unless the turns are to be done ``in_order``. The result
+    goes to a place that is ``offset`` further, if there is one.
     """
 
     block: Block
@@ -93,6 +96,7 @@ class Loop(NamedTuple):
     combine: Any = None
     start: float | None = None
     in_order: bool = False
+    offset: Made | Outside | None = None
 
 
 Instruction = Operation | Block | Loop
@@ -225,6 +229,8 @@ class _Vectors(_Numbers):
         self.loop, self.declared = made, declared
         self.access = "" if made.in_order else ALONE
         self.read: dict[int, str] = {}
+        self.places: list[str] = []
+        self.failed = ""
 
     def write(self) -> int:
         """The instructions; gives how many words the loop takes."""
@@ -236,7 +242,10 @@ class _Vectors(_Numbers):
         for word, start in enumerate(starts[:-1]):
             if strides[word] == 0:
                 self.read[word] = self.load(start)
-        total = self.total(starts[-1]) if strides[-1] == 0 else ""
+        total = self.total(starts[-1]) if strides[-1] == 0 and self.loop.offset is None else ""
+        if any([step.operation.function == WITHIN for step in self.made.steps]):
+            self.failed = self.body.reserve("alloca i1")
+            self.body.do(f"store i1 false, ptr {self.failed}")
         hints = "" if self.loop.in_order else VECTORS[self.dtype.itemsize]
         with self.body.loop(_word(self.body, words), hints) as index:
             for word, start in enumerate(starts):
@@ -246,16 +255,18 @@ class _Vectors(_Numbers):
             self.leave(starts, total)
         if total:
             self.body.do(f"store {self.kind} {self.load(total)}, ptr {starts[-1]}")
+        if self.failed:
+            _end_if(self.body, self.body.put(f"load i1, ptr {self.failed}"))
         return words + 1
 
     def leave(self, places: Sequence[str], total: str) -> None:
         """One turn: its result goes to the last place, or to the total."""
-        for word, place in enumerate(places[:-1]):
-            if word not in self.read:
-                self.read[word] = self.load(place, self.access)
+        self.places = [*places]
         for step in self.made.steps:
             self.results.append(self.step(step))
         target, access, result = total or places[-1], "" if total else self.access, self.results[-1]
+        if self.loop.offset is not None:
+            target = self.further(target, self.loop.offset)
         if self.loop.combine is not None:
             before = self.load(target, access)
             result = write_combined(self.body, self.declared, self.loop.combine, self.kind, before, result)
@@ -273,7 +284,36 @@ class _Vectors(_Numbers):
 
     def outside(self, word: int) -> str:
         """A number that is read in this turn, or the same in all."""
+        if word not in self.read:
+            self.read[word] = self.load(self.places[word], self.access)
         return self.read[word]
+
+    def step(self, made: Step) -> str:
+        """The result of a step; positions are numbers, too."""
+        if made.operation.function == WITHIN:
+            return self.within(*[self.number(value) for value in made.operands])
+        if made.operation.function == LOOKED_UP:
+            offset, there = made.operands
+            assert isinstance(there, Outside)
+            return self.load(self.further(self.places[there.word], offset), self.access)
+        return super().step(made)
+
+    def further(self, place: str, offset: Made | Outside | float) -> str:
+        """The place that is so far from another."""
+        by = self.body.put(f"fptosi {self.kind} {self.number(offset)} to i64")
+        return self.body.put(f"getelementptr inbounds {self.kind}, ptr {place}, i64 {by}")
+
+    def within(self, entry: str, size: str) -> str:
+        """A position along an axis; the first, if there is none, which is noted."""
+        kind, zero = self.kind, literal(0, self.dtype)
+        below = self.body.put(f"fcmp olt {kind} {entry}, {zero}")
+        moved = self.body.put(f"fadd {kind} {entry}, {size}")
+        moved = self.body.put(f"select i1 {below}, {kind} {moved}, {kind} {entry}")
+        above = self.body.put(f"fcmp oge {kind} {moved}, {size}")
+        outside = self.body.put(f"or i1 {above}, {self.body.put(f'fcmp olt {kind} {moved}, {zero}')}")
+        before = self.body.put(f"load i1, ptr {self.failed}")
+        self.body.do(f"store i1 {self.body.put(f'or i1 {before}, {outside}')}, ptr {self.failed}")
+        return self.body.put(f"select i1 {outside}, {kind} {zero}, {kind} {moved}")
 
 
 def _applied(body: Body, made: Operation, numbers: Sequence[str], dtype: np.dtype[Any], declared: Declarations) -> str:
@@ -303,12 +343,16 @@ def _call(body: Body, kind: str, functions: int) -> str:
         body.do(f"store ptr {pointer}, ptr {body.put(f'getelementptr ptr, ptr {table}, i64 {index}')}")
     at = body.put(f"getelementptr ptr, ptr @functions, i64 {body.put(f'add i64 {which}, {functions}')}")
     status = body.put(f"call i32 {body.put(f'load ptr, ptr {at}')}(ptr {table})")
-    failed = body.put(f"icmp ne i32 {status}, 0")
+    _end_if(body, body.put(f"icmp ne i32 {status}, 0"))
+    return body.put(f"add i64 {count}, {_BEFORE}")
+
+
+def _end_if(body: Body, failed: str) -> None:
+    """Leave the program without an answer."""
     body.do(f"br i1 {failed}, label %unanswered, label %on")
     body.start("unanswered")
     body.do("ret i32 1")
     body.start("on")
-    return body.put(f"add i64 {count}, {_BEFORE}")
 
 
 _BEFORE = 3  # words of a call before the places of its arrays

@@ -63,7 +63,9 @@ def are_apart(one: Place, other: Place) -> bool:
 
 
 def _extent(index: Any) -> slice:
-    """The stretch of an axis that a loop goes over."""
+    """The stretch of an axis that a loop goes over; all of it, if that is known late."""
+    if index.looked_up:
+        return slice(0, _NEVER)
     ends = [by * (label.size - 1) for label, by in index.steps]
     first = index.start + sum([min(end, 0) for end in ends])
     return slice(first, index.start + sum([max(end, 0) for end in ends]) + 1)

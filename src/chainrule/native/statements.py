@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.interpreter import CHOOSE, COPY, STRIDED, Block, Loop, Made, Operation, Outside, Step
+from chainrule.native.interpreter import (
+    CHOOSE,
+    COPY,
+    LOOKED_UP,
+    STRIDED,
+    WITHIN,
+    Block,
+    Loop,
+    Made,
+    Operation,
+    Outside,
+    Step,
+)
 from chainrule.native.lowering import NotLowerableError
 from chainrule.native.rewriting import are_apart
 from chainrule.native.scalar import Apply, Expression, Label, Number, Read
@@ -29,10 +41,11 @@ _LONGEST = 24  # operations of a loop
 
 
 class Spot(NamedTuple):
-    """Where numbers are: the first, and how far apart they are for each label."""
+    """Where numbers are: the first, how far apart they are for each label, and for each integer that is looked up."""
 
     start: int
     steps: dict[Label, int]
+    late: tuple[tuple[Expression, int], ...] = ()
 
     def at(self, turns: dict[Label, int]) -> int:
         """The place for some of the labels."""
@@ -46,9 +59,9 @@ def is_simple(part: Expression) -> bool:
 
 
 def is_in_order(made: Statement) -> bool:
-    """Whether entries are read where others are written, so that the order of turns matters."""
+    """Whether entries are read where others are written, or written twice, so that the order of turns matters."""
     base = base_of(made.target)
-    return any(
+    return any([index.looked_up for index in made.place]) or any(
         [
             base_of(read.source) is base
             and read.place != made.place
@@ -83,7 +96,7 @@ class _Template:
             return Spot(self.program.constant(float(expression.value)), {})
         assert type(expression) is Read
         self.program.require(expression.dtype)
-        return self.program.spot(expression.source, expression.place)
+        return self.program.spot(expression.source, expression.place, True)
 
     def plain(self, expression: Expression) -> Expression:
         """A number that has the same value, without changes of its kind that change nothing."""
@@ -106,7 +119,7 @@ class _Template:
             function, parts = np.not_equal, (parts[0], Number(number.type(0), number))
         elif function is np.where:
             return Operation(CHOOSE, (_TRUTH, number), number), parts
-        elif function == "within" or not isinstance(function, np.ufunc):
+        elif function == WITHIN or not isinstance(function, np.ufunc):
             raise NotLowerableError(f"{getattr(function, '__name__', function)}, in a program of very many steps")
         elif result.kind in "iu":
             raise NotLowerableError("arithmetic of integers, in a program of very many steps")
@@ -217,6 +230,7 @@ class _Turn:
     def loop(self, expression: Expression, target: Spot, combine: Any, start: float | None) -> Loop:
         """The loop that makes a number in each turn."""
         expression = self.vectors.plain(expression)
+        offset = self._offset(target)
         if type(expression) is Apply:
             self._apply(expression)
         else:
@@ -224,7 +238,7 @@ class _Turn:
         self.spots.append(target)
         apart = [self.vectors.stride(spot) for spot in self.spots]
         strides = tuple([by if by in (0, 1) else STRIDED for by in apart])
-        return Loop(Block(tuple(self.steps)), strides, combine, start, self.vectors.in_order)
+        return Loop(Block(tuple(self.steps)), strides, combine, start, self.vectors.in_order, offset)
 
     def operand(self, expression: Expression) -> Made | Outside:
         """Where a turn has a number from."""
@@ -232,17 +246,41 @@ class _Turn:
         key = ("number", float(expression.value)) if type(expression) is Number else id(expression)
         if key not in self.known:
             if type(expression) is not Apply:
-                self.known[key] = self._outside(self.vectors.spot(expression))
-            elif self.is_whole:
+                self.known[key] = self._there(self.vectors.spot(expression))
+            elif self.is_whole or expression.function == WITHIN:
                 self.known[key] = self._apply(expression)
             else:
                 self.known[key] = self._outside(self._apart(expression))
         return self.known[key]
 
     def _apply(self, expression: Apply) -> Made:
+        if expression.function == WITHIN:
+            return self._step(WITHIN, *[self.operand(part) for part in expression.parts])
         made, parts = self.vectors.operation(expression)
         self.steps.append(Step(made, tuple([self.operand(part) for part in parts]), False))
         return Made(len(self.steps) - 1)
+
+    def _step(self, function: Any, *operands: Made | Outside) -> Made:
+        """An operation on numbers that stand for positions."""
+        number = self.vectors.program.dtype
+        self.steps.append(Step(Operation(function, (number,) * len(operands), number), operands, False))
+        return Made(len(self.steps) - 1)
+
+    def _offset(self, spot: Spot) -> Made | Outside | None:
+        """How far from a spot its number is, as far as that is known late."""
+        total: Made | Outside | None = None
+        for value, by in spot.late:
+            part = self.operand(value)
+            if by != 1:
+                part = self._step(np.multiply, part, self._outside(Spot(self.vectors.program.constant(by), {})))
+            total = part if total is None else self._step(np.add, total, part)
+        return total
+
+    def _there(self, spot: Spot) -> Made | Outside:
+        """A number that is not computed here."""
+        offset = self._offset(spot)
+        found = self._outside(spot)
+        return found if offset is None else self._step(LOOKED_UP, offset, found)
 
     def _outside(self, spot: Spot) -> Outside:
         self.spots.append(spot)

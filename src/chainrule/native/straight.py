@@ -278,7 +278,7 @@ class _Straight(Lowering):
     def _retargeted(self, k: int, values: Any, value: Value, region: Value) -> bool:
         """Let the number that was just made go where it is written to; whether that could be done."""
         root = self._root_of(value)
-        if region.shape or value.shape or type(values) is not Deferred or root is None:
+        if region.shape or value.shape or type(values) is not Deferred or root is None or self._root_of(region) is None:
             return False
         if self.last.get(values.number) != k or self.users.get(root) != {values.number}:
             return False

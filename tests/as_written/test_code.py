@@ -268,6 +268,26 @@ def test_several_threads() -> None:
     assert type(np.zeros(1)) is np.ndarray
 
 
+class Layer:
+    """Holds functions in an attribute, a list and a dictionary."""
+
+    def __init__(self) -> None:
+        self.inner, self.ufunc = np.asarray, np.multiply
+        self.steps: Any = [filled, {"last": array}]
+
+    def __call__(self, x: Any) -> Any:
+        made, steps = self.inner([x[0], self.ufunc(x[1], x[1])]), self.steps
+        return np.sum(steps[0](x)) + np.sum(steps[1]["last"]([made[0], made[1] * x[0]]))
+
+
+def test_functions_in_containers_and_attributes() -> None:
+    layer = Layer()
+    np.testing.assert_allclose(cr.grad(lambda x: 2 * layer(x))(v) / 2, by_differences(layer, v), rtol=1e-6)
+    twice = cr.grad(lambda x: np.sum(cr.grad(layer)(x) * x))(v)
+    np.testing.assert_allclose(twice, by_differences(lambda x: np.sum(cr.grad(layer)(x) * x), v), rtol=1e-6)
+    assert layer.inner is np.asarray and layer.steps[1]["last"] is array
+
+
 store = np.zeros(5)
 
 

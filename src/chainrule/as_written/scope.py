@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import sys
+import sysconfig
 import threading
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache, partial
 from importlib.machinery import ExtensionFileLoader
@@ -164,6 +165,11 @@ def _may_be_replaced(value: Any) -> bool:
     return id(value) in _by_function or type(value) in (partial, MethodType)
 
 
+def _others(space: dict[Any, Any]) -> dict[Any, Any]:
+    """What takes the place of functions in a dictionary. Other threads may write into it: it is listed at once."""
+    return {name: instead_of(value) for name, value in [*space.items()] if _may_be_replaced(value)}
+
+
 @contextmanager
 def as_written(function: Callable[..., Any]) -> Iterator[None]:
     """Within the block arrays that code makes can hold tracked numbers; ``function`` is the code that will run.
@@ -181,16 +187,17 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
     >>> x.grad
     tensor([2., 4.])
     """
-    namespaces, cells, names = _reached(function)
+    namespaces, holders, cells, names = _reached(function)
     places = [*_replacing(), *_named(names)]
     spaces = [(vars(place) if isinstance(place, ModuleType) else place, made) for place, made in places]
     for cell in cells:
         if _may_be_replaced(cell.cell_contents):
             spaces.append((cell, {"cell_contents": instead_of(cell.cell_contents)}))
     for space in namespaces:
-        # Other threads write into it meanwhile: the list is made at once.
-        found = {name: instead_of(value) for name, value in [*space.items()] if _may_be_replaced(value)}
-        spaces.append((space, {**{name: made for name, made in BUILTINS.items() if name not in space}, **found}))
+        spaces.append(
+            (space, {**{name: made for name, made in BUILTINS.items() if name not in space}, **_others(space)})
+        )
+    spaces += [(space, _others(space)) for space in holders]
     for space, others in spaces:
         _enter(space, others)
     _here.depth += 1
@@ -330,12 +337,14 @@ def _put(space: Any, others: Mapping[str, Any]) -> None:
 _ABSENT = object()
 
 
-def _reached(function: Any) -> tuple[list[dict[str, Any]], list[CellType], set[str]]:
+def _reached(function: Any) -> tuple[list[dict[str, Any]], list[dict[Any, Any]], list[CellType], set[str]]:
     """The globals and closures of the user's functions that may be called, and all names in them.
 
-    They are this function, those that it names, and so on.
+    They are this function, those that it names, those in containers and attributes, and so on. Dictionaries that are no
+    globals come second.
     """
     found: dict[int, dict[str, Any]] = {}
+    holders: dict[int, dict[Any, Any]] = {}
     names: set[str] = set()
     cells: dict[int, CellType] = {}
     seen: set[int] = set()
@@ -350,26 +359,48 @@ def _reached(function: Any) -> tuple[list[dict[str, Any]], list[CellType], set[s
         elif isinstance(value, partial):
             pending += [value.func, *value.args, *value.keywords.values()]
         elif isinstance(value, FunctionType):
-            space, is_users = value.__globals__, not is_library(value.__code__.co_filename)
+            file, space = value.__code__.co_filename, value.__globals__
+            is_users, named = not is_library(file), [value.__wrapped__] if hasattr(value, "__wrapped__") else []
             if is_users:
                 found[id(space)] = space
                 names |= _names_in(value.__code__)
-                pending += [space[name] for name in value.__code__.co_names if name in space]
-            pending += [value.__wrapped__] if hasattr(value, "__wrapped__") else []
+                named += [space[name] for name in value.__code__.co_names if name in space]
             for cell in value.__closure__ or ():
                 try:
-                    pending.append(cell.cell_contents)
+                    named.append(cell.cell_contents)
                 except ValueError:
                     continue  # not filled yet
                 if is_users:  # what stands for NumPy's functions in another thread holds them in cells of its own
                     cells[id(cell)] = cell
+            is_walked = is_users and not file.startswith(_INSTALLED)
+            pending += named if is_walked else [_without_contents(each) for each in named]
         elif isinstance(value, type):
             pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
+        elif isinstance(value, dict):
+            holders[id(value)] = value
+            pending += _possible_functions(value.values())
+        elif isinstance(value, tuple | list):
+            pending += _possible_functions(value)
         elif not isinstance(value, ModuleType) and hasattr(value, "__dict__"):
-            pending.append(type(value))
+            is_ours = type(value).__module__.partition(".")[0] in ("chainrule", "numpy", "scipy")
+            pending += [type(value)] if is_ours else [type(value), vars(value)]
         elif isinstance(value, ModuleType) and not is_library(getattr(value, "__file__", None) or ""):
             pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
-    return list(found.values()), list(cells.values()), names
+    return list(found.values()), [holders[key] for key in holders if key not in found], list(cells.values()), names
+
+
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
+"""Where packages are that hold more than a walk may look at."""
+
+
+def _without_contents(value: Any) -> Any:
+    """What code is, or the class of what holds values."""
+    return value if isinstance(value, FunctionType | MethodType | ModuleType | partial | type) else type(value)
+
+
+def _possible_functions(values: Iterable[Any]) -> list[Any]:
+    """Those of the values that may be functions or hold some: numbers and arrays are many."""
+    return [value for value in [*values] if callable(value) or isinstance(value, tuple | list | dict)]
 
 
 @cache

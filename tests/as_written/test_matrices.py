@@ -51,6 +51,8 @@ CASES: list[tuple[str, Callable[[Any], Any], Any]] = [
     ("lu", lambda x: sl.lu(x)[2], A),
     ("lu", lambda x: sl.lu(x)[1], A),
     ("lu_factor", lambda x: sl.lu_factor(x)[0], A),
+    ("lu_factor", lambda x: sl.lu_factor(x)[0], tall),
+    ("lu_factor", lambda x: sl.lu_factor(x)[0], tall.T),
     ("lu_solve", lambda x: sl.lu_solve(sl.lu_factor(x), x[0]), A),
     ("lu_solve", lambda x: sl.lu_solve(sl.lu_factor(x), x[0], trans=1), A),
     ("solve_triangular", lambda x: sl.solve_triangular(x, x[0], lower=True), A),

@@ -127,6 +127,11 @@ def test_equal_values_have_no_vectors() -> None:
     np.testing.assert_allclose(found, np.eye(3), atol=1e-12)
 
 
+def test_vectors_of_empty_matrices() -> None:
+    empty = np.zeros((0, 0), complex)
+    assert cr.vjp(np.linalg.eig, empty)[1](tuple(np.linalg.eig(empty)))[0].shape == (0, 0)
+
+
 def test_a_replay_meets_eigenvalues_of_another_kind() -> None:
     real = np.diag([1.0, 2.0, 3.0]) + 0.1
     jacobian = cr.jacobian(np.linalg.eigvals)

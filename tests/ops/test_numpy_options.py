@@ -88,6 +88,7 @@ USES: dict[str, Callable[[Any], Any]] = {
     "cross of two and three": lambda x: np.cross(x[:, :2], x[:, 1:] ** 2),
     "density": lambda x: np.histogram(x, bins=3, density=True)[0],
     "density of weights": lambda x: np.histogram2d(x[0], x[1], bins=2, weights=x[2], density=True)[0],
+    "no differences": lambda x: np.diff(x, n=0, prepend=0.0, append=x[:, :1]),
     "edges": lambda x: np.histogram(x, bins="sqrt")[1],
     "cells": lambda x: np.histogramdd(x[:, :2], bins=([0.5, 1.0, 2.0], 2), weights=x[:, 2])[0],
     "fit": lambda x: np.polyfit(np.cumsum(x[0]), x[1], 1, w=x[2]),

@@ -223,6 +223,12 @@ def test_zero_where_norms_and_spreads_are_zero(function: Callable[[Any], Any]) -
     assert np.array_equal(gradient(function, 1.0, [np.zeros(3)])[0], np.zeros(3))
 
 
+def test_singular_values_that_tie_share_the_slope_of_a_norm() -> None:
+    assert np.allclose(gradient(lambda x: np.linalg.norm(x, 2), 1.0, [2 * np.eye(3)])[0], np.eye(3) / 3)
+    assert np.allclose(gradient(lambda x: np.linalg.norm(x, -2), 1.0, [2 * np.eye(3)])[0], np.eye(3) / 3)
+    assert np.allclose(gradient(np.linalg.cond, 1.0, [2 * np.eye(3)])[0], 0)
+
+
 def test_norm_zero_is_refused_where_it_would_lose_the_gradient() -> None:
     x = cr.tensor([1.0, 0.0, 2.0], requires_grad=True)
     with pytest.raises(NoDerivativeError, match="Use ord=1"):
@@ -248,6 +254,10 @@ def test_softmax_does_not_overflow() -> None:
     assert np.array_equal(gradient(logsumexp, 1.0, [np.array([-np.inf, -np.inf])])[0], [0.0, 0.0])
     assert np.array_equal(gradient(logsumexp, 1.0, [np.array([-np.inf, 0.0])])[0], [0.0, 1.0])
     assert logsumexp(np.ones((2, 1)), 0, keepdims=True).shape == (1, 1)
+    z = np.array([1000 + 1j, 1000 - 2j])
+    assert np.isclose(logsumexp(z), 1000 + np.log(np.sum(np.exp(z - 1000))))
+    shares = np.exp(z - 1000) / np.sum(np.exp(z - 1000))
+    np.testing.assert_allclose(gradient(lambda z: logsumexp(z).real, 1.0, [z])[0], np.conj(shares))
 
 
 # --- dtypes, sizes, questions -----------------------------------------------------------------------------------------

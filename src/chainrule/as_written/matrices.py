@@ -161,7 +161,10 @@ def _eliminated(a: Any) -> tuple[Any, Any, Any]:
 
 def lu_factor(a: Any, **_: Any) -> Any:
     (_, pivots), lower, upper = _eliminated(a)
-    return np.tril(lower, -1) + upper, pivots
+    below, missing = np.tril(lower, -1), len(lower) - lower.shape[1]
+    if missing:
+        return below + np.concatenate([upper, np.zeros((missing, upper.shape[1]))]), pivots
+    return np.concatenate([below, np.zeros((len(lower), upper.shape[1] - len(lower)))], 1) + upper, pivots
 
 
 def lu(a: Any, permute_l: bool = False, **_: Any) -> Any:

@@ -28,6 +28,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if n < 0:
         raise OptionError(f"np.diff: n={n} differences; n must be 0 or more.")
     a = arrayed(a)
+    if n == 0:  # NumPy then puts nothing before and behind it
+        return a
     axis = normalize_axis_index(axis, len(a.shape))
     given = [None if end is None or end is np._NoValue else arrayed(end) for end in (prepend, append)]
     thin = tuple([1 if k == axis else size for k, size in enumerate(a.shape)])

@@ -271,6 +271,7 @@ further_singular_vectors = define(
         *calling("further_singular_vectors")[:2],
         "np.linalg.svd({0}).U[..., np.shape({0})[-1]:]",
     ),
+    takes_complex=True,
 )
 further_orthogonal = define(
     "further_orthogonal",
@@ -285,6 +286,7 @@ further_orthogonal = define(
         *calling("further_orthogonal")[:2],
         "np.linalg.qr({0}, mode='complete').Q[..., np.shape({0})[-1]:]",
     ),
+    takes_complex=True,
 )
 
 

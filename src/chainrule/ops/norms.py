@@ -150,7 +150,7 @@ def of_matrices(x: Any, axes: tuple[int, int], ord: Any, keepdims: bool) -> Any:
         result = (np.max if ord > 0 else np.min)(sums, axis=second, keepdims=True)
     elif ord in (2, -2, "nuc"):
         values = singular_values_of(np.moveaxis(x, axes, (-2, -1)))
-        result = np.sum(values, axis=-1) if ord == "nuc" else values[..., 0 if ord == 2 else -1]
+        result = (np.sum if ord == "nuc" else np.max if ord == 2 else np.min)(values, axis=-1)
         return np.expand_dims(result, sorted(axes)) if keepdims else result
     else:
         raise ShapeError(
@@ -177,6 +177,6 @@ def condition(x: Any, p: Any = None) -> Any:
     """np.linalg.cond."""
     if p in (None, 2, -2):
         values = singular_values_of(x)
-        first, last = values[..., 0], values[..., -1]
+        first, last = np.max(values, axis=-1), np.min(values, axis=-1)
         return last / first if p == -2 else first / last
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)

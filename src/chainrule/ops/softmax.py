@@ -22,8 +22,8 @@ __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 def largest(x: Any, axis: Any) -> Any:
     """The largest entries along ``axis``, kept; 0 where they are infinite."""
-    top = np.max(x, axis, keepdims=True, initial=-np.inf)
-    return np.where(np.isfinite(top), top, np.zeros((), x.dtype))
+    top = np.max(x.real, axis, keepdims=True, initial=-np.inf)
+    return np.where(np.isfinite(top), top, np.zeros((), top.dtype))
 
 
 # --- log Σ exp --------------------------------------------------------------------------------------------------------
@@ -58,6 +58,7 @@ _logsumexp = define(
             "np.logaddexp.reduce", [x, f"axis={literal(axis)}"], options({"keepdims": keepdims})
         ),
     ),
+    takes_complex=True,
 )
 
 

@@ -187,6 +187,8 @@ complex_eigenvectors = define(
 
 def normalised(vectors: Any) -> Any:
     """The vectors with length 1, and with the phase that their largest entries have: as LAPACK makes them."""
+    if not plain(vectors).size:
+        return vectors
     place = np.argmax(np.abs(plain(vectors)), -2)[..., None, :]
     largest = np.take_along_axis(vectors, place, -2)
     turn = np.conjugate(np.sign(largest)) * np.sign(plain(largest))

@@ -5,6 +5,7 @@
 #   make check    formatter, linter, strict types, order of imports, documentation
 #   make coverage the tests again, with the lines they never reach
 #   make autograd-suite  autograd's own tests on chainrule: AUTOGRAD=directory of its source, else it is downloaded
+#   make oracle   every sample of PyTorch's database that NumPy has a function for, beside PyTorch (some minutes)
 #   make bench    times beside PyTorch and autograd (its own environment, of some gigabytes), then bench-native
 #   make bench-native       machine code beside C by hand, JAX, CasADi, …, with a report and plots (half an hour)
 #   make bench-structured   Jacobians and Hessians beside the limit by hand, JAX, asdex, CasADi, … (half an hour)
@@ -31,7 +32,7 @@ BIN = $(VENV)/bin
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
 help:
-	@sed -n '3,13s/^#   //p' Makefile
+	@sed -n '3,14s/^#   //p' Makefile
 
 # -- what users and contributors run ----------------------------------------------------------------------------------
 
@@ -60,6 +61,10 @@ coverage: $(VENV)/.test
 
 autograd-suite: $(VENV)/.test
 	@CHAINRULE_AUTOGRAD='$(AUTOGRAD)' $(BIN)/python -m pytest -q -s tests/oracle/test_suite_of_autograd.py
+
+# ONLY=linalg chooses entries by a part of their name.
+oracle: $(VENV)/.oracle
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto tests/oracle/opinfo -k '$(ONLY)'
 
 bench: $(BENCH_VENV)/.bench
 	@$(BENCH_VENV)/bin/python benchmarks/eager.py
@@ -95,6 +100,12 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	@echo "installing chainrule and what its contributors need into $(VENV)"
 	@$(BIN)/python $(PIP_INSTALL) -e '.[dev]'
+	@touch $(VENV)/.installed $(VENV)/.test $@
+
+$(VENV)/.oracle: $(VENV)/bin/python pyproject.toml
+	@echo "installing chainrule and PyTorch with what its database of operations needs into $(VENV)"
+	@index=; test -z '$(TORCH_INDEX)' || index='--extra-index-url $(TORCH_INDEX)'; \
+	$(BIN)/python $(PIP_INSTALL) $$index -e '.[test,opinfo]'
 	@touch $(VENV)/.installed $(VENV)/.test $@
 
 # A peer that cannot be installed is left out, and the benchmark says so.

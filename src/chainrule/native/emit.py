@@ -260,8 +260,6 @@ class _Writer:
         made = leaf.statement
         for label, loop in leaf.loops.items():
             self.index[label] = self.index[loop.label]
-        in_vectors = leaf.path and (made.turns is None or len(leaf.path) > 1)
-        self.declared.is_often = bool(in_vectors) and leaf.path[-1].label.size >= _LONG
         if isinstance(made, Multiplication):
             write_multiplication(self, made)
         elif isinstance(made, Routine):
@@ -277,11 +275,18 @@ class _Writer:
         """Turns of a loop; of what is done in them perhaps only some statements."""
         with self.body.loop(end, ROLLED if self._is_large(loop) else "", begin) as index:
             self.index[loop.label] = index
+            self.declared.is_often = self._is_of_vectors(loop)
             self.known.append({})
             if only is None:
                 self.segmented.begin(loop)
             self.items(loop.body, only)
             self.known.pop()
+        self.declared.is_often = False
+
+    def _is_of_vectors(self, loop: Loop) -> bool:
+        """Whether a loop is long, and its turns may be done at once."""
+        is_innermost = all([isinstance(item, Leaf) for item in loop.body])
+        return is_innermost and loop.label.size >= _LONG and loop not in self.schedule.turns.values()
 
     def split(self, loop: Loop, split: Split) -> None:
         """A loop of which threads do parts: a function of its own, with memory for what each part has for itself."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.polynomials import Form, wave
+from chainrule.native.polynomials import Form, power, tangent, wave
 
 __all__ = [
     "ARITHMETIC",
@@ -78,8 +78,13 @@ LIBRARY = {
 VECTORS = {**dict.fromkeys(LIBRARY.values(), 1), "atan2": 2, "hypot": 2, "pow": 2}
 """How many arguments the functions of the vector library have."""
 
-POLYNOMIALS: dict[str, Form] = {"sin": partial(wave, moved=0), "cos": partial(wave, moved=1)}
-"""What is a polynomial in long loops."""
+POLYNOMIALS: dict[str, Form] = {
+    "sin": Form(partial(wave, moved=0), {"double": 2.0**30, "float": 2.0**15}),
+    "cos": Form(partial(wave, moved=1), {"double": 2.0**30, "float": 2.0**15}),
+    "exp": Form(power, {"double": 708.0, "float": 87.0}),
+    "tanh": Form(tangent, {"double": np.inf}),
+}
+"""What is a polynomial in long loops, where that is faster than the vector library: up to which size, by format."""
 
 _COMPOSED = {
     np.negative: 1,

@@ -96,11 +96,11 @@ def _of_library(name: str, kind: str, sets: str) -> tuple[str, list[str]]:
 
 def _of_own(name: str, kind: str, sets: str) -> tuple[str, list[str]]:
     """The same of what a polynomial is not for, with the definitions."""
-    mappings, lines = [], [far_of_numbers(name, kind)]
+    mappings, lines = [], [far_of_numbers(name, kind, POLYNOMIALS[name])]
     far = far_name(name, kind)
     for lanes, symbol in _vectors(name, kind, sets):
         mappings.append(f"_ZGV_LLVM_N{lanes}v_{far}({far}.{lanes})")
-        lines += far_of_vectors(name, kind, lanes, symbol)
+        lines += far_of_vectors(name, kind, POLYNOMIALS[name], lanes, symbol)
     return ",".join(mappings), lines
 
 

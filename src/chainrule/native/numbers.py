@@ -37,7 +37,7 @@ class Declarations:
         """A function of the C library; that it has no effect is said, so that loops of it become vector calls."""
         full = f"@{symbol_of(name, kind)}"
         self.lines[full] = f"declare {kind} {full}({', '.join([kind] * arguments)}) #1"
-        if self.is_often and name in POLYNOMIALS:
+        if self.is_often and name in POLYNOMIALS and kind in POLYNOMIALS[name].largest:
             for other, count in NEEDED:
                 self.intrinsic(other, kind, count)
             self.written_out.add((name, kind))

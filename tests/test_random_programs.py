@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 import chainrule as cr
 from chainrule.errors import ModifiedError
 from tests.programs.differences import directional, inner
+from tests.programs.verdicts import judged
 from tests.random_programs import Program, programs, weights
 
 # CHAINRULE_PROGRAMS=20000 for a night; every run of a given number is the same
@@ -163,3 +164,10 @@ def test_programs_that_overwrite(program: Program) -> None:
     blocks = cr.jacobian(scalar, argnums=tuple(range(len(at))))(*at)
     for J, expected in zip(blocks, gradient, strict=True):
         close(J.dense(), expected)
+
+
+@many
+@given(programs(LENGTH, wider=True))
+def test_programs_of_the_whole_registry(program: Program) -> None:
+    """Values, both modes, differences, second order in three ways: as `python -m tests.programs` judges them."""
+    assert judged(program).wrong == []

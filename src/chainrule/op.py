@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import CO_VARARGS
+from pickle import PicklingError
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -331,7 +332,14 @@ class Operation:
         return f"<operation {self.name}>"
 
     def __reduce__(self) -> Any:
+        if OPERATIONS.get(self.name) is not self:
+            raise PicklingError(f"{self.name} is an operation of your own, found by no name: define it again")
         return (_named, (self.name,))
+
+    def __deepcopy__(self, memo: Any = None) -> Operation:
+        return self  # as of any function
+
+    __copy__ = __deepcopy__
 
 
 def _named(name: str) -> Operation:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from math import prod
+from string import ascii_letters
 from typing import Any
 
 import opt_einsum
@@ -104,7 +105,11 @@ def _write_product(script: Script, a: Value, b: Value, target: Sequence[int], si
 
 
 def _write_einsum(script: Script, a: Value, b: Value, target: Sequence[int], sizes: Sequence[int]) -> Value:
-    letters = {label: chr(97 + k) for k, label in enumerate(dict.fromkeys(a.labels + b.labels))}
+    labels = dict.fromkeys(a.labels + b.labels)
+    if len(labels) > len(ascii_letters):  # an array of so many axes has size 1 along most of them
+        labels = dict.fromkeys([label for label in labels if sizes[label] > 1])
+        a, b = (v._replace(axes=tuple([k if k in labels else THIN for k in v.axes])) for v in (a, b))
+    letters = dict(zip(labels, ascii_letters, strict=False))
     result = tuple([label for label in target if label in letters])
     left, right, out = ("".join([letters[label] for label in labels]) for labels in (a.labels, b.labels, result))
     texts = [write_layout(script, value, value.labels, sizes) for value in (a, b)]

@@ -52,6 +52,14 @@ class _Shared:
         native = sum([not isinstance(found, str) for found in self.known.values()])
         return f"<compiled {name}: {native} kind{'s' * (native != 1)} of arguments in machine code>"
 
+    def __reduce__(self) -> Any:
+        return Compiled, (self.function, self.options)  # which makes its machine code again
+
+    def __deepcopy__(self, memo: Any = None) -> Any:
+        return self  # as of any function
+
+    __copy__ = __deepcopy__
+
     @property
     def recordings(self) -> list[str]:
         """One line for each kind of arguments met: whether calls run as machine code, and if not, why."""

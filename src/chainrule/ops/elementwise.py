@@ -32,13 +32,12 @@ from chainrule.ops.kinks import (
     indicator,
     length,
     modulus_derivative,
-    nonzero,
     root,
     second_of_two,
     share,
 )
 from chainrule.ops.options import refuse_out
-from chainrule.ops.slopes import power_base, power_exponent, root_of, sinc_derivative, weight
+from chainrule.ops.slopes import over_square, power_base, power_exponent, root_of, sinc_derivative, weight
 from chainrule.ops.writing import literal
 
 LN2 = float(np.log(2.0))
@@ -174,8 +173,8 @@ arccos = elementwise(np.arccos, lambda x: -1 / root_of(1 - x * x, x, np.arccos, 
 arctan = elementwise(np.arctan, lambda x: 1 / (1 + x * x), label="Atan")
 arctan2 = elementwise(
     np.arctan2,
-    lambda a, b: b / nonzero(a * a + b * b),
-    lambda a, b: -a / nonzero(a * a + b * b),
+    lambda a, b: over_square(b, a, b),
+    lambda a, b: over_square(-a, a, b),
     domain=POSITIVE,
     label="Atan2",
 )

@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.errors import NoRuleError
 from chainrule.linear.term import Term, affine, pattern
 from chainrule.op import Call, Sample, Structural, define, implements
+from chainrule.ops.elementwise import copied
 from chainrule.ops.index import getitem
 from chainrule.ops.join import along, concatenate, slice_along
 from chainrule.ops.options import plain
@@ -75,6 +76,8 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     """np.pad, in all of its modes; what stands at the sides may be tensors too."""
     array = arrayed(array)
     rank = len(array.shape)
+    if not rank:
+        return copied(array)
     widths = pairs(pad_width, rank)
     if callable(mode):
         return pad_by_function(pad_constant(array, widths=widths), widths, mode, options)

@@ -30,6 +30,7 @@ from chainrule.ops.writing import as_latex, as_text, calling, options
 __all__ = [
     "is_everything",
     "kept_shape",
+    "least",
     "mean",
     "mean_of",
     "reduced_axes",
@@ -230,15 +231,30 @@ var = define(
 )
 
 
+def least(dtype: Any, p: float = 2) -> float:
+    """A length of which the p-th powers are well within the range of numbers."""
+    kind = np.finfo(dtype)
+    return float(kind.tiny ** (1 / p) / kind.eps) if p >= 1 else 0.0
+
+
 def std_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
     """∂out[r]/∂x[r,s] = conj(x[r,s] − mean[r]) / ((n − ddof) out[r]); 0 where all entries are equal, up to rounding."""
     made = cached_by_call(_std_patterns, call, position, lambda: reduction(call, "column", "row", "number"))
     centre = mean(x, axis=call.params["axis"], keepdims=True, dtype=None)
-    spread = without_kept(call, out)
+    centred, spread = x - centre, without_kept(call, out)
     level = plain(centre).reshape(plain(spread).shape)
-    is_noise = plain(spread) <= 4 * np.finfo(level.dtype).eps * np.abs(level)
+    scale: Any = 1.0
+    are_known = isinstance(level, np.ndarray | np.generic)
+    if are_known and level.size and not np.all((plain(spread) > least(level.dtype)) & (plain(spread) < np.inf)):
+        # squares left the range of numbers: the derivative is that of any multiple of the numbers
+        gone = reduced_axes(call.params["axis"], len(x.shape))
+        largest = np.max(np.abs(plain(centred)), axis=gone, keepdims=True)
+        largest = np.where((largest > 0) & (largest < np.inf), largest, np.ones((), largest.dtype))
+        centred, scale = centred / largest, largest.reshape(level.shape)
+        spread = without_kept(call, std(centred, **call.params))
+    is_noise = plain(spread) * scale <= 4 * np.finfo(level.dtype).eps * np.abs(level)
     inverse = np.where(is_noise, no_length(plain(spread)), 1 / nonzero(spread))
-    return [Term(made, (conjugated(x - centre), inverse, 1 / degrees(call)))]
+    return [Term(made, (conjugated(centred), inverse, 1 / degrees(call)))]
 
 
 _std_patterns: dict[Any, Pattern] = {}

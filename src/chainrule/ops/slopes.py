@@ -9,7 +9,9 @@ import numpy as np
 from chainrule.ops.kinks import has_infinite_roots, indicator, nonzero, root
 from chainrule.ops.options import is_complex
 
-__all__ = ["power_base", "power_exponent", "root_of", "sinc_derivative", "weight"]
+__all__ = ["over_square", "power_base", "power_exponent", "root_of", "sinc_derivative", "weight"]
+
+TINY = 1e-290  # below which sums of squares have lost digits
 
 
 def power_base(a: Any, b: Any) -> Any:
@@ -34,6 +36,17 @@ def power_exponent(out: Any, a: Any) -> Any:
 def root_of(inside: Any, x: Any, inverse: Any, slope: Any) -> Any:
     """√ of what is ``inside``; of complex x by the slope at the inverse function, which knows the branch."""
     return slope(inverse(x)) if is_complex(x) else np.sqrt(inside)
+
+
+def over_square(x: Any, a: Any, b: Any) -> Any:
+    """x/(a² + b²), and 0 where both are 0; also where the squares leave the range of numbers."""
+    square = a * a + b * b
+    numbers = getattr(square, "value", square)
+    are_known = isinstance(numbers, np.ndarray | np.generic)
+    if are_known and np.all((numbers > TINY) & (numbers < np.inf)):
+        return x / square
+    size = nonzero(np.hypot(a, b))
+    return x / size / size
 
 
 def sinc_derivative(x: Any) -> Any:

@@ -11,6 +11,8 @@ from chainrule.native.registry import FIRST, both, rule
 from chainrule.native.scalar import Expression, Number, Place
 from chainrule.program.deferred import Deferred
 
+_AXES = 18  # up to which NumPy has arrays of the sizes 2, 3, 4, …
+
 
 @rule(*both("reshape"), *both("ravel"), np.ndarray.flatten, *both("squeeze"), np.expand_dims, data=FIRST)
 def _reshape(low: Lowering, step: Deferred, array: Any, *_: Any, **options: Any) -> Value:
@@ -33,7 +35,9 @@ def _filled(low: Lowering, step: Deferred, array: Any, *_: Any, **__: Any) -> Va
 @rule(*both("transpose"), *both("swapaxes"), np.moveaxis, np.matrix_transpose, np.permute_dims, data=FIRST)
 def _transpose(low: Lowering, step: Deferred, array: Any, *rest: Any, **options: Any) -> Value:
     value = low.value(array)
-    probe = np.empty(tuple(range(2, 2 + len(value.shape))), np.int8)  # sizes that tell the axes apart
+    if len(value.shape) > _AXES:
+        raise NotLowerableError(f"axes of more than {_AXES} are moved")
+    probe = np.broadcast_to(np.int8(0), tuple(range(2, 2 + len(value.shape))))  # sizes that tell the axes apart
     axes = [n - 2 for n in step.function(probe, *rest, **options).shape]
 
     def read(place: Place) -> Expression:

@@ -34,7 +34,7 @@ from chainrule.native.scalar import (
 from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.segmented import Segmented, said
 from chainrule.native.splitting import Parameters, Split
-from chainrule.native.storage import Storage, stored
+from chainrule.native.storage import Rooms, Storage, lifetimes, stored
 from chainrule.native.text import ROLLED, Body, literal, memory_type, value_type
 from chainrule.native.work import (
     COMBINATIONS,
@@ -73,12 +73,14 @@ class _Writer:
     def __init__(self, schedule: Schedule, pool: Pool, given: Sequence[Source], plan: Retained, threads: int) -> None:
         self.schedule = schedule
         self.pool = pool
+        self.plan = plan
         self.declared = Declarations()
         self.arrays: list[Source] = list(given)
         self.storages: dict[Kept, Storage] = {}
         self.starts: dict[int, list[Kept]] = {}  # what is filled with its first value before an item of a body
         self.segmented = Segmented(self, plan)
         self.stack = 0
+        self.rooms = Rooms()
         self.functions: list[Any] = []
         self.functions_besides: list[str] = []  # in assembly
         self.notes: list[str] = []
@@ -102,7 +104,8 @@ class _Writer:
 
     def allocate(self) -> None:
         """Decide the memory of every kept array."""
-        for target, leaves in self.schedule.writers.items():
+        spans = lifetimes(self.schedule)
+        for target, leaves in sorted(self.schedule.writers.items(), key=lambda item: spans[item[0]][0]):
             readers = self.schedule.readers.get(target, [])
             rows = self.segmented.rows(target)
             storage, own = stored(target, leaves, readers, rows)
@@ -111,16 +114,26 @@ class _Writer:
             if split is not None and splitting.is_private(storage, own[0], leaves[0]):
                 split.rooms.append(target)
             elif target not in self.pointers:
-                self.pointers[target] = self.room(storage.size, target.dtype)
+                lifetime = None if self.plan.segments else spans[target]  # turns of segments are done twice
+                self.pointers[target] = self.room(storage.size, target.dtype, lifetime)
             if rows is not None:
                 self.segmented.reserve(target)
             elif target.start is not None:
                 first = leaves[0].path[len(own)] if len(leaves[0].path) > len(own) else leaves[0]
                 self.starts.setdefault(id(first), []).append(target)
 
-    def room(self, size: int, dtype: np.dtype[Any]) -> str:
-        """A pointer to memory that is no longer than a call."""
-        return self.on_stack(size, dtype) or self.in_memory(size, dtype)
+    def room(self, size: int, dtype: np.dtype[Any], lifetime: tuple[int, int] | None = None) -> str:
+        """A pointer to memory that is no longer than a call; for a ``lifetime``, maybe what others had before."""
+        found = self.on_stack(size, dtype)
+        if found is not None or lifetime is None:
+            return found or self.in_memory(size, dtype)
+        place = self.rooms.take(len(self.arrays), size * dtype.itemsize, lifetime)
+        if place == len(self.arrays):
+            return self.in_memory(size, dtype)
+        had = self.arrays[place]
+        if size * dtype.itemsize > had.room:
+            self.arrays[place] = Source((size,), dtype)
+        return f"%a{place}"
 
     def on_stack(self, size: int, dtype: np.dtype[Any]) -> str | None:
         """A pointer to memory of this function's, if that is not too much."""

@@ -1,0 +1,64 @@
+"""Arrays that are not needed any longer lend their memory to later ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.native.storage import Rooms
+from tests.native.agreement import agree
+
+random = np.random.default_rng(0)
+A = random.normal(size=(60, 60)) / 8
+B = random.normal(size=(60, 90)) / 8
+
+
+def chain(A: Any, B: Any) -> Any:
+    """Products of which each needs the one before; no two steps are alike."""
+    X = np.tanh(A @ A)
+    X = np.sin(X @ B)
+    X = X @ B.T + A
+    X = np.exp(-(X @ A))
+    X = np.cumsum(X @ B, axis=0)
+    return np.cos(X @ B.T) @ A
+
+
+def test_a_chain_takes_the_memory_of_a_few_arrays(door: str) -> None:
+    compiled = cr.compile(chain)
+    agree(compiled(A, B), chain(A, B))
+    if door == "machine code":
+        assert compiled.memory[0] < 5 * B.nbytes  # there are ten of them
+
+
+def test_the_way_back_needs_them_longer(door: str) -> None:
+    gradient = cr.value_and_grad(lambda A, B: np.sum(np.sin(chain(A, B))), (0, 1))
+    for checkpoint in (False, True):
+        compiled = cr.compile(gradient, checkpoint=checkpoint)
+        for _ in range(2):
+            agree(compiled(A, B), gradient(A, B))
+
+
+def test_rooms_are_taken_by_the_smallest_waste_and_grow() -> None:
+    rooms = Rooms()
+    assert [rooms.take(0, 100, (0, 0)), rooms.take(1, 500, (0, 1)), rooms.take(2, 90, (1, 1))] == [0, 1, 0]
+    assert [rooms.take(2, 800, (2, 4)), rooms.take(2, 50, (2, 2)), rooms.take(2, 60, (3, 3))] == [1, 0, 0]
+    assert rooms.take(2, 1, (3, 3)) == 2
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_loops_whose_turns_are_kept_are_not_lent_too_early(count: int) -> None:
+    def swept(A: Any, B: Any) -> Any:
+        X = A
+        for _ in range(count):
+            X = np.tanh(X @ A) + 0.1 * X
+        Y = X @ B
+        for _ in range(count):
+            Y = np.sin(Y) @ B.T @ B / 9
+        return np.sum(Y * Y)
+
+    gradient = cr.value_and_grad(swept, (0, 1))
+    for checkpoint in (False, 4):
+        agree(cr.compile(gradient, checkpoint=checkpoint)(A, B), gradient(A, B))

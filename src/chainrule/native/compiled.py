@@ -278,7 +278,7 @@ def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> Any:
     if llvm is None:
         _say_once()
     with uncollected():
-        made = recorded(this.function, arguments, leaves)
+        made = recorded(this.function, arguments, leaves, guarded=True)
         built = made if isinstance(made, str) else build(this, _called, made, arguments)
     if not isinstance(built, str):
         _keep(this, key, built)

@@ -99,7 +99,8 @@ class Replayed:
         self.structure = made.structure
         self.kinds = made.kinds
         self.captured = [step.known for step in made.recording.constants.values()]
-        self._run = compiled(made.inputs, made.wanted)
+        self._truths = [bool(step.known) for step in made.guards]
+        self._run = compiled(made.inputs, [*made.wanted, *made.guards])
 
     def refuses(self) -> bool:
         """It takes whatever has the right kind."""
@@ -107,10 +108,16 @@ class Replayed:
 
     def called(self, arguments: Sequence[Any], leaves: Sequence[Any], out: Any, arrays: Sequence[Any] | None) -> Any:
         """A call with arguments of this kind."""
+        raised: Any = "raise" if self._truths else None  # beside a guard, it may be the wrong way that warns
         try:
-            found = self._run(*[np.asarray(leaf) for leaf in leaves])
-        except (ChangedError, np.linalg.LinAlgError):  # what is raised then says more
+            with np.errstate(divide=raised, over=raised, invalid=raised):
+                found = self._run(*[np.asarray(leaf) for leaf in leaves])
+        except (ChangedError, np.linalg.LinAlgError, FloatingPointError):  # what is raised then says more
             return self.this.in_python(arguments, out)
+        count = len(self.results)
+        if self._truths != [bool(array) for array in found[count:]]:
+            return self.this.in_python(arguments, out)
+        found = found[:count]
         if arrays is None:
             return unflatten(self.structure, [_of_kind(*pair) for pair in zip(found, self.kinds, strict=True)])
         for array, value in zip(arrays, found, strict=True):

@@ -16,7 +16,6 @@ from chainrule.native.formulas import FORMULAS, KNOW_ZEROS, Halves, minus, plus
 from chainrule.native.registry import DATA, FACTORS
 from chainrule.program.deferred import Deferred, needed, run_step
 from chainrule.program.recording import part_of_several
-from chainrule.program.replay import steps_for
 
 __all__ = ["joined", "real_steps"]
 
@@ -28,15 +27,22 @@ def joined(real: Any, imag: Any) -> Any:
     return found
 
 
-def real_steps(wanted: Sequence[Deferred]) -> list[Deferred]:
-    """The same results by steps of which none computes with complex numbers; those that are complex are `joined`."""
-    steps = steps_for(wanted)
-    if not any([other.dtype.kind == "c" for step in (*steps, *wanted) for other in (step, *needed(step))]):
-        return list(wanted)
+def real_steps(steps: Sequence[Deferred], wanted: Sequence[Deferred]) -> Sequence[Deferred]:
+    """The results of steps by others, of which none computes with complex numbers; complex results are `joined`.
+
+    They are what is ``wanted`` as it is, if there are no complex numbers.
+    """
+    if not any([step.dtype.kind == "c" or _takes_complex(step) for step in (*steps, *wanted)]):
+        return wanted
     made = _Rewriting()
     for step in steps:
         made.rewrite(step)
     return [made.result(step) for step in wanted]
+
+
+def _takes_complex(step: Deferred) -> bool:
+    """Whether an argument is complex; one in a list would make the result complex."""
+    return any([type(value) is Deferred and value.dtype.kind == "c" for value in step.arguments])
 
 
 def _part_of(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from chainrule.native.recorded import NUMBERS, Recorded
 from chainrule.native.registry import PRODUCTS
 from chainrule.native.rolling import Roll, rolled
 from chainrule.native.rules import Lowering
-from chainrule.native.scalar import Expression, Index, Memory, Number
+from chainrule.native.scalar import Expression, Index, Memory, Number, Place
 from chainrule.native.schedule import Schedule
 from chainrule.native.straight import interpreted
 from chainrule.native.turns import Turns
@@ -42,7 +42,7 @@ def lowered(
 ) -> tuple[Kernel, Call]:
     """The kernel of a recording, and what its calls hand over; with ``python`` it may call Python for some steps."""
     results_are = made.structure, made.kinds, _guards(made)
-    return kernel_of(made.inputs, made.wanted, arguments, results_are, blas, python, options)
+    return kernel_of(made.inputs, made.wanted, arguments, results_are, blas, python, options, made.guards)
 
 
 def kernel_of(
@@ -53,16 +53,25 @@ def kernel_of(
     blas: bool,
     python: bool,
     options: Options,
+    deciding: Sequence[Deferred] = (),
 ) -> tuple[Kernel, Call]:
-    """The kernel of recorded steps; of results the containers, the types, and what has to be as it was are given."""
+    """The kernel of recorded steps; of results the containers, the types, and what has to be as it was are given.
+
+    Steps that are ``deciding`` have to be as true as they were, or there is no answer.
+    """
+    count, truths, wanted = len(wanted), [bool(step.known) for step in deciding], [*wanted, *deciding]
     if not python:
         for step in (*inputs, *wanted):
             require_native(step.dtype)
-    wanted = real_steps(wanted)
     steps = steps_for(wanted)
+    as_real = real_steps(steps, wanted)
+    if as_real is not wanted:
+        wanted, steps = [*as_real], steps_for(as_real)
     memories = [Memory.of(step.known) for step in inputs]
     low = _loops_or_instructions(lambda: _begun(inputs, memories, steps, wanted, blas, python), inputs, steps, wanted)
-    results, check = _results(low, wanted)
+    results, check = _results(low, wanted[:count])
+    if truths:
+        check = _guarded(low, check, zip(wanted[count:], truths, strict=True))
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
     kernel = write_kernel(Schedule(unrolled(low.statements)), low.pool, given, options)
     for made in low.kept:  # results outlive the recording, which is large
@@ -170,6 +179,27 @@ def _in_pairs(low: Lowering, value: Value) -> Kept:
 
 def _putting(half: Value, last: Index) -> Make:
     return lambda place: ((*place, last), half.at(place))
+
+
+def _guarded(low: Lowering, check: Any, guards: Iterable[tuple[Deferred, bool]]) -> Any:
+    """The check, which is not finite if a guard is not as true as it was."""
+    total = check
+    if total is None:
+        total = low.new((), np.float64, np.add)
+        total.is_wanted = True
+    for step, truth in guards:
+        low.fill(total, (), _unless(low, low.value(step), truth))
+    return total
+
+
+def _unless(low: Lowering, value: Value, truth: bool) -> Make:
+    numbers = [Number(number, np.dtype(np.float64)) for number in ((0.0, np.nan) if truth else (np.nan, 0.0))]
+
+    def make(place: Place) -> tuple[Place, Expression]:
+        found = low.pool.cast(value.at((Index(),) * len(value.shape)), bool)
+        return (), low.pool.apply(np.where, (found, *numbers), np.float64)
+
+    return make
 
 
 def _may_be_result(target: Kept) -> bool:

@@ -45,9 +45,10 @@ class Recorded:
         reads: Reads,
         replacing: bool,
         recording: Recording | None = None,
+        guarded: bool = False,
     ) -> None:
         self.reads = reads
-        self.recording = recording = recording or Recording(bakes=False)
+        self.recording = recording = recording or Recording(bakes=False, guards=guarded)
         transplant = Transplant(reads, lambda array: Tensor(recording.captured(array)))
         asked = times_asked()
         with recording:
@@ -65,19 +66,22 @@ class Recorded:
                 value if type(value) is Deferred else recording.captured(np.asarray(value)) for value in plain
             ]
         self.choices = None if times_asked() == asked else current()
+        self.guards = [*(recording.guards or {}).values()]
         self.kinds: list[type] = []  # of the results: arrays, NumPy's numbers, floats
         self.replaced = transplant.arrays
         self.is_current = partial(reads.unchanged, self.replaced)
 
 
-def recorded(function: Callable[..., Any], arguments: Any, leaves: Sequence[Any]) -> Recorded | str:
-    """Record a function; or say why that cannot be done."""
+def recorded(
+    function: Callable[..., Any], arguments: Any, leaves: Sequence[Any], guarded: bool = False
+) -> Recorded | str:
+    """Record a function; or say why that cannot be done. If it is ``guarded``, rules may ask for truths: its guards."""
     reads = Reads(function)
     if reads.problem is not None:
         return reads.problem
     for replacing in (True, False):
         try:
-            made = Recorded(function, arguments, leaves, reads, replacing)
+            made = Recorded(function, arguments, leaves, reads, replacing, guarded=guarded)
         except UnrecordableError as problem:
             return str(problem)
         except Exception as problem:

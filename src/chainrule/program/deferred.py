@@ -45,6 +45,9 @@ class Book(Protocol):
     def look(self, how: str) -> None:
         """Note that somebody looked at numbers."""
 
+    def decides(self, step: Deferred) -> bool:
+        """Whether the truth of a step may be asked for: it is noted that what follows holds only if it stays so."""
+
 
 class NeedsNumbersError(Exception):
     """A function that cannot work on deferred arrays was reached inside one step."""
@@ -260,6 +263,8 @@ class Deferred:
         return self.numbers()
 
     def __bool__(self) -> bool:
+        if self.recording.decides(self):
+            return bool(self.numbers())
         return bool(self._looked("the truth of a value was asked for"))
 
     def __float__(self) -> float:

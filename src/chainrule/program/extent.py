@@ -322,6 +322,19 @@ def _argsort(a: Any, axis: Any = -1, kind: Any = None) -> Extent | None:
     return (_sort(a, axis) or ((), None))[0], np.dtype(np.intp)
 
 
+def _searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Extent | None:
+    return (v.shape, np.dtype(np.intp)) if _is_array(v) else UNKNOWN
+
+
+def _clip(a: Any, low: Any = None, high: Any = None) -> Extent | None:
+    kinds = {"i": (int,), "u": (int,), "f": (int, float)}.get(a.dtype.kind, ()) if _is_array(a) else ()
+    return (a.shape, a.dtype) if {type(low), type(high)} <= {type(None), *kinds} else UNKNOWN
+
+
+def _digitize(x: Any, bins: Any, right: bool = False) -> Extent | None:
+    return _searchsorted(bins, x)
+
+
 _RULES: dict[Any, Callable[..., Extent | None]] = {
     np.einsum: _einsum,
     np.tensordot: _tensordot,
@@ -351,6 +364,11 @@ _RULES: dict[Any, Callable[..., Extent | None]] = {
     np.argmin: _arg,
     np.ndarray.argmax: _arg,
     np.ndarray.argmin: _arg,
+    np.clip: _clip,
+    np.ndarray.clip: _clip,
+    np.searchsorted: _searchsorted,
+    np.ndarray.searchsorted: _searchsorted,
+    np.digitize: _digitize,
     np.argsort: _argsort,
     np.ndarray.argsort: _argsort,
 }

@@ -6,6 +6,7 @@ at once. A step of whose result nothing is known beforehand is computed too, to 
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,9 @@ from chainrule.program.sums import summed_before
 __all__ = ["Recording", "active", "deferred_call", "part_of_several", "recordings"]
 
 
+_RULES = "chainrule.ops."  # the modules of the rules
+
+
 class _Active(threading.local):
     """The recording of this thread, if there is one."""
 
@@ -33,6 +37,8 @@ class Recording:
 
     ``looked`` is None or the place in the code that looked; ``inputs`` are the deferred arguments. With ``bakes``,
     an array of one number outside is taken for that number: whoever runs the recording must see to it that it still is.
+    With ``guards``, the rules of operations may look at the truth of a value; ``guards`` then holds these steps, which
+    must be as true at another point.
 
     >>> recording = Recording()
     >>> x = recording.input(np.array([1.0, 2.0]))
@@ -41,8 +47,9 @@ class Recording:
     ((2,), True, array([1.68294197, 1.81859485]))
     """
 
-    def __init__(self, bakes: bool = True) -> None:
+    def __init__(self, bakes: bool = True, guards: bool = False) -> None:
         self.bakes = bakes
+        self.guards: dict[int, Deferred] | None = {} if guards else None
         self.inputs: list[Deferred] = []
         self.looked: str | None = None
         self.constants: dict[int, Deferred] = {}
@@ -74,6 +81,16 @@ class Recording:
         if self.looked is None:
             place = place_of()
             self.looked = f"{how} " + ("inside the library" if place is None else f"in line {place[1]} of {place[0]}")
+
+    def decides(self, step: Deferred) -> bool:
+        """Whether it is a rule that asks for the truth of a step, and that may be: it becomes a guard."""
+        if self.guards is None or self.inside or step.size != 1:
+            return False
+        asking = sys._getframe(2).f_globals.get("__name__", "")  # behind `Deferred.__bool__`
+        if not asking.startswith(_RULES):
+            return False
+        self.guards[step.number] = step
+        return True
 
     def write(self, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         """The deferred result of a step, written down unless it was before."""

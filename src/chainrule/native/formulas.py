@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["FORMULAS", "KNOW_ZEROS", "Halves", "minus", "plus"]
+__all__ = ["FORMULAS", "IMAG", "KNOW_ZEROS", "REAL", "Halves", "minus", "plus"]
+
+REAL, IMAG = np.real, np.imag  # while code runs as it stands there may be others under these names
 
 
 class Halves(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.formulas import FORMULAS, KNOW_ZEROS, Halves, minus, plus
+from chainrule.native.formulas import FORMULAS, IMAG, KNOW_ZEROS, REAL, Halves, minus, plus
 from chainrule.native.registry import DATA, FACTORS
 from chainrule.program.deferred import Deferred, needed, run_step
 from chainrule.program.recording import part_of_several
@@ -88,7 +88,7 @@ class _Rewriting:
             if found.dtype.kind != "c":
                 return Halves(found)
             own = _part_of(value.dtype)  # it is an argument of the function, or outside
-            parts = [Deferred(value.recording, part, (value,), {}, value.shape, own) for part in (np.real, np.imag)]
+            parts = [Deferred(value.recording, part, (value,), {}, value.shape, own) for part in (REAL, IMAG)]
             made = self.known[value.number] = Halves(*parts)
             return made
         if isinstance(value, complex | np.complexfloating | np.ndarray) and np.iscomplexobj(value):

@@ -54,6 +54,7 @@ class NeedsNumbersError(Exception):
 
 
 METHOD = type(np.ndarray.sum)
+_REAL, _IMAG = np.real, np.imag  # while code runs as it stands there may be others under these names
 
 
 def _substituted(value: Any, leaf: Callable[[Deferred], Any]) -> Any:
@@ -206,12 +207,12 @@ class Deferred:
     @property
     def real(self) -> Any:
         """The real part."""
-        return self if self.dtype.kind == "f" else self.recording.write(np.real, (self,), {})
+        return self if self.dtype.kind == "f" else self.recording.write(_REAL, (self,), {})
 
     @property
     def imag(self) -> Any:
         """The imaginary part."""
-        return self.recording.write(np.imag, (self,), {})
+        return self.recording.write(_IMAG, (self,), {})
 
     def __len__(self) -> int:
         if not self.shape:

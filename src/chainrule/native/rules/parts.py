@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from chainrule.native.formulas import IMAG, REAL
 from chainrule.native.halves import joined
 from chainrule.native.lowering import Lowering, NotLowerableError, Value
 from chainrule.native.registry import rule
@@ -17,12 +16,12 @@ def _part(low: Lowering, step: Deferred, whole: Deferred, place: int) -> Value:
     return low.value(whole).several[place]
 
 
-@rule(np.real, np.imag)
+@rule(REAL, IMAG)
 def _half(low: Lowering, step: Deferred, array: Deferred) -> Value:
     source = low.value(array).source
     if not isinstance(source, Memory):
         raise NotLowerableError("half of an array that is not in memory")
-    return low.memory(Half(source, int(step.function is np.imag), step.dtype))
+    return low.memory(Half(source, int(step.function is IMAG), step.dtype))
 
 
 @rule(joined)

@@ -133,6 +133,8 @@ def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]
             made = function(value, dtype, *rest, **options) if dtype is not None else function(value, *rest, **options)
             return _buffer(made) if made is not value and _of_user(2) else made
         made = stacked(value)
+        if function is _CHECKING:
+            function(numbers_of(made))
         order: Any = ORDERS.get(function.__name__, options.get("order", None if made is value else "C"))
         if dtype is not None and np.dtype(dtype) != made.dtype:
             made = made.astype(dtype)
@@ -228,6 +230,7 @@ class ListedUfunc:
         return getattr(self.plain, name)
 
 
+_CHECKING = np.asarray_chkfinite
 ORDERS = {"ascontiguousarray": "C", "asfortranarray": "F"}
 _COPYING = ("array",)
 _NOT_COPYING = ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "asarray_chkfinite", "require")

@@ -159,9 +159,16 @@ eigenvectors = define(
 # --- singular values --------------------------------------------------------------------------------------------------
 
 
+def svd(a: Any) -> Any:
+    """U, the singular values and Vᵀ; LAPACK may look for those of an infinite matrix for ever."""
+    if not np.isfinite(a).all():
+        raise np.linalg.LinAlgError("SVD did not converge")
+    return np.linalg.svd(a, full_matrices=False)
+
+
 def svd_part(index: int, a: Any) -> Any:
     """U (0), the singular values (1) or Vᵀ (2)."""
-    return part(index, "svd", lambda x: np.linalg.svd(x, full_matrices=False), a)
+    return part(index, "svd", svd, a)
 
 
 def singular_values_terms(call: Call, position: int, a: Any) -> list[Term]:

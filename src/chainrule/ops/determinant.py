@@ -149,7 +149,9 @@ singular_parts = define(
 
 
 def parts_forward(a: Any) -> Any:
-    """U, V and σ, one below the other."""
+    """U, V and σ, one below the other; NaN for a matrix that holds some."""
+    if not np.isfinite(a).all():
+        return np.full((*a.shape[:-2], 2 * a.shape[-1] + 1, a.shape[-1]), np.nan, a.dtype)
     left, values, right = np.linalg.svd(a)
     if a.shape[-1]:
         sign = np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]

@@ -364,9 +364,9 @@ undefined(np.nextafter, 2, UNDEFINED)
 # ufuncs of several results, and functions made of the above
 @implements(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
-    """Fractional and integral part."""
+    """Fractional and integral part; an infinite number has the fraction 0."""
     whole = np.trunc(x)
-    return x - whole, whole
+    return np.where(np.isinf(x), np.copysign(0.0, x), x - whole), whole
 
 
 @implements(np.frexp)

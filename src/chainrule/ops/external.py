@@ -16,6 +16,7 @@ from chainrule.linear.probe import ProbedWarning, multiply, opaque_entries
 from chainrule.linear.term import Axis, Factor, Opaque, Pattern, Term, pattern
 from chainrule.op import Call, Constant, Operation, Rule, Undefined, cached_by_call
 from chainrule.op import define as define_operation
+from chainrule.ops.options import is_tracked
 
 __all__ = ["Layout", "external", "layout"]
 
@@ -242,9 +243,6 @@ def _places(sparsity: Any, rows: int, columns: int) -> Nonzeros:
 
 
 # ---------------------------------------------------------------------------------------------------------- derivative
-def is_tracked(value: Any) -> bool:
-    """Whether operations on a value are recorded."""
-    return hasattr(type(value), "__chainrule_record__")
 
 
 class _Rule(Rule):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import MatrixError, OptionError, ShapeError
 from chainrule.op import implements
 from chainrule.ops.contract import matmul
 from chainrule.ops.decompositions import pinv_of
@@ -30,6 +30,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
             f"np.linalg.lstsq: shapes {shape_of(a)} and {shape_of(b)}: give one right-hand side for each row of the "
             "matrix."
         )
+    if not np.isfinite(plain(a)).all():
+        raise MatrixError("np.linalg.lstsq: the matrix holds NaN or infinite numbers, so that it has no solution")
     eps = float(np.finfo(plain(a).dtype).eps)
     cut = eps * max(rows, columns) if rcond is None else eps if rcond < 0 else float(rcond)
     values = singular_values_of(a)

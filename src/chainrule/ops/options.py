@@ -15,6 +15,7 @@ __all__ = [
     "conjugated",
     "is_complex",
     "is_deferred",
+    "is_tracked",
     "plain",
     "plain_axis",
     "plain_keepdims",
@@ -30,6 +31,11 @@ Axes = int | Sequence[int] | None
 def plain(value: Any) -> Any:
     """The array of a tensor; anything else as it is."""
     return getattr(value, "value", value)
+
+
+def is_tracked(value: Any) -> bool:
+    """Whether operations on a value are recorded."""
+    return hasattr(type(value), "__chainrule_record__")
 
 
 def is_complex(value: Any) -> bool:

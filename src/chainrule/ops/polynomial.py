@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import NoDerivativeError, OptionError, ShapeError
 from chainrule.op import implements
 from chainrule.ops.join import concatenate
-from chainrule.ops.options import plain, shape_of
+from chainrule.ops.options import is_tracked, plain, shape_of
 from chainrule.ops.products import convolve
 from chainrule.ops.shape import arrayed, at_least, integers_of
 from chainrule.ops.spectrum import eigenvalues_of
@@ -74,7 +74,9 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
 
 
 def without_leading_zeros(p: Any) -> Any:
-    """The coefficients from the first that is not 0; one 0 if there is none."""
+    """The coefficients from the first that is not 0; one 0 if there is none. Tracked ones are only 0 at this point."""
+    if is_tracked(p):
+        return p
     kept = trim_zeros(p, "f")
     return kept if shape_of(kept)[0] else p[-1:]
 
@@ -144,10 +146,22 @@ def poly(seq_of_zeros: Any) -> Any:
 
 @implements(np.roots)
 def roots(p: Any) -> Any:
-    """np.roots: the eigenvalues of the companion matrix."""
+    """np.roots: the eigenvalues of the companion matrix; by Newton's method where the coefficients end with a 0.
+
+    Two of its steps from the roots in numbers leave these as they are, and have their derivatives up to the third.
+    """
     p = coefficients(p)
     started = trim_zeros(p, "f")
     kept = trim_zeros(started, "b")
+    if is_tracked(p) and shape_of(kept) != shape_of(p):
+        found: Any = np.roots(p.value)
+        if np.any(np.polyval(np.polyder(p.value), found) == 0):
+            raise NoDerivativeError(
+                "np.roots: a root that occurs twice has no derivative; leave zeros at the ends out."
+            )
+        for _ in range(2):
+            found = found - polyval(p, found) / polyval(polyder(p), found)
+        return found
     degree = shape_of(kept)[0] - 1
     trailing = zeros(shape_of(started)[0] - degree - 1, p) if degree >= 0 else zeros(0, p)
     if degree < 1:

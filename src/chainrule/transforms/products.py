@@ -31,7 +31,7 @@ def matched(tree: Any, leaves: Sequence[Any], structure: Any, what: str) -> list
 
 def copied(tree: Any) -> Any:
     """The tree with arrays of its own: a trace that lives on stays right when the user overwrites theirs."""
-    return map_tree(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, tree)
+    return map_tree(lambda leaf: leaf.copy(order="K") if isinstance(leaf, np.ndarray) else leaf, tree)
 
 
 def vjp(function: Callable[..., Any], *arguments: Any, has_aux: bool = False) -> tuple[Any, ...]:

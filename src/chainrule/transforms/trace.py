@@ -43,7 +43,7 @@ def with_own_points(arguments: Sequence[Any], argnums: int | Sequence[int], name
     """The arguments with copies of the arrays that derivatives are taken at: what is kept of them stays as it is."""
     own = list(arguments)
     for position in chosen(argnums, arguments, name)[0]:
-        own[position] = map_tree(lambda leaf: leaf.copy() if type(leaf) is np.ndarray else leaf, own[position])
+        own[position] = map_tree(lambda leaf: leaf.copy(order="K") if type(leaf) is np.ndarray else leaf, own[position])
     return own
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.native.storage import Rooms
+from chainrule.native.rooms import Rooms
+from chainrule.native.text import Body
 from tests.native.agreement import agree
 
 random = np.random.default_rng(0)
@@ -42,10 +43,15 @@ def test_the_way_back_needs_them_longer(door: str) -> None:
 
 
 def test_rooms_are_taken_by_the_smallest_waste_and_grow() -> None:
-    rooms = Rooms()
-    assert [rooms.take(0, 100, (0, 0)), rooms.take(1, 500, (0, 1)), rooms.take(2, 90, (1, 1))] == [0, 1, 0]
-    assert [rooms.take(2, 800, (2, 4)), rooms.take(2, 50, (2, 2)), rooms.take(2, 60, (3, 3))] == [1, 0, 0]
-    assert rooms.take(2, 1, (3, 3)) == 2
+    rooms, double = Rooms([]), np.dtype(float)
+
+    def taken(*each: tuple[int, int, int]) -> list[str]:
+        return [rooms.room(Body(), size, double, (begin, end)) for size, begin, end in each]
+
+    assert taken((2000, 0, 0), (5000, 0, 1), (1900, 1, 1)) == ["%a0", "%a1", "%a0"]
+    assert taken((8000, 2, 4), (1500, 2, 2), (1600, 3, 3)) == ["%a1", "%a0", "%a0"]
+    assert taken((1100, 3, 3)) == ["%a2"] and [array.shape for array in rooms.arrays] == [(2000,), (8000,), (1100,)]
+    assert taken((3, 5, 5))[0].startswith("%m") and rooms.stack == 24
 
 
 @pytest.mark.parametrize("count", [3, 40])

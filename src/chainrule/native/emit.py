@@ -17,6 +17,7 @@ from chainrule.native.libraries import pthreads
 from chainrule.native.numbers import Declarations, write_apply, write_combined
 from chainrule.native.options import Options
 from chainrule.native.retained import Retained, retained
+from chainrule.native.rooms import Rooms, lifetimes
 from chainrule.native.scalar import (
     Apply,
     Expression,
@@ -34,7 +35,7 @@ from chainrule.native.scalar import (
 from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.segmented import Segmented, said
 from chainrule.native.splitting import Parameters, Split
-from chainrule.native.storage import Rooms, Storage, lifetimes, stored
+from chainrule.native.storage import Storage, stored
 from chainrule.native.text import ROLLED, Body, literal, memory_type, value_type
 from chainrule.native.work import (
     COMBINATIONS,
@@ -49,8 +50,6 @@ from chainrule.native.work import (
 
 __all__ = ["Kernel", "write_kernel"]
 
-_ON_STACK = 1 << 13  # bytes of an array up to which it is put on the stack
-_STACK = 1 << 16  # bytes of all of them together
 _LONG = 64  # turns of the innermost loop from which it pays to compile more text for a function of vectors
 _WRITTEN_OUT = 64  # turns of nested loops together up to which LLVM may write them out
 
@@ -75,12 +74,10 @@ class _Writer:
         self.pool = pool
         self.plan = plan
         self.declared = Declarations()
-        self.arrays: list[Source] = list(given)
         self.storages: dict[Kept, Storage] = {}
         self.starts: dict[int, list[Kept]] = {}  # what is filled with its first value before an item of a body
         self.segmented = Segmented(self, plan)
-        self.stack = 0
-        self.rooms = Rooms()
+        self.rooms = Rooms(given)
         self.functions: list[Any] = []
         self.functions_besides: list[str] = []  # in assembly
         self.notes: list[str] = []
@@ -123,32 +120,8 @@ class _Writer:
                 self.starts.setdefault(id(first), []).append(target)
 
     def room(self, size: int, dtype: np.dtype[Any], lifetime: tuple[int, int] | None = None) -> str:
-        """A pointer to memory that is no longer than a call; for a ``lifetime``, maybe what others had before."""
-        found = self.on_stack(size, dtype)
-        if found is not None or lifetime is None:
-            return found or self.in_memory(size, dtype)
-        place = self.rooms.take(len(self.arrays), size * dtype.itemsize, lifetime)
-        if place == len(self.arrays):
-            return self.in_memory(size, dtype)
-        had = self.arrays[place]
-        if size * dtype.itemsize > had.room:
-            self.arrays[place] = Source((size,), dtype)
-        return f"%a{place}"
-
-    def on_stack(self, size: int, dtype: np.dtype[Any]) -> str | None:
-        """A pointer to memory of this function's, if that is not too much."""
-        kind, needed = memory_type(dtype), size * dtype.itemsize
-        if size == 1:
-            return self.body.reserve(f"alloca {kind}")
-        if needed > _ON_STACK or self.stack + needed > _STACK:
-            return None
-        self.stack += needed
-        return self.body.reserve(f"alloca [{size} x {kind}], align 64")
-
-    def in_memory(self, size: int, dtype: np.dtype[Any]) -> str:
-        """A pointer to memory that the kernel is handed."""
-        self.arrays.append(Source((size,), dtype))
-        return f"%a{len(self.arrays) - 1}"
+        """A pointer to memory that is no longer than a call, or than a lifetime."""
+        return self.rooms.room(self.body, size, dtype, lifetime)
 
     # --- addresses ---
 
@@ -305,15 +278,20 @@ class _Writer:
         """A loop of which threads do parts: a function of its own, with memory for what each part has for itself."""
         part, name = copy(self), f"part{len(self.functions_besides)}"
         parameters = Parameters()
+        part.rooms = copy(self.rooms)  # its stack is its own
         part.begin(parameters)
         apart: dict[Source, tuple[str, int]] = {}
         for target in (*split.rooms, *split.sums):
-            pointer = part.on_stack(self.storages[target].size, target.dtype) if target in split.rooms else None
+            pointer = (
+                part.rooms.on_stack(part.body, self.storages[target].size, target.dtype)
+                if target in split.rooms
+                else None
+            )
             if pointer is not None:
                 parameters[target] = pointer
                 continue
             step = splitting.step_of(target, self.storages[target])
-            apart[target] = self.in_memory(split.count * step, target.dtype), step
+            apart[target] = self.rooms.in_memory(split.count * step, target.dtype), step
         for target in split.sums:
             part.fill(target, start=COMBINATIONS[target.combine])
         part.turns(loop, "%end", "%begin")
@@ -444,13 +422,15 @@ def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], option
     writer.write()
     if writer.splits:
         writer.functions_besides.append(splitting.write_in_threads(writer.notes))
-    arguments = ", ".join([f"ptr noalias %a{k}" for k in range(len(writer.arrays))])
+    arguments = ", ".join([f"ptr noalias %a{k}" for k in range(len(writer.rooms.arrays))])
     count = max(len(writer.functions), 1)
     text = f"@functions = global [{count} x ptr] zeroinitializer\n"
     text += f"define internal i32 @kernel({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
     text += "\n".join([*writer.functions_besides, *writer.notes, ""])
     is_long = not writer.calls_python and splitting.is_long(schedule.leaves.values())
-    inner = writer.arrays[len(given) :]
-    memory = writer.stack + sum([source.room for source in inner])
+    arrays = writer.rooms.arrays
+    memory = writer.rooms.stack + sum([source.room for source in arrays[len(given) :]])
     turns = said(plan, schedule, writer.storages) if options.checkpoint is not None else ""
-    return Kernel(text, writer.arrays, writer.declared, writer.functions, writer.calls_python, is_long, memory, turns)
+    return Kernel(
+        text, writer.rooms.arrays, writer.declared, writer.functions, writer.calls_python, is_long, memory, turns
+    )

@@ -7,10 +7,10 @@ from math import prod
 from typing import Any
 
 from chainrule.native.scalar import Index, row_major
-from chainrule.native.schedule import Leaf, Loop, Schedule
+from chainrule.native.schedule import Leaf, Loop
 from chainrule.native.work import Kept, Multiplication, is_at
 
-__all__ = ["Rooms", "Storage", "lifetimes", "stored"]
+__all__ = ["Storage", "stored"]
 
 
 class Storage:
@@ -109,41 +109,3 @@ def _is_turn(axis: int, size: int, prefix: Sequence[Loop], leaves: Sequence[Leaf
             return False
         loops.add((leaf.loops[label], index.start))
     return len(loops) == 1
-
-
-def lifetimes(schedule: Schedule) -> dict[Kept, tuple[int, int]]:
-    """The first and the last item of the schedule that touches each array."""
-    at = {id(item): place for place, item in enumerate(schedule.body)}
-    found = {}
-    for target, leaves in schedule.writers.items():
-        everyone = [*leaves, *[leaf for leaf, _ in schedule.readers.get(target, ())]]
-        places = [at[id(leaf.path[0] if leaf.path else leaf)] for leaf in everyone]
-        found[target] = min(places), max(places)
-    return found
-
-
-class Rooms:
-    """Memory that arrays take one after the other: they come in the order in which they begin to be used."""
-
-    def __init__(self) -> None:
-        self._until: dict[int, int] = {}  # by the number of a room, the last item that uses it
-        self._sizes: dict[int, int] = {}
-
-    def take(self, fresh: int, size: int, lifetime: tuple[int, int]) -> int:
-        """The number of a room for so many bytes: one that is free by then, or ``fresh``.
-
-        >>> rooms = Rooms()
-        >>> rooms.take(0, 100, (0, 1)), rooms.take(1, 80, (1, 2)), rooms.take(2, 90, (2, 3))
-        (0, 1, 0)
-        """
-        begin, end = lifetime
-        free = [room for room, last in self._until.items() if last < begin]
-        enough = [room for room in free if self._sizes[room] >= size]
-        room = (
-            min(enough, key=self._sizes.__getitem__)
-            if enough
-            else max(free, key=self._sizes.__getitem__, default=fresh)
-        )
-        self._until[room] = end
-        self._sizes[room] = max(size, self._sizes.get(room, 0))
-        return room

@@ -118,6 +118,38 @@ def test_what_depends_on_phases_is_an_error() -> None:
             cr.grad(lambda a, function=function: np.sum(np.real(function(a) * WEIGHT[:3, :3])))(SQUARE)
 
 
+COMPLEMENTS: dict[str, Callable[[Any], Any]] = {
+    "left": lambda a: np.linalg.svd(a)[0][..., 2:],
+    "right": lambda a: adjoint(np.linalg.svd(adjoint(a))[2][..., 2:, :]),
+    "orthogonal": lambda a: np.linalg.qr(a, mode="complete")[0][..., 2:],
+}
+
+
+@pytest.mark.parametrize("name", COMPLEMENTS)
+@pytest.mark.parametrize("x", [matrix(5, 2), matrix(5, 2).real, matrix(2, 5, 2), matrix(2, 4, 2).real])
+def test_vectors_that_complete_a_basis(name: str, x: Any) -> None:
+    b, direction = np.arange(1.0, x.shape[-2] + 1), matrix(*x.shape) if np.iscomplexobj(x) else RNG.normal(size=x.shape)
+
+    def loss(a: Any) -> Any:
+        return np.sum(np.abs(np.matmul(b, np.conj(COMPLEMENTS[name](a)))) ** 2)
+
+    gradient, step = cr.grad(loss)(x), 1e-6 * direction
+    along = np.sum(np.conj(gradient) * direction).real
+    np.testing.assert_allclose(along, (loss(x + step) - loss(x - step)) / 2e-6, rtol=1e-6)
+    if not np.iscomplexobj(x):
+        change = (cr.grad(loss)(x + step) - cr.grad(loss)(x - step)) / 2e-6
+        np.testing.assert_allclose(cr.hvp(loss, x, direction), change, rtol=1e-5, atol=1e-7)
+    weight = np.arange(np.size(COMPLEMENTS[name](x))).reshape(np.shape(COMPLEMENTS[name](x)))
+    with pytest.raises(cr.errors.NoDerivativeError, match="not unique"):
+        cr.grad(lambda a: np.sum(np.real(weight * COMPLEMENTS[name](a))))(x)
+    np.testing.assert_allclose(cr.grad(lambda a: np.sum(np.abs(np.linalg.svd(a)[0][..., :1]) ** 2))(x), 0, atol=1e-12)
+
+
+def test_no_vectors_complete_a_basis_where_the_rank_changes() -> None:
+    with pytest.raises(cr.errors.NoDerivativeError, match="rank changes"):
+        cr.grad(lambda a: np.sum(np.linalg.qr(a, mode="complete")[0][:, 2:] ** 2))(np.ones((4, 2)))
+
+
 def test_equal_values_have_no_vectors() -> None:
     with pytest.raises(cr.errors.NoDerivativeError, match="occurs twice"):
         cr.grad(lambda a: np.sum(np.abs(np.linalg.eigh(a)[1]) ** 4))(np.eye(3, dtype=complex))

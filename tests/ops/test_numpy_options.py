@@ -136,6 +136,8 @@ USES: dict[str, Callable[[Any], Any]] = {
     "in the domain": lambda x: np.nan_to_num(np.emath.sqrt(np.where(x > 1, x, np.nan))),
     "sets": lambda x: np.union1d(np.setdiff1d(x[0], x[1]), np.setxor1d(x[1], x[2])),
     "complete R": lambda x: np.linalg.qr(x.T, mode="complete").R,
+    "a part of full U": lambda x: np.abs(np.linalg.svd(x.T)[0][:, :2]),
+    "a part of full V": lambda x: np.abs(np.linalg.svd(x)[2][:2]),
     "full S": lambda x: np.linalg.svd(x)[1],
     **{
         f"quantile {method}": quantiles_by(method)

@@ -104,6 +104,13 @@ def _plan(pattern: Pattern, shape: tuple[int, ...]) -> Callable[..., Any]:
         )
     if 0 in pattern.sizes:
         return _no_entries(pattern.column_shape)
+    # What is applied is applied to the whole cotangent: it may look at what it is given.
+    applied = {label for factor in pattern.factors if factor.opaque for label in factor.labels}
+    lengths = zip(shape, row_shape, pattern.row, strict=True)
+    whole = tuple([size if applied.intersection(axis.labels) else n for n, size, axis in lengths])
+    if whole != shape:
+        plan = _plan(pattern, whole)
+        return lambda cotangent, factors, tables: plan(np.broadcast_to(cotangent, whole), factors, tables)
     moved = slices_of(pattern) if shape == row_shape else None
     if moved is not None:
         return move(*moved, pattern.column_shape)

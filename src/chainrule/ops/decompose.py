@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.errors import NoDerivativeError
 from chainrule.linear.term import Pattern, Term, pattern
-from chainrule.op import Call, General, Sample, Undefined, cached_by_call, define
+from chainrule.op import Call, General, Sample, cached_by_call, define
 from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
 from chainrule.ops.options import plain, shape_of
 from chainrule.ops.remembered import remembered
@@ -265,36 +265,6 @@ def completed_qr(a: Any) -> tuple[Any, Any]:
 
 
 TALL = [Sample((MATRIX,)), Sample((MATRIX[:, :2],)), Sample((MATRICES[..., :2],))]
-further_singular_vectors = define(
-    "further_singular_vectors",
-    lambda a: part(0, "full svd", np.linalg.svd, a)[..., shape_of(a)[-1] :],
-    Undefined(
-        "np.linalg.svd with full_matrices=True: the vectors that complete the basis of singular vectors are not unique "
-        "and have no derivative. Pass full_matrices=False."
-    ),
-    arguments=("a",),
-    samples=TALL,
-    notation=(
-        *calling("further_singular_vectors")[:2],
-        "np.linalg.svd({0}).U[..., np.shape({0})[-1]:]",
-    ),
-    takes_complex=True,
-)
-further_orthogonal = define(
-    "further_orthogonal",
-    lambda a: part(0, "full qr", completed_qr, a)[..., shape_of(a)[-1] :],
-    Undefined(
-        "np.linalg.qr with mode='complete': the columns that complete Q are not unique and have no derivative. Pass "
-        "mode='reduced'."
-    ),
-    arguments=("a",),
-    samples=TALL,
-    notation=(
-        *calling("further_orthogonal")[:2],
-        "np.linalg.qr({0}, mode='complete').Q[..., np.shape({0})[-1]:]",
-    ),
-    takes_complex=True,
-)
 
 
 # --- QR ---------------------------------------------------------------------------------------------------------------

@@ -8,12 +8,11 @@ import numpy as np
 
 from chainrule.errors import NoRuleError
 from chainrule.op import implements
+from chainrule.ops.completed import completing
 from chainrule.ops.conjugates import pinv_of_complex, qr_of_complex
 from chainrule.ops.decompose import (
     eigenvalues,
     eigenvectors,
-    further_orthogonal,
-    further_singular_vectors,
     qr_orthogonal,
     qr_triangular,
     singular_values,
@@ -76,9 +75,9 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
         left, right = singular_vectors(a, side="left"), singular_vectors(a, side="right")
         values = singular_values(a)
     if full_matrices and rows > columns:
-        left = np.concatenate([left, further_singular_vectors(a)], -1)
+        left = np.concatenate([left, completing(transposed(a), source="left")], -1)
     if full_matrices and columns > rows:
-        right = np.concatenate([right, further_singular_vectors(transposed(a))], -1)
+        right = np.concatenate([right, completing(a, source="right")], -1)
     return SVDResult(left, values, transposed(right))
 
 
@@ -102,7 +101,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
         orthogonal, triangular = (None if mode == "r" and square is a else qr_orthogonal(square)), qr_triangular(square)
     if mode == "complete" and rows > columns:
         below = np.zeros((*shape_of(a)[:-2], rows - columns, columns), plain(a).dtype)
-        orthogonal = np.concatenate([orthogonal, further_orthogonal(a)], -1)
+        orthogonal = np.concatenate([orthogonal, completing(transposed(a), source="qr")], -1)
         return QRResult(orthogonal, np.concatenate([triangular, below], -2))
     if square is not a:
         triangular = np.concatenate([triangular, np.matmul(transposed(orthogonal), a[..., rows:])], -1)

@@ -43,7 +43,7 @@ LEFT_OUT = {
         hash_tensor nn.functional.ctc_loss _segment_reduce/lengths _segment_reduce/offsets histogramdd
         signal.windows.exponential special.chebyshev_polynomial_v special.chebyshev_polynomial_w
         special.shifted_chebyshev_polynomial_v special.shifted_chebyshev_polynomial_w masked.argmax masked.argmin
-        masked.median masked.norm masked.normalize masked.logaddexp""",
+        masked.median""",
     "is given a function of PyTorch's": "nn.functional.triplet_margin_with_distance_loss",
 }
 
@@ -61,7 +61,7 @@ ALL = "value|gradient|forward|second order"
 DERIVATIVES = "gradient|forward|second order"
 EXPLAINED = (
     Explanation(
-        r"(linalg\.)?(norm|vector_norm|norm/subgradients_at_zero)|cdist|nn\.functional\.(normalize|pdist)",
+        r"(linalg\.|masked\.)?(norm|vector_norm|norm/subgradients_at_zero|normalize)|cdist|nn\.functional\.(normalize|pdist)",
         DERIVATIVES,
         "NoDerivativeError: .* counts the entries that are not 0",
         "norm with ord=0 counts: an error where PyTorch has zeros",
@@ -76,10 +76,7 @@ EXPLAINED = (
         "second derivative of a norm of zeros: PyTorch has NaN",
     ),
     Explanation(
-        r"(linalg\.)?svd",
-        DERIVATIVES,
-        "NoDerivativeError: .* complete the basis",
-        "vectors that complete a basis have no derivative: an error that asks for full_matrices=False",
+        r"masked\.logaddexp", "second order", "0.0 for nan", "numbers that the mask leaves out: PyTorch has NaN"
     ),
     Explanation(
         r"special\.bessel_[jy][01]",
@@ -98,9 +95,6 @@ EXPLAINED = (
     ),
     Explanation(
         "as_strided_scatter", "gradient", "for", "PyTorch's gradient goes to numbers that were overwritten as well"
-    ),
-    Explanation(
-        r"signal\.windows\..*", "value", "Parameter Nx=0", "scipy.signal.get_window refuses a window of length 0"
     ),
     Explanation(
         r"nn\.functional\.scaled_dot_product_attention", ALL, "for", "a sample with dropout draws random numbers"

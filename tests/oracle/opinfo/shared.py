@@ -513,6 +513,12 @@ def masked_logsumexp(x: Any, dim: Any = None, keepdim: bool = False, mask: Any =
     )
 
 
+def masked_norm(x: Any, ord: Any, dim: Any = None, keepdim: bool = False, mask: Any = None, dtype: Any = None) -> Any:
+    chosen = np.broadcast_to(True if mask is None else mask, x.shape)
+    found = vector_norm(np.where(chosen, x, np.inf if ord < 0 else 0), ord, dim, keepdim, dtype)
+    return np.where(np.reshape(np.any(chosen, over(x, dim), keepdims=keepdim), np.shape(found)), found, 0)
+
+
 def shape_of_sum(x: Any, dim: Any, keepdim: bool) -> Any:
     return np.sum(np.zeros(np.shape(x)), over(x, dim), keepdims=keepdim).shape
 
@@ -632,6 +638,8 @@ def log_softmax(x: Any, dim: int, dtype: Any = None) -> Any:
 
 def window(name: str, *parameters: str) -> Function:
     def call(count: int, sym: bool = True, dtype: Any = None, **options: Any) -> Any:
+        if count == 0:  # SciPy has none of this length
+            return np.zeros(0)
         return signal.get_window((name, *(options[each] for each in parameters)), count, fftbins=not sym)
 
     return call
@@ -850,6 +858,13 @@ REDUCTIONS = {
     "masked.mean": chosen_by(np.mean),
     "masked.var": chosen_by(moments_where(np.var)),
     "masked.std": chosen_by(moments_where(np.std)),
+    "masked.norm": masked_norm,
+    "masked.normalize": lambda x, ord, dim, mask=None, eps=1e-12, dtype=None: masked_along(
+        lambda x, dim: x / np.maximum(vector_norm(x, ord, dim, True), eps), 0
+    )(x, dim, mask, dtype),
+    "masked.logaddexp": lambda x, y, input_mask=None, other_mask=None, dtype=None: np.where(
+        True if input_mask is None else input_mask & other_mask, np.logaddexp(x, y), 0
+    ),
     "masked.amax": chosen_by(lambda x, **options: np.max(x, initial=-np.inf, **options)),
     "masked.amin": chosen_by(lambda x, **options: np.min(x, initial=np.inf, **options)),
     "masked.logsumexp": masked_logsumexp,

@@ -15,7 +15,8 @@ from tests.programs.program import Program, weights
 __all__ = ["UnsharedError", "in_jax", "in_torch"]
 
 REFUSED = ("in-place operation", "modified by an inplace", "step must be greater than zero")
-COPIES = ("np.flip(", "np.at(")  # in PyTorch
+# PyTorch copies where NumPy has a view, or lays an array out otherwise, so that a reshape of it is none
+LAID_OUT_OTHERWISE = ("np.flip(", "np.at(", ", [")
 
 
 class UnsharedError(Exception):
@@ -41,8 +42,8 @@ def in_torch(program: Program) -> tuple[Any, list[Any]]:
     torch = import_module("torch")
     if any("registered(" in line for line in program.lines):
         raise UnsharedError("an operation of the registry")
-    if program.writes and any(text in line for line in program.torch_lines for text in COPIES):
-        raise UnsharedError("it copies where NumPy has a view, which is written to")
+    if program.writes and any(text in line for line in program.torch_lines for text in LAID_OUT_OTHERWISE):
+        raise UnsharedError("what is written to through a view is laid out otherwise")
     function = program.function(numpy_in_torch(torch), Weights(torch))
     leaves = [torch.tensor(x, requires_grad=True) for x in program.arguments]
     try:
@@ -81,6 +82,8 @@ def in_jax(program: Program) -> tuple[Any, list[Any]]:
     """
     if program.writes or any("registered(" in line or "] = " in line for line in program.lines):
         raise UnsharedError("it overwrites arrays, or has an operation of the registry")
+    if any("np.partition(" in line for line in program.lines):
+        raise UnsharedError("a partition has no order but that of its algorithm")
     jax, numpy = _jax()
     function = program.function(numpy)
     arguments = [numpy.asarray(x) for x in program.arguments]

@@ -152,6 +152,15 @@ def test_boxes_that_meet_are_cut() -> None:
     np.testing.assert_allclose(written(how, *values), expected.ravel())
 
 
+def test_places_that_are_listed_are_filled_whatever_memory_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = np.array([[0, 2], [4, 1]]), np.array([3, 5])
+    how = writing([6], np.float64, [(2, 2), (2,)], places)
+    assert not how.adds
+    assert not how.gaps
+    monkeypatch.setattr(np, "empty", lambda shape, dtype: np.full(shape, 7, dtype))
+    np.testing.assert_array_equal(written(how, np.array([[1.0, 2.0], [3.0, 4.0]]), 5.0), [1, 4, 2, 5, 3, 5])
+
+
 def test_arrays_are_fresh_at_each_call() -> None:
     compiled = cr.compile(cr.jacobian(stencil), form="sparse")
     first = compiled(np.linspace(0.1, 1.0, 7))

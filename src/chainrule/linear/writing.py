@@ -217,11 +217,12 @@ def written(how: Writing, *values: Any) -> Any:
     for store in how.stores:
         parts = [_read(grids[term], axes, store.shape) for term, axes in store.members]
         total = sum(parts[1:], parts[0])
-        if store.index is not None:
+        if not how.adds:
+            _put(result, store, total)
+        elif store.index is not None:
             np.add.at(result, store.index, total)
         else:
-            view = window(result, store.offset, store.shape, store.strides)
-            view[...] = view + total if how.adds else total
+            _put(result, store, _target(result, store) + total)
     return result.reshape(how.shape)
 
 

@@ -112,10 +112,12 @@ class Instructions:
         if 0 in [label.size for label in made.labels]:
             return
         target, combine = self.spot(made.target, made.place, True), made.target.combine
-        spots = [target, *[self.spot(read.source, read.place, True) for read in made.reads]]
-        outer, along, length = _loops([label for label in made.order() if label.size > 1], spots)
+        order = [label for label in made.order() if label.size > 1]
+        spots = [target, *[self.spot(read.source, read.place, True) for read in made.reads]] if order else []
+        outer, along, length = _loops(order, spots)
         start = None
-        if along is None and any([spot.late for spot in spots]):
+        places = (made.place, *[read.place for read in made.reads])
+        if along is None and any([index.looked_up for place in places for index in place]):
             along = Label(1)
         if made.target is self._empty and along in made.summed and self._is_each_once(made, outer):
             start, self._empty = self._empty.start, None
@@ -132,9 +134,9 @@ class Instructions:
     @staticmethod
     def _is_each_once(made: Statement, outer: Sequence[Label]) -> bool:
         """Whether a statement sums up all of an array's elements, each in one loop."""
-        is_late = any([index.looked_up for index in made.place])
+        is_plain = all([len(index.steps) < 2 and not index.looked_up for index in made.place])
         is_whole = prod([label.size for label in outer]) == prod(made.target.shape)
-        return is_whole and not is_late and made.summed.isdisjoint(outer)
+        return is_whole and is_plain and made.summed.isdisjoint(outer)
 
     def call(self, made: Callback) -> None:
         """The instruction of a call of a function outside."""

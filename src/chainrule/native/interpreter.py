@@ -34,7 +34,7 @@ __all__ = [
     "write_interpreter",
 ]
 
-STRIDED = 2  # the stride of what lies neither at one place nor side by side: a word says it
+STRIDED = 2  # the stride of what lies neither at one place nor side by side: a word says which
 _TRUTH = np.dtype(bool)
 
 
@@ -85,7 +85,7 @@ class Block(NamedTuple):
 class Loop(NamedTuple):
     """Operations on vectors: a block for each turn of a loop.
 
-    ``strides`` are those of what is read, in the order of words, and of the one result: 0, 1, or `STRIDED`. With
+    ``strides`` are those of what is read, in the order of words, and of the one result: 0, 1, -1, or `STRIDED`. With
     ``combine`` that is added, or the like, to what is there, or to ``start`` if the result is one number. What is read
     and what is written are the same places or meet nowhere, unless the turns are to be done ``in_order``. The result
     goes to a place that is ``offset`` further, if there is one.
@@ -142,7 +142,7 @@ def _instruction(body: Body, made: Instruction, dtype: np.dtype[Any], declared: 
 
 
 def _definition(name: str, body: Body) -> str:
-    return f"define internal i32 @{name}(ptr %code, ptr %numbers) #0 {{\n{body.text()}\n}}"
+    return f"define internal i32 @{name}(ptr %code, ptr %numbers) #3 {{\n{body.text()}\n}}"
 
 
 class _Numbers:
@@ -222,7 +222,7 @@ class _Numbers:
 
 
 class _Vectors(_Numbers):
-    """Writes a loop; LLVM makes vectors of it, with a mask, because most are short."""
+    """Writes a loop. Vectors are half as wide as could be: most loops are short, and read what was just stored."""
 
     def __init__(self, body: Body, made: Loop, dtype: np.dtype[Any], declared: Declarations) -> None:
         super().__init__(body, made.block, dtype, declared)
@@ -238,6 +238,7 @@ class _Vectors(_Numbers):
         starts = [self.pointer(word + 1) for word in range(len(strides))]
         apart = [word for word, stride in enumerate(strides) if stride == STRIDED]
         steps = {word: _word(self.body, len(strides) + 1 + k) for k, word in enumerate(apart)}
+        steps.update({word: "-1" for word, stride in enumerate(strides) if stride == -1})
         words = len(strides) + len(apart) + 1
         for word, start in enumerate(starts[:-1]):
             if strides[word] == 0:

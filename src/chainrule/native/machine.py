@@ -29,6 +29,8 @@ _WIDTHS = {"double": ((2, "b"), (4, "d"), (8, "e")), "float": ((4, "b"), (8, "d"
 _PLAIN = 'nounwind "prefer-vector-width"="512" "stackrealign"'
 _AT_ONCE = "nounwind noinline optnone"  # of calls: to make them faster takes LLVM longer than they do
 _PURE = "nounwind willreturn memory(none)"
+_SHORT = 'nounwind "prefer-vector-width"="512"'  # of functions that take less time than it takes to align the stack
+_ATTRIBUTES = _PLAIN, _PURE, _AT_ONCE, _SHORT
 
 
 @cache
@@ -119,8 +121,8 @@ def module_text(functions: Iterable[str], declared: Declarations, sets: str | No
     forms = {symbol_of(name, kind): _of_library(name, kind, sets) for name, kind in sorted(library)}
     forms |= {far_name(name, kind): _of_own(name, kind, sets) for name, kind in own}
     lines, used = list(declared.lines.values()), list[str]()
-    attributes = [f"attributes #{k} = {{ {words} }}" for k, words in enumerate((_PLAIN, _PURE, _AT_ONCE))]
-    for number, (symbol, (mapping, more)) in enumerate(forms.items(), 3):
+    attributes = [f"attributes #{k} = {{ {words} }}" for k, words in enumerate(_ATTRIBUTES)]
+    for number, (symbol, (mapping, more)) in enumerate(forms.items(), len(_ATTRIBUTES)):
         if mapping:
             text = re.sub(rf"(call \w+ @{re.escape(symbol)}\(.*)", rf"\1 #{number}", text)
             attributes.append(f'attributes #{number} = {{ {_PURE} "vector-function-abi-variant"="{mapping}" }}')

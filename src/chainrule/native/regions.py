@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.linear.functions import overwritten, scatter
 from chainrule.program.deferred import Deferred, needed
 
-__all__ = ["with_writes"]
+__all__ = ["is_plain", "with_writes"]
 
 
 class _Part(NamedTuple):
@@ -45,10 +45,10 @@ def with_writes(steps: Sequence[Deferred], wanted: Sequence[Deferred]) -> list[D
             first, second = parts.get(one.number), parts.get(other.number)
             if first is not None and second is not None and first.whole is second.whole:
                 parts[step.number] = _Part(first.whole, first.regions + second.regions)
-            elif other.function is scatter and _is_plain(other.arguments[2]):
-                added[step.number] = _added(step, one, other)
-            elif one.function is scatter and _is_plain(one.arguments[2]):
-                added[step.number] = _added(step, other, one)
+            elif other.function is scatter and is_plain(other.arguments[2]):
+                added[step.number] = _added(step, one, other, first)
+            elif one.function is scatter and is_plain(one.arguments[2]):
+                added[step.number] = _added(step, other, one, second)
     left = {number: made for number, part in parts.items() if (made := _left(part)) is not None}
     found: list[Deferred] = []
     for step in steps:
@@ -80,7 +80,7 @@ def _past_writes(steps: Sequence[Deferred]) -> list[Deferred]:
 def _are_apart(one: Any, other: Any, shape: tuple[int, ...]) -> bool:
     """Whether two plain indices name different entries of an array."""
     one = one if type(one) is tuple else (one,)
-    if not (_is_plain(one) and _is_plain(other)):
+    if not (is_plain(one) and is_plain(other)):
         return False
     for size, a, b in zip(shape, one, other, strict=False):
         first, second = _stretch(a, size), _stretch(b, size)
@@ -95,7 +95,7 @@ def _stretch(entry: Any, size: int) -> range:
     return range(min(found, default=0), max(found, default=-1) + 1)
 
 
-def _is_plain(index: Any) -> bool:
+def is_plain(index: Any) -> bool:
     """Whether an index is a tuple of integers, and of slices between such."""
     kinds = (int, type(None))
     return type(index) is tuple and all(
@@ -127,11 +127,11 @@ def _is_of_one_kind(step: Deferred) -> bool:
 def _as_part(step: Deferred) -> _Part | None:
     """What a step is, if it leaves a region of an array where that was."""
     values, _, index = step.arguments
-    if type(values) is not Deferred or values.function is not np.ndarray.__getitem__ or not _is_plain(index):
+    if type(values) is not Deferred or values.function is not np.ndarray.__getitem__ or not is_plain(index):
         return None
     whole, read = values.arguments
     read = read if type(read) is tuple else (read,)
-    if type(whole) is not Deferred or not _is_plain(read) or read != index:
+    if type(whole) is not Deferred or not is_plain(read) or read != index:
         return None
     return _Part(whole, (index,)) if (whole.shape, whole.dtype) == (step.shape, step.dtype) else None
 
@@ -154,13 +154,25 @@ def _box_left(shape: tuple[int, ...], regions: tuple[Any, ...]) -> tuple[slice, 
     return box if times[box].max(initial=0) == 0 else None
 
 
-def _added(step: Deferred, array: Deferred, region: Deferred) -> list[Deferred]:
-    """An array with something added in a region, as a write of what is there and more."""
+def _added(step: Deferred, array: Deferred, region: Deferred, part: _Part | None) -> list[Deferred]:
+    """An array with something added in a region, as a write of what is there and more: of that alone, if it is zero."""
     values, _, index = region.arguments
+    box = None if part is None else _left(part)
+    if part is not None and box is not None and _is_box(index, box, step.shape):
+        return [_step(step, overwritten, (part.whole, values, index), step.shape, step.number)]
     shape = np.broadcast_to(np.int8(0), step.shape)[index].shape
     before = _step(step, np.ndarray.__getitem__, (array, index), shape)
     after = _step(step, np.add, (before, values), shape)
     return [before, after, _step(step, overwritten, (array, after, index), step.shape, step.number)]
+
+
+def _is_box(index: Any, box: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an index names the entries of a box."""
+    entries = (*index, *[slice(None)] * (len(shape) - len(index)))
+    is_dense = all([type(entry) is int or entry.step in (None, 1, -1) for entry in entries])
+    return is_dense and [_stretch(entry, size) for entry, size in zip(entries, shape, strict=True)] == [
+        _stretch(entry, size) for entry, size in zip(box, shape, strict=True)
+    ]
 
 
 def _step(like: Deferred, function: Any, arguments: Any, shape: tuple[int, ...], number: int | None = None) -> Deferred:

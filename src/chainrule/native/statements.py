@@ -237,7 +237,7 @@ class _Turn:
             self.steps.append(Step(self.vectors.copy, (self.operand(expression),), True))
         self.spots.append(target)
         apart = [self.vectors.stride(spot) for spot in self.spots]
-        strides = tuple([by if by in (0, 1) else STRIDED for by in apart])
+        strides = tuple([by if by in (-1, 0, 1) else STRIDED for by in apart])
         return Loop(Block(tuple(self.steps)), strides, combine, start, self.vectors.in_order, offset)
 
     def operand(self, expression: Expression) -> Made | Outside:

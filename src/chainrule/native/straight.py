@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.linear.functions import overwritten
+from chainrule.linear.functions import overwritten, scatter
 from chainrule.native.instructions import Instructions
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, places
-from chainrule.native.regions import with_writes
+from chainrule.native.regions import is_plain, with_writes
 from chainrule.native.rewriting import Rewriting, are_apart
 from chainrule.native.scalar import (
     Apply,
@@ -139,7 +139,8 @@ class _Straight(Lowering):
         value = self.lowered(step)
         made = self._made(value)
         found = [] if made is None else [*reads(made)]
-        waits = made is not None and self._may_wait(step, made, value.cost)
+        is_late = any([index.looked_up for read in found for index in read.place])
+        waits = made is not None and not is_late and self._may_wait(step, made, value.cost)
         if not waits or self._change(found, self.last.get(step.number, k), not step.shape):
             value = self._as_it_is(value, step.dtype)
             assert isinstance(value.source, Kept)
@@ -167,8 +168,6 @@ class _Straight(Lowering):
 
     def _may_wait(self, step: Deferred, made: Expression, cost: float) -> bool:
         """Whether an element may be made where it is asked for: a number that is there, or what is asked for once."""
-        if any([index.looked_up for read in reads(made) for index in read.place]):
-            return False
         if type(made) is not Apply:
             return True
         last = self.last.get(step.number, inf)
@@ -178,7 +177,9 @@ class _Straight(Lowering):
         is_once = user.shape == step.shape and (
             user.function is np.where or (type(user.function) is np.ufunc and user.function.signature is None)
         )
-        if user.function is overwritten:
+        if user.function is scatter:
+            is_once = prod(step.shape) <= prod(user.shape) and is_plain(user.arguments[2])
+        elif user.function is overwritten:
             old, _, index = user.arguments
             is_once = not _is(old, step) and np.broadcast_to(np.int8(0), user.shape)[index].shape == step.shape
         return (is_once or user.function in (np.add.reduce, np.sum)) and all([is_simple(part) for part in parts(made)])

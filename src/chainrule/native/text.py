@@ -41,15 +41,14 @@ METADATA = """!0 = !{!"branch_weights", i32 1000, i32 1}
 !3 = !{!"llvm.loop.interleave.count", i32 1}
 !4 = distinct !{}
 !5 = !{!"llvm.loop.parallel_accesses", !4}
-!6 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!6 = !{!"llvm.loop.vectorize.width", i32 4}
 !7 = !{!"llvm.loop.vectorize.width", i32 8}
-!8 = !{!"llvm.loop.vectorize.width", i32 16}
 """
 ROLLED = "!2"  # of a loop: it is not to be written out
 ONCE = "!3"  # of a loop of vectors: one is enough for the processor to do at once
-VECTORS = {8: "!3, !5, !6, !7", 4: "!3, !5, !6, !8"}  # of a loop over numbers of so many bytes: with masks, as one
+VECTORS = {8: "!3, !5, !6", 4: "!3, !5, !7"}  # of a short loop over numbers of so many bytes
 ALONE = ", !llvm.access.group !4"  # of what no other turn of such a loop reads or writes
-_NOTES = 9  # the first number for others
+_NOTES = 8  # the first number for others
 
 
 class Body:

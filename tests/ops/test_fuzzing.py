@@ -22,6 +22,7 @@ KINDS = list(POINTS)
 KNOWN = {
     ("polydiv", "single"): "a remainder that is 0 up to rounding is cut off",
     ("polydiv", "tiny"): "the same",
+    **{("emath.power", kind): "0 ** 0 by its exponent is 0 here" for kind in ("zero", "some zero", "whole")},
     ("linalg.eigvals", "equal"): "an eigenvalue that occurs twice has no derivative",
 }
 
@@ -61,6 +62,7 @@ FOUND = [
     ("asarray_chkfinite", "not finite"),  # its error was lost
     ("linalg.lstsq", "not finite"),
     ("linalg.det", "with a NaN"),  # an error forward only
+    ("linalg.eigvalsh", "not finite"),
     ("modf", "not finite"),
     ("polynomial.legendre.legpow", "whole"),  # half of the slope: series of zeros were cut
     ("polynomial.laguerre.lagmul", "whole"),

@@ -56,7 +56,12 @@ def term_patterns(call: Call, make: Callable[..., Sequence[Pattern]], known: dic
 # --- symmetric matrices -----------------------------------------------------------------------------------------------
 
 
-decompose: Any = np.linalg.eigh
+def decompose(a: Any, uplo: Any) -> tuple[Any, Any]:
+    """Eigenvalues and eigenvectors; of an infinite matrix there are none, though LAPACK may find some."""
+    if not np.isfinite(a).all():
+        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+    found: tuple[Any, Any] = np.linalg.eigh(a, uplo)
+    return found
 
 
 def eigh_part(index: int, a: Any, uplo: str) -> Any:

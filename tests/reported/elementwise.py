@@ -143,6 +143,13 @@ SATURATED = [
         np.array([0.5, 0.5]),
         np.array([[0.25, -0.25], [-0.25, 0.25]]),
     ),
+    Reported(
+        "logaddexp of two −∞ within another",
+        "pytorch/pytorch#49724",
+        lambda x: np.logaddexp(np.logaddexp(x[0] - INF, -INF), x[1]),
+        np.array([0.0, 2.0]),
+        np.array([0.0, 1.0]),
+    ),
     Reported("logsumexp of −∞", "jax-ml/jax#6811", lambda x: special.logsumexp(np.stack([-INF, x - INF])), 1.0, 0.0),
     Reported(
         "logsumexp with a weight of 0",

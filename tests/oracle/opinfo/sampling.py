@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import chainrule as cr
-from tests.oracle.opinfo.shared import COMPARED
+from tests.oracle.opinfo.matrices import COMPARED
 
 __all__ = ["Outcome", "outcomes"]
 

@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 
 from tests.oracle.opinfo.apart import LEFT_OUT, reason_for
-from tests.oracle.opinfo.networks import NETWORKS
 from tests.oracle.opinfo.sampling import outcomes
 from tests.oracle.opinfo.shared import SHARED
 
 pytest.importorskip("expecttest", reason="the database needs expecttest: pip install -e '.[opinfo]'")
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
-FUNCTIONS = {**SHARED, **NETWORKS}
 
 
 @cache
@@ -28,9 +26,9 @@ def database() -> dict[str, Any]:
     return {"/".join(filter(None, (op.name, op.variant_test_name))): op for op in module.op_db}
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", SHARED)
 def test_an_entry(name: str, record_property: Any) -> None:
-    found = list(outcomes(pytest.importorskip("torch"), database()[name], name, FUNCTIONS[name]))
+    found = list(outcomes(pytest.importorskip("torch"), database()[name], name, SHARED[name]))
     assert found
     wrong = []
     for sample, faults in found:
@@ -46,4 +44,4 @@ def test_an_entry(name: str, record_property: Any) -> None:
 
 def test_every_entry_is_compared_or_left_out_for_a_reason() -> None:
     left_out = [name for names in LEFT_OUT.values() for name in names.split()]
-    assert sorted([*FUNCTIONS, *left_out]) == sorted(database())
+    assert sorted([*SHARED, *left_out]) == sorted(database())

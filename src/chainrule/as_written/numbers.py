@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.as_written.making import holds
+from chainrule.linear._scipy import special
 from chainrule.tensor import Tensor
 
 __all__ = ["BUILTINS", "MATH"]
@@ -63,6 +64,14 @@ def _log(value: Any, base: Any = None) -> Any:
     return np.log(value) if base is None else np.log(value) / np.log(base)
 
 
+def _special(name: str) -> Callable[[Any], Any]:
+    def call(value: Any) -> Any:
+        return getattr(special, name)(value)  # SciPy is loaded now, if it was not
+
+    return call
+
+
+_SPECIAL = {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma": "gammaln"}  # in math: in scipy.special
 _NAMES = {  # in math: in NumPy
     **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "expm1", "log1p", "log2", "log10")},
     **{name: name for name in ("sqrt", "cbrt", "exp2", "hypot", "copysign", "fabs", "degrees", "radians", "floor")},
@@ -74,6 +83,7 @@ MATH: dict[str, Any] = {
     **{
         name: _of_math(getattr(math, name), getattr(np, other)) for name, other in _NAMES.items() if hasattr(math, name)
     },
+    **{name: _of_math(getattr(math, name), _special(other)) for name, other in _SPECIAL.items()},
     "log": _of_math(math.log, _log),
     "fsum": _of_math(math.fsum, sum),
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from chainrule.program.recording import recordings
 from chainrule.program.sweep import pullback, pushforward, schedule
 from chainrule.tape import keeping_copies, make_node, plain_array, record, set_enabled, tracing
 from chainrule.tensor import Tensor, check_differentiable, wrap
+from chainrule.transforms.guard import Reads
+from chainrule.transforms.transplant import Transplant
 from chainrule.transforms.trees import flatten, map_tree, unflatten
 
 __all__ = ["Trace", "chosen", "plain_or_tensor", "with_own_points"]
@@ -105,6 +108,30 @@ def _to_be_written(leaf: Any) -> Any:
     return Tensor(leaf) if type(leaf) is np.ndarray and leaf.dtype.kind in "fc" else leaf
 
 
+_with_tensors: WeakSet[Any] = WeakSet()
+"""Functions that took tensors where they read plain arrays, and would not have run otherwise."""
+
+
+def _is_in(several: WeakSet[Any], value: Any) -> bool:
+    try:
+        return value in several
+    except TypeError:
+        return False
+
+
+def reading_tensors(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The function with tensors for the arrays that it reads outside, which C's methods of arrays do not know of.
+
+    None where there are no such arrays, or where the code might change what it reads.
+    """
+    reads = Reads(function)
+    if reads.problem is not None:
+        return None
+    made = Transplant(reads, Tensor)
+    found: Callable[..., Any] = made.of(function)
+    return found if made.arrays else None
+
+
 class _Running:
     """Whether the function of a trace is running: its leaves know this, and not the trace, which knows them."""
 
@@ -140,7 +167,18 @@ class Trace:
             needs_it = is_as_written()
             self._note(self._run(function, arguments, options, name), has_aux, name)
 
-        tried(function, run)
+        if _is_in(_with_tensors, function):
+            function = reading_tensors(function) or function
+        try:
+            tried(function, run)
+        except AssignmentError:
+            own, other = function, None if recordings or is_as_written() else reading_tensors(function)
+            if other is None:
+                raise
+            function = other
+            tried(function, run)
+            with suppress(TypeError):  # it is no function of which there may be weak references
+                _with_tensors.add(own)
         if self.overwrites and recordings:
             raise UnrecordableError("it overwrites an array that it has used")
         if self.overwrites or (written and any([node.is_overwritten() for node in self.nodes])):

@@ -19,5 +19,5 @@ REASONS = {
     "cholesky": _CHAIN,
     "smith_waterman": _NUMBERS,
     "mandelbrot": "whole arrays of all turns are kept (18 MB); by hand 64 points at a time stay in the cache",
-    "softmax": "two arrays as large as the argument are kept (68 MB), because a product joins three of its axes; by hand a row stays in the cache",
+    "softmax": "two arrays as large as the argument are kept (68 MB), as a product joins three axes; by hand a row is",
 }

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import chainrule as cr
-from chainrule.native import abi, build, libraries
+from chainrule.native import abi, build, libraries, machine
 from chainrule.native.compiled import CompileWarning
 from chainrule.op import Operation, Sample
 from tests.operations import differentiable_operations, draw, samples_of
@@ -313,3 +313,25 @@ def test_what_runs_in_python_says_why_once() -> None:
 def test_what_is_compiled_is_a_function() -> None:
     with pytest.raises(TypeError, match="compile wants a function; got int"):
         cr.compile(3)  # type: ignore[arg-type]
+
+
+def test_a_module_that_llvm_spoils_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its vectors of straight code may use a value before it is there; what is not a program is never run."""
+    tried: list[bool] = []
+    optimise = machine._optimise
+
+    def spoiling(module: Any, target: Any, joins: bool = True) -> None:
+        tried.append(joins)
+        optimise(module, target, joins)
+        if joins:
+            monkeypatch.setattr(type(module), "verify", refuse)
+        else:
+            monkeypatch.undo()
+
+    def refuse(module: Any) -> None:
+        raise RuntimeError("Instruction does not dominate all uses!")
+
+    monkeypatch.setattr(machine, "_optimise", spoiling)
+    compiled = cr.compile(lambda x: np.sin(x) * 3.25 + 0.125)
+    same(compiled(x), np.sin(x) * 3.25 + 0.125)
+    assert tried == [True, False] and compiled.recordings == ["machine code"]

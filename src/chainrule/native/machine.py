@@ -139,10 +139,27 @@ def module_text(functions: Iterable[str], declared: Declarations, sets: str | No
 _SPEED = 3  # how hard LLVM tries, of 3
 
 
-def _optimise(module: Any, machine: Any) -> None:
+def _optimised(text: str, machine: Any) -> Any:
+    """A module as LLVM improves it.
+
+    Where LLVM (22.1) joins numbers of long straight code into vectors it may put a use before what is used, at which
+    code generation ends the process: such a module is made again without these vectors.
+    """
+    module = llvm.parse_assembly(text)
+    _optimise(module, machine)
+    try:
+        module.verify()
+    except RuntimeError:
+        module = llvm.parse_assembly(text)
+        _optimise(module, machine, joins=False)
+        module.verify()
+    return module
+
+
+def _optimise(module: Any, machine: Any, joins: bool = True) -> None:
     options = llvm.create_pipeline_tuning_options(speed_level=_SPEED)
     options.loop_vectorization = True
-    options.slp_vectorization = True
+    options.slp_vectorization = joins
     options.loop_unrolling = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
@@ -167,9 +184,7 @@ def _object_code(text: str) -> bytes:
     found = store().read(name)
     if found is None:
         machine = _machine()
-        module = llvm.parse_assembly(text)
-        _optimise(module, machine)
-        found = machine.emit_object(module)
+        found = machine.emit_object(_optimised(text, machine))
         store().write(name, found)
     return found
 
@@ -180,9 +195,7 @@ def object_file(text: str, processor: str | None) -> bytes:
     if processor is not None:
         here, features = processor, ""
     machine = target.create_target_machine(cpu=here, features=features, opt=3, reloc="pic", codemodel="default")
-    module = llvm.parse_assembly(text)
-    _optimise(module, machine)
-    code: bytes = machine.emit_object(module)
+    code: bytes = machine.emit_object(_optimised(text, machine))
     return code
 
 
@@ -210,9 +223,7 @@ class Code:
     @property
     def optimised(self) -> str:
         """The assembly as LLVM rewrites it, to be read."""
-        module = llvm.parse_assembly(self.text)
-        _optimise(module, _machine())
-        return str(module)
+        return str(_optimised(self.text, _machine()))
 
     def address(self, name: str) -> int:
         """Where a function begins."""

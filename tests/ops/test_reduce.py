@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import AssignmentError, NoDerivativeError, ShapeError
+from chainrule.errors import AssignmentError, ShapeError
 from chainrule.linear.contract import plan_contraction
 from chainrule.linear.term import Factor
 from chainrule.op import OPERATIONS
@@ -229,11 +229,11 @@ def test_singular_values_that_tie_share_the_slope_of_a_norm() -> None:
     assert np.allclose(gradient(np.linalg.cond, 1.0, [2 * np.eye(3)])[0], 0)
 
 
-def test_norm_zero_is_refused_where_it_would_lose_the_gradient() -> None:
-    x = cr.tensor([1.0, 0.0, 2.0], requires_grad=True)
-    with pytest.raises(NoDerivativeError, match="Use ord=1"):
-        np.linalg.norm(x, 0)
-    assert np.linalg.norm(x.detach(), 0) == 2.0
+def test_norm_zero_counts_and_is_constant() -> None:
+    assert np.linalg.norm(cr.tensor([1.0, 0.0, 2.0], requires_grad=True), 0) == 2.0
+    rows = cr.grad(lambda x: np.sum(np.linalg.norm(x, 0, axis=1) * x[:, 0]))(np.ones((2, 3)))
+    assert np.array_equal(rows, [[3.0, 0.0, 0.0]] * 2)
+    assert np.array_equal(cr.grad(lambda x: np.linalg.norm(x, 0))(np.ones(3)), np.zeros(3))
 
 
 # --- softmax and its relatives ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import NoDerivativeError, ShapeError
+from chainrule.errors import ShapeError
 from chainrule.linear.term import Pattern, Term
 from chainrule.op import Call, General, Sample, cached_by_call, define, implements
 from chainrule.ops.hermitian import singular_values_of
@@ -149,11 +149,7 @@ def along(x: Any, axis: Any, ord: Any, keepdims: bool) -> Any:
     if ord == -np.inf:
         return np.min(np.abs(x), axis=axis, keepdims=keepdims)
     if ord == 0:
-        if getattr(x, "requires_grad", False):
-            raise NoDerivativeError(
-                "np.linalg.norm with ord=0 counts the entries that are not 0: it is constant or jumps, and has no "
-                "derivative to follow. Use ord=1 to make entries small, or x.detach() to count them."
-            )
+        # It counts, and is constant as `np.count_nonzero` is.
         return np.sum(plain(x) != 0, axis=axis, keepdims=keepdims).astype(np.abs(plain(x)).dtype)
     return power_norm(x, axis=axis, keepdims=keepdims, p=float(ord))
 

@@ -61,12 +61,6 @@ ALL = "value|gradient|forward|second order"
 DERIVATIVES = "gradient|forward|second order"
 EXPLAINED = (
     Explanation(
-        r"(linalg\.|masked\.)?(norm|vector_norm|norm/subgradients_at_zero|normalize)|cdist|nn\.functional\.(normalize|pdist)",
-        DERIVATIVES,
-        "NoDerivativeError: .* counts the entries that are not 0",
-        "norm with ord=0 counts: an error where PyTorch has zeros",
-    ),
-    Explanation(
         "nextafter", DERIVATIVES, "NoDerivativeError", "steps between floats: an error where PyTorch has zeros"
     ),
     Explanation(

@@ -298,7 +298,7 @@ class Tensor(Differentiable):
     __truediv__, __rtruediv__, __itruediv__ = _binary(e.divide), _reversed(e.divide), _in_place(e.divide)
     __floordiv__, __rfloordiv__ = _binary(e.floor_divide), _reversed(e.floor_divide)
     __mod__, __rmod__ = _binary(e.remainder), _reversed(e.remainder)
-    __rpow__, __divmod__ = _reversed(e.power), _binary(REGISTRY[np.divmod])
+    __rpow__ = _reversed(e.power)
     __rmatmul__ = _reversed(ops.contract.matmul)
     __eq__ = _binary(REGISTRY[np.equal])
     __ne__ = _binary(REGISTRY[np.not_equal])
@@ -310,6 +310,9 @@ class Tensor(Differentiable):
 
     def __matmul__(self, other: Any) -> Any:
         return NotImplemented if hasattr(other, "tocoo") else record(ops.contract.matmul, (self, other))
+
+    def __divmod__(self, other: Any) -> Any:
+        return REGISTRY[np.divmod](self, other)
 
     def __pow__(self, exponent: Any) -> Any:
         if type(exponent) in (int, float) and exponent == 2:
@@ -327,9 +330,6 @@ class Tensor(Differentiable):
 
     def __abs__(self) -> Any:
         return record(e.absolute, (self,))
-
-    def __round__(self, digits: int | None = None) -> Any:
-        return np.round(self, digits) if digits is not None else round(self.detach().item())
 
     def __invert__(self) -> Any:
         return REGISTRY[np.invert](self)

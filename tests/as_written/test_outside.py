@@ -65,7 +65,6 @@ CASES: dict[str, Callable[[Any], Any]] = {
     "a copy that is added to": added_at_places,
     "a copy that takes a result": put_out,
     "of math": lambda w: math.erf(w[0]) + math.erfc(w[1]) * math.gamma(w[2]) + math.lgamma(w[0]),
-    "rounded": lambda w: round(w[0] + 0.02, 1) + w[1] * round(w[2] * 9.1),
 }
 
 

@@ -58,7 +58,7 @@ def term_patterns(call: Call, make: Callable[..., Sequence[Pattern]], known: dic
 
 def decompose(a: Any, uplo: Any) -> tuple[Any, Any]:
     """Eigenvalues and eigenvectors; of an infinite matrix there are none, though LAPACK may find some."""
-    if not np.isfinite(a).all():
+    if type(a) is np.ndarray and not np.isfinite(a).all():
         raise np.linalg.LinAlgError("Eigenvalues did not converge")
     found: tuple[Any, Any] = np.linalg.eigh(a, uplo)
     return found
@@ -166,7 +166,7 @@ eigenvectors = define(
 
 def svd(a: Any) -> Any:
     """U, the singular values and Vᵀ; LAPACK may look for those of an infinite matrix for ever."""
-    if not np.isfinite(a).all():
+    if type(a) is np.ndarray and not np.isfinite(a).all():
         raise np.linalg.LinAlgError("SVD did not converge")
     return np.linalg.svd(a, full_matrices=False)
 

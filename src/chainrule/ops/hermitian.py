@@ -50,7 +50,7 @@ def hermitian(a: Any, uplo: str) -> Any:
 
 def decomposed(h: Any, rows: int | None) -> tuple[Any, Any]:
     """Eigenvalues and eigenvectors of H; of D, whose first block has so many rows, by the decomposition of A."""
-    if not np.isfinite(h).all():  # LAPACK may look for them for ever
+    if type(h) is np.ndarray and not np.isfinite(h).all():  # LAPACK may look for them for ever
         raise np.linalg.LinAlgError("Eigenvalues did not converge")
     if rows is None:
         found: tuple[Any, Any] = np.linalg.eigh(h)

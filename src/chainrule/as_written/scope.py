@@ -28,7 +28,7 @@ from chainrule.errors import AssignmentError, ChainruleError, LeafError, NoRuleE
 from chainrule.op import REGISTRY
 from chainrule.tape import refusals
 
-__all__ = ["as_written", "instead_of", "is_as_written", "tried"]
+__all__ = ["Functions", "as_written", "instead_of", "is_as_written", "tried"]
 
 
 class _Here(threading.local):
@@ -134,6 +134,24 @@ def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mappi
     return places
 
 
+class Functions:
+    """Functions to remember for as long as they live; those to which there are no weak references are forgotten."""
+
+    def __init__(self) -> None:
+        self._known: WeakSet[Any] = WeakSet()
+
+    def add(self, function: Any) -> None:
+        """Remember a function, if that can be."""
+        with suppress(TypeError):
+            self._known.add(function)
+
+    def __contains__(self, function: Any) -> bool:
+        try:
+            return bool(self._known) and function in self._known
+        except TypeError:
+            return False
+
+
 def _replacing() -> list[tuple[Any, Mapping[str, Any]]]:
     with _lock:
         libraries = [_in_library(name) for name in INSTEAD if name in sys.modules]
@@ -155,10 +173,11 @@ def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:
     if type(function) is MethodType:
         inner = instead_of(function.__func__)
         return function if inner is function.__func__ else MethodType(inner, function.__self__)
-    if str(getattr(function, "__module__", "")).partition(".")[0] in ("numpy", "scipy", "math"):
-        _replacing()  # they are known from then on
-    found: Callable[..., Any] = _by_function.get(id(function), function)
-    return found
+    known: Callable[..., Any] | None = _by_function.get(id(function))
+    if known is None and str(getattr(function, "__module__", "")).partition(".")[0] in ("numpy", "scipy", "math"):
+        _replacing()  # its module may have been loaded only now
+        known = _by_function.get(id(function))
+    return function if known is None else known
 
 
 def _may_be_replaced(value: Any) -> bool:
@@ -217,7 +236,7 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
     """
     before = refusals()
     try:
-        if not ((_known and _is_in(_known, function)) or _needs_it(function)):
+        if not (function in _known or _needs_it(function)):
             return run()
     except Exception as problem:
         is_refused = isinstance(problem, _RETRIED) or refusals() > before
@@ -226,8 +245,7 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
     with as_written(function):
         try:
             result = run()
-            with suppress(TypeError):  # it is no function of which there may be weak references
-                _known.add(function)
+            _known.add(function)
             return result
         except (AttributeError, BufferError, TypeError, ValueError) as problem:
             culprit = None if isinstance(problem, ChainruleError) else _library_that_failed(problem)
@@ -239,14 +257,7 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
             ) from problem
 
 
-_known: WeakSet[Any] = WeakSet()  # functions that were run as they stand: they will need it again
-
-
-def _is_in(several: WeakSet[Any], value: Any) -> bool:
-    try:
-        return value in several
-    except TypeError:
-        return False
+_known = Functions()  # those that were run as they stand: they will need it again
 
 
 _COMPILED = ("numpy.", "scipy.")  # modules of which some are not Python, and say other names of files

@@ -16,7 +16,7 @@ from chainrule.explain.names import Names, key_of
 from chainrule.tape import Tracked, set_enabled, tracing
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads
-from chainrule.transforms.transplant import Transplant
+from chainrule.transforms.transplant import with_tensors
 from chainrule.transforms.trees import flatten, unflatten
 
 __all__ = ["Journal", "record"]
@@ -41,15 +41,13 @@ def record(
     """
     function = instead_of(function)
     reads = Reads(function)
-    if not reads.asks_kinds:
-        made = Transplant(reads, Tensor)
-        watched = made.of(function)
-        if made.arrays:
-            try:
-                found: Computation = tried(watched, lambda: _recorded(watched, arguments, options or {}, integers))
-                return found
-            except Exception:  # perhaps it takes no tensors for its own arrays
-                pass
+    watched = None if reads.asks_kinds else with_tensors(function, reads)
+    if watched is not None:
+        try:
+            found: Computation = tried(watched, lambda: _recorded(watched, arguments, options or {}, integers))
+            return found
+        except Exception:  # perhaps it takes no tensors for its own arrays
+            pass
     computation: Computation = tried(function, lambda: _recorded(function, arguments, options or {}, integers))
     return computation
 

@@ -144,8 +144,8 @@ def _between(times: Any, t: Any) -> tuple[Any, Any]:
     """Steps that move with the moments ``t``: ``times`` and these, and where among the steps these are."""
     numbers = numbers_of(t)
     every = np.union1d(times, numbers)
-    every = every if numbers[-1] >= numbers[0] else every[::-1]
-    sign = 1.0 if numbers[-1] >= numbers[0] else -1.0
+    sign = 1 if numbers[-1] >= numbers[0] else -1
+    every = every[::sign]
     place = np.clip(np.searchsorted(sign * numbers, sign * every, side="right") - 1, 0, len(numbers) - 2)
     widths = numbers[place + 1] - numbers[place]
     share = np.where(widths == 0, 0.0, (every - numbers[place]) / np.where(widths == 0, 1.0, widths))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
 
-from chainrule.as_written import as_written, instead_of, is_as_written, tried
+from chainrule.as_written import Functions, as_written, instead_of, is_as_written, tried
 from chainrule.backward import check_fits, owned
 from chainrule.errors import AssignmentError, DtypeError, GradientError, HolomorphicError
 from chainrule.linear.jacobian import Jacobian
@@ -23,7 +22,7 @@ from chainrule.program.sweep import pullback, pushforward, schedule
 from chainrule.tape import keeping_copies, make_node, plain_array, record, set_enabled, tracing
 from chainrule.tensor import Tensor, check_differentiable, wrap
 from chainrule.transforms.guard import Reads
-from chainrule.transforms.transplant import Transplant
+from chainrule.transforms.transplant import with_tensors
 from chainrule.transforms.trees import flatten, map_tree, unflatten
 
 __all__ = ["Trace", "chosen", "plain_or_tensor", "with_own_points"]
@@ -108,28 +107,14 @@ def _to_be_written(leaf: Any) -> Any:
     return Tensor(leaf) if type(leaf) is np.ndarray and leaf.dtype.kind in "fc" else leaf
 
 
-_with_tensors: WeakSet[Any] = WeakSet()
-"""Functions that took tensors where they read plain arrays, and would not have run otherwise."""
+_reading_tensors = Functions()
+"""Those that took tensors where they read plain arrays, of which C's methods do not know, and would not run else."""
 
 
-def _is_in(several: WeakSet[Any], value: Any) -> bool:
-    try:
-        return value in several
-    except TypeError:
-        return False
-
-
-def reading_tensors(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The function with tensors for the arrays that it reads outside, which C's methods of arrays do not know of.
-
-    None where there are no such arrays, or where the code might change what it reads.
-    """
+def _with_tensors(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Such a function; None where there are no arrays outside, or where the code might change what it reads."""
     reads = Reads(function)
-    if reads.problem is not None:
-        return None
-    made = Transplant(reads, Tensor)
-    found: Callable[..., Any] = made.of(function)
-    return found if made.arrays else None
+    return with_tensors(function, reads) if reads.problem is None else None
 
 
 class _Running:
@@ -167,18 +152,17 @@ class Trace:
             needs_it = is_as_written()
             self._note(self._run(function, arguments, options, name), has_aux, name)
 
-        if _is_in(_with_tensors, function):
-            function = reading_tensors(function) or function
+        if function in _reading_tensors:
+            function = _with_tensors(function) or function
         try:
             tried(function, run)
         except AssignmentError:
-            own, other = function, None if recordings or is_as_written() else reading_tensors(function)
+            own, other = function, None if recordings or is_as_written() else _with_tensors(function)
             if other is None:
                 raise
             function = other
             tried(function, run)
-            with suppress(TypeError):  # it is no function of which there may be weak references
-                _with_tensors.add(own)
+            _reading_tensors.add(own)
         if self.overwrites and recordings:
             raise UnrecordableError("it overwrites an array that it has used")
         if self.overwrites or (written and any([node.is_overwritten() for node in self.nodes])):

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads, is_plain_object
 
-__all__ = ["Transplant"]
+__all__ = ["Transplant", "with_tensors"]
 
 
 class Transplant:
@@ -99,6 +100,13 @@ class Transplant:
             return value
         vars(made).update(entries)
         return made
+
+
+def with_tensors(function: Callable[..., Any], reads: Reads) -> Callable[..., Any] | None:
+    """A copy of a function that reads tensors where it reads plain arrays; None if it reads none."""
+    made = Transplant(reads, Tensor)
+    found: Callable[..., Any] = made.of(function)
+    return found if made.arrays else None
 
 
 def _is(a: Any, b: Any) -> bool:

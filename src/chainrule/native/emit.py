@@ -21,7 +21,6 @@ from chainrule.native.rooms import Rooms, lifetimes
 from chainrule.native.scalar import (
     Apply,
     Expression,
-    Half,
     Index,
     Label,
     Memory,
@@ -133,11 +132,11 @@ class _Writer:
         """The pointer to an array, and where in it an element is."""
         base = base_of(source)
         strides: Sequence[int | None] = row_major(source.shape)
+        pointer, flat = self.pointers[base], Index()
         if isinstance(source, Memory):
-            strides = source.strides
+            strides, flat = source.strides, Index(source.begin)
         elif isinstance(source, Kept):
             strides = self.storages[source].strides
-        pointer, flat = self.pointers[base], Index(source.start if isinstance(source, Half) else 0)
         if isinstance(base, Kept) and self.segmented.rows(base) is not None:
             pointer, flat = self.segmented.located(base, place[0])
             place, strides = place[1:], strides[1:]
@@ -422,15 +421,13 @@ def write_kernel(schedule: Schedule, pool: Pool, given: Sequence[Source], option
     writer.write()
     if writer.splits:
         writer.functions_besides.append(splitting.write_in_threads(writer.notes))
-    arguments = ", ".join([f"ptr noalias %a{k}" for k in range(len(writer.rooms.arrays))])
+    arrays = writer.rooms.arrays
+    arguments = ", ".join([f"ptr noalias %a{k}" for k in range(len(arrays))])
     count = max(len(writer.functions), 1)
     text = f"@functions = global [{count} x ptr] zeroinitializer\n"
     text += f"define internal i32 @kernel({arguments}) #0 {{\n{writer.body.text()}\n}}\n"
     text += "\n".join([*writer.functions_besides, *writer.notes, ""])
     is_long = not writer.calls_python and splitting.is_long(schedule.leaves.values())
-    arrays = writer.rooms.arrays
     memory = writer.rooms.stack + sum([source.room for source in arrays[len(given) :]])
     turns = said(plan, schedule, writer.storages) if options.checkpoint is not None else ""
-    return Kernel(
-        text, writer.rooms.arrays, writer.declared, writer.functions, writer.calls_python, is_long, memory, turns
-    )
+    return Kernel(text, arrays, writer.declared, writer.functions, writer.calls_python, is_long, memory, turns)

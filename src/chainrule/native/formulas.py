@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["FORMULAS", "IMAG", "KNOW_ZEROS", "REAL", "Halves", "minus", "plus"]
+__all__ = ["FORMULAS", "IMAG", "REAL", "Halves", "minus", "plus"]
 
 REAL, IMAG = np.real, np.imag  # while code runs as it stands there may be others under these names
 
@@ -127,20 +127,28 @@ def _where(condition: Any, z: Halves, w: Halves) -> Halves:
     return Halves(np.where(condition.real, z.real, w.real), np.where(condition.real, *imag))
 
 
-FORMULAS: dict[Any, Callable[..., Any]] = {
+_TAKING_ZEROS: dict[Any, Callable[..., Any]] = {
     np.add: lambda z, w: Halves(z.real + w.real, plus(z.imag, w.imag)),
     np.subtract: lambda z, w: Halves(z.real - w.real, minus(z.imag, w.imag)),
     np.multiply: _multiply,
     np.divide: _divide,
-    np.reciprocal: lambda z: _divide(Halves(1.0), z),
-    np.negative: lambda z: Halves(-z.real, -z.imag),
     np.positive: lambda z: z,
-    np.conjugate: lambda z: Halves(z.real, -z.imag),
     np.square: lambda z: _multiply(z, z),
     np.power: _power,
+    np.real: lambda z: z.real,
+    np.where: _where,
+    np.ndarray.astype: lambda z, *_: z,
+    np.zeros_like: lambda z: Halves(np.zeros_like(z.real)),
+    np.ones_like: lambda z: Halves(np.ones_like(z.real)),
+}
+"""Those that take an imaginary part None."""
+
+_OTHERS: dict[Any, Callable[..., Any]] = {
+    np.reciprocal: lambda z: _divide(Halves(1.0), z),
+    np.negative: lambda z: Halves(-z.real, -z.imag),
+    np.conjugate: lambda z: Halves(z.real, -z.imag),
     np.absolute: _absolute,
     np.angle: _angle,
-    np.real: lambda z: z.real,
     np.imag: lambda z: z.imag,
     np.sign: _sign,
     np.sqrt: _sqrt,
@@ -161,13 +169,17 @@ FORMULAS: dict[Any, Callable[..., Any]] = {
     np.isnan: lambda z: np.isnan(z.real) | np.isnan(z.imag),
     np.isinf: lambda z: np.isinf(z.real) | np.isinf(z.imag),
     np.isfinite: lambda z: np.isfinite(z.real) & np.isfinite(z.imag),
-    np.where: _where,
-    np.ndarray.astype: lambda z, *_: z,
-    np.zeros_like: lambda z: Halves(np.zeros_like(z.real)),
-    np.ones_like: lambda z: Halves(np.ones_like(z.real)),
 }
-"""By function: of one argument, of two, or of a condition and two; the result is real where it is no `Halves`."""
 
-KNOW_ZEROS = {np.add, np.subtract, np.multiply, np.divide, np.positive, np.square, np.power, np.real, np.where}
-KNOW_ZEROS |= {np.ndarray.astype, np.zeros_like, np.ones_like}
-"""Those that take an imaginary part None."""
+
+def _with_zeros(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """A formula of numbers of which some may have the imaginary part None."""
+
+    def call(*given: Halves) -> Any:
+        return formula(*[Halves(z.real, np.zeros_like(z.real) if z.imag is None else z.imag) for z in given])
+
+    return call
+
+
+FORMULAS = {**_TAKING_ZEROS, **{function: _with_zeros(formula) for function, formula in _OTHERS.items()}}
+"""By function: of one argument, of two, or of a condition and two; the result is real where it is no `Halves`."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.native.formulas import FORMULAS, IMAG, KNOW_ZEROS, REAL, Halves, minus, plus
+from chainrule.native.formulas import FORMULAS, IMAG, REAL, Halves, minus, plus
 from chainrule.native.registry import DATA, FACTORS
 from chainrule.program.deferred import Deferred, needed, run_step
 from chainrule.program.recording import part_of_several
@@ -110,10 +110,7 @@ class _Rewriting:
         formula = FORMULAS.get(step.function)
         if step.options or formula is None:
             return None
-        given = [self.halves(value) for value in step.arguments]
-        if step.function not in KNOW_ZEROS:
-            given = [Halves(z.real, np.zeros_like(z.real) if z.imag is None else z.imag) for z in given]
-        found = formula(*given)
+        found = formula(*map(self.halves, step.arguments))
         if found is None:
             return None
         if step.dtype.kind != "c":
@@ -122,19 +119,20 @@ class _Rewriting:
 
     def _by_halves(self, step: Deferred) -> Halves | None:
         """What a function does that moves the numbers of some arguments, or adds them."""
-        data = DATA.get(step.function)
-        rest = (self._filled(step.arguments[data.stop :]) if data.stop else ()) if data is not None else ()
-        if data is None or step.dtype.kind != "c" or _has_complex((rest, step.options)):
+        where = DATA.get(step.function)
+        if where is None or step.dtype.kind != "c" or _has_complex((_without(step.arguments, where), step.options)):
             return None
-        found = []
-        for part in range(2):
-            moved = [self._half(value, part) for value in step.arguments[data]]
-            arguments = (*step.arguments[: data.start or 0], *moved, *rest)
-            options = self._filled(step.options)
-            if "dtype" in options:
-                options["dtype"] = _part_of(step.dtype)
-            found.append(_like(step, step.function, arguments, options, _part_of(step.dtype)))
-        return Halves(*found)
+        data = step.arguments[where]
+        return Halves(*[self._in_place(step, where, [self._half(value, part) for value in data]) for part in range(2)])
+
+    def _in_place(self, step: Deferred, where: slice, arrays: Sequence[Any]) -> Deferred:
+        """A step on real arrays in the place of some of its arguments."""
+        arguments = [*self._filled(step.arguments)]
+        arguments[where] = arrays
+        options = self._filled(step.options)
+        if "dtype" in options:
+            options["dtype"] = _part_of(step.dtype)
+        return _like(step, step.function, tuple(arguments), options, _part_of(step.dtype))
 
     def _half(self, value: Any, part: int) -> Any:
         if type(value) in (tuple, list):
@@ -144,19 +142,16 @@ class _Rewriting:
 
     def _by_products(self, step: Deferred) -> Halves | None:
         """A product expanded: of n factors with both halves, 2ⁿ products of real ones."""
-        begin = FACTORS.get(step.function)
-        if begin is None or step.dtype.kind != "c" or _has_complex(step.options):
+        where = FACTORS.get(step.function)
+        if where is None or step.dtype.kind != "c" or _has_complex(step.options):
             return None
-        count = len(step.arguments) - begin if step.function is np.einsum else 2
-        factors = [self.halves(value) for value in step.arguments[begin : begin + count]]
-        rest = self._filled(step.arguments[begin + count :])
+        factors = [self.halves(value) for value in step.arguments[where]]
         totals: list[Any] = [None, None]
-        for chosen in product(range(2), repeat=count):
+        for chosen in product(range(2), repeat=len(factors)):
             taken = [factor[part] for factor, part in zip(factors, chosen, strict=True)]
             if any([half is None for half in taken]):
                 continue
-            arguments = (*step.arguments[:begin], *taken, *rest)
-            term = _like(step, step.function, arguments, self._filled(step.options), _part_of(step.dtype))
+            term = self._in_place(step, where, taken)
             turns = sum(chosen)  # i to this power
             combine = minus if turns % 4 > 1 else plus
             totals[turns % 2] = combine(totals[turns % 2], term)
@@ -213,6 +208,13 @@ def _settled(step: Deferred, half: Any) -> Deferred:
         half = step.recording.write(np.ndarray.astype, (half, dtype), {})
     found: Deferred = half
     return found
+
+
+def _without(arguments: Sequence[Any], where: slice) -> list[Any]:
+    """The other arguments."""
+    rest = [*arguments]
+    del rest[where]
+    return rest
 
 
 def _gives_complex(step: Deferred) -> bool:

@@ -93,11 +93,11 @@ def _loops_or_instructions(
         if len(steps) <= _UNROLLED:
             raise
         problem = found
-    is_real = not any([step.dtype.kind == "c" for step in (*inputs, *wanted)])
-    if problem is None and not (is_real and is_better_interpreted(loops.statements)):
-        return loops
-    if problem is not None and not is_real:
+    is_complex = any([step.dtype.kind == "c" for step in (*inputs, *wanted)])
+    if is_complex and problem is not None:
         raise problem
+    if is_complex or (problem is None and not is_better_interpreted(loops.statements)):
+        return loops
     low = begun()
     try:
         interpreted(low, inputs, steps, wanted)
@@ -161,9 +161,7 @@ def _results(low: Lowering, wanted: Sequence[Deferred]) -> tuple[list[Any], Any]
         target.is_wanted = True
         results.append(target)
         if is_native(target.dtype) and target.dtype.kind == "f":
-            if total is None:
-                total = low.new((), np.float64, np.add)
-                total.is_wanted = True
+            total = total or _new_total(low)
             _check(low, total, target)
     return results, total
 
@@ -181,12 +179,16 @@ def _putting(half: Value, last: Index) -> Make:
     return lambda place: ((*place, last), half.at(place))
 
 
+def _new_total(low: Lowering) -> Kept:
+    """A number that is finite if all that is added to it is."""
+    total = low.new((), np.float64, np.add)
+    total.is_wanted = True
+    return total
+
+
 def _guarded(low: Lowering, check: Any, guards: Iterable[tuple[Deferred, bool]]) -> Any:
     """The check, which is not finite if a guard is not as true as it was."""
-    total = check
-    if total is None:
-        total = low.new((), np.float64, np.add)
-        total.is_wanted = True
+    total = check or _new_total(low)
     for step, truth in guards:
         low.fill(total, (), _unless(low, low.value(step), truth))
     return total

@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.linear.functions import overwritten, scatter
 from chainrule.program.deferred import Deferred, needed
 
-__all__ = ["is_plain", "with_writes"]
+__all__ = ["bounds", "is_plain", "with_writes"]
 
 
 class _Part(NamedTuple):
@@ -99,11 +99,12 @@ def is_plain(index: Any) -> bool:
     """Whether an index is a tuple of integers, and of slices between such."""
     kinds = (int, type(None))
     return type(index) is tuple and all(
-        [type(entry) is int or (type(entry) is slice and {*map(type, _bounds(entry))} <= {*kinds}) for entry in index]
+        [type(entry) is int or (type(entry) is slice and {*map(type, bounds(entry))} <= {*kinds}) for entry in index]
     )
 
 
-def _bounds(entry: Any) -> tuple[Any, ...]:
+def bounds(entry: Any) -> tuple[Any, ...]:
+    """What an entry of an index consists of."""
     return (entry.start, entry.stop, entry.step) if type(entry) is slice else (entry,)
 
 
@@ -138,7 +139,7 @@ def _as_part(step: Deferred) -> _Part | None:
 
 def _left(part: _Part) -> tuple[slice, ...] | None:
     """The one box in which a part of an array is zero, if there is one; it may be empty."""
-    regions = tuple([tuple(map(_bounds, index)) for index in part.regions])
+    regions = tuple([tuple(map(bounds, index)) for index in part.regions])
     return _box_left(part.whole.shape, regions)
 
 

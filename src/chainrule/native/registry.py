@@ -9,10 +9,11 @@ import numpy as np
 
 from chainrule.native.value import Value
 
-__all__ = ["DATA", "FACTORS", "FIRST", "PRODUCTS", "RULES", "Rule", "both", "rule"]
+__all__ = ["BOTH", "DATA", "FACTORS", "FIRST", "LATER", "PRODUCTS", "RULES", "Rule", "both", "rule"]
 
 Rule = Callable[..., Value]
-FIRST = slice(0, 1)
+FIRST, BOTH, LATER = slice(0, 1), slice(0, 2), slice(1, None)
+"""Which arguments of a function are meant."""
 RULES: dict[Any, Rule] = {}
 PRODUCTS: set[Any] = set()
 """The functions that read each element of their arguments several times."""
@@ -20,12 +21,12 @@ PRODUCTS: set[Any] = set()
 
 DATA: dict[Any, slice] = {}
 """Of functions that move or add the numbers of some arguments, which ones: of complex arrays, half by half."""
-FACTORS: dict[Any, int] = {}
-"""Of functions that multiply arrays and add products, the place of the first factor."""
+FACTORS: dict[Any, slice] = {}
+"""Of functions that multiply arrays and add products, which arguments are the factors."""
 
 
 def rule(
-    *functions: Any, reads_again: bool = False, data: slice | None = None, factors: int | None = None
+    *functions: Any, reads_again: bool = False, data: slice | None = None, factors: slice | None = None
 ) -> Callable[[Rule], Rule]:
     """Register how calls of functions are lowered, and whether these read each element of arguments several times.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.linear.functions import overwritten
+from chainrule.native.regions import bounds
 from chainrule.native.scalar import Place
 from chainrule.program.deferred import Deferred
 
@@ -74,8 +75,7 @@ def _extent(index: Any) -> slice:
 def _plain(index: Any) -> Any:
     """An index as NumPy takes it; the whole array, if it is known late."""
     entries = index if type(index) is tuple else (index,)
-    bounds = [(entry.start, entry.stop, entry.step) if type(entry) is slice else (entry,) for entry in entries]
-    kinds = {type(bound) for entry in bounds for bound in entry}
+    kinds = {type(bound) for entry in entries for bound in bounds(entry)}
     return index if kinds <= _PLAIN else ...
 
 

@@ -170,6 +170,7 @@ class Memory(Source):
     def __init__(self, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> None:
         super().__init__(shape, np.dtype(dtype))
         self.strides = strides
+        self.begin = 0  # the element of what is pointed to that is its first
 
     @classmethod
     def of(cls, array: Any) -> Memory:
@@ -180,10 +181,10 @@ class Memory(Source):
 class Half(Memory):
     """The real numbers at one place (0 or 1) of the pairs that complex numbers in memory are."""
 
-    def __init__(self, base: Memory, start: int, dtype: Any) -> None:
+    def __init__(self, base: Memory, place: int, dtype: Any) -> None:
         super().__init__(base.shape, dtype, tuple([2 * stride for stride in base.strides]))
         self.base = base
-        self.start = start
+        self.begin = place
 
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:

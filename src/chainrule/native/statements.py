@@ -7,7 +7,7 @@ others are loops of one operation each, so that the interpreter does not grow wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -26,11 +26,8 @@ from chainrule.native.interpreter import (
 )
 from chainrule.native.lowering import NotLowerableError
 from chainrule.native.rewriting import are_apart
-from chainrule.native.scalar import Apply, Expression, Label, Number, Read
+from chainrule.native.scalar import Apply, Expression, Label, Number, Place, Read, Source
 from chainrule.native.work import Statement, base_of
-
-if TYPE_CHECKING:
-    from chainrule.native.instructions import Instructions
 
 __all__ = ["Numbers", "Spot", "Vectors", "is_in_order", "is_simple"]
 
@@ -50,6 +47,31 @@ class Spot(NamedTuple):
     def at(self, turns: dict[Label, int]) -> int:
         """The place for some of the labels."""
         return self.start + sum([by * turns[label] for label, by in self.steps.items() if label in turns])
+
+
+class Program(Protocol):
+    """What a statement needs of the program that it becomes part of."""
+
+    dtype: np.dtype[Any]
+    space: Any
+    operations: dict[Operation | Loop, int]
+    code: list[tuple[int, int, int, int]]
+    loops: int
+
+    def require(self, dtype: np.dtype[Any]) -> None:
+        """Refuse numbers of a kind that there are no instructions for."""
+
+    def spot(self, source: Source, place: Place, may_be_late: bool = False) -> Spot:
+        """Where an element of an array is."""
+
+    def constant(self, number: float) -> int:
+        """Where a number is that is known."""
+
+    def number(self, made: Operation | Loop) -> int:
+        """The number of an operation."""
+
+    def put(self, made: Operation | Loop, words: Sequence[int]) -> None:
+        """An instruction that is not about numbers, with its words."""
 
 
 def is_simple(part: Expression) -> bool:
@@ -74,7 +96,7 @@ def is_in_order(made: Statement) -> bool:
 class _Template:
     """Instructions for one turn of the outer labels of a statement."""
 
-    def __init__(self, program: Instructions, length: int) -> None:
+    def __init__(self, program: Program, length: int) -> None:
         self.program = program
         self.length = length
         self.known: dict[int, Any] = {}  # where parts of expressions are
@@ -137,7 +159,7 @@ class _Template:
 class Numbers(_Template):
     """A statement about one number."""
 
-    def __init__(self, program: Instructions) -> None:
+    def __init__(self, program: Program) -> None:
         super().__init__(program, 1)
         self.lines: list[tuple[int, tuple[Spot, ...]]] = []
 
@@ -182,7 +204,7 @@ class Numbers(_Template):
 class Vectors(_Template):
     """A statement about the entries of vectors along a label."""
 
-    def __init__(self, program: Instructions, along: Label, length: int, in_order: bool = False) -> None:
+    def __init__(self, program: Program, along: Label, length: int, in_order: bool = False) -> None:
         super().__init__(program, length)
         self.along = along
         self.in_order = in_order

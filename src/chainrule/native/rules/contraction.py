@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import WORTH_HOLDING, Lowering, NotLowerableError, Value
-from chainrule.native.registry import both, rule
+from chainrule.native.registry import BOTH, LATER, both, rule
 from chainrule.native.rules.lying import lying, read_of
 from chainrule.native.scalar import Expression, Label, Place
 from chainrule.native.work import Multiplication, Operand, stride_in_order
@@ -118,7 +118,7 @@ def _operand(
     return _operand(low, low.kept_copy(value, dtype), names, labels, axes, dtype)
 
 
-@rule(np.matmul, *both("dot"), reads_again=True, factors=0)
+@rule(np.matmul, *both("dot"), reads_again=True, factors=BOTH)
 def _matmul(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     left, right = len(a.shape), len(b.shape)
     if step.function is not np.matmul and (max(left, right) > 2 or min(left, right) == 0):
@@ -130,13 +130,13 @@ def _matmul(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     return contracted(low, step, (a, b), (first, second), out)
 
 
-@rule(np.einsum, factors=1)
+@rule(np.einsum, factors=LATER)
 def _einsum(low: Lowering, step: Deferred, subscripts: str, *operands: Any, **_: Any) -> Value:
     inputs, out = subscripts.replace(" ", "").split("->")
     return contracted(low, step, operands, inputs.split(","), out)
 
 
-@rule(np.tensordot, reads_again=True, factors=0)
+@rule(np.tensordot, reads_again=True, factors=BOTH)
 def _tensordot(low: Lowering, step: Deferred, a: Any, b: Any, axes: Any = 2) -> Value:
     if isinstance(axes, int):
         axes = range(len(a.shape) - axes, len(a.shape)), range(axes)
@@ -149,7 +149,7 @@ def _tensordot(low: Lowering, step: Deferred, a: Any, b: Any, axes: Any = 2) -> 
     return contracted(low, step, (a, b), (left, right), out)
 
 
-@rule(np.inner, reads_again=True, factors=0)
+@rule(np.inner, reads_again=True, factors=BOTH)
 def _inner(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     if not len(a.shape) or not len(b.shape):
         raise NotLowerableError("inner products of numbers")
@@ -157,7 +157,7 @@ def _inner(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     return contracted(low, step, (a, b), ([*left, "sum"], [*right, "sum"]), [*left, *right])
 
 
-@rule(np.outer, factors=0)
+@rule(np.outer, factors=BOTH)
 def _outer(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     flat = [low.reshaped(low.value(operand), (size,)) for operand, size in zip((a, b), step.shape, strict=True)]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from chainrule.native.lowering import Lowering, NotLowerableError, Value
-from chainrule.native.registry import FIRST, rule
+from chainrule.native.registry import BOTH, FIRST, rule
 from chainrule.native.rules.selection import inside
 from chainrule.native.scalar import Expression, Number, Place, part_of
 from chainrule.program.deferred import Deferred
@@ -80,7 +80,7 @@ def windows(low: Lowering, value: Value, shape: tuple[int, ...], axes: Sequence[
     return value.like(read, shape)
 
 
-@rule(np.convolve, factors=0)
+@rule(np.convolve, factors=BOTH)
 def _convolve(low: Lowering, step: Deferred, a: Any, b: Any) -> Value:
     long, short = sorted([low.value(a), low.value(b)], key=lambda value: -prod(value.shape))
     size, width = step.shape[0], short.shape[0]

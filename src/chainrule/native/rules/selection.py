@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.linear.functions import overwritten, scatter
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, now
-from chainrule.native.registry import FIRST, rule
+from chainrule.native.registry import BOTH, FIRST, rule
 from chainrule.native.rolling import Moving
 from chainrule.native.scalar import Expression, Index, Number, Place, Reader, part_of
 from chainrule.native.work import Make
@@ -164,7 +164,7 @@ def _putting(low: Lowering, value: Value, regions: Sequence[tuple[range, bool]],
     return make
 
 
-@rule(overwritten, data=slice(0, 2))
+@rule(overwritten, data=BOTH)
 def _overwritten(low: Lowering, step: Deferred, array: Any, values: Any, index: tuple[Any, ...]) -> Value:
     if _is_far(index) or any([entry is None for entry in index]):
         raise NotLowerableError("writing in long steps, or at places that are known late")

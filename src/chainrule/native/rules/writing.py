@@ -10,13 +10,13 @@ import numpy as np
 
 from chainrule.linear.writing import Member, Store, Writing, written
 from chainrule.native.lowering import Lowering, Value
-from chainrule.native.registry import rule
+from chainrule.native.registry import LATER, rule
 from chainrule.native.scalar import Expression, Index, Place, row_major
 from chainrule.native.work import Make
 from chainrule.program.deferred import Deferred
 
 
-@rule(written, data=slice(1, None))
+@rule(written, data=LATER)
 def _written(low: Lowering, step: Deferred, how: Writing, *values: Any) -> Value:
     parts = [low.value(value) for value in values]
     places = [_axes_of(store, how.shape) for store in how.stores]

@@ -14,7 +14,7 @@ from chainrule.linear.functions import scatter
 from chainrule.op import implements
 from chainrule.ops.elementwise import copied
 from chainrule.ops.join import concatenate, slice_along
-from chainrule.ops.options import plain
+from chainrule.ops.options import are_known, plain
 from chainrule.ops.pick import take
 from chainrule.ops.repeat import roll_of
 from chainrule.ops.shape import arrayed, broadcast_to, integers_of, moveaxis, ravel, reshape
@@ -154,7 +154,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     else:
         after, before = (piece_of(at, nodes, side) for side in ("right", "left"))
         slope = slope_of(xp, fp, after)
-        if not isinstance(after, np.ndarray | np.generic) or np.any(after != before):
+        if not are_known(after) or np.any(after != before):
             slope = (slope + slope_of(xp, fp, before)) / 2
         inside = take(fp, after, 0) + slope * (x - take(xp, after, 0))
     below = fp[0] if left is None else left

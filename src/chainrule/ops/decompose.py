@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.errors import NoDerivativeError
 from chainrule.linear.term import Pattern, Term, pattern
 from chainrule.op import Call, General, Sample, cached_by_call, define
-from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels
+from chainrule.ops.linalg import MATRICES, MATRIX, guarded, inv, matrix_labels, refuse_infinite
 from chainrule.ops.options import plain, shape_of
 from chainrule.ops.remembered import remembered
 from chainrule.ops.writing import calling
@@ -58,8 +58,7 @@ def term_patterns(call: Call, make: Callable[..., Sequence[Pattern]], known: dic
 
 def decompose(a: Any, uplo: Any) -> tuple[Any, Any]:
     """Eigenvalues and eigenvectors; of an infinite matrix there are none, though LAPACK may find some."""
-    if type(a) is np.ndarray and not np.isfinite(a).all():
-        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+    refuse_infinite(a, "Eigenvalues did not converge")
     found: tuple[Any, Any] = np.linalg.eigh(a, uplo)
     return found
 
@@ -165,9 +164,8 @@ eigenvectors = define(
 
 
 def svd(a: Any) -> Any:
-    """U, the singular values and Vᵀ; LAPACK may look for those of an infinite matrix for ever."""
-    if type(a) is np.ndarray and not np.isfinite(a).all():
-        raise np.linalg.LinAlgError("SVD did not converge")
+    """U, the singular values and Vᵀ."""
+    refuse_infinite(a, "SVD did not converge")
     return np.linalg.svd(a, full_matrices=False)
 
 

@@ -20,7 +20,7 @@ from chainrule.errors import NoDerivativeError
 from chainrule.linear.term import Factor, Opaque, Pattern, Term, pattern
 from chainrule.op import Call, General, define, implements
 from chainrule.ops.decompose import CONVERGENCE, apart, singular_values, term_patterns
-from chainrule.ops.linalg import DEFINITE, guarded, inv
+from chainrule.ops.linalg import DEFINITE, guarded, inv, refuse_infinite
 from chainrule.ops.options import conjugated, is_complex, plain, shape_of
 from chainrule.ops.remembered import remembered
 
@@ -50,8 +50,7 @@ def hermitian(a: Any, uplo: str) -> Any:
 
 def decomposed(h: Any, rows: int | None) -> tuple[Any, Any]:
     """Eigenvalues and eigenvectors of H; of D, whose first block has so many rows, by the decomposition of A."""
-    if type(h) is np.ndarray and not np.isfinite(h).all():  # LAPACK may look for them for ever
-        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+    refuse_infinite(h, "Eigenvalues did not converge")
     if rows is None:
         found: tuple[Any, Any] = np.linalg.eigh(h)
         return found

@@ -22,7 +22,7 @@ from chainrule.ops.options import plain, shape_of
 from chainrule.ops.remembered import remembered
 from chainrule.ops.writing import as_python, calling
 
-__all__ = ["cholesky", "guarded", "inv", "pinv", "solve", "solve_triangular", "square_shape"]
+__all__ = ["cholesky", "guarded", "inv", "pinv", "refuse_infinite", "solve", "solve_triangular", "square_shape"]
 
 
 def square_shape(name: str, x: Any) -> tuple[int, ...]:
@@ -45,6 +45,12 @@ def guarded(name: str, forward: Callable[..., Any], advice: str, square: bool = 
             raise MatrixError(f"{name}: {problem} (shape {shape_of(a)}). {advice}") from problem
 
     return run
+
+
+def refuse_infinite(a: Any, problem: str) -> None:
+    """Say what LAPACK does not of a matrix with numbers that are not finite; it may look for an answer for ever."""
+    if type(a) is np.ndarray and not np.isfinite(a).all():
+        raise np.linalg.LinAlgError(problem)
 
 
 SINGULAR = "Some row is a combination of the others. Use np.linalg.pinv, or add a small multiple of the identity."

@@ -5,7 +5,6 @@ out = (Σ |x|ᵖ)^(1/p)        ∂out/∂x[i] = sign(x[i]) |x[i]|ᵖ⁻¹ · out
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from chainrule.op import Call, General, Sample, cached_by_call, define, implemen
 from chainrule.ops.hermitian import singular_values_of
 from chainrule.ops.kinks import length, nonzero
 from chainrule.ops.options import Axes, conjugated, plain, plain_axis, plain_keepdims, shape_of
-from chainrule.ops.reduce import add_up, least, reduced_axes, reduction, samples_of, without_kept
+from chainrule.ops.reduce import add_up, reduced_axes, reduction, samples_of, within_range, without_kept
 from chainrule.ops.writing import as_latex, as_python, as_text, options
 
 __all__ = ["euclidean_norm", "norm", "power_norm"]
@@ -33,26 +32,11 @@ def euclidean_forward(x: Any, axis: Any, keepdims: bool) -> Any:
 def euclidean_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
     """∂out[r]/∂x[r,s] = conj(x[r,s]) / out[r]."""
     made = cached_by_call(_patterns, call, position, lambda: reduction(call, "column", "row"))
-    x, out = within_range(call, out, x, lambda x: euclidean_norm(x, **call.params))
+    x, out, _ = within_range(call, out, x, lambda x: euclidean_norm(x, **call.params))
     return [Term(made, (conjugated(x), 1 / length(without_kept(call, out))))]
 
 
 _patterns: dict[Any, Pattern] = {}
-
-
-def within_range(call: Call, out: Any, x: Any, norm: Callable[[Any], Any], p: float = 2) -> tuple[Any, Any]:
-    """Numbers and their norm, divided by the largest of them where its powers left the range of numbers.
-
-    The derivative of a norm is that of any multiple of the numbers.
-    """
-    lengths, numbers = plain(out), plain(x)
-    are_known = isinstance(lengths, np.ndarray | np.generic)
-    if not are_known or not numbers.size or np.all((lengths > least(lengths.dtype, p)) & (lengths < np.inf)):
-        return x, out
-    gone = reduced_axes(call.params["axis"], numbers.ndim)
-    largest = np.max(np.abs(numbers), axis=gone, keepdims=True)
-    x = x / np.where((largest > 0) & (largest < np.inf), largest, np.ones((), largest.dtype))
-    return x, norm(x)
 
 
 euclidean_norm = define(
@@ -85,7 +69,7 @@ def power_forward(x: Any, axis: Any, keepdims: bool, p: float) -> Any:
 def power_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
     """∂out[r]/∂x[r,s] = conj(sign(x[r,s])) |x[r,s]|ᵖ⁻¹ · out[r]¹⁻ᵖ."""
     p = call.params["p"]
-    x, out = within_range(call, out, x, lambda x: power_norm(x, **call.params), p)
+    x, out, _ = within_range(call, out, x, lambda x: power_norm(x, **call.params), p)
     made = cached_by_call(_power_patterns, call, position, lambda: reduction(call, "column", "row"))
     slope = conjugated(np.sign(x)) * abs(nonzero(x)) ** (p - 1)
     return [Term(made, (slope, length(without_kept(call, out)) ** (1 - p)))]

@@ -12,6 +12,7 @@ from chainrule.errors import AssignmentError
 __all__ = [
     "UNSET",
     "Axes",
+    "are_known",
     "conjugated",
     "is_complex",
     "is_deferred",
@@ -58,6 +59,11 @@ def is_deferred(array: Any) -> bool:
     """Whether the numbers of an array come later, in a recording that takes none for granted."""
     recording = getattr(array, "recording", None)
     return recording is not None and not recording.bakes and not array.is_measured
+
+
+def are_known(array: Any) -> bool:
+    """Whether the numbers of a plain array are there: not in a recording."""
+    return isinstance(array, np.ndarray | np.generic)
 
 
 def shape_of(value: Any) -> tuple[int, ...]:

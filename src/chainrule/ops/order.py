@@ -17,7 +17,7 @@ from chainrule.errors import OptionError
 from chainrule.linear.term import Axis, Term, pattern
 from chainrule.op import Call, General, Operation, Sample, define, implements
 from chainrule.ops.kinks import chosen_of_ties
-from chainrule.ops.options import UNSET, Axes, plain, plain_axis, plain_keepdims, refuse_out
+from chainrule.ops.options import UNSET, Axes, are_known, plain, plain_axis, plain_keepdims, refuse_out
 from chainrule.ops.pick import along_axis, take, take_along_axis
 from chainrule.ops.reduce import reduced_axes
 from chainrule.ops.shape import ravel
@@ -38,7 +38,7 @@ def extreme_terms(call: Call, position: int, out: Any, x: Any) -> Iterable[Term]
     kept = tuple([1 if k in gone else size for k, size in enumerate(shape)])
     best = np.reshape(out, kept)
     hit = x == best
-    if not isinstance(hit, np.ndarray | np.generic):
+    if not are_known(hit):
         # The numbers are to come: where the largest will be cannot be part of the structure.
         return () if 0 in shape else (everywhere(call, hit, gone, x.dtype),)
     if x.dtype.kind in "fc" and np.isnan(best).any():

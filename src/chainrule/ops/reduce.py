@@ -5,6 +5,7 @@ out[r] = Σ_s x[r,s]        ∂out[r]/∂x[r',s] = δ_rr'        row (r), column
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod as product
 from typing import Any
 
@@ -18,6 +19,7 @@ from chainrule.ops.kinks import no_length, nonzero
 from chainrule.ops.options import (
     UNSET,
     Axes,
+    are_known,
     conjugated,
     plain,
     plain_axis,
@@ -30,7 +32,6 @@ from chainrule.ops.writing import as_latex, as_text, calling, options
 __all__ = [
     "is_everything",
     "kept_shape",
-    "least",
     "mean",
     "mean_of",
     "reduced_axes",
@@ -43,6 +44,7 @@ __all__ = [
     "sum_of",
     "var",
     "var_of",
+    "within_range",
     "without_kept",
 ]
 
@@ -231,7 +233,22 @@ var = define(
 )
 
 
-def least(dtype: Any, p: float = 2) -> float:
+def within_range(call: Call, out: Any, x: Any, length: Callable[[Any], Any], p: float = 2) -> tuple[Any, Any, Any]:
+    """Numbers and their length, divided by the largest of them where p-th powers left the range of numbers.
+
+    The derivative of a length is that of any multiple of the numbers. What they were divided by comes third, if any.
+    """
+    lengths, numbers = plain(out), plain(x)
+    if not are_known(lengths) or not numbers.size or np.all((lengths > _least(lengths.dtype, p)) & (lengths < np.inf)):
+        return x, out, None
+    gone = reduced_axes(call.params["axis"], numbers.ndim)
+    largest = np.max(np.abs(numbers), axis=gone, keepdims=True)
+    scale = np.where((largest > 0) & (largest < np.inf), largest, np.ones((), largest.dtype))
+    x = x / scale
+    return x, length(x), scale
+
+
+def _least(dtype: Any, p: float) -> float:
     """A length of which the p-th powers are well within the range of numbers."""
     kind = np.finfo(dtype)
     return float(kind.tiny ** (1 / p) / kind.eps) if p >= 1 else 0.0
@@ -241,18 +258,11 @@ def std_terms(call: Call, position: int, out: Any, x: Any) -> list[Term]:
     """∂out[r]/∂x[r,s] = conj(x[r,s] − mean[r]) / ((n − ddof) out[r]); 0 where all entries are equal, up to rounding."""
     made = cached_by_call(_std_patterns, call, position, lambda: reduction(call, "column", "row", "number"))
     centre = mean(x, axis=call.params["axis"], keepdims=True, dtype=None)
-    centred, spread = x - centre, without_kept(call, out)
-    level = plain(centre).reshape(plain(spread).shape)
-    scale: Any = 1.0
-    are_known = isinstance(level, np.ndarray | np.generic)
-    if are_known and level.size and not np.all((plain(spread) > least(level.dtype)) & (plain(spread) < np.inf)):
-        # squares left the range of numbers: the derivative is that of any multiple of the numbers
-        gone = reduced_axes(call.params["axis"], len(x.shape))
-        largest = np.max(np.abs(plain(centred)), axis=gone, keepdims=True)
-        largest = np.where((largest > 0) & (largest < np.inf), largest, np.ones((), largest.dtype))
-        centred, scale = centred / largest, largest.reshape(level.shape)
-        spread = without_kept(call, std(centred, **call.params))
-    is_noise = plain(spread) * scale <= 4 * np.finfo(level.dtype).eps * np.abs(level)
+    centred, out, scale = within_range(call, out, x - centre, lambda x: std(x, **call.params))
+    spread = without_kept(call, out)
+    level = plain(centre) if scale is None else plain(centre) / scale
+    level = level.reshape(plain(spread).shape)
+    is_noise = plain(spread) <= 4 * np.finfo(level.dtype).eps * np.abs(level)
     inverse = np.where(is_noise, no_length(plain(spread)), 1 / nonzero(spread))
     return [Term(made, (conjugated(centred), inverse, 1 / degrees(call)))]
 

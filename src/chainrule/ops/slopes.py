@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.ops.kinks import has_infinite_roots, indicator, nonzero, root
-from chainrule.ops.options import is_complex
+from chainrule.ops.options import are_known, is_complex
 
 __all__ = ["over_square", "power_base", "power_exponent", "root_of", "sinc_derivative", "weight"]
 
@@ -42,8 +42,7 @@ def over_square(x: Any, a: Any, b: Any) -> Any:
     """x/(a² + b²), and 0 where both are 0; also where the squares leave the range of numbers."""
     square = a * a + b * b
     numbers = getattr(square, "value", square)
-    are_known = isinstance(numbers, np.ndarray | np.generic)
-    if are_known and np.all((numbers > TINY) & (numbers < np.inf)):
+    if are_known(numbers) and np.all((numbers > TINY) & (numbers < np.inf)):
         return x / square
     size = nonzero(np.hypot(a, b))
     return x / size / size
@@ -61,7 +60,7 @@ def sinc_derivative(x: Any) -> Any:
 def weight(power: Any, a: Any, out: Any) -> Any:
     """exp(a − out), the part that a term has of a sum; of an infinite sum 1 for infinite terms, of a sum 0 nothing."""
     numbers = getattr(out, "value", out)
-    if isinstance(numbers, np.ndarray | np.generic) and not np.isinf(numbers).any():
+    if are_known(numbers) and not np.isinf(numbers).any():
         return power(a - out)
     is_infinite = abs(out) == np.inf
     at_end = indicator(np.logical_and(a == out, out > 0), out)

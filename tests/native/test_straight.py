@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 
 import chainrule as cr
+from benchmarks.native import matrices
 from chainrule.native import instructions, kernels
 from chainrule.native.blocks import blocks
 from chainrule.native.compiled import CompileWarning
@@ -96,15 +97,7 @@ def outside(A: Any, b: Any) -> Any:
 
 def toeplitz(r: Any) -> Any:
     """Vectors that are read backwards while they are written to."""
-    y = np.zeros_like(r)
-    alpha, beta = -r[0], 1.0
-    y[0] = -r[0]
-    for k in range(1, len(r)):
-        beta = beta * (1.0 - alpha * alpha)
-        alpha = -(r[k] + r[:k][::-1] @ y[:k]) / beta
-        y[:k] += alpha * y[:k][::-1]
-        y[k] = alpha
-    return np.sum(y * y)
+    return matrices.toeplitz(np, r)
 
 
 def ranked(C: Any, A: Any) -> Any:

@@ -24,9 +24,24 @@ def tupled(value: Any, count: int) -> Any:
     return value * count if len(value) == 1 else value
 
 
+def of_batches(rank: int) -> Callable[[Function], Function]:
+    """A function of arrays with so many axes, of which the first may be left out where there is one example."""
+
+    def made(function: Function) -> Function:
+        def call(x: Any, *arguments: Any, **options: Any) -> Any:
+            if x.ndim < rank:
+                return function(x[None], *arguments, **options)[0]
+            return function(x, *arguments, **options)
+
+        return call
+
+    return made
+
+
 def conv(count: int) -> Function:
     """The convolution of ``count`` axes: a sum over the places of the kernel."""
 
+    @of_batches(count + 2)
     def call(
         x: Any,
         kernel: Any,
@@ -36,8 +51,6 @@ def conv(count: int) -> Function:
         dilation: Any = 1,
         groups: int = 1,
     ) -> Any:
-        if x.ndim == count + 1:
-            return call(x[None], kernel, bias, stride, padding, dilation, groups)[0]
         stride, dilation, sizes = tupled(stride, count), tupled(dilation, count), kernel.shape[2:]
         if isinstance(padding, str):
             reach = [d * (n - 1) if padding == "same" else 0 for d, n in zip(dilation, sizes, strict=True)]
@@ -62,6 +75,7 @@ def conv(count: int) -> Function:
 def conv_transposed(count: int) -> Function:
     """The transposed convolution: zeros between the entries, then a convolution with the kernel turned round."""
 
+    @of_batches(count + 2)
     def call(
         x: Any,
         kernel: Any,
@@ -72,8 +86,6 @@ def conv_transposed(count: int) -> Function:
         groups: int = 1,
         dilation: Any = 1,
     ) -> Any:
-        if x.ndim == count + 1:
-            return call(x[None], kernel, bias, stride, padding, output_padding, groups, dilation)[0]
         stride, dilation, padding = tupled(stride, count), tupled(dilation, count), tupled(padding, count)
         more, sizes = tupled(output_padding, count), kernel.shape[2:]
         wide = [(n - 1) * s + 1 for n, s in zip(x.shape[2:], stride, strict=True)]
@@ -157,9 +169,8 @@ def adaptive(count: int, function: Function) -> Function:
     return call
 
 
+@of_batches(4)
 def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    if x.ndim == 3:
-        return unfold(x[None], kernel_size, dilation, padding, stride)[0]
     sizes, dilation, padding, stride = (tupled(each, 2) for each in (kernel_size, dilation, padding, stride))
     around = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)])
     spans = [d * (n - 1) + 1 for d, n in zip(dilation, sizes, strict=True)]

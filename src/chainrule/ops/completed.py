@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import NoDerivativeError
-from chainrule.linear.term import Factor, Opaque, Pattern, Term, pattern
+from chainrule.linear.term import Factor, Pattern, Term, pattern
 from chainrule.op import Call, General, define
 from chainrule.ops.decompose import CONVERGENCE, completed_qr, part, term_patterns
-from chainrule.ops.hermitian import transposed
+from chainrule.ops.hermitian import FreeOfChoice, transposed
 from chainrule.ops.linalg import guarded
 from chainrule.ops.options import plain, shape_of
 from chainrule.ops.writing import calling
@@ -78,36 +78,20 @@ _patterns: dict[Any, Any] = {}
 _unturned_patterns: dict[Any, Any] = {}
 
 
-class FreeOfTurns(Opaque):
-    """The identity, which sees to it that what is pulled back through it does not change with a turn of the vectors."""
+class FreeOfTurns(FreeOfChoice):
+    """That of vectors N which may be multiplied by any unitary matrix: the changes are N Ω with Ω + Ωᴴ = 0."""
 
     def __init__(self, vectors: Any, source: str) -> None:
-        self.vectors, self.source = np.swapaxes(vectors, -1, -2), source  # (batch…, b, i)
-        self.shape = (*self.vectors.shape, self.vectors.shape[-1])
-        self.dtype = vectors.dtype
+        super().__init__(vectors)
+        self.problem = WAY_OUT[source].format(
+            "the vectors that complete the basis are not unique, and what was computed of them depends "
+            "on the choice: it has no derivative. Use what does not, as N Nᴴ."
+        )
 
-    def apply(self, vectors: Any) -> Any:
-        """The same."""
-        return vectors
-
-    def apply_transposed(self, vectors: Any) -> Any:
-        """The same, if it fits: of the changes N Ω with Ω + Ωᴴ = 0, which turn N, nothing comes."""
-        if type(numbers := plain(vectors)) is np.ndarray:
-            products = np.einsum("...ai,...bic->...abc", self.vectors, numbers)
-            turned = np.abs(products - np.conjugate(np.swapaxes(products, -3, -2)))
-            size = np.max(np.abs(numbers), initial=0.0)
-            if np.any(turned > np.sqrt(np.finfo(self.dtype).eps) * size):
-                raise NoDerivativeError(
-                    WAY_OUT[self.source].format(
-                        "the vectors that complete the basis are not unique, and what was computed of them depends "
-                        "on the choice: it has no derivative. Use what does not, as N Nᴴ."
-                    )
-                )
-        return vectors
-
-    def dense(self) -> Any:
-        """The identity for each vector."""
-        return np.broadcast_to(np.eye(self.shape[-1], dtype=self.dtype), self.shape)
+    def changes(self, numbers: Any) -> tuple[Any, Any]:
+        """The part of Nᴴ cotangent that N Ω meets."""
+        products = np.einsum("...ai,...bic->...abc", self.vectors, numbers)
+        return np.abs(products - np.conjugate(np.swapaxes(products, -3, -2))), np.abs(numbers)
 
 
 completing_vectors = define(

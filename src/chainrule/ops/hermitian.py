@@ -25,6 +25,7 @@ from chainrule.ops.options import conjugated, is_complex, plain, shape_of
 from chainrule.ops.remembered import remembered
 
 __all__ = [
+    "FreeOfChoice",
     "cholesky_of_complex",
     "eigh_of_complex",
     "eigvalsh_of_complex",
@@ -105,33 +106,49 @@ def vectors_terms(call: Call, position: int, out: Any, h: Any) -> list[Term]:
     return [Term(made, (FreeOfPhases(plain(out)), out, inverse, np.conjugate(out), out))]
 
 
-class FreeOfPhases(Opaque):
-    """The identity, which sees to it that what is pulled back through it does not change with a vector's phase."""
+class FreeOfChoice(Opaque):
+    """The identity, which sees to it that what is pulled back through it does not depend on how vectors were chosen."""
+
+    problem: str  # what is said if it does
 
     def __init__(self, vectors: Any) -> None:
         self.vectors = np.swapaxes(vectors, -1, -2)  # (batch…, b, i)
         self.shape = (*self.vectors.shape, self.vectors.shape[-1])
         self.dtype = vectors.dtype
 
+    def changes(self, numbers: Any) -> tuple[Any, Any]:
+        """What comes of other choices if this is pulled back, and how large that would be for what depends on them."""
+        raise NotImplementedError
+
     def apply(self, vectors: Any) -> Any:
         """The same."""
         return vectors
 
     def apply_transposed(self, vectors: Any) -> Any:
-        """The same, if it fits: of the change that turns a vector, i v, nothing comes."""
+        """The same, if nothing comes of other choices."""
         if type(numbers := plain(vectors)) is np.ndarray:
-            parts = self.vectors[..., None] * numbers
-            turned, size = np.abs(np.sum(parts, -2).imag), np.sum(np.abs(parts), -2)
-            if np.any(turned > np.sqrt(np.finfo(self.dtype).eps) * np.max(size, initial=0.0)):
-                raise NoDerivativeError(
-                    "eigenvectors, or singular vectors, of a complex matrix may be multiplied by any phase, and what "
-                    "was computed of them depends on it: it has no derivative. Use what does not, as |v|² or v λ vᴴ."
-                )
+            changed, size = self.changes(numbers)
+            if np.any(changed > np.sqrt(np.finfo(self.dtype).eps) * np.max(size, initial=0.0)):
+                raise NoDerivativeError(self.problem)
         return vectors
 
     def dense(self) -> Any:
         """The identity for each vector."""
         return np.broadcast_to(np.eye(self.shape[-1], dtype=self.dtype), self.shape)
+
+
+class FreeOfPhases(FreeOfChoice):
+    """That of vectors v which may be multiplied by any phase: the change that turns one is i v."""
+
+    problem = (
+        "eigenvectors, or singular vectors, of a complex matrix may be multiplied by any phase, and what "
+        "was computed of them depends on it: it has no derivative. Use what does not, as |v|² or v λ vᴴ."
+    )
+
+    def changes(self, numbers: Any) -> tuple[Any, Any]:
+        """⟨i v, cotangent⟩ for each vector."""
+        parts = self.vectors[..., None] * numbers
+        return np.abs(np.sum(parts, -2).imag), np.sum(np.abs(parts), -2)
 
 
 _values_patterns: dict[Any, Any] = {}

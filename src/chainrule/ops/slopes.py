@@ -60,7 +60,7 @@ def sinc_derivative(x: Any) -> Any:
 def weight(power: Any, a: Any, out: Any) -> Any:
     """exp(a − out), the part that a term has of a sum; of an infinite sum 1 for infinite terms, of a sum 0 nothing."""
     numbers = getattr(out, "value", out)
-    if are_known(numbers) and not np.isinf(numbers).any():
+    if not (are_known(numbers) and np.isinf(numbers).any()):  # whoever runs a recording looks for NaN, which ∞ − ∞ is
         return power(a - out)
     is_infinite = abs(out) == np.inf
     at_end = indicator(np.logical_and(a == out, out > 0), out)

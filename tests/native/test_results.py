@@ -32,9 +32,11 @@ def double() -> Any:
     return compiled
 
 
-def test_a_result_that_nobody_holds_is_used_again(double: Any) -> None:
-    first = id(double(x))
-    assert id(double(x + 1)) == first
+@pytest.mark.parametrize("size", [1, 6, 100_000])
+def test_a_result_that_nobody_holds_is_used_again(double: Any, size: int) -> None:
+    many = np.linspace(0.1, 1.0, size)
+    first = id(double(many))
+    assert id(double(many + 1)) == first
 
 
 def test_results_that_are_held_keep_their_numbers(double: Any) -> None:
@@ -131,7 +133,7 @@ def test_a_result_may_be_the_next_argument(double: Any) -> None:
 
 def test_large_results_are_let_go() -> None:
     compiled = cr.compile(doubled)
-    large = np.ones(100_000)
+    large = np.ones(600_000)
     compiled(large)
     array = compiled(large)
     assert sys.getrefcount(array) <= 2

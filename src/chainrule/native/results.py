@@ -1,7 +1,8 @@
 """What a call gives back: numbers and arrays, made or used again, in tuples, lists and dictionaries; in assembly.
 
-To make an array and to end it costs more than a kernel for ten numbers. So the two newest objects for each small result
-are kept, and one that nobody else holds any longer, and that is as it was made, is given out again.
+To make an array and to end it costs more than a kernel for ten numbers, and a longer one may be pages that the system
+has to give first. So the two newest objects for each result are kept, and one that nobody else holds any longer, and
+that is as it was made, is given out again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from chainrule.native.text import Body
 
 __all__ = ["Results"]
 
-_SMALL = 2048  # bytes: a kernel for more takes longer than to make an array for them
+_LARGE = 1 << 22  # bytes from which NumPy asks for large pages, so that memory that is new costs little
 _KEPT = 2  # a caller that holds one result while the next is computed finds the one before it free
 
 
@@ -34,15 +35,15 @@ class Results(Checks):
 
     def fresh(self, results: Sequence[Source], kinds: Sequence[type]) -> dict[Source, str]:
         """New arrays, or numbers, in ``made``; where their data goes."""
-        small = [
-            kind is not np.ndarray or prod(source.shape) * source.dtype.itemsize <= _SMALL
+        kept = [
+            kind is not np.ndarray or prod(source.shape) * source.dtype.itemsize <= _LARGE
             for source, kind in zip(results, kinds, strict=True)
         ]
-        kept = self.field(self.held([None] * (_KEPT * sum(small))), abi.LIST_ITEMS)
+        first = self.field(self.held([None] * (_KEPT * sum(kept))), abi.LIST_ITEMS)
         data, place = {}, 0
-        for source, kind, is_small in zip(results, kinds, small, strict=True):
-            maker = self._maker(*source.seen, kind, is_small)
-            at = self.body.put(f"getelementptr i8, ptr {kept}, i64 {8 * place}")
+        for source, kind, is_kept in zip(results, kinds, kept, strict=True):
+            maker = self._maker(*source.seen, kind, is_kept)
+            at = self.body.put(f"getelementptr i8, ptr {first}, i64 {8 * place}")
             found = self.body.put(f"call ptr @{maker}(ptr {at})")
             self.require(self.body.put(f"icmp ne ptr {found}, null"), f"without.{len(self.made)}")
             self.made.append(found)
@@ -50,7 +51,7 @@ class Results(Checks):
                 data[source] = self.field(found, abi.ARRAY["data"])
             else:
                 data[source] = self.body.put(f"getelementptr i8, ptr {found}, i64 {abi.FLOAT}", "d")
-            place += _KEPT * is_small
+            place += _KEPT * is_kept
         return data
 
     def give_up(self) -> None:
@@ -61,21 +62,21 @@ class Results(Checks):
                 self.body.do(f"call void @Py_DecRef(ptr {self.made[k - 1]})")
             self.body.do(f"br label %without.{k - 1}" if k else "ret ptr null")
 
-    def _maker(self, shape: tuple[int, ...], dtype: np.dtype[Any], kind: type, is_small: bool) -> str:
+    def _maker(self, shape: tuple[int, ...], dtype: np.dtype[Any], kind: type, is_kept: bool) -> str:
         """The name of a function that gives an object of a kind, with the address of those that are kept."""
         key = (shape, dtype, kind)
         if key in self._makers:
             return self._makers[key]
         name = self._makers[key] = f"fresh.{len(self._makers)}"
         body, self.body = self.body, Body()
-        for k in range(_KEPT * is_small):
+        for k in range(_KEPT * is_kept):
             found = self.field("%kept", 8 * k)
             self._idle(found, shape, dtype, kind, f"busy.{k}")
             self.body.do(f"store i32 2, ptr {found}")
             self.body.do(f"ret ptr {found}")
             self.body.start(f"busy.{k}")
         made = self._new(shape, dtype, kind)
-        if is_small:
+        if is_kept:
             self._keep(made)
         self.body.do(f"ret ptr {made}")
         self.functions.append(f"define internal ptr @{name}(ptr %kept) #2 {{\n{self.body.text()}\n}}\n")

@@ -35,7 +35,7 @@ from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.segmented import Segmented, said
 from chainrule.native.splitting import Parameters, Split
 from chainrule.native.storage import Storage, stored
-from chainrule.native.text import ROLLED, Body, literal, memory_type, value_type
+from chainrule.native.text import ROLLED, WIDE, Body, literal, memory_type, value_type
 from chainrule.native.work import (
     COMBINATIONS,
     Callback,
@@ -50,6 +50,7 @@ from chainrule.native.work import (
 __all__ = ["Kernel", "write_kernel"]
 
 _LONG = 64  # turns of the innermost loop from which it pays to compile more text for a function of vectors
+_WIDE = 16  # and for which it may be said how wide its vectors should be
 _WRITTEN_OUT = 64  # turns of nested loops together up to which LLVM may write them out
 
 
@@ -258,9 +259,10 @@ class _Writer:
 
     def turns(self, loop: Loop, end: int | str, begin: str = "0", only: set[Loop | Leaf] | None = None) -> None:
         """Turns of a loop; of what is done in them perhaps only some statements."""
-        with self.body.loop(end, ROLLED if self._is_large(loop) else "", begin) as index:
+        hints, if_long = ROLLED if self._is_large(loop) else "", WIDE if self._is_of_vectors(loop, _WIDE, 8) else ""
+        with self.body.loop(end, hints, begin, if_long) as index:
             self.index[loop.label] = index
-            self.declared.is_often = self._is_of_vectors(loop)
+            self.declared.is_often = self._is_of_vectors(loop, _LONG)
             self.known.append({})
             if only is None:
                 self.segmented.begin(loop)
@@ -268,10 +270,13 @@ class _Writer:
             self.known.pop()
         self.declared.is_often = False
 
-    def _is_of_vectors(self, loop: Loop) -> bool:
-        """Whether a loop is long, and its turns may be done at once."""
-        is_innermost = all([isinstance(item, Leaf) for item in loop.body])
-        return is_innermost and loop.label.size >= _LONG and loop not in self.schedule.turns.values()
+    def _is_of_vectors(self, loop: Loop, turns: int, size: int | None = None) -> bool:
+        """Whether a loop has many turns, which may be done at once; and all is about numbers of so many bytes."""
+        if loop.label.size < turns or loop in self.schedule.turns.values():
+            return False
+        leaves = [item for item in loop.body if isinstance(item, Leaf)]
+        targets = [target for leaf in leaves for target in leaf.statement.targets] if size else []
+        return len(leaves) == len(loop.body) and all([target.dtype.itemsize == size for target in targets])
 
     def split(self, loop: Loop, split: Split) -> None:
         """A loop of which threads do parts: a function of its own, with memory for what each part has for itself."""

@@ -133,7 +133,8 @@ def module_text(functions: Iterable[str], declared: Declarations, sets: str | No
         lines.append(
             f'@llvm.compiler.used = appending global [{len(used)} x ptr] [{pointers}], section "llvm.metadata"'
         )
-    return "\n".join([*dict.fromkeys(lines), text, *attributes, METADATA])
+    numbers = max([lanes for lanes, isa in _WIDTHS["double"] if isa in sets], default=2)
+    return "\n".join([*dict.fromkeys(lines), text, *attributes, METADATA.replace("NUMBERS", str(numbers))])
 
 
 _SPEED = 3  # how hard LLVM tries, of 3

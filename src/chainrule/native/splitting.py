@@ -60,6 +60,8 @@ class Parameters(dict[Source, str]):
 
 def split_of(loop: Loop, threads: int, partial: Container[Kept] = ()) -> Split | None:
     """The parts of a loop; None if one thread is to do all. Of arrays that are ``partial`` not all turns stay."""
+    if threads < 2:
+        return None
     leaves = list(loop.leaves())
     work = sum([work_of(leaf) for leaf in leaves])
     count = int(min(threads, loop.label.size, work / PART if PART else threads))

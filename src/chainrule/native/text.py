@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ALONE", "METADATA", "ROLLED", "VECTORS", "Body", "literal", "memory_type", "value_type"]
+__all__ = ["ALONE", "METADATA", "ROLLED", "VECTORS", "WIDE", "Body", "literal", "memory_type", "value_type"]
 
 _TYPES = {"f8": "double", "f4": "float", "i8": "i64", "i4": "i32", "i2": "i16", "i1": "i8", "b1": "i1"}
 
@@ -43,12 +43,15 @@ METADATA = """!0 = !{!"branch_weights", i32 1000, i32 1}
 !5 = !{!"llvm.loop.parallel_accesses", !4}
 !6 = !{!"llvm.loop.vectorize.width", i32 4}
 !7 = !{!"llvm.loop.vectorize.width", i32 8}
-"""
+!8 = !{!"llvm.loop.vectorize.width", i32 NUMBERS}
+"""  # NUMBERS: how many of eight bytes a register holds
 ROLLED = "!2"  # of a loop: it is not to be written out
 ONCE = "!3"  # of a loop of vectors: one is enough for the processor to do at once
 VECTORS = {8: "!3, !5, !6", 4: "!3, !5, !7"}  # of a short loop over numbers of so many bytes
+WIDE = "!8"  # of a loop over numbers of eight bytes: its vectors fill the registers
 ALONE = ", !llvm.access.group !4"  # of what no other turn of such a loop reads or writes
-_NOTES = 8  # the first number for others
+_NOTES = 9  # the first number for others
+_LONG = 900  # lines of a loop for which LLVM takes long to weigh how wide its vectors should be
 
 
 class Body:
@@ -89,8 +92,11 @@ class Body:
         return name
 
     @contextmanager
-    def loop(self, end: int | str, hints: str = "", begin: str = "0") -> Iterator[str]:
-        """A loop that is done at least once; gives the name of its index. ``hints`` are what LLVM is told of it."""
+    def loop(self, end: int | str, hints: str = "", begin: str = "0", if_long: str = "") -> Iterator[str]:
+        """A loop that is done at least once; gives the name of its index. ``hints`` are what LLVM is told of it.
+
+        It is told more ``if_long``, if that is how the body becomes.
+        """
         index, following = self.fresh("i"), self.fresh("n")
         head, after = self.fresh("head")[1:], self.fresh("end")[1:]
         before = self.block
@@ -104,6 +110,7 @@ class Body:
         again = self.put(f"icmp ult i64 {following}, {end}")
         note = ""
         said = [hints] * bool(hints) + [ONCE] * (self.is_long and ONCE not in hints)
+        said += [if_long] * (bool(if_long) and len(self.lines) - place > _LONG)
         if said:
             number = len(self.notes) + _NOTES
             self.notes.append(f"!{number} = distinct !{{{', '.join([f'!{number}', *said])}}}")

@@ -89,4 +89,6 @@ class Value:
     def broadcast_at(self, place: Place) -> Expression:
         """The element for a place in a result that it is stretched to."""
         own = place[len(place) - len(self.shape) :]
+        if 1 not in self.shape:
+            return self.at(own)
         return self.at(tuple([Index() if size == 1 else index for index, size in zip(own, self.shape, strict=True)]))

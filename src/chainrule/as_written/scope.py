@@ -39,6 +39,7 @@ class _Here(threading.local):
 
 _here = _Here()
 _lock = threading.RLock()
+_OWN = __package__.removesuffix("as_written")
 _replaced: dict[int, tuple[Any, dict[str, Any], list[int]]] = {}  # namespace, what was there, users
 
 
@@ -99,13 +100,15 @@ def _untouched() -> ModuleType:
 
 
 @lru_cache(maxsize=1)
-def _shield_compiled(modules: int) -> None:
-    """Give compiled modules (of so many modules) NumPy as it was, for good: what they call would take them for code.
+def _shield(modules: int) -> None:
+    """Give some (of so many modules) NumPy as it was, for good: what they call would take them for code.
 
-    They have no frames, and take what `np.empty` gives them for an array, without a look.
+    Compiled ones have no frames, and take what `np.empty` gives them for an array, without a look. Our own compare
+    functions with NumPy's.
     """
-    for module in [*sys.modules.values()]:
-        if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), ExtensionFileLoader):
+    for name, module in [*sys.modules.items()]:
+        is_compiled = isinstance(getattr(getattr(module, "__spec__", None), "loader", None), ExtensionFileLoader)
+        if is_compiled or (name.startswith(_OWN) and not name.startswith(__package__)):
             names = [name for name, value in [*vars(module).items()] if value is np]
             vars(module).update(dict.fromkeys(names, _untouched()))
 
@@ -156,7 +159,7 @@ def _replacing() -> list[tuple[Any, Mapping[str, Any]]]:
     with _lock:
         libraries = [_in_library(name) for name in INSTEAD if name in sys.modules]
         _taking_lists()  # while NumPy's functions are under their names
-        _shield_compiled(len(sys.modules))
+        _shield(len(sys.modules))
         return [*_in_numpy(), *[place for places in libraries for place in places]]
 
 

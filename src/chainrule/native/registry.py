@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.native.value import Value
 
-__all__ = ["BOTH", "DATA", "FACTORS", "FIRST", "LATER", "PRODUCTS", "RULES", "Rule", "both", "rule"]
+__all__ = ["BOTH", "DATA", "FACTORS", "FIRST", "LATER", "PLACES", "PRODUCTS", "RULES", "Rule", "both", "rule"]
 
 Rule = Callable[..., Value]
 FIRST, BOTH, LATER = slice(0, 1), slice(0, 2), slice(1, None)
@@ -17,7 +17,8 @@ FIRST, BOTH, LATER = slice(0, 1), slice(0, 2), slice(1, None)
 RULES: dict[Any, Rule] = {}
 PRODUCTS: set[Any] = set()
 """The functions that read each element of their arguments several times."""
-
+PLACES: set[Any] = set()
+"""The functions whose integers say where; they may be others in each turn of a loop."""
 
 DATA: dict[Any, slice] = {}
 """Of functions that move or add the numbers of some arguments, which ones: of complex arrays, half by half."""
@@ -26,11 +27,15 @@ FACTORS: dict[Any, slice] = {}
 
 
 def rule(
-    *functions: Any, reads_again: bool = False, data: slice | None = None, factors: slice | None = None
+    *functions: Any,
+    reads_again: bool = False,
+    places: bool = False,
+    data: slice | None = None,
+    factors: slice | None = None,
 ) -> Callable[[Rule], Rule]:
     """Register how calls of functions are lowered, and whether these read each element of arguments several times.
 
-    What `DATA` or `FACTORS` say of them is ``data`` or ``factors``.
+    What `PLACES`, `DATA` or `FACTORS` say of them is ``places``, ``data`` or ``factors``.
     """
 
     def register(made: Rule) -> Rule:
@@ -42,6 +47,8 @@ def rule(
                 FACTORS[function] = factors
         if reads_again:
             PRODUCTS.update(functions)
+        if places:
+            PLACES.update(functions)
         return made
 
     return register

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, at_turn, now
-from chainrule.native.rolling import Before, Numbers, Roll, Turn, carried
+from chainrule.native.registry import DATA, PLACES
+from chainrule.native.rolling import Before, Moving, Numbers, Roll, Turn, carried, moves
 from chainrule.native.scalar import Expression, Index, Place
 from chainrule.native.work import Kept
 from chainrule.program.deferred import Deferred
@@ -120,7 +121,8 @@ class Turns:
                 inner.append(self._summed(step, self._stand_in(roll, inner, memories, other)))
                 outer.append(inner[-1])
                 continue
-            stands: Any = tuple([self._stand_in(roll, inner, memories, value) for value in roll.arguments[slot]])
+            arguments = _in_numbers(step.function, roll.arguments[slot], roll.count)
+            stands: Any = tuple([self._stand_in(roll, inner, memories, value) for value in arguments])
             pseudo = Deferred(self.notes, step.function, stands, step.options, step.shape, step.dtype)  # type: ignore[arg-type]
             made = low.lowered(pseudo)
             target = memories.get(slot)
@@ -183,6 +185,24 @@ class Turns:
                 return inner.at(place[1:])
 
         return inner.like(read, (roll.count, *inner.shape))
+
+
+def _in_numbers(function: Any, arguments: Sequence[Any], turns: int) -> Sequence[Any]:
+    """Arguments of which integers that move are numbers, unless they say where."""
+    numbers = slice(None) if type(function) is np.ufunc else DATA.get(function, slice(0))
+    found = list(arguments)
+    found[numbers] = [_each(value, turns) if type(value) is Moving else value for value in found[numbers]]
+    if function not in PLACES and moves(found):
+        raise NotLowerableError(f"{getattr(function, '__name__', function)} with other integers in each turn of a loop")
+    return found
+
+
+def _each(moving: Moving, turns: int) -> Numbers:
+    """The integer of every turn."""
+    last = moving.start + moving.by * (turns - 1)
+    if max(abs(moving.start), abs(last)) > np.iinfo(np.int64).max:
+        raise NotLowerableError("integers that are too large for the machine")
+    return Numbers(moving.start + moving.by * np.arange(turns))
 
 
 def _moved(whole: Value, start: int, by: int) -> Value:

@@ -16,7 +16,7 @@ from chainrule.native.work import Make
 from chainrule.program.deferred import Deferred
 
 
-@rule(np.ndarray.__getitem__, data=FIRST)
+@rule(np.ndarray.__getitem__, places=True, data=FIRST)
 def _getitem(low: Lowering, step: Deferred, array: Any, index: Any) -> Value:
     value = low.value(array)
     index = _positions(index)
@@ -121,15 +121,15 @@ def _looked_up(low: Lowering, table: Value, start: int, block: int, size: int) -
     return at
 
 
-@rule(np.take, np.ndarray.take, data=FIRST)
+@rule(np.take, np.ndarray.take, places=True, data=FIRST)
 def _take(low: Lowering, step: Deferred, array: Any, indices: Any, axis: Any = None) -> Value:
-    if axis is None:
-        raise NotLowerableError("take from the flat array")
+    if axis is None or isinstance(axis, Moving):
+        raise NotLowerableError("take from the flat array, or along another axis in each turn of a loop")
     before = (slice(None),) * (axis % len(array.shape))
     return _getitem(low, step, array, (*before, indices))
 
 
-@rule(scatter, data=FIRST)
+@rule(scatter, places=True, data=FIRST)
 def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Value:
     value = low.value(values)
     index = _positions(index)
@@ -164,7 +164,7 @@ def _putting(low: Lowering, value: Value, regions: Sequence[tuple[range, bool]],
     return make
 
 
-@rule(overwritten, data=BOTH)
+@rule(overwritten, places=True, data=BOTH)
 def _overwritten(low: Lowering, step: Deferred, array: Any, values: Any, index: tuple[Any, ...]) -> Value:
     if _is_far(index) or any([entry is None for entry in index]):
         raise NotLowerableError("writing in long steps, or at places that are known late")

@@ -78,11 +78,13 @@ class _Straight(Lowering):
         self.made.append(target)
         return target
 
-    def bring(self, memory: Memory) -> Value:
-        """An array from outside among the numbers, where it is from the beginning."""
+    def bring(self, memory: Memory, step: Deferred | None = None) -> Value:
+        """An array from outside among the numbers, where it is from the beginning; the value of a step, or of many."""
         kept = Kept(memory.shape, memory.dtype)
         self.program.lend(kept, is_new=True)
         self.users[kept] = {-1}
+        if step is not None:
+            self.owner[kept] = step
         self.brought.append((memory, kept))
         return self.memory(kept)
 
@@ -147,11 +149,8 @@ class _Straight(Lowering):
             self.owner[value.source] = step
             self.values[step.number] = value
             return (value.source,)
-        roots = tuple(dict.fromkeys([_root(read) for read in found]))
-        if value.source in roots and value.source not in self.owner:
-            self.owner[roots[0]] = step
         self.values[step.number] = value
-        return roots
+        return tuple(dict.fromkeys([_root(read) for read in found]))
 
     def _as_it_is(self, value: Value, dtype: Any) -> Value:
         return self.kept_copy(value, dtype)
@@ -331,7 +330,7 @@ def interpreted(
     for step in inputs:
         source = low.values[step.number].source
         assert isinstance(source, Memory)
-        straight.values[step.number] = straight.bring(source)
+        straight.values[step.number] = straight.bring(source, step)
     straight.run()
     results = {step.number: straight.value(step) for step in wanted}
     program = straight.program

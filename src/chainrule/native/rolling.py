@@ -248,7 +248,8 @@ class _Finder:
         if column[1] is column[0]:
             same = _while([value is column[0] for value in column])
             if same >= min(_TURNS, len(column)):
-                return column[0], same
+                is_there = self.position.get(column[0].number, -1) < first  # not made by the first turn itself
+                return column[0], same if is_there else 0
         at = [self.position.get(value.number, -1) for value in column]
         late = min(_TURNS, len(column)) - 1  # a turn by which what the first turns started from is gone
         if at[late] < first:

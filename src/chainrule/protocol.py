@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.errors import AssignmentError, NoRuleError
 from chainrule.op import REGISTRY
 from chainrule.ops.fold import METHODS, along_axes
+from chainrule.ops.options import are_known
 from chainrule.ops.special import entered, full_name
 from chainrule.overwriting import write
 from chainrule.tape import Tracked, enabled
@@ -60,9 +61,10 @@ def into(out: Any, result: Any, mask: Any = True) -> Any:
     if out is None:
         return result
     if not isinstance(out, Tracked):
-        if isinstance(result, Tracked) and result.vertex is not None:
+        numbers = result.value if isinstance(result, Tracked) else result
+        if isinstance(result, Tracked) and (result.vertex is not None or not are_known(numbers)):
             raise AssignmentError(ASSIGNED)
-        np.copyto(out, result.value if isinstance(result, Tracked) else result, where=mask)
+        np.copyto(out, numbers, where=mask)
         return out
     return write(out, result if mask is True else REGISTRY[np.where](mask, result, out))
 

@@ -173,7 +173,7 @@ def is_same_memory(a: Any, b: Any) -> bool:
     """Whether two arrays are the same elements in the same order."""
     if type(a) is Deferred:
         return a is b
-    if type(a) is not np.ndarray or a.shape != b.shape or a.strides != b.strides or a.dtype != b.dtype:
+    if not type(a) is type(b) is np.ndarray or a.shape != b.shape or a.strides != b.strides or a.dtype != b.dtype:
         return False
     same: bool = a.__array_interface__["data"] == b.__array_interface__["data"]
     return same

@@ -73,7 +73,7 @@ SUMS = [
     "np.outer(x, x * k).sum(1)",
     "np.einsum('i,i->i', x * k, x)",
     "np.cumsum(x * k)",
-    "np.quantile(x, 0.02 * k) * x",
+    "np.quantile(x, 0.03 * (k % 30)) * x",
     "np.polyval([k, 1.0, 2.0], x)",
     "np.interp(x * k, [0.0, 5.0, 9.0], [1.0, 2.0, 4.0])",
 ]

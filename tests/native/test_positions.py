@@ -56,6 +56,54 @@ def test_forward_mode() -> None:
     assert compiled.recordings == ["machine code"]
 
 
+def written(index: Any, shape: tuple[int, ...], values: Any) -> Any:
+    """A function that writes what it makes of its argument into a buffer, at places that stay."""
+
+    def function(x: Any) -> Any:
+        buffer = np.zeros(shape)
+        buffer[index] = values(x)
+        return np.sum(buffer**3 * np.arange(1.0, buffer.size + 1).reshape(shape)) + np.sum(buffer[0])
+
+    return function
+
+
+WRITTEN: list[tuple[Any, Any]] = [
+    (written(np.array([3, 0, 7, 1, -2, 5]), (9,), np.sin), x),
+    (written(np.array([3, 0, 3, 1, 3, 1]), (4,), lambda x: x * 2), x),  # what is written last stays
+    (written(slice(None, None, 3), (16,), np.tanh), x),
+    (written(slice(None, None, -2), (11,), lambda x: x + 1), x),
+    (written((few, slice(1, 3)), (6, 4), lambda x: x[:3, None]), x),
+    (written((slice(None), np.array([2, 0, 0, 3])), (6, 5), np.square), table),
+    (written((many, None), (7,), lambda x: x[many % 6, None]), x),
+    (written((np.array([1, 0]), np.array([2, 2])), (3, 4), lambda x: x[:2]), x),
+    (written(np.array([True, False] * 6), (12,), np.cos), x),
+    (written(few, (6, 4), lambda x: 2.0 * x[0]), table),
+]
+
+
+@pytest.mark.parametrize(("function", "array"), WRITTEN)
+def test_writing_at_places_that_stay(function: Any, array: Any) -> None:
+    for whole in (function, cr.value_and_grad(function)):
+        compiled = cr.compile(whole)
+        for given in (array, array * 0.5):
+            agree(compiled(given), whole(given))
+        (built,) = compiled.known.values()
+        assert not built.kernel.calls_python
+
+
+def test_writing_at_other_places_at_each_call() -> None:
+    def function(x: Any, i: Any) -> Any:
+        x = x.copy()
+        x[i] = np.sin(x[i])
+        return x
+
+    compiled = cr.compile(function)
+    for given in (few, few[::-1].copy(), np.array([1, 1, 0])):
+        agree(compiled(x, given), function(x, given))
+    with pytest.raises(IndexError, match="index 6 is out of bounds"):
+        compiled(x, np.array([0, 6, 1]))
+
+
 @pytest.mark.parametrize("outside", [6, -7])
 def test_a_position_outside_is_an_error(outside: int) -> None:
     compiled = cr.compile(cr.grad(lambda x, i: np.sum(x[i] ** 2)))

@@ -266,17 +266,20 @@ class Lowering:
         self.kept.append(target)
         return target
 
-    def fill(self, target: Kept, sizes: Sequence[int], make: Make) -> None:
-        """A statement that fills an array; in a loop, in each turn. Several, if it consists of parts that differ."""
+    def fill(self, target: Kept, sizes: Sequence[int], make: Make, over: bool = False) -> None:
+        """A statement that fills an array; in a loop, in each turn. Several, if it consists of parts that differ.
+
+        It may write ``over`` what is there already.
+        """
         if 0 in sizes:
             own = target.shape if target.turns is None else target.shape[1:]
-            if target.start is None or 0 in own:
+            if target.start is None or 0 in own or over:
                 return
             number = Number(target.dtype.type(target.start), target.dtype)
             sizes, make = own, lambda place: (place, number)
         starts = [0] * len(sizes)
         if self.turns is None:
-            self._fill(target, list(sizes), starts, make)
+            self._fill(target, list(sizes), starts, make, over)
             return
 
         def in_turn(at: Place) -> tuple[Place, Expression]:
@@ -284,12 +287,12 @@ class Lowering:
                 place, expression = make(at[1:])
             return (place if target.turns is None else (at[0].shifted(target.ahead), *place)), expression
 
-        self._fill(target, [self.turns.count, *sizes], [0, *starts], in_turn)
+        self._fill(target, [self.turns.count, *sizes], [0, *starts], in_turn, over)
 
-    def _fill(self, target: Kept, sizes: list[int], starts: list[int], make: Make) -> None:
+    def _fill(self, target: Kept, sizes: list[int], starts: list[int], make: Make, over: bool) -> None:
         labels = [Label(size) for size in sizes]
         try:
-            made = Statement(target, labels, starts, make, self.turns)
+            made = Statement(target, labels, starts, make, self.turns, over)
         except BetweenError as cut:
             if cut.label not in labels[self.turns is not None :]:
                 raise NotLowerableError("parts of an array that are not boxes") from None
@@ -297,7 +300,7 @@ class Lowering:
             for start, stop in ((0, cut.turn), (cut.turn, sizes[axis])):
                 part, begin = [*sizes], [*starts]
                 part[axis], begin[axis] = stop - start, starts[axis] + start
-                self._fill(target, part, begin, make)
+                self._fill(target, part, begin, make, over)
         else:
             self.do(made)
 

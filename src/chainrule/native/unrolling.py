@@ -29,7 +29,7 @@ def unrolled(statements: Sequence[Work]) -> list[Work]:
 def _parts(made: Statement) -> Sequence[Statement]:
     long = max(made.labels, key=lambda label: label.size, default=Label(1))
     narrow = prod([label.size for label in made.labels if label is not long])
-    if len(made.labels) < 2 or long.size < _LONG or narrow > _WIDE:
+    if made.over or len(made.labels) < 2 or long.size < _LONG or narrow > _WIDE:
         return [made]
     axis = made.labels.index(long)
     ranges = [range(label.size) for k, label in enumerate(made.labels) if k != axis]

@@ -60,11 +60,21 @@ Make = Callable[[Place], tuple[Place, Expression]]  # the target's place and wha
 
 
 class Statement:
-    """``target[place] = expression`` or ``combine= expression`` for all values of ``labels``."""
+    """``target[place] = expression`` or ``combine= expression`` for all values of ``labels``.
+
+    If it is ``over`` what other statements wrote, it comes after all of them.
+    """
 
     def __init__(
-        self, target: Kept, labels: Sequence[Label], starts: Sequence[int], make: Make, turns: Any = None
+        self,
+        target: Kept,
+        labels: Sequence[Label],
+        starts: Sequence[int],
+        make: Make,
+        turns: Any = None,
+        over: bool = False,
     ) -> None:
+        self.over = over
         self.target = target
         self.targets = (target,)
         self.make = make
@@ -96,7 +106,8 @@ class Statement:
         """The kept arrays that are read, and where; None: anywhere."""
         found = [(base_of(read.source), read) for read in self.reads]
         kept = [(source, read) for source, read in found if isinstance(source, Kept) and not self._is_old(source, read)]
-        return [(source, read.place if source is read.source else None) for source, read in kept]
+        found_at = [(source, read.place if source is read.source else None) for source, read in kept]
+        return [*found_at, (self.target, None)] if self.over else found_at
 
     def _is_old(self, source: Kept, read: Read) -> bool:
         """Whether an earlier turn of the same loop left it: it is there."""

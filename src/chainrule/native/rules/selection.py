@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.linear.functions import overwritten, scatter
 from chainrule.native.lowering import Lowering, NotLowerableError, Value, now
 from chainrule.native.registry import BOTH, FIRST, rule
-from chainrule.native.rolling import Moving
+from chainrule.native.rolling import Moving, moves
 from chainrule.native.scalar import Expression, Index, Number, Place, Reader, part_of
 from chainrule.native.work import Make
 from chainrule.program.deferred import Deferred
@@ -133,7 +133,7 @@ def _take(low: Lowering, step: Deferred, array: Any, indices: Any, axis: Any = N
 def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Value:
     value = low.value(values)
     index = _positions(index)
-    entries = tuple([entry.known if type(entry) is Deferred and entry.is_captured else entry for entry in index])
+    entries = tuple([_known(entry) for entry in index])
     sizes = _extent(shape, entries)
     spread = Value(sizes, value.dtype, value.broadcast_at, value.cost, parts=value.parts)
     if not _is_far(index) and not any([entry is None for entry in index]):
@@ -151,6 +151,11 @@ def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...],
     return low.summed(target)
 
 
+def _known(entry: Any) -> Any:
+    """An entry of an index, as an array where it is one that is read outside."""
+    return entry.known if type(entry) is Deferred and entry.is_captured else entry
+
+
 def _putting(low: Lowering, value: Value, regions: Sequence[tuple[range, bool]], dtype: Any) -> Make:
     """The making of a statement that puts a value where a region is."""
 
@@ -166,11 +171,23 @@ def _putting(low: Lowering, value: Value, regions: Sequence[tuple[range, bool]],
 
 @rule(overwritten, places=True, data=BOTH)
 def _overwritten(low: Lowering, step: Deferred, array: Any, values: Any, index: tuple[Any, ...]) -> Value:
-    if _is_far(index) or any([entry is None for entry in index]):
-        raise NotLowerableError("writing in long steps, or at places that are known late")
+    if moves(index):
+        raise NotLowerableError("writing at other places in each turn of a loop")
     old, value = low.value(array), low.value(values)
-    spread = Value(_extent(step.shape, index), value.dtype, value.broadcast_at, value.cost, parts=value.parts)
-    return inside(low, step, spread, index, old.at, old.cost, old.parts)
+    index = _positions(index)
+    sizes = _extent(step.shape, [_known(entry) for entry in index])
+    spread = Value(sizes, value.dtype, value.broadcast_at, value.cost, parts=value.parts)
+    if not _is_far(index) and not any([entry is None for entry in index]):
+        return inside(low, step, spread, index, old.at, old.cost, old.parts)
+    axes = selection(low, step.shape, index, sizes)
+    target = low.new(step.shape, step.dtype)
+    low.fill(target, step.shape, low.copying(old, step.dtype))
+
+    def make(place: Place) -> tuple[Place, Expression]:
+        return tuple([chosen(place) for chosen in axes]), low.pool.cast(spread.at(place), step.dtype)
+
+    low.fill(target, sizes, make, over=True)
+    return low.memory(target)
 
 
 def inside(
@@ -189,9 +206,9 @@ def inside(
 
     def read(place: Place) -> Expression:
         inner: list[Index] = []
-        for at, (region, kept) in zip(place, regions, strict=True):
+        for at, (region, kept), size in zip(place, regions, shape, strict=True):
             first, last = min(region, default=0), max(region, default=-1)
-            if part_of(at, (first, last + 1)) != 1:
+            if len(region) < size and part_of(at, (first, last + 1)) != 1:
                 return low.pool.cast(otherwise(place), step.dtype)
             if kept:
                 inner.append(at.shifted(-region.start) if region.step > 0 else at.shifted(region.start, -1))

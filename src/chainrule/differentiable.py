@@ -10,12 +10,12 @@ from weakref import ref
 import numpy as np
 
 from chainrule.backward import backward, check_differentiable, owned
-from chainrule.errors import DtypeError, GradientError, ShapeError
+from chainrule.errors import AssignmentError, DtypeError, GradientError, ShapeError
 from chainrule.op import REGISTRY
 from chainrule.ops.elementwise import clone
 from chainrule.ops.like import copy
 from chainrule.program.node import Node, write_count
-from chainrule.tape import Tracked, notify, record
+from chainrule.tape import Tracked, is_traced, notify, record
 
 __all__ = ["Differentiable", "RemovableHandle"]
 
@@ -45,6 +45,15 @@ class Differentiable(Tracked):
     _hooks: list[Any] | None = None
     _after: list[Any] | None = None
     _retains: bool = False
+
+    @property
+    def shape(self) -> Any:
+        """The shape of the value."""
+        return self.value.shape
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        raise AssignmentError(f"x.shape = {shape}: the shape of a tensor stays; write x = x.reshape({shape}).")
 
     @property
     def requires_grad(self) -> bool:
@@ -251,6 +260,8 @@ class Differentiable(Tracked):
         return self.detach() if self.is_leaf and not self.requires_grad else record(clone, (self,))
 
     def __deepcopy__(self, memo: Any) -> Any:
+        if is_traced():  # in the place of an array, whose copy is one
+            return record(clone, (self,))
         if not self.is_leaf:
             raise GradientError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"

@@ -14,7 +14,21 @@ from chainrule.program.node import NO_PARAMS, Node, mark_written, owner, tick, w
 from chainrule.program.recording import deferred_call
 from chainrule.tape import Tracked, enabled, explained, make_node, notify
 
-__all__ = ["write", "write_at"]
+__all__ = ["holds", "stacked", "write", "write_at"]
+
+
+def holds(value: Any) -> bool:
+    """Whether a tensor is somewhere in nested lists and tuples."""
+    return isinstance(value, Tracked) or (isinstance(value, list | tuple) and any(map(holds, value)))
+
+
+def stacked(value: Any) -> Any:
+    """Nested lists of numbers and tensors as one tensor, as `np.array` would put them together."""
+    if isinstance(value, Tracked):
+        return value
+    if not holds(value):
+        return np.asarray(value)
+    return np.stack([stacked(entry) for entry in value]) if len(value) else np.asarray(value)
 
 
 def write(target: Tracked, result: Any) -> Any:
@@ -182,6 +196,7 @@ def is_same_memory(a: Any, b: Any) -> bool:
 def write_at(target: Tracked, index: Any, value: Any) -> None:
     """``target[index] = value``, recorded."""
     template, arrays = parse_index(index)
+    value = stacked(value) if type(value) in (list, tuple) and holds(value) else value
     vertex = value.vertex if isinstance(value, Tracked) else None
     plain = value.value if isinstance(value, Tracked) else np.asarray(value)
     check_writable(target, vertex)

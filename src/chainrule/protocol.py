@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dis import get_instructions
+from opcode import opmap
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -13,9 +16,9 @@ from chainrule.ops.fold import METHODS, along_axes
 from chainrule.ops.options import are_known
 from chainrule.ops.special import entered, full_name
 from chainrule.overwriting import write
-from chainrule.tape import Tracked, enabled
+from chainrule.tape import Tracked, enabled, is_traced, refused
 
-__all__ = ["ASSIGNED", "FLOATED", "into", "ufunc_with_options", "without_rule"]
+__all__ = ["ASSIGNED", "into", "refuse_number", "ufunc_with_options", "without_rule"]
 
 ASSIGNED = (
     "a tracked tensor cannot become part of a plain NumPy array: the array would forget where the value came from, and "
@@ -67,6 +70,27 @@ def into(out: Any, result: Any, mask: Any = True) -> Any:
         np.copyto(out, numbers, where=mask)
         return out
     return write(out, result if mask is True else REGISTRY[np.where](mask, result, out))
+
+
+STORE_SUBSCRIPT = opmap["STORE_SUBSCR"]
+REMAINDERS = {  # of these only the formatting of text asks the right side for a plain number
+    (step.opcode, step.arg)
+    for source in (lambda a, b: a % b, compile("a %= b", "", "exec"))
+    for step in get_instructions(source)
+    if "%" in step.argrepr
+}
+
+
+def refuse_number(frame: FrameType) -> None:
+    """Refuse a plain number of a tracked value, where the code of a frame wants it for more than a text."""
+    place, code = frame.f_lasti, frame.f_code.co_code
+    if (code[place], code[place + 1]) in REMAINDERS:
+        return
+    refused()
+    if code[place] == STORE_SUBSCRIPT:
+        raise AssignmentError(ASSIGNED)
+    if is_traced():
+        raise AssignmentError(FLOATED)
 
 
 def without_rule(function: Any, arguments: Any, options: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from opcode import opmap
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from chainrule.ops.flat import Flat
 from chainrule.ops.index import getitem, parse_index
 from chainrule.overwriting import write, write_at
 from chainrule.program.deferred import Deferred
-from chainrule.protocol import ASSIGNED, FLOATED, into, ufunc_with_options, without_rule
+from chainrule.protocol import ASSIGNED, into, refuse_number, ufunc_with_options, without_rule
 from chainrule.tape import Tracked, is_traced, notify, observe, plain_array, record, refused
 
 __all__ = [
@@ -36,8 +35,6 @@ __all__ = [
     "wrap",
     "zeros",
 ]
-
-STORE_SUBSCRIPT = opmap["STORE_SUBSCR"]
 
 
 def _binary(operation: Any) -> Callable[[Any, Any], Any]:
@@ -65,7 +62,7 @@ def _method(function: Any) -> Callable[..., Any]:
     """A method that is a NumPy function of the tensor."""
 
     def method(self: Any, *arguments: Any, **options: Any) -> Any:
-        return REGISTRY[function](self, *arguments, **options)
+        return into(options.pop("out", None), REGISTRY[function](self, *arguments, **options))
 
     method.__name__ = method.__qualname__ = function.__name__
     method.__doc__ = f"``np.{function.__name__}`` of the tensor."
@@ -231,12 +228,7 @@ class Tensor(Differentiable):
 
     def __float__(self) -> float:
         if self.is_followed:
-            refused()
-            frame = sys._getframe(1)
-            if frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCRIPT:
-                raise AssignmentError(ASSIGNED)
-            if is_traced():
-                raise AssignmentError(FLOATED)
+            refuse_number(sys._getframe(1))
         result = float(self.value)
         notify("float", (self,), result)
         return result
@@ -361,9 +353,9 @@ class Tensor(Differentiable):
         """A copy of the elements along one axis."""
         return e.copied(REGISTRY[np.ravel](self, order))
 
-    def reshape(self, *shape: Any, order: str = "C") -> Any:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """The elements in another shape."""
-        return REGISTRY[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+        return REGISTRY[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)
 
     def transpose(self, *axes: Any) -> Any:
         """The axes in another order; reversed if none is given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Callable
 from typing import Any
 
@@ -258,7 +259,7 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: cr.grad(lambda z: np.maximum(z, 1j))(1.0), cr.errors.DtypeError, "maximum.*complex128"),
     (lambda: cr.derive(power)(X), cr.errors.DtypeError, "formulas do not speak"),
     (lambda: cr.derive(np.abs)(Z), cr.errors.DtypeError, "no argument is a real number"),
-    (lambda: cr.grad(lambda x: complex(x[0]).real)(X), cr.errors.AssignmentError, "a plain number was wanted"),
+    (lambda: cr.grad(lambda x: cmath.acos(x[0]).real)(X), cr.errors.AssignmentError, "a plain number was wanted"),
 ]
 
 

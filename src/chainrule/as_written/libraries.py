@@ -13,7 +13,9 @@ from chainrule.as_written.distributions import apply_where, of_stats
 from chainrule.as_written.linear_maps import LINEAR
 from chainrule.as_written.making import instead
 from chainrule.as_written.matrices import MATRICES
+from chainrule.as_written.numbers import of_statistics
 from chainrule.as_written.polynomials import VALUES, of_polynomials
+from chainrule.as_written.shuffling import of_random
 from chainrule.as_written.sparse_products import of_sparse
 from chainrule.as_written.special import functions_of_special
 
@@ -49,6 +51,9 @@ one, plain numbers are not even tried.
 
 INSTEAD: dict[str, Callable[[Any], Places]] = {
     "numpy.polynomial": of_polynomials,
+    "numpy.random._generator": of_random,
+    "numpy.random.mtrand": of_random,
+    "statistics": of_statistics,
     "scipy.linalg": _of_linalg,
     "scipy._lib.array_api_extra": _of_extra,
     "scipy.sparse": of_sparse,

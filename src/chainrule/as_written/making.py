@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import AssignmentError, ShapeError
+from chainrule.overwriting import holds, stacked
 from chainrule.tensor import Tensor
 
 __all__ = [
@@ -36,11 +37,6 @@ __all__ = [
 _NUMPY = Path(np.__file__).parent
 _LIBRARIES = tuple([str(path) for path in (_NUMPY, _NUMPY.parent / "scipy", Path(__file__).parents[1])])
 _POLYNOMIALS = str(_NUMPY / "polynomial")
-
-
-def holds(value: Any) -> bool:
-    """Whether a tensor is somewhere in nested lists and tuples."""
-    return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(map(holds, value)))
 
 
 def follows(value: Any) -> bool:
@@ -82,15 +78,6 @@ def numbers_of(value: Any) -> Any:
     return value
 
 
-def stacked(value: Any) -> Any:
-    """Nested lists of numbers and tensors as one tensor, as `np.array` would put them together."""
-    if isinstance(value, Tensor):
-        return value
-    if not holds(value):
-        return np.asarray(value)
-    return np.stack([stacked(entry) for entry in value]) if len(value) else np.asarray(value)
-
-
 def is_library(file: str) -> bool:
     """Whether code in a file has arrays of its own, which are not to become tensors."""
     return file.startswith(_LIBRARIES)
@@ -124,6 +111,14 @@ def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
+def _of_objects(values: Any) -> Any:
+    """A plain array of a tensor's entries, each of which remembers where it came from."""
+    made: Any = _EMPTY(values.shape, object)
+    for place in np.ndindex(*values.shape):
+        made[place] = values[place]
+    return made
+
+
 def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]:
     """A function that makes an array of what it is given: np.array, np.asarray and the like."""
 
@@ -133,6 +128,8 @@ def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]
             made = function(value, dtype, *rest, **options) if dtype is not None else function(value, *rest, **options)
             return _buffer(made) if made is not value and _of_user(2) else made
         made = stacked(value)
+        if dtype is not None and np.dtype(dtype) == object:
+            return _of_objects(made)
         if function is _CHECKING:
             function(numbers_of(made))
         order: Any = ORDERS.get(function.__name__, options.get("order", None if made is value else "C"))
@@ -149,7 +146,7 @@ def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]
     return convert
 
 
-_FULL, _FROMITER = np.full, np.fromiter
+_EMPTY, _FULL, _FULL_LIKE, _FROMITER = np.empty, np.full, np.full_like, np.fromiter
 
 
 @wraps(_FULL)
@@ -159,6 +156,15 @@ def _full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
         return _buffer(made) if _of_user(2) else made
     filled = np.copy(np.broadcast_to(stacked(fill_value), shape), order="C")
     return filled if dtype is None else filled.astype(dtype)
+
+
+@wraps(_FULL_LIKE)
+def _full_like(a: Any, fill_value: Any, dtype: Any = None, *rest: Any, **options: Any) -> Any:
+    if not holds(fill_value):
+        made = _FULL_LIKE(a, fill_value, dtype, *rest, **options)
+        return _buffer(made) if _of_user(2) else made
+    shape = options.get("shape")
+    return _full(np.shape(a) if shape is None else shape, fill_value, np.result_type(a) if dtype is None else dtype)
 
 
 @wraps(_FROMITER)
@@ -227,7 +233,8 @@ class ListedUfunc:
         return self.call(*arguments, **options)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.plain, name)
+        found = getattr(self.plain, name)
+        return listed(found) if callable(found) else found
 
 
 _CHECKING = np.asarray_chkfinite
@@ -235,13 +242,14 @@ ORDERS = {"ascontiguousarray": "C", "asfortranarray": "F"}
 _COPYING = ("array",)
 _NOT_COPYING = ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "asarray_chkfinite", "require")
 _FRESH = ("zeros", "ones", "empty", "eye", "identity", "arange", "linspace", "logspace", "geomspace", "tri")
-_LIKE = ("zeros_like", "ones_like", "empty_like", "full_like", "diag", "tile", "repeat", "fromfunction")
+_LIKE = ("zeros_like", "ones_like", "empty_like", "diag", "tile", "repeat", "fromfunction")
 
 MAKERS: dict[str, Any] = {
     **{name: _maker(getattr(np, name)) for name in (*_FRESH, *_LIKE)},
     **{name: _converter(getattr(np, name), True) for name in _COPYING},
     **{name: _converter(getattr(np, name), False) for name in _NOT_COPYING},
     "full": _full,
+    "full_like": _full_like,
     "fromiter": _fromiter,
 }
 """By NumPy's names, what takes their place."""

@@ -6,6 +6,7 @@ of NumPy's do the same unless something tracked is given to them, or the code it
 
 from __future__ import annotations
 
+import cmath
 import math
 import sys
 import sysconfig
@@ -22,7 +23,7 @@ import numpy as np
 
 from chainrule.as_written.libraries import INSTEAD, SOLVERS
 from chainrule.as_written.making import MAKERS, VIEWERS, ListedUfunc, is_library, is_own, listed
-from chainrule.as_written.numbers import BUILTINS, MATH
+from chainrule.as_written.numbers import BUILTINS, CMATH, MATH, is_scalar
 from chainrule.as_written.vectorized import CALLS, ONE_BY_ONE
 from chainrule.errors import AssignmentError, ChainruleError, LeafError, NoRuleError
 from chainrule.op import REGISTRY
@@ -60,10 +61,10 @@ _LISTED = (
 @cache
 def _in_numpy() -> list[tuple[Any, Mapping[str, Any]]]:
     """NumPy's modules and `math`, with the functions that take the place of others under their names."""
-    found: list[tuple[Any, Mapping[str, Any]]] = [(math, MATH), (np.vectorize, CALLS)]
+    found: list[tuple[Any, Mapping[str, Any]]] = [(math, MATH), (cmath, CMATH), (np.vectorize, CALLS)]
     for module in (np, np.linalg, np.fft):
         plain = vars(module)
-        made: dict[str, Any] = {**MAKERS, **VIEWERS, **ONE_BY_ONE} if module is np else {}
+        made: dict[str, Any] = {**MAKERS, **VIEWERS, **ONE_BY_ONE, "isscalar": is_scalar} if module is np else {}
         made |= {name: listed(plain[name]) for name in _LISTED if name in plain and name not in made}
         for name, other in made.items():
             if callable(plain[name]) and plain[name] in REGISTRY:  # whoever asks by NumPy's name finds the same
@@ -177,7 +178,12 @@ def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:
         inner = instead_of(function.__func__)
         return function if inner is function.__func__ else MethodType(inner, function.__self__)
     known: Callable[..., Any] | None = _by_function.get(id(function))
-    if known is None and str(getattr(function, "__module__", "")).partition(".")[0] in ("numpy", "scipy", "math"):
+    if known is None and str(getattr(function, "__module__", "")).partition(".")[0] in (
+        "numpy",
+        "scipy",
+        "math",
+        "cmath",
+    ):
         _replacing()  # its module may have been loaded only now
         known = _by_function.get(id(function))
     return function if known is None else known
@@ -266,12 +272,23 @@ _known = Functions()  # those that were run as they stand: they will need it aga
 _COMPILED = ("numpy.", "scipy.")  # modules of which some are not Python, and say other names of files
 
 
+_STANDARD = sysconfig.get_path("stdlib")
+
+
 def _library_that_failed(problem: Exception) -> str | None:
-    """The function of a library that code called, if it was there that something went wrong."""
+    """The function of a library that code called, if it was there that something went wrong.
+
+    Python's own count where they were given something that they do not take.
+    """
     trace, found = problem.__traceback__, None
     while trace is not None:
         code, module = trace.tb_frame.f_code, str(trace.tb_frame.f_globals.get("__name__", ""))
-        if not (is_library(code.co_filename) or module.startswith(_COMPILED)):
+        is_standard = code.co_filename.startswith(_STANDARD) and "site-packages" not in code.co_filename
+        if not (
+            is_library(code.co_filename)
+            or module.startswith(_COMPILED)
+            or (is_standard and isinstance(problem, TypeError))
+        ):
             found = None
         elif found is None and not is_own(code.co_filename):
             found = f"{module}.{code.co_qualname}"
@@ -287,7 +304,7 @@ def _needs_it(function: Any) -> bool:
     return isinstance(function, FunctionType) and not is_as_written() and _names_such(function, set())
 
 
-_ASKING = {"isinstance"}
+_ASKING = {"isinstance", "type", "isscalar", "shuffle"}
 _known_to_name: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by code, for functions that close over nothing
 
 

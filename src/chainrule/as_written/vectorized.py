@@ -6,12 +6,14 @@ What a function makes of each number is stacked.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import wraps
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from chainrule.as_written.making import holds, stacked
+from chainrule.as_written.making import holds, numbers_of, stacked
+from chainrule.errors import AssignmentError
 
 __all__ = ["CALLS", "ONE_BY_ONE"]
 
@@ -82,10 +84,47 @@ def _enumerated(arr: Any) -> Any:
     return ((place, array[place]) for place in np.ndindex(*array.shape))
 
 
+class _Iteration:
+    """What `np.nditer` makes: the entries of one array after the other, or of several that are broadcast."""
+
+    def __init__(self, op: Any, flags: Any = (), op_flags: Any = (), order: Any = "K") -> None:
+        several = type(op) in (list, tuple) and any(map(_has_axes, op))
+        self.operands = tuple(map(stacked, op)) if several else (stacked(op),)
+        if set(flags) - {"multi_index", "c_index", "refs_ok", "zerosize_ok"} or not _writes(op_flags) <= {"readwrite"}:
+            raise AssignmentError(
+                f"np.nditer of tracked values with flags={list(flags)} and op_flags={list(op_flags)}: they may be "
+                "'multi_index', 'c_index' and 'readwrite'. Loop over np.ndindex(*x.shape), and use x[place]."
+            )
+        self.writes, self.shape = bool(_writes(op_flags)), np.broadcast_shapes(*[each.shape for each in self.operands])
+        plain: Any = [np.broadcast_to(numbers_of(each), self.shape) for each in self.operands]
+        self.places: Any = _NDITER(plain, ["multi_index", "zerosize_ok"], order=order)  # as they lie in memory
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.places.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        arrays = self.operands if self.writes else [np.broadcast_to(each, self.shape) for each in self.operands]
+        for _ in self.places:
+            self.multi_index = self.places.multi_index
+            self.index = int(np.ravel_multi_index(self.multi_index, self.shape)) if self.shape else 0
+            here = tuple([array[(*self.multi_index, ...) if self.writes else self.multi_index] for array in arrays])
+            yield here if len(here) > 1 else here[0]
+
+
+def _has_axes(value: Any) -> bool:
+    return isinstance(value, list | tuple) or np.ndim(value) > 0
+
+
+def _writes(flags: Any) -> set[str]:
+    """All of an iterator's flags for its operands but those for reading."""
+    return {flag for each in flags for flag in ([each] if isinstance(each, str) else each)} - {"readonly"}
+
+
 def _iterated(op: Any, *arguments: Any, **options: Any) -> Any:
-    if arguments or options or not holds(op):
-        return _NDITER(op, *arguments, **options)
-    return iter(np.ravel(stacked(op), order="K"))  # as they lie in memory
+    return _Iteration(op, *arguments, **options) if holds(op) else _NDITER(op, *arguments, **options)
 
 
 ONE_BY_ONE: dict[str, Any] = {"frompyfunc": _OfNumbers, "ndenumerate": _enumerated, "nditer": _iterated}

@@ -351,7 +351,11 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     if mode == "raise" and np.any((positions < -size) | (positions >= size)):
         raise IndexError(f"np.put: a position outside {-size} … {size - 1}; mode='wrap' or 'clip' allow it.")
     positions = positions % size if mode != "clip" else np.clip(positions, 0, size - 1)
-    a[np.unravel_index(positions, a.shape)] = resize(arrayed(v), positions.shape)
+    if isinstance(v, list | tuple) and v:
+        v = [v[k % len(v)] for k in range(positions.size)]  # a tensor takes lists with tensors in them
+    else:
+        v = resize(arrayed(v), positions.shape)
+    a[np.unravel_index(positions, a.shape)] = v
 
 
 @implements(np.putmask)

@@ -70,7 +70,7 @@ class Tensor(CoreTensor):
         """The type of its elements."""
         return DTYPES[self.value.dtype]
 
-    @property
+    @property  # type: ignore[misc]  # which cannot be assigned here either
     def shape(self) -> Any:
         """Its shape, a ``torch.Size``."""
         return Size(self.value.shape)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -34,11 +35,16 @@ class _Fields(ctypes.Structure):
     )
 
 
-class InnerLoop(NamedTuple):
+@dataclass(frozen=True)
+class InnerLoop:
     """A function of numbers as a loop of NumPy's, and what it is handed as its last argument."""
 
     function: Address
     data: Address
+
+    @property
+    def __name__(self) -> str:
+        return str(self.function.owner.__name__)
 
 
 def inner_loop(function: Any, dtypes: Sequence[np.dtype[Any]]) -> InnerLoop | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NAMES", "SIZE", "is_sensitive", "program", "text"]
+__all__ = ["NAMES", "SIZE", "is_fragile", "is_sensitive", "program", "text"]
 
 SIZE = 8
 _RANDOM = np.random.default_rng(5)
@@ -97,8 +97,14 @@ def program(seed: int) -> Callable[[Any], Any]:
     return function
 
 
-def is_sensitive(function: Callable[[Any], Any], x: Any) -> bool:
+def is_sensitive(function: Callable[[Any], Any], x: Any, step: float = 4e-15) -> bool:
     """Whether rounding decides about its result, because it is no number, jumps, or is chaotic."""
-    near = x * (1 + 4e-15 * np.resize([1, -1, -1], SIZE))
-    one, other = np.asarray(function(x)), np.asarray(function(near))
-    return not np.max(np.abs(one - other)) <= 1e-9 * (1 + np.max(np.abs(one)))
+    one = np.asarray(function(x))
+    others = [function(x * (1 + step * np.resize(signs, SIZE))) for signs in ([1, -1, -1], [-1, 1])]
+    return not max([np.max(np.abs(one - other)) for other in others]) <= 2e5 * step * (1 + np.max(np.abs(one)))
+
+
+def is_fragile(function: Callable[[Any], Any], x: Any) -> bool:
+    """Whether rounding of large numbers in between does."""
+    one, other = function(x), function(x.astype(np.longdouble))
+    return not np.max(np.abs(one - other)) <= 1e-10 * (1 + np.max(np.abs(one)))

@@ -79,7 +79,7 @@ def replace(target: Tracked, value: Any) -> None:
         raise UnrecordableError("it writes into an array that it was given")
     step = target
     if value.dtype != target.value.dtype:
-        value = deferred_call(np.ndarray.astype, [value, target.value.dtype], {})
+        value = value.astype(target.value.dtype)
     target.value = value
     while step is not root:
         assert step.recipe is not None

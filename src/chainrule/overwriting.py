@@ -12,9 +12,9 @@ from chainrule.ops.index import build_index, getitem, overwrite, overwrite_flat,
 from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.node import NO_PARAMS, Node, mark_written, owner, tick, written
 from chainrule.program.recording import deferred_call
-from chainrule.tape import Tracked, enabled, explained, make_node, notify
+from chainrule.tape import Tracked, enabled, explained, is_traced, make_node, notify
 
-__all__ = ["holds", "stacked", "write", "write_at"]
+__all__ = ["assigned", "holds", "stacked", "write", "write_at"]
 
 
 def holds(value: Any) -> bool:
@@ -29,6 +29,16 @@ def stacked(value: Any) -> Any:
     if not holds(value):
         return np.asarray(value)
     return np.stack([stacked(entry) for entry in value]) if len(value) else np.asarray(value)
+
+
+def assigned(target: Tracked, result: Any) -> Any:
+    """What ``target += …`` leaves, whose sum is ``result``: an array is overwritten.
+
+    A number is another one then, as in NumPy: whoever holds the old one keeps it.
+    """
+    if not target.value.ndim and is_traced() and not target.is_array and target.root is None:
+        return result
+    return write(target, result)
 
 
 def write(target: Tracked, result: Any) -> Any:

@@ -107,6 +107,7 @@ class Tracked:
     value: Any
     node: Any = None
     tracked: bool = False
+    is_array: bool = False  # of what has no axes: whether it stands for an array, and not for a number
     starts: Any = None  # the run of a transform that took it, to take derivatives at
     plain: type[Tracked]  # the class of tensors whose results take the class of other arguments
     root: Tracked | None = None

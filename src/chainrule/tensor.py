@@ -17,7 +17,7 @@ from chainrule.op import REGISTRY, Operation
 from chainrule.ops import elementwise as e
 from chainrule.ops.flat import Flat
 from chainrule.ops.index import getitem, parse_index
-from chainrule.overwriting import write, write_at
+from chainrule.overwriting import assigned, write, write_at
 from chainrule.program.deferred import Deferred
 from chainrule.protocol import ASSIGNED, into, refuse_number, ufunc_with_options, without_rule
 from chainrule.tape import Tracked, is_traced, notify, observe, plain_array, record, refused
@@ -53,7 +53,7 @@ def _reversed(operation: Any) -> Callable[[Any, Any], Any]:
 
 def _in_place(operation: Any) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
-        return write(self, record(operation, (self, other)))
+        return assigned(self, record(operation, (self, other)))
 
     return method
 
@@ -290,6 +290,7 @@ class Tensor(Differentiable):
     __truediv__, __rtruediv__, __itruediv__ = _binary(e.divide), _reversed(e.divide), _in_place(e.divide)
     __floordiv__, __rfloordiv__ = _binary(e.floor_divide), _reversed(e.floor_divide)
     __mod__, __rmod__ = _binary(e.remainder), _reversed(e.remainder)
+    __ifloordiv__, __imod__, __imatmul__ = (*map(_in_place, (e.floor_divide, e.remainder, ops.contract.matmul)),)
     __rpow__ = _reversed(e.power)
     __rmatmul__ = _reversed(ops.contract.matmul)
     __eq__ = _binary(REGISTRY[np.equal])
@@ -306,13 +307,16 @@ class Tensor(Differentiable):
     def __divmod__(self, other: Any) -> Any:
         return REGISTRY[np.divmod](self, other)
 
+    def __rdivmod__(self, other: Any) -> Any:
+        return REGISTRY[np.divmod](other, self)
+
     def __pow__(self, exponent: Any) -> Any:
         if type(exponent) in (int, float) and exponent == 2:
             return record(e.square, (self,))
         return record(e.power, (self, exponent))
 
     def __ipow__(self, exponent: Any) -> Any:
-        return write(self, self**exponent)
+        return assigned(self, self**exponent)
 
     def __neg__(self) -> Any:
         return record(e.negative, (self,))

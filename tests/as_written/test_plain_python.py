@@ -116,9 +116,51 @@ def shuffled(x: Any) -> Any:
     return y * x
 
 
+def keeps_old_numbers(x: Any) -> Any:
+    total, seen = 0.0, []
+    for entry in x:
+        total += entry
+        seen.append(total)
+    best = largest = np.max(x)
+    best -= 1
+    other = largest
+    other *= x
+    other **= 2
+    return np.array(seen) * best * largest + other
+
+
+def overwrites_arrays_of_one(x: Any) -> Any:
+    total = np.zeros(())
+    alias = total
+    total += x[0]
+    made = np.array(x[1])
+    same = np.asarray(made)
+    same *= 2
+    number = x[2]
+    apart = np.asarray(number)
+    apart += 1
+    y = x.copy()
+    place = y[3, ...]
+    place -= 1
+    return y * alias * made * number * apart
+
+
+def overwritten_by_remainders(x: Any) -> Any:
+    y = np.outer(x, x) + 1
+    for row in y:
+        row %= 0.8
+    alias = y
+    y @= np.diag(x)
+    whole = 3 * x
+    rounded = whole
+    whole //= 1
+    return alias * rounded + divmod(5, x)[1]
+
+
 FUNCTIONS: list[Callable[[Any], Any]] = [
     reported, waits_for_an_error, looks_at_the_type, copies, indexed_by_wholes, of_math, of_complex_numbers,
     of_statistics, listed, into_an_array, of_objects, iterated, shuffled,
+    keeps_old_numbers, overwrites_arrays_of_one, overwritten_by_remainders,
 ]  # fmt: skip
 
 
@@ -131,6 +173,17 @@ def test_derivatives_are_those_of_differences(f: Any) -> None:
     np.testing.assert_allclose(gradient, np.tensordot(weights, truth, truth.ndim - 1), rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(cr.jacobian(f)(v).dense(), truth, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(cr.jvp(f, (v,), (np.ones(5),))[1], truth.sum(-1), rtol=1e-6, atol=1e-7)
+
+
+def test_an_array_of_one_number_that_is_given_is_overwritten() -> None:
+    def squared(x: Any) -> Any:
+        alias = x
+        x += 1
+        return alias * x
+
+    for transform in (cr.grad, cr.jacobian):
+        assert np.asarray(transform(squared)(np.array(2.0))) == 6
+        assert np.asarray(transform(squared)(2.0)) == 5
 
 
 def test_a_copy_outside_of_a_function_is_a_tensor_of_its_own() -> None:

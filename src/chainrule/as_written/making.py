@@ -96,7 +96,13 @@ def _of_user(depth: int) -> bool:
 
 def _buffer(made: Any) -> Any:
     """A new array as a tensor to be filled, if it can hold what is tracked."""
-    return Tensor(made) if type(made) is np.ndarray and made.dtype.kind in "fc" else made
+    return _array(Tensor(made)) if type(made) is np.ndarray and made.dtype.kind in "fc" else made
+
+
+def _array(tensor: Any) -> Any:
+    """The same tensor, which stands for an array even if it has no axes."""
+    tensor.is_array = True
+    return tensor
 
 
 def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,13 +141,15 @@ def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]
         order: Any = ORDERS.get(function.__name__, options.get("order", None if made is value else "C"))
         if dtype is not None and np.dtype(dtype) != made.dtype:
             made = made.astype(dtype)
-        elif copies and made is value and options.get("copy", True) is True:
+        elif made is value and (
+            (copies and options.get("copy", True) is True) or not (made.ndim or made.is_array or made.root)
+        ):
             made = np.copy(made)
         array = getattr(made, "value", made)
         if order in ("C", "F") and isinstance(array, np.ndarray) and not array.flags[order]:
             made = np.copy(made, order=order)
         lacking = options.get("ndmin", 0) - made.ndim
-        return made[(None,) * lacking] if lacking > 0 else made
+        return made[(None,) * lacking] if lacking > 0 else _array(made)
 
     return convert
 
@@ -155,7 +163,7 @@ def _full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
         made = _FULL(shape, fill_value, dtype, **options)
         return _buffer(made) if _of_user(2) else made
     filled = np.copy(np.broadcast_to(stacked(fill_value), shape), order="C")
-    return filled if dtype is None else filled.astype(dtype)
+    return _array(filled if dtype is None else filled.astype(dtype))
 
 
 @wraps(_FULL_LIKE)

@@ -60,13 +60,17 @@ def _as_complex(value: Any) -> Any:
     return value.reshape(()).astype(complex) if isinstance(value, Tensor) else complex(value)
 
 
+def _is_array(tensor: Tensor) -> bool:
+    return bool(tensor.ndim or tensor.is_array)
+
+
 def is_instance(value: Any, kinds: Any) -> bool:
     """`isinstance` in code that is run as it stands: a tensor is what NumPy would have in its place."""
     if isinstance(value, kinds):
         return True
     if not isinstance(value, Tensor):
         return False
-    return isinstance(np.zeros(()) if value.ndim else value.dtype.type(0), kinds)
+    return isinstance(np.zeros(()) if _is_array(value) else value.dtype.type(0), kinds)
 
 
 class Kind:
@@ -76,7 +80,7 @@ class Kind:
         """The kind of one value, or a new class."""
         if len(arguments) != 1 or not isinstance(arguments[0], Tensor):
             return type(*arguments, **options)
-        return np.ndarray if arguments[0].ndim else arguments[0].dtype.type
+        return np.ndarray if _is_array(arguments[0]) else arguments[0].dtype.type
 
     def __mro_entries__(self, bases: Any) -> tuple[type]:
         return (type,)
@@ -99,7 +103,7 @@ class Kind:
 
 def is_scalar(element: Any) -> bool:
     """`np.isscalar` of a tensor: what NumPy would have in its place has no axes, or has some."""
-    return not element.ndim if isinstance(element, Tensor) else bool(_ISSCALAR(element))
+    return not _is_array(element) if isinstance(element, Tensor) else bool(_ISSCALAR(element))
 
 
 BUILTINS: dict[str, Any] = {"float": Float, "complex": Complex, "isinstance": is_instance, "type": Kind()}

@@ -71,8 +71,12 @@ def _rebuilt(value: Any, leaves: Iterator[Any], frozen: Iterator[Any]) -> Any:
     kind = type(value)
     if kind in _FLOATS:
         return next(leaves)
+    if kind is np.ndarray and value.dtype.kind == "f":
+        made = next(leaves)
+        made.is_array = True
+        return made
     if kind is np.ndarray:
-        return next(leaves if value.dtype.kind == "f" else frozen)
+        return next(frozen)
     if kind in (tuple, list):
         return kind([_rebuilt(entry, leaves, frozen) for entry in value])
     return {name: _rebuilt(entry, leaves, frozen) for name, entry in value.items()} if kind is dict else value

@@ -55,11 +55,12 @@ def fresh(value: Any, where: str) -> Tensor:
         kind = type(value)
         check_differentiable(np.dtype(value.value.dtype))
         vertex = value.vertex
-        if vertex is None:
-            return kind(value.value, None, True)
-        shape = value.value.shape
-        node = make_node(identity, (vertex,), (value.value,), value.value, (shape,), NO_PARAMS, 0b11)
-        return kind(value.value, node, True)
+        node, shape = None, value.value.shape
+        if vertex is not None:
+            node = make_node(identity, (vertex,), (value.value,), value.value, (shape,), NO_PARAMS, 0b11)
+        made = kind(value.value, node, True)
+        made.is_array = value.is_array
+        return made
     if isinstance(value, bool | int | np.integer | np.bool_) or (
         isinstance(value, np.ndarray) and value.dtype.kind in "iub"
     ):
@@ -72,7 +73,9 @@ def fresh(value: Any, where: str) -> Tensor:
     if array.dtype.kind not in "fc":
         raise DtypeError(f"{where}: cannot differentiate with respect to {type(value).__name__} {value!r:.60}")
     check_differentiable(array.dtype)
-    return Tensor(array, None, True)
+    made = Tensor(array, None, True)
+    made.is_array = isinstance(value, np.ndarray)
+    return made
 
 
 def seed(value: Any, dtype: Any, recorded: bool) -> Any:
@@ -103,7 +106,9 @@ def plain_or_tensor(value: Any, like: Any) -> Any:
 def _to_be_written(leaf: Any) -> Any:
     """An argument that code may write to."""
     if isinstance(leaf, Tensor) and leaf.requires_grad:
-        return np.copy(leaf)
+        made: Any = np.copy(leaf)
+        made.is_array = leaf.is_array
+        return made
     return Tensor(leaf) if type(leaf) is np.ndarray and leaf.dtype.kind in "fc" else leaf
 
 

@@ -55,6 +55,10 @@ class Differentiable(Tracked):
     def shape(self, shape: Any) -> None:
         raise AssignmentError(f"x.shape = {shape}: the shape of a tensor stays; write x = x.reshape({shape}).")
 
+    def setflags(self, write: bool | None = None) -> None:
+        """Let the array be written to, or not."""
+        self.value.setflags(write)
+
     @property
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded and gradients flow to it."""

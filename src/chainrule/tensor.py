@@ -140,6 +140,9 @@ class Tensor(Differentiable):
         """Where the value is, in the words of the array API standard."""
         return "cpu"
 
+    def __array_namespace__(self, **_: Any) -> Any:
+        return np
+
     @property
     def real(self) -> Any:
         """The real part."""

@@ -14,6 +14,7 @@ import scipy.ndimage as nd
 import scipy.optimize as so
 import scipy.signal as ss
 import scipy.sparse as sparse
+import scipy.spatial.distance as sd
 import scipy.special as sp
 import scipy.stats as st
 from scipy import linalg
@@ -90,9 +91,23 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "convolve, two axes": lambda x: ss.convolve(x[:, None] * x, x[:3, None] * x[:2], "same"),
     "correlate, two axes": lambda x: ss.correlate(x[:3, None] * x[:2], x[:, None] * x, "valid"),
     "lfilter": lambda x: ss.lfilter([1.0, 0.5], [1.0, 0.2], x),
+    "lfilter, its coefficients": lambda x: ss.lfilter(x[:2], [1.0, 0.2], [1.0, 2.0, 3.0]) * x[0],
+    "lfilter, from a state": lambda x: ss.lfilter([1.0, 0.5], [1.0, 0.2], x, zi=[0.3])[1],
+    "convolve2d": lambda x: ss.convolve2d(np.eye(3), x[:4].reshape(2, 2), "same", "wrap") * x[0],
+    "periodogram": lambda x: ss.periodogram(x, 10.0)[1],
+    "stft": lambda x: np.abs(ss.stft(x, nperseg=4)[2]) ** 2,
+    "sawtooth": lambda x: ss.sawtooth(x * 5, 0.3) + ss.square(x) * x,
     "detrend": lambda x: ss.detrend(x) * x,
     "savgol_filter": lambda x: ss.savgol_filter(x, 5, 2),
     "correlate1d": lambda x: nd.correlate1d(x, [1.0, 2.0, 1.0]),
+    "correlate, its weights": lambda x: nd.correlate(np.arange(12.0).reshape(3, 4), x[:4].reshape(2, 2)),
+    "zscore": lambda x: st.zscore(x) * x + st.iqr(x),
+    "euclidean": lambda x: sd.euclidean(x[:2], x[2:4]) * x,
+    "fht": lambda x: np.abs(sf.fht(x, 0.1, 0.0)),
+    "cdist": lambda x: sd.cdist(x[:, None] * x, x[:2, None] + x * x, "cosine"),
+    "cdist, by a matrix": lambda x: sd.cdist(x[:, None] * x, [x], "mahalanobis", VI=np.diag(x**2)),
+    "pdist": lambda x: sd.squareform(sd.pdist(np.outer(x, places), "minkowski", p=3) * x[0]),
+    "squareform back": lambda x: sd.squareform(x * x[:, None] - np.diag(x**2)),
     "gaussian_filter": lambda x: nd.gaussian_filter(x[None] * x[:, None], 1.0),
     "CubicSpline": lambda x: si.CubicSpline(places, x)(1.5),
     "CubicSpline, places": lambda x: si.CubicSpline(places, x)(0.3 * x + 1) + si.CubicSpline(places, x)(x, 1),
@@ -234,11 +249,11 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: sg.quad(lambda t: t * x[0], 0, 1, weight="cos", wvar=1.0)[0], "weight= or complex_func=True"),
     (lambda x: sg.quad(lambda t: x[3] / t, 0, 1)[0], "has no rule where it warns"),
     (lambda x: sg.solve_ivp(decay, (0, 1), [1.0], "BDF", args=(x[0],)).y, "method='RK45' and 'RK23'"),
-    (lambda x: ss.lfilter(x[:2], [1.0], x), "has a rule for tracked x alone"),
+    (lambda x: ss.lfilter(x[:2], [1.0], x), "has a rule for tracked x alone, or b alone"),
+    (lambda x: sd.pdist(np.outer(x, x), "canberra"), r"metric='canberra' and \[\]: there are rules for euclidean, "),
     (lambda x: si.interp1d(places, x)(x), "at plain places"),
     (lambda x: nd.gaussian_filter(np.ones((90, 90)) * x[0], 1.0), "written as a matrix, which is too large"),
-    (lambda x: st.zscore(x) * 2, "scipy.stats._stats_py.zscore does not take tracked values"),
-    (lambda x: np.abs(sf.fht(x, 0.1, 0.0)), "does not take tracked values"),
+    (lambda x: st.gaussian_kde(places)(x) * 2, "scipy.stats._kde.gaussian_kde.evaluate does not take tracked values"),
     (lambda x: linalg.solve_toeplitz(x, np.ones(len(x))), "does not take tracked values"),
 ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chainrule.as_written.distances import of_distance
 from chainrule.as_written.distributions import apply_where, of_stats
 from chainrule.as_written.linear_maps import LINEAR
 from chainrule.as_written.making import instead
@@ -57,6 +58,7 @@ INSTEAD: dict[str, Callable[[Any], Places]] = {
     "scipy.linalg": _of_linalg,
     "scipy._lib.array_api_extra": _of_extra,
     "scipy.sparse": of_sparse,
+    "scipy.spatial.distance": of_distance,
     "scipy.special": _of_special,
     "scipy.stats": of_stats,
     **{name: _linear(name) for name in LINEAR if name != "scipy.integrate"},

@@ -47,22 +47,31 @@ def linearly(function: Callable[[Any], Any], array: Any) -> Any:
     return made
 
 
-def _linear(position: int, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of what may be tracked at a position, or under a name."""
+def _linear(places: Mapping[str, int], plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of what may be tracked under one of the names, or at its position."""
 
     def call(*arguments: Any, **options: Any) -> Any:
-        key = name if name in options else position
+        keys: list[Any] = [name if name in options else place for name, place in places.items()]
         given: dict[Any, Any] = {**dict(enumerate(arguments)), **options}
+        key = next((each for each in keys if follows(given.get(each))), keys[0])
         array = stacked(given.pop(key))
         if any(map(follows, given.values())):
-            raise NoRuleError(f"{plain.__module__}.{plain.__name__} has a rule for tracked {name} alone")
+            names = " alone, or ".join(places)
+            raise NoRuleError(f"{plain.__module__}.{plain.__name__} has a rule for tracked {names} alone")
 
         def of_array(value: Any) -> Any:
             every = {**given, key: value}
             named = {each: every[each] for each in every if isinstance(each, str)}
             return plain(*[every[k] for k in range(len(arguments))], **named)
 
-        return linearly(of_array, array)
+        found = of_array(numbers_of(array))
+        if not isinstance(found, tuple):
+            return linearly(of_array, array)
+
+        def part(k: int) -> Callable[[Any], Any]:
+            return lambda value: of_array(value)[k]
+
+        return tuple([linearly(part(k), array) for k in range(len(found))])
 
     return call
 
@@ -82,9 +91,9 @@ def _convolve(turns: bool, plain: Callable[..., Any]) -> Callable[..., Any]:
     def call(in1: Any, in2: Any, mode: str = "full", *rest: Any, **options: Any) -> Any:
         one, other = stacked(in1), stacked(in2)
         if not follows(other):
-            return _linear(0, "in1", plain)(one, other, mode, *rest, **options)
+            return _linear({"in1": 0}, plain)(one, other, mode, *rest, **options)
         if not follows(one):
-            return _linear(1, "in2", plain)(one, other, mode, *rest, **options)
+            return _linear({"in2": 1}, plain)(one, other, mode, *rest, **options)
         whole = _every_overlap(one, conjugated(np.flip(other)) if turns else other)
         if mode == "full":
             return whole
@@ -132,20 +141,40 @@ Maker = Callable[[Any], Callable[..., Any]]
 
 
 def _each(position: int, name: str, *names: str) -> dict[str, Maker]:
-    return {each: partial(_linear, position, name) for each in names}
+    return {each: partial(_linear, {name: position}) for each in names}
+
+
+def _of_either(places: Mapping[str, int], *names: str) -> dict[str, Maker]:
+    return {each: partial(_linear, places) for each in names}
 
 
 _FILTERS = (
-    *("correlate1d", "convolve1d", "correlate", "convolve", "gaussian_filter", "gaussian_filter1d", "uniform_filter"),
-    *("uniform_filter1d", "laplace", "gaussian_laplace", "sobel", "prewitt", "shift", "zoom", "rotate"),
+    *(
+        "gaussian_filter",
+        "gaussian_filter1d",
+        "uniform_filter",
+        "uniform_filter1d",
+        "laplace",
+        "gaussian_laplace",
+        "sobel",
+        "prewitt",
+        "shift",
+        "zoom",
+        "rotate",
+    ),
     *("map_coordinates", "affine_transform", "spline_filter", "spline_filter1d"),
 )
 LINEAR: Mapping[str, Mapping[str, Maker]] = {
     "scipy.integrate": _each(0, "y", "simpson", "cumulative_trapezoid", "cumulative_simpson", "romb", "trapezoid"),
-    "scipy.ndimage": _each(0, "input", *_FILTERS),
+    "scipy.ndimage": {
+        **_each(0, "input", *_FILTERS),
+        **_of_either({"input": 0, "weights": 1}, "correlate1d", "convolve1d", "correlate", "convolve"),
+    },
     "scipy.fft": {**_each(0, "x", "dct", "idct", "dst", "idst", "dctn", "idctn", "dstn", "idstn"), **FOURIER},
     "scipy.signal": {
-        **_each(2, "x", "lfilter", "filtfilt"),
+        **_of_either({"x": 2, "b": 0}, "lfilter"),
+        **_of_either({"in1": 0, "in2": 1}, "convolve2d", "correlate2d"),
+        **_each(2, "x", "filtfilt"),
         **_each(1, "x", "sosfilt", "sosfiltfilt"),
         **_each(0, "data", "detrend"),
         **_each(0, "x", "savgol_filter", "resample", "decimate", "resample_poly"),

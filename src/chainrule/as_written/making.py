@@ -8,6 +8,7 @@ is in them.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -32,10 +33,12 @@ __all__ = [
     "numbers_of",
     "settled",
     "stacked",
+    "within",
 ]
 
 _NUMPY = Path(np.__file__).parent
 _LIBRARIES = tuple([str(path) for path in (_NUMPY, _NUMPY.parent / "scipy", Path(__file__).parents[1])])
+_SCIPY = _LIBRARIES[1]
 _POLYNOMIALS = str(_NUMPY / "polynomial")
 
 
@@ -88,10 +91,19 @@ def is_own(file: str) -> bool:
     return file.startswith(_LIBRARIES[-1])
 
 
+class _Within(threading.local):
+    """Whether SciPy's code is run as it stands too, in this thread."""
+
+    depth = 0
+
+
+within = _Within()
+
+
 def _of_user(depth: int) -> bool:
     """Whether the caller is no library; NumPy's polynomials are code as users write it, and count as such."""
     file = sys._getframe(depth).f_code.co_filename
-    return not is_library(file) or file.startswith(_POLYNOMIALS)
+    return not is_library(file) or file.startswith(_POLYNOMIALS) or (within.depth > 0 and file.startswith(_SCIPY))
 
 
 def _buffer(made: Any) -> Any:

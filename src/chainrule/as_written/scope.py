@@ -11,11 +11,11 @@ import math
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache, partial
 from importlib.machinery import ExtensionFileLoader
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -23,7 +23,9 @@ import numpy as np
 
 from chainrule.as_written.libraries import INSTEAD, SOLVERS
 from chainrule.as_written.making import MAKERS, VIEWERS, ListedUfunc, is_library, is_own, listed
+from chainrule.as_written.making import within as running_within
 from chainrule.as_written.numbers import BUILTINS, CMATH, MATH, is_scalar
+from chainrule.as_written.reached import reached
 from chainrule.as_written.vectorized import CALLS, ONE_BY_ONE
 from chainrule.errors import AssignmentError, ChainruleError, LeafError, NoRuleError
 from chainrule.op import REGISTRY
@@ -138,6 +140,13 @@ def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mappi
     return places
 
 
+@lru_cache(maxsize=1)
+def _imported(modules: int) -> list[tuple[Any, Mapping[str, Any]]]:
+    """The modules of SciPy's (of so many modules), with what takes the place of functions that they have by name."""
+    spaces = [vars(module) for name, module in [*sys.modules.items()] if name.startswith("scipy.")]
+    return [(space, _others(space)) for space in spaces]
+
+
 class Functions:
     """Functions to remember for as long as they live; those to which there are no weak references are forgotten."""
 
@@ -199,8 +208,10 @@ def _others(space: dict[Any, Any]) -> dict[Any, Any]:
 
 
 @contextmanager
-def as_written(function: Callable[..., Any]) -> Iterator[None]:
+def as_written(function: Callable[..., Any], within: bool = False) -> Iterator[None]:
     """Within the block arrays that code makes can hold tracked numbers; ``function`` is the code that will run.
+
+    ``within`` says that SciPy's own code is run with other functions too, where it has NumPy's by name.
 
     >>> from chainrule.tensor import tensor
     >>> def squares(x):
@@ -215,9 +226,10 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
     >>> x.grad
     tensor([2., 4.])
     """
-    namespaces, holders, cells, names = _reached(function)
+    namespaces, holders, cells, names = reached(function)
     places = [*_replacing(), *_named(names)]
     spaces = [(vars(place) if isinstance(place, ModuleType) else place, made) for place, made in places]
+    spaces += _imported(len(sys.modules)) if within else []
     for cell in cells:
         if _may_be_replaced(cell.cell_contents):
             spaces.append((cell, {"cell_contents": instead_of(cell.cell_contents)}))
@@ -229,10 +241,12 @@ def as_written(function: Callable[..., Any]) -> Iterator[None]:
     for space, others in spaces:
         _enter(space, others)
     _here.depth += 1
+    running_within.depth += within
     try:
         yield
     finally:
         _here.depth -= 1
+        running_within.depth -= within
         for space, _ in reversed(spaces):
             _leave(space)
 
@@ -251,22 +265,30 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
         is_refused = isinstance(problem, _RETRIED) or refusals() > before
         if is_as_written() or not (is_refused or (type(problem) is TypeError and _library_that_failed(problem))):
             raise
-    with as_written(function):
-        try:
-            result = run()
-            _known.add(function)
-            return result
-        except (AttributeError, BufferError, TypeError, ValueError) as problem:
-            culprit = None if isinstance(problem, ChainruleError) else _library_that_failed(problem)
-            if culprit is None:
-                raise
-            raise NoRuleError(
-                f"{culprit} does not take tracked values ({type(problem).__name__}: {problem}). Write it with NumPy's "
-                "functions, give its derivative with chainrule.define, or take x.detach() where no gradient is wanted."
-            ) from problem
+    within = function in _within
+    while True:
+        with as_written(function, within):
+            try:
+                result = run()
+                _known.add(function)
+                if within:
+                    _within.add(function)
+                return result
+            except (ChainruleError, AttributeError, BufferError, TypeError, ValueError) as problem:
+                culprit = _library_that_failed(problem)
+                if culprit is None or (within and isinstance(problem, ChainruleError)):
+                    raise
+                if within:
+                    raise NoRuleError(
+                        f"{culprit} does not take tracked values ({type(problem).__name__}: {problem}). Write it with "
+                        "NumPy's functions, give its derivative with chainrule.define, or take x.detach() where no "
+                        "gradient is wanted."
+                    ) from problem
+        within = True  # once more, and SciPy's own code too
 
 
 _known = Functions()  # those that were run as they stand: they will need it again
+_within = Functions()  # those that need it within SciPy's own code
 
 
 _COMPILED = ("numpy.", "scipy.")  # modules of which some are not Python, and say other names of files
@@ -366,76 +388,3 @@ def _put(space: Any, others: Mapping[str, Any]) -> None:
 
 
 _ABSENT = object()
-
-
-def _reached(function: Any) -> tuple[list[dict[str, Any]], list[dict[Any, Any]], list[CellType], set[str]]:
-    """The globals and closures of the user's functions that may be called, and all names in them.
-
-    They are this function, those that it names, those in containers and attributes, and so on. Dictionaries that are no
-    globals come second.
-    """
-    found: dict[int, dict[str, Any]] = {}
-    holders: dict[int, dict[Any, Any]] = {}
-    names: set[str] = set()
-    cells: dict[int, CellType] = {}
-    seen: set[int] = set()
-    pending = [function]
-    while pending:
-        value = pending.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        if isinstance(value, MethodType):
-            pending += [value.__func__, value.__self__]
-        elif isinstance(value, partial):
-            pending += [value.func, *value.args, *value.keywords.values()]
-        elif isinstance(value, FunctionType):
-            file, space = value.__code__.co_filename, value.__globals__
-            is_users, named = not is_library(file), [value.__wrapped__] if hasattr(value, "__wrapped__") else []
-            if is_users:
-                found[id(space)] = space
-                names |= _names_in(value.__code__)
-                named += [space[name] for name in value.__code__.co_names if name in space]
-            for cell in value.__closure__ or ():
-                try:
-                    named.append(cell.cell_contents)
-                except ValueError:
-                    continue  # not filled yet
-                if is_users:  # what stands for NumPy's functions in another thread holds them in cells of its own
-                    cells[id(cell)] = cell
-            is_walked = is_users and not file.startswith(_INSTALLED)
-            pending += named if is_walked else [_without_contents(each) for each in named]
-        elif isinstance(value, type):
-            pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
-        elif isinstance(value, dict):
-            holders[id(value)] = value
-            pending += _possible_functions(value.values())
-        elif isinstance(value, tuple | list):
-            pending += _possible_functions(value)
-        elif not isinstance(value, ModuleType) and hasattr(value, "__dict__"):
-            is_ours = type(value).__module__.partition(".")[0] in ("chainrule", "numpy", "scipy")
-            pending += [type(value)] if is_ours else [type(value), vars(value)]
-        elif isinstance(value, ModuleType) and not is_library(getattr(value, "__file__", None) or ""):
-            pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
-    return list(found.values()), [holders[key] for key in holders if key not in found], list(cells.values()), names
-
-
-_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
-"""Where packages are that hold more than a walk may look at."""
-
-
-def _without_contents(value: Any) -> Any:
-    """What code is, or the class of what holds values."""
-    return value if isinstance(value, FunctionType | MethodType | ModuleType | partial | type) else type(value)
-
-
-def _possible_functions(values: Iterable[Any]) -> list[Any]:
-    """Those of the values that may be functions or hold some: numbers and arrays are many."""
-    return [value for value in [*values] if callable(value) or isinstance(value, tuple | list | dict)]
-
-
-@cache
-def _names_in(code: CodeType) -> frozenset[str]:
-    """What code names, and the functions within it."""
-    inner = [_names_in(value) for value in code.co_consts if isinstance(value, CodeType)]
-    return frozenset(code.co_names).union(*inner)

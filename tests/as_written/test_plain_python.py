@@ -81,7 +81,7 @@ def listed(x: Any) -> Any:
     y[0] = [t * t for t in x]
     y[1, :2] = (x[0], 3.0)
     y.put([7, 8], [x[3], 2.0])
-    return y * np.logaddexp.reduce([x[0], x[1], 2.0]) + np.full_like(v, x[1])
+    return y * np.logaddexp.reduce([x[0], x[1], 2.0]) * np.percentile([x[0], x[1], 1], 30) + np.full_like(v, x[1])
 
 
 def into_an_array(x: Any) -> Any:

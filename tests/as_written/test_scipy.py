@@ -108,6 +108,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "cdist, by a matrix": lambda x: sd.cdist(x[:, None] * x, [x], "mahalanobis", VI=np.diag(x**2)),
     "pdist": lambda x: sd.squareform(sd.pdist(np.outer(x, places), "minkowski", p=3) * x[0]),
     "squareform back": lambda x: sd.squareform(x * x[:, None] - np.diag(x**2)),
+    "CubicSpline, its derivative": lambda x: si.CubicSpline(places, x).derivative()(x[:2]),
     "gaussian_filter": lambda x: nd.gaussian_filter(x[None] * x[:, None], 1.0),
     "CubicSpline": lambda x: si.CubicSpline(places, x)(1.5),
     "CubicSpline, places": lambda x: si.CubicSpline(places, x)(0.3 * x + 1) + si.CubicSpline(places, x)(x, 1),
@@ -253,6 +254,7 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: sd.pdist(np.outer(x, x), "canberra"), r"metric='canberra' and \[\]: there are rules for euclidean, "),
     (lambda x: si.interp1d(places, x)(x), "at plain places"),
     (lambda x: nd.gaussian_filter(np.ones((90, 90)) * x[0], 1.0), "written as a matrix, which is too large"),
+    (lambda x: si.CubicSpline(places, x).integrate(0, 1), r"CubicSpline\(…\).integrate of tracked values has no rule"),
     (lambda x: st.gaussian_kde(places)(x) * 2, "scipy.stats._kde.gaussian_kde.evaluate does not take tracked values"),
     (lambda x: linalg.solve_toeplitz(x, np.ones(len(x))), "does not take tracked values"),
 ]

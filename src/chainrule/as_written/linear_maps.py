@@ -123,6 +123,15 @@ class _Spline:
             found = found + factor * self.c[k][piece] * apart ** (degree - k - nu)
         return found
 
+    def derivative(self, nu: int = 1) -> Callable[..., Any]:
+        """The derivative of some order, as a function of places."""
+        return lambda x, more=0, *_: self(x, nu + more)
+
+    def __getattr__(self, name: str) -> Any:
+        raise NoRuleError(
+            f"CubicSpline(…).{name} of tracked values has no rule: spline(x, nu) and spline.derivative have"
+        )
+
 
 class _Interpolated:
     """An interpolation that is linear in tracked values, at plain places."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import AssignmentError, ShapeError
+from chainrule.errors import AssignmentError, DtypeError, ShapeError
 from chainrule.overwriting import holds, stacked
 from chainrule.tensor import Tensor
 
@@ -234,7 +234,7 @@ def listed(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         try:
             return function(*arguments, **options)
-        except AssignmentError:
+        except (AssignmentError, DtypeError):
             if not any([type(value) in (list, tuple) and holds(value) for value in arguments]):
                 raise
         return function(*map(_together, arguments), **options)

@@ -30,6 +30,7 @@ HANDED_OVER: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (partial(scipy.special.log_softmax, axis=0), (A,)),
     (scipy.linalg.expm, (A,)),
     (scipy.linalg.det, (A,)),
+    (scipy.linalg.sqrtm, (A,)),
     (scipy.linalg.norm, (A,)),
     (scipy.linalg.solve_triangular, (A, x[:3])),
     (scipy.linalg.toeplitz, (x,)),

@@ -31,6 +31,7 @@ __all__ = [
     "is_own",
     "listed",
     "numbers_of",
+    "plain_function",
     "settled",
     "stacked",
     "within",
@@ -79,6 +80,12 @@ def numbers_of(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(numbers_of, value))
     return value
+
+
+def plain_function(module: str, name: str) -> Any:
+    """A library's own function, whether another is in its place now or not."""
+    function = getattr(sys.modules[module], name)
+    return getattr(function, "__wrapped__", function)
 
 
 def is_library(file: str) -> bool:

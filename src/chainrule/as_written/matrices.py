@@ -5,13 +5,12 @@ Options that only say how to compute (``overwrite_a``, ``check_finite``, ``lapac
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import numbers_of, stacked
+from chainrule.as_written.making import numbers_of, plain_function, stacked
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import conjugated, is_complex
 
@@ -145,7 +144,7 @@ def qr(
 
 def _eliminated(a: Any) -> tuple[Any, Any, Any]:
     """The rows of ``a`` in SciPy's order, and L and U of that; rows are chosen by numbers, as SciPy does."""
-    lu_of_numbers, pivots = sys.modules["scipy.linalg"].lu_factor.__wrapped__(numbers_of(a))
+    lu_of_numbers, pivots = plain_function("scipy.linalg", "lu_factor")(numbers_of(a))
     order = np.arange(len(lu_of_numbers))
     for k, other in enumerate(pivots):
         order[[k, other]] = order[[other, k]]
@@ -232,7 +231,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
 
 def sqrtm(a: Any, *_: Any, **__: Any) -> Any:
     """Two steps of Newton's method from the root in numbers: derivatives up to the third are those of the root."""
-    root: Any = np.asarray(sys.modules["scipy.linalg"].sqrtm.__wrapped__(numbers_of(a)))
+    root: Any = np.asarray(plain_function("scipy.linalg", "sqrtm")(numbers_of(a)))
     for _step in range(2):
         root = root + solve_sylvester(root, root, a - root @ root)
     return root

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.as_written import libraries
-from chainrule.as_written.making import follows, numbers_of, stacked
+from chainrule.as_written.making import follows, numbers_of, plain_function, stacked
 from chainrule.errors import NoRuleError
 from chainrule.transforms.solvers import as_tuple, quiet
 
@@ -198,7 +198,7 @@ def _odeint(plain: Any) -> Any:
             return func(moment, y, *given) if tfirst else func(y, moment, *given)
 
         start = np.reshape(stacked(y0), -1)
-        steps = sys.modules["scipy.integrate"].solve_ivp.__wrapped__
+        steps = plain_function("scipy.integrate", "solve_ivp")
         ends = (numbers_of(t[0]), numbers_of(t[-1]))
         numeric = steps(quiet(rate), ends, np.atleast_1d(numbers_of(start)), rtol=1e-9, atol=1e-9)
         if follows(t):

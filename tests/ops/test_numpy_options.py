@@ -167,3 +167,12 @@ def test_uses(name: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     along = np.tensordot(weights, expected, np.ndim(value)).reshape(POINT.shape)
     np.testing.assert_allclose(gradient, along, rtol=1e-5, atol=1e-5)
+
+
+def test_a_tracked_coefficient_that_is_0_stays_in_a_poly1d() -> None:
+    points = np.array([0.5, 2.0])
+    found = cr.grad(lambda c: np.sum(np.poly1d(c)(points)))(np.array([0.0, 1.0, 0.0]))
+    np.testing.assert_allclose(found, np.sum(np.vander(points, 3), axis=0))
+    multiplied = cr.grad(lambda c: (np.poly1d(c) * np.poly1d([0.0, 1.0, 2.0])).deriv()(1.0))(np.array([0.0, 1.0]))
+    np.testing.assert_allclose(multiplied, [4.0, 1.0])
+    np.testing.assert_allclose(cr.grad(lambda c: np.sum(np.trim_zeros(c) ** 2))(np.array([0.0, 1.0])), [0.0, 2.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,9 @@ def polysub(a1: Any, a2: Any) -> Any:
 
 @implements(np.trim_zeros)
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
-    """np.trim_zeros: what is left out is constant."""
+    """np.trim_zeros: what is left out is constant; but a np.poly1d keeps tracked coefficients, as below."""
+    if is_tracked(filt) and _is_for_poly1d():
+        return filt
     if set(trim.lower()) - set("fb"):
         raise OptionError(f"np.trim_zeros: trim={trim!r}; expected 'f' (front), 'b' (back) or 'fb'.")
     rank = len(shape_of(filt))
@@ -71,6 +74,14 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
             stop = int(used.max()) + 1 if used.size and "b" in trim.lower() else None
             index[k] = slice(start, stop if used.size else 0)
     return filt[tuple(index)]
+
+
+def _is_for_poly1d() -> bool:
+    """Whether it is a np.poly1d that asks for its coefficients: the caller outside this library."""
+    frame: Any = sys._getframe(2)
+    while str(frame.f_globals.get("__name__")).startswith("chainrule."):
+        frame = frame.f_back
+    return frame.f_code is np.poly1d.__init__.__code__
 
 
 def without_leading_zeros(p: Any) -> Any:

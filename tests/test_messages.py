@@ -73,7 +73,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (lambda: np.frompyfunc(abs, 1, 1)(leaf()), errors.NoRuleError, ["abs (vectorized)", "chainrule.define", "detach"]),
     (lambda: np.maximum(leaf(), 1j), errors.DtypeError, ["maximum", "complex128", "z.real, z.imag"]),
     (
-        lambda: cr.grad(lambda x: np.sum(np.float64(x[0])))(np.ones(3)),
+        lambda: cr.grad(lambda x: np.sum(np.longdouble(x[0])))(np.ones(3)),
         errors.AssignmentError,
         ["plain NumPy array", "cr.zeros", "np.stack"],
     ),

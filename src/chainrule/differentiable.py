@@ -15,7 +15,7 @@ from chainrule.op import REGISTRY
 from chainrule.ops.elementwise import clone
 from chainrule.ops.like import copy
 from chainrule.program.node import Node, write_count
-from chainrule.tape import Tracked, is_traced, notify, record
+from chainrule.tape import Tracked, is_traced, notify, record, refused
 
 __all__ = ["Differentiable", "RemovableHandle"]
 
@@ -239,7 +239,17 @@ class Differentiable(Tracked):
 
     @property
     def data(self) -> Self:
-        """The value as a tensor that is not tracked and shares memory."""
+        """The value as a tensor that is not tracked and shares memory; an error in the function of a transform.
+
+        What code for NumPy means by it there is the array of something that holds one.
+        """
+        if self.tracked and is_traced():
+            refused()
+            raise AssignmentError(
+                "x.data of a tracked value would forget where it came from, and its gradient would silently be "
+                "missing. Leave .data out to go on with the value (an array times an xarray.DataArray is one here: "
+                "write DataArray * x for a DataArray), or write x.detach() where no gradient is wanted."
+            )
         result = type(self)(self.value, None)
         notify("data", (self,), result)
         return result

@@ -1,4 +1,4 @@
-"""NumPy's calls beyond the plain one: ufuncs with options or methods, and functions that have no rule."""
+"""NumPy's calls beyond the plain one: ufuncs with options or methods, functions that have no rule, and arrays."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import AssignmentError, NoRuleError
+from chainrule.errors import AssignmentError, DtypeError, NoRuleError
 from chainrule.op import REGISTRY
 from chainrule.ops.fold import METHODS, along_axes
 from chainrule.ops.options import are_known
 from chainrule.ops.special import entered, full_name
 from chainrule.overwriting import write
-from chainrule.tape import Tracked, enabled, is_traced, refused
+from chainrule.tape import Tracked, enabled, is_traced, plain_array, refused
 
-__all__ = ["ASSIGNED", "into", "refuse_number", "ufunc_with_options", "without_rule"]
+__all__ = ["ASSIGNED", "as_array", "into", "refuse_number", "ufunc_with_options", "without_rule"]
 
 ASSIGNED = (
     "a tracked tensor cannot become part of a plain NumPy array: the array would forget where the value came from, and "
@@ -114,3 +114,26 @@ def _unwrapped(value: Any, found: list[Tracked]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)([_unwrapped(element, found) for element in value])
     return {key: _unwrapped(element, found) for key, element in value.items()} if isinstance(value, dict) else value
+
+
+def as_array(data: Any, dtype: Any = None) -> Any:
+    """A fresh array of numbers with the contents of ``data``."""
+    if isinstance(data, Tracked):
+        data = data.value
+    elif isinstance(data, list | tuple):
+        data = _plain(data)
+    elif isinstance(data, np.ndarray):
+        data = plain_array(data, "tensor")
+    try:
+        value = np.array(data, dtype=dtype)
+    except (ValueError, TypeError) as problem:
+        raise DtypeError(f"expected numbers in a regular (not ragged) array, got {data!r:.80}: {problem}") from problem
+    if value.dtype.kind not in "fciub":
+        raise DtypeError(f"expected numbers, got {value.dtype} from {data!r:.80}")
+    return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, Tracked):
+        return data.value
+    return [_plain(element) for element in data] if isinstance(data, list | tuple) else data

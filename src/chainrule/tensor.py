@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.backward import check_differentiable, cotangents_of, wrap
 from chainrule.differentiable import Differentiable
-from chainrule.errors import AssignmentError, DtypeError, GradientError
+from chainrule.errors import AssignmentError, DtypeError, GradientError, NoRuleError
 from chainrule.modes import enable_grad, no_grad, set_grad_enabled
 from chainrule.op import REGISTRY, Operation
 from chainrule.ops import elementwise as e
@@ -19,8 +19,8 @@ from chainrule.ops.flat import Flat
 from chainrule.ops.index import getitem, parse_index
 from chainrule.overwriting import assigned, write, write_at
 from chainrule.program.deferred import Deferred
-from chainrule.protocol import ASSIGNED, into, refuse_number, ufunc_with_options, without_rule
-from chainrule.tape import Tracked, is_traced, notify, observe, plain_array, record, refused
+from chainrule.protocol import ASSIGNED, as_array, into, refuse_number, ufunc_with_options, without_rule
+from chainrule.tape import Tracked, is_traced, notify, observe, record, refused
 
 __all__ = [
     "Tensor",
@@ -239,6 +239,11 @@ class Tensor(Differentiable):
     def __int__(self) -> int:
         return int(self.value)
 
+    def __round__(self, ndigits: int | None = None) -> Any:
+        if self.value.ndim or self.is_array:
+            raise TypeError("type numpy.ndarray doesn't define __round__ method: write np.round")
+        return int(self.round()) if ndigits is None else self.round(ndigits)
+
     def __complex__(self) -> complex:
         return complex(float(self)) if self.is_followed else complex(self.value)
 
@@ -274,6 +279,15 @@ class Tensor(Differentiable):
         if not copy and np.dtype(dtype) == self.value.dtype:
             return self
         return record(e.astype, (self,), {"dtype": np.dtype(dtype)})
+
+    def view(self, dtype: Any = None) -> Any:
+        """The tensor as a view that shares its memory; its bytes as another dtype have no derivative."""
+        if dtype in (None, np.ndarray) or np.dtype(dtype) == self.value.dtype:
+            return self[...]
+        raise NoRuleError(
+            f"view: the bytes of {self.value.dtype} taken for {np.dtype(dtype)} have no derivative. Write "
+            "x.astype(dtype) for the same numbers, x.real and x.imag for the parts of complex ones."
+        )
 
     # --- items ---
 
@@ -424,26 +438,3 @@ def zeros(shape: int | Sequence[int], dtype: Any = float) -> Tensor:
 def ones(shape: int | Sequence[int], dtype: Any = float) -> Tensor:
     """A tensor of ones."""
     return Tensor(np.ones(shape, dtype))
-
-
-def as_array(data: Any, dtype: Any = None) -> Any:
-    """A fresh array of numbers with the contents of ``data``."""
-    if isinstance(data, Tensor):
-        data = data.value
-    elif isinstance(data, list | tuple):
-        data = _plain(data)
-    elif isinstance(data, np.ndarray):
-        data = plain_array(data, "tensor")
-    try:
-        value = np.array(data, dtype=dtype)
-    except (ValueError, TypeError) as problem:
-        raise DtypeError(f"expected numbers in a regular (not ragged) array, got {data!r:.80}: {problem}") from problem
-    if value.dtype.kind not in "fciub":
-        raise DtypeError(f"expected numbers, got {value.dtype} from {data!r:.80}")
-    return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
-
-
-def _plain(data: Any) -> Any:
-    if isinstance(data, Tensor):
-        return data.value
-    return [_plain(element) for element in data] if isinstance(data, list | tuple) else data

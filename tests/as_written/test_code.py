@@ -304,8 +304,56 @@ def test_what_stays_plain_is_an_error() -> None:
     with pytest.raises(AssignmentError, match=r"np\.r_\['r', …\]"):
         cr.grad(lambda x: np.sum(np.r_["r", x]))(v)
     with pytest.raises(AssignmentError, match="plain NumPy array"):
-        cr.grad(lambda x: np.sum(np.float64(x[0])))(v)
+        cr.grad(lambda x: np.float64(x[0]) if x.dtype.type is np.float64 else 0 * x[1])(v)
+    with pytest.raises(NoRuleError, match="bytes of float64 taken for float32"):
+        cr.grad(lambda x: np.sum(x.view(np.float32)))(v)
     with pytest.raises(AssignmentError, match="a plain number was wanted"):
         cr.grad(lambda x: math.nextafter(x[0], 1.0))(v)
     with pytest.raises(NoRuleError, match="no derivative rule"):
         cr.grad(lambda x: np.sum(np.busday_count(x, x)))(v)
+
+
+def writes_to_a_view(x: Any) -> Any:
+    y = x.copy()
+    seen = y.view()
+    seen[0] = x[1] * x[2]
+    return y
+
+
+ONE_LINE: dict[str, Callable[[Any], Any]] = {
+    "np.float64": lambda x: np.float64(x[0]) * x[1] + np.float64(2),
+    "np.double of an array": lambda x: np.double(x) ** 2,
+    "np.float64 of a list": lambda x: np.float64([x[0], x[1] * x[2]]),  # type: ignore[arg-type]
+    "np.float64 as a dtype": lambda x: np.zeros(5, np.float64) + np.asarray(x, dtype=np.float64) * np.float64(x[0]),
+    "np.float64 as a kind": lambda x: np.float64(x[0] * x[1]) if isinstance(x[0], np.float64) else x[2],
+    "np.complex128": lambda x: np.abs(np.complex128(x[0] * x[1])),
+    "round": lambda x: x * round(x[0], 1) + round(x[1]),
+    "view": lambda x: x.view() ** 2 + x.view(float) + x.view(np.ndarray),
+    "write to a view": writes_to_a_view,
+    "nextafter": lambda x: np.nextafter(x, 1.0) ** 2 + x * np.nextafter(1.0, x),
+}
+
+
+@pytest.mark.parametrize("name", ONE_LINE)
+def test_one_line_of_numpy(name: str) -> None:
+    f = ONE_LINE[name]
+
+    def total(x: Any) -> Any:
+        return np.sum(np.cos(1.3 * f(x)))
+
+    np.testing.assert_allclose(cr.grad(total)(v), by_differences(total, v), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(cr.jacobian(total)(v).dense(), cr.grad(total)(v), rtol=1e-12, atol=1e-12)
+
+
+def test_rounding_is_of_numbers() -> None:
+    with pytest.raises(TypeError, match=r"write np\.round"):
+        cr.grad(lambda x: np.sum(round(x)))(v)
+
+
+def test_data_of_what_is_no_container_is_an_error() -> None:
+    with pytest.raises(AssignmentError, match=r"x\.data of a tracked value"):
+        cr.grad(lambda x: np.sum((x * v).data))(v)
+    with pytest.raises(AssignmentError, match=r"x\.detach\(\)"):
+        cr.jacobian(lambda x: x.data)(v)
+    x = cr.tensor(v, requires_grad=True)
+    assert not x.data.requires_grad

@@ -16,16 +16,22 @@ from chainrule.linear._scipy import special
 from chainrule.program.deferred import Deferred
 from chainrule.tensor import Tensor
 
-__all__ = ["BUILTINS", "CMATH", "MATH", "is_scalar", "of_statistics"]
+__all__ = ["BUILTINS", "CMATH", "MATH", "NUMBERS", "is_scalar", "of_statistics"]
 
 
 _FSUM, _ISSCALAR = math.fsum, np.isscalar
 
 
 class _Also(type):
-    """The type of `Float` and `Complex`: every float, or complex number, is an instance."""
+    """The type of `Float`, `Complex` and their kin: every float, or complex number, is an instance."""
 
     plain: type
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is cls.plain
+
+    def __hash__(cls) -> int:
+        return hash(cls.plain)
 
     def __instancecheck__(cls, value: Any) -> bool:
         return isinstance(value, cls.plain)
@@ -54,6 +60,18 @@ class Complex(complex, metaclass=_Also):
         if holds((real, imag)):
             return _as_complex(real) if imag is None else _as_complex(real) + 1j * _as_complex(imag)
         return complex(real) if imag is None else complex(real, imag)
+
+
+def _of_numpy(kind: type[np.generic]) -> type[np.generic]:
+    """A class of NumPy's in the same way: of tracked numbers it makes numbers or arrays of its dtype, still tracked."""
+
+    def make(cls: Any, *values: Any) -> Any:
+        if not any(map(holds, values)):
+            return kind(*values)
+        made = stacked(values[0])
+        return (made if made.ndim else made.reshape(())).astype(cls.dtype)
+
+    return _Also(kind.__name__, (kind,), {"plain": kind, "dtype": np.dtype(kind), "__new__": make})  # type: ignore[return-value]
 
 
 def _as_complex(value: Any) -> Any:
@@ -108,6 +126,12 @@ def is_scalar(element: Any) -> bool:
 
 BUILTINS: dict[str, Any] = {"float": Float, "complex": Complex, "isinstance": is_instance, "type": Kind()}
 """By the names of Python's own, what takes their place in code that is run as it stands."""
+
+_OF_NUMPY = {kind: _of_numpy(kind) for kind in (np.float64, np.float32, np.float16, np.complex128, np.complex64)}
+NUMBERS: dict[str, Any] = {
+    name: _OF_NUMPY[kind] for name, kind in vars(np).items() if isinstance(kind, type) and kind in _OF_NUMPY
+}
+"""By the names of NumPy's classes of numbers, `np.double` for one, what takes their place."""
 
 
 def _of_math(function: Callable[..., Any], on_arrays: Callable[..., Any]) -> Callable[..., Any]:

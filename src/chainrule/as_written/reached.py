@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sysconfig
 from collections.abc import Iterable
+from dis import get_instructions
 from functools import cache, partial
+from itertools import pairwise
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from chainrule.as_written.making import is_library
 
-__all__ = ["reached"]
+__all__ = ["IS", "reached"]
 
 
 def reached(function: Any) -> tuple[list[dict[str, Any]], list[dict[Any, Any]], list[CellType], set[str]]:
@@ -79,8 +81,13 @@ def _possible_functions(values: Iterable[Any]) -> list[Any]:
     return [value for value in [*values] if callable(value) or isinstance(value, tuple | list | dict)]
 
 
+IS = "is"  # no name can be that
+
+
 @cache
 def _names_in(code: CodeType) -> frozenset[str]:
-    """What code names, and the functions within it."""
+    """What code names, and the functions within it; `IS` among them if it asks whether two things are the same."""
     inner = [_names_in(value) for value in code.co_consts if isinstance(value, CodeType)]
-    return frozenset(code.co_names).union(*inner)
+    steps = pairwise(get_instructions(code))
+    asks = any([step.opname == "IS_OP" and last.opname != "LOAD_CONST" for last, step in steps])
+    return frozenset(code.co_names).union(*inner, [IS] * asks)

@@ -24,8 +24,8 @@ import numpy as np
 from chainrule.as_written.libraries import INSTEAD, SOLVERS
 from chainrule.as_written.making import MAKERS, VIEWERS, ListedUfunc, is_library, is_own, listed
 from chainrule.as_written.making import within as running_within
-from chainrule.as_written.numbers import BUILTINS, CMATH, MATH, is_scalar
-from chainrule.as_written.reached import reached
+from chainrule.as_written.numbers import BUILTINS, CMATH, MATH, NUMBERS, is_scalar
+from chainrule.as_written.reached import IS, reached
 from chainrule.as_written.vectorized import CALLS, ONE_BY_ONE
 from chainrule.errors import AssignmentError, ChainruleError, LeafError, NoRuleError
 from chainrule.op import REGISTRY
@@ -90,8 +90,12 @@ def _taking_lists() -> list[tuple[Any, Mapping[str, Any]]]:
 
 
 def _named(names: Set[str]) -> list[tuple[Any, Mapping[str, Any]]]:
-    """Those of them that code names; to replace all of them for all code would take longer than most of it."""
-    return [(module, {name: made[name] for name in names & made.keys()}) for module, made in _taking_lists()]
+    """Those of them that code names; to replace all of them for all code would take longer than most of it.
+
+    So with NumPy's classes of numbers, but where code asks which class something *is*: that would be another.
+    """
+    places = _taking_lists() if IS in names else [*_taking_lists(), (np, NUMBERS)]
+    return [(module, {name: made[name] for name in names & made.keys()}) for module, made in places]
 
 
 @cache

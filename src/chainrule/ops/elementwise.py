@@ -236,6 +236,7 @@ fmin = elementwise(
 )
 copysign = elementwise(np.copysign, lambda out, a: np.sign(a) * np.sign(out), 0, domain=POSITIVE)
 heaviside = elementwise(np.heaviside, 0, lambda out, a: indicator(a == 0, out))
+nextafter = elementwise(np.nextafter, 1, 0)  # x and a rounding error; of the direction only the sign counts
 ldexp = define(
     "ldexp",
     np.ldexp,
@@ -356,9 +357,7 @@ invert = constant(np.invert, 1, notation=("¬{0}", r"\lnot {0}", "~{0}"))
 bitwise_count = constant(np.bitwise_count, 1)
 isnat = constant(np.isnat, 1)
 
-UNDEFINED = "it steps between neighbouring floating-point numbers and has no derivative"
-undefined(np.spacing, 1, UNDEFINED)
-undefined(np.nextafter, 2, UNDEFINED)
+undefined(np.spacing, 1, "it steps between neighbouring floating-point numbers and has no derivative")
 
 
 # ufuncs of several results, and functions made of the above

@@ -119,3 +119,30 @@ def test_what_meshgrid_gives_may_be_written_to() -> None:
         return np.sum(grid**2)
 
     np.testing.assert_allclose(cr.grad(f)(np.array([1.0, 2.0])), [2.0, 4.0])
+
+
+PUT_TOGETHER: dict[str, Any] = {
+    "insert": lambda x: np.insert(x, 1, 0.0, axis=0),
+    "insert in rows": lambda x: np.insert(x, 1, 0.0, axis=1),
+    "delete": lambda x: np.delete(x, 1, axis=0),
+    "partition": lambda x: np.partition(x, 1, axis=0),
+    "pad": lambda x: np.pad(x, 1),
+    "pad with edges": lambda x: np.pad(x, 1, mode="edge"),
+    "pad with reflections": lambda x: np.pad(x, 1, mode="reflect"),
+}
+
+
+@pytest.mark.parametrize("name", PUT_TOGETHER)
+@pytest.mark.parametrize("shape", [(3, 4), (3, 3, 2)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_is_put_together_lies_as_in_numpy(name: str, shape: tuple[int, ...], order: Any) -> None:
+    x = np.array(np.random.default_rng(0).normal(size=shape), order=order)
+    seen = []
+
+    def f(x: Any) -> Any:
+        made = PUT_TOGETHER[name](x)
+        seen.append(made.strides)
+        return np.sum(made**2)
+
+    cr.grad(f)(x)
+    assert seen == [PUT_TOGETHER[name](x).strides]

@@ -23,8 +23,8 @@ from chainrule.ops.shape import (
     arrayed,
     at_least,
     broadcast_to,
-    by_rows,
     integers_of,
+    lying_as,
     moveaxis,
     ravel,
     reshape,
@@ -235,7 +235,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     if not isinstance(where, slice) and where.size == 1 and count > 1:
         where = np.repeat(where, count)
     order = np.insert(np.arange(size), where, size + np.arange(count))
-    return getitem(whole, order, index=along(axis, ("array",)))
+    return lying_as(getitem(whole, order, index=along(axis, ("array",))), arr)
 
 
 @implements(np.delete)
@@ -245,7 +245,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
         arr, axis = ravel(arr), 0
     axis = normalize_axis_index(axis, len(arr.shape))
     kept = np.delete(np.arange(arr.shape[axis]), plain(obj))
-    return by_rows(getitem(arr, kept, index=along(axis, ("array",))))
+    return lying_as(getitem(arr, kept, index=along(axis, ("array",))), arr)
 
 
 # --- taking apart ---

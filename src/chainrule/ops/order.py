@@ -20,7 +20,7 @@ from chainrule.ops.kinks import chosen_of_ties
 from chainrule.ops.options import UNSET, Axes, are_known, plain, plain_axis, plain_keepdims, refuse_out
 from chainrule.ops.pick import along_axis, take, take_along_axis
 from chainrule.ops.reduce import reduced_axes
-from chainrule.ops.shape import ravel
+from chainrule.ops.shape import lying_as, ravel
 from chainrule.ops.writing import alone, calling, literal
 
 __all__ = ["max", "min", "partition", "sort", "topk"]
@@ -232,7 +232,7 @@ def sort_of(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, 
 def partition_of(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
     """np.partition."""
     a, axis = _flat_or_along(a, axis)
-    return partition(a, axis=axis, kth=tuple(np.atleast_1d(plain(kth)).tolist()))
+    return lying_as(partition(a, axis=axis, kth=tuple(np.atleast_1d(plain(kth)).tolist())), a)
 
 
 def topk(x: Any, k: int, axis: int = -1, largest: bool = True, ordered: bool = True) -> tuple[Any, Any]:

@@ -17,7 +17,7 @@ from chainrule.ops.elementwise import copied
 from chainrule.ops.index import getitem
 from chainrule.ops.join import along, concatenate, slice_along
 from chainrule.ops.options import plain
-from chainrule.ops.shape import arrayed, broadcast_to, by_rows, holds_tensor, moveaxis
+from chainrule.ops.shape import arrayed, broadcast_to, holds_tensor, lying_as, moveaxis
 from chainrule.ops.writing import calling
 
 __all__ = ["pad_constant"]
@@ -116,7 +116,7 @@ def pad_indexed(array: Any, axis: int, width: tuple[int, int], mode: str, option
             "that are smaller than the axis."
         )
     positions = np.pad(np.arange(size), width, mode=mode)  # type: ignore[call-overload]
-    padded = by_rows(getitem(array, positions, index=along(axis, ("array",))))
+    padded = lying_as(getitem(array, positions, index=along(axis, ("array",))), array)
     if not odd:
         return padded
     first, last = slice_along(array, axis, 0, 1), slice_along(array, axis, size - 1, None)

@@ -29,6 +29,7 @@ __all__ = [
     "broadcast_to",
     "by_rows",
     "integers_of",
+    "lying_as",
     "moveaxis",
     "ravel",
     "regroup",
@@ -189,6 +190,13 @@ def by_rows(a: Any) -> Any:
     """The same with its entries in C order in memory, copied unless they are: whether a reshape is a view shows it."""
     value = plain(a)
     return copied(a) if isinstance(value, np.ndarray) and not value.flags.c_contiguous else a
+
+
+def lying_as(made: Any, a: Any) -> Any:
+    """The same with its entries by columns in memory if those of ``a`` are and not by rows, else in C order."""
+    if isinstance(plain(a), np.ndarray) and is_fortran(a, "A"):
+        return transpose(by_rows(transpose(made)))
+    return by_rows(made)
 
 
 @implements(np.squeeze)

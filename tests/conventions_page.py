@@ -33,6 +33,10 @@ Where a derivative is a matter of choice, the choice is one of these.
   `np.where`, `np.select`, `np.piecewise`, a mask or `where=` did not choose. A factor that is exactly 0 counts as such
   a choice; `cr.debug()` finds the numbers that are not finite.
 
+A step is differentiated by itself: what becomes smooth only with the step after it is not known to be. At 0 the outer
+slope is exactly 0, so that `np.linalg.norm(x) ** 2`, `np.sqrt(x @ x) ** 2` and `np.abs(x) ** 2` have the Hessian 0
+instead of 2·I, and `np.cbrt(x) ** 3` has the slope 0 instead of 1. Write `x @ x`, `x**2` and `x`.
+
 ## Choosing otherwise
 
 ```python

@@ -204,3 +204,16 @@ def test_products_of_what_is_another_part_in_each_turn() -> None:
     compiled = cr.compile(whole)
     agree(compiled(frames, points), whole(frames, points))
     assert compiled.recordings == ["machine code"]
+
+
+def test_what_the_first_turn_makes_for_all() -> None:
+    table = np.random.default_rng(5).normal(size=(20, 4))
+
+    def function(x: Any) -> Any:
+        total = 0.0
+        for k in range(12):
+            total = total + np.sum(np.sin(np.exp(-np.abs(x * (table[0] * table[k][::-1])))))
+        return total
+
+    whole = cr.value_and_grad(function)
+    agree(cr.compile(whole)(np.ones(4)), whole(np.ones(4)))

@@ -155,6 +155,34 @@ def test_loops_over_numbers(function: Any, arguments: Any, dtype: Any) -> None:
     assert "@interpret" in built.kernel.text
 
 
+def copied(x: Any) -> Any:
+    """What is copied of an argument is overwritten, and the argument is read after that."""
+    a = x.copy()
+    for k in range(4):
+        a[1:3] *= 0.5 * k
+    return np.sum(a) + np.sum(x**2)
+
+
+def twice(x: Any) -> Any:
+    """Places that are overwritten twice, and read in between."""
+    A = 0.5 * x
+    for j in range(len(x)):
+        A[1, j] = 1.0
+        A[j, 1] *= A[j, 1]
+    return np.sum(A)
+
+
+@pytest.mark.usefixtures("straight")
+@pytest.mark.parametrize("function", [copied, twice])
+def test_what_is_overwritten_was_read_before(function: Callable[..., Any]) -> None:
+    x = random.normal(size=(4, 4))
+    for whole in (function, cr.value_and_grad(function)):
+        compiled = cr.compile(whole)
+        agree(compiled(x), whole(x))
+        (built,) = compiled.known.values()
+        assert "@interpret" in built.kernel.text
+
+
 def test_a_long_program_is_run_by_the_interpreter() -> None:
     """Nothing is forced here: a sweep over a grid, number by number, which no loop of one level describes."""
     gradient = cr.value_and_grad(relaxed)

@@ -42,9 +42,9 @@ class Rewriting:
             self._following[step.arguments[0].number] = following
 
     def done(self, step: Deferred) -> None:
-        """Note that a step has overwritten what it does."""
-        following = self._following.pop(step.arguments[0].number, None)
-        if following is not None and step.number in self._after:
+        """Note that a step has overwritten what it does; one that does so in a copy leaves the array as it is."""
+        if step.number in self._after:
+            following = self._following.pop(step.arguments[0].number)
             following[_plain(step.arguments[2])] = self._after.pop(step.number)
             self._following[step.number] = following
 

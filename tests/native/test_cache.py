@@ -186,7 +186,7 @@ def test_equal_code_is_compiled_once(place: Path, monkeypatch: pytest.MonkeyPatc
 
     expected = cr.compile(f)(np.ones(3)).tolist()
     assert len(files(place)) == 1
-    monkeypatch.setattr(machine, "_optimise", None)  # nothing is compiled from here on
+    monkeypatch.setattr(machine, "_optimised", None)  # nothing is compiled from here on
     assert cr.compile(f)(np.ones(3)).tolist() == expected
     monkeypatch.setattr(cache, "_stores", {})  # as in another process
     assert cr.compile(f)(np.ones(3)).tolist() == expected
@@ -224,7 +224,7 @@ def test_another_process_finds_it(place: Path) -> None:
 import sys, numpy as np, chainrule as cr
 from chainrule.native import machine
 if sys.argv[1] == "found":
-    machine._optimise = None
+    machine._optimised = None
 f = cr.compile(cr.value_and_grad(lambda a: np.sum(np.sin(a) * np.cos(a))))
 value, gradient = f(np.zeros(3))
 print(float(value), gradient.tolist(), f.recordings)

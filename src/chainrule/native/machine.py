@@ -143,30 +143,21 @@ _SPEED = 3  # how hard LLVM tries, of 3
 def _optimised(text: str, machine: Any) -> Any:
     """A module as LLVM improves it.
 
-    Where LLVM (22.1) joins numbers of long straight code into vectors it may put a use before what is used, at which
-    code generation ends the process: such a module is made again without these vectors.
+    Numbers of straight code are not joined into vectors: where that is long, LLVM (22.1) mixes up what comes before
+    what, so that results are wrong, or code generation ends the process. Loops become vectors.
     """
     module = llvm.parse_assembly(text)
-    _optimise(module, machine)
-    try:
-        module.verify()
-    except RuntimeError:
-        module = llvm.parse_assembly(text)
-        _optimise(module, machine, joins=False)
-        module.verify()
-    return module
-
-
-def _optimise(module: Any, machine: Any, joins: bool = True) -> None:
     options = llvm.create_pipeline_tuning_options(speed_level=_SPEED)
     options.loop_vectorization = True
-    options.slp_vectorization = joins
+    options.slp_vectorization = False
     options.loop_unrolling = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
+    module.verify()  # code generation ends the process if it is given something else
     after = llvm.create_new_module_pass_manager()  # what loops of vectors call now
     after.add_always_inliner_pass()
     after.run(module, builder)
+    return module
 
 
 @cache

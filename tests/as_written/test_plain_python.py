@@ -157,10 +157,19 @@ def overwritten_by_remainders(x: Any) -> Any:
     return alias * rounded + divmod(5, x)[1]
 
 
+def writes_through_einsum(x: Any) -> Any:
+    y = np.outer(x, x)
+    diagonal = np.einsum("ii->i", y)
+    diagonal += x
+    turned = np.einsum("ij->ji", y)
+    turned[0] = 2 * x
+    return y
+
+
 FUNCTIONS: list[Callable[[Any], Any]] = [
     reported, waits_for_an_error, looks_at_the_type, copies, indexed_by_wholes, of_math, of_complex_numbers,
     of_statistics, listed, into_an_array, of_objects, iterated, shuffled,
-    keeps_old_numbers, overwrites_arrays_of_one, overwritten_by_remainders,
+    writes_through_einsum, keeps_old_numbers, overwrites_arrays_of_one, overwritten_by_remainders,
 ]  # fmt: skip
 
 

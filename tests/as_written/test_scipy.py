@@ -95,7 +95,6 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "lfilter, from a state": lambda x: ss.lfilter([1.0, 0.5], [1.0, 0.2], x, zi=[0.3])[1],
     "convolve2d": lambda x: ss.convolve2d(np.eye(3), x[:4].reshape(2, 2), "same", "wrap") * x[0],
     "periodogram": lambda x: ss.periodogram(x, 10.0)[1],
-    "stft": lambda x: np.abs(ss.stft(x, nperseg=4)[2]) ** 2,
     "sawtooth": lambda x: ss.sawtooth(x * 5, 0.3) + ss.square(x) * x,
     "detrend": lambda x: ss.detrend(x) * x,
     "savgol_filter": lambda x: ss.savgol_filter(x, 5, 2),

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chainrule.errors import ShapeError
+from chainrule.errors import OptionError, ShapeError
 from chainrule.linear.term import Axis, Term, pattern
 from chainrule.op import Call, Sample, Structural, define, implements
 from chainrule.ops.shape import arrayed, integers_of
@@ -43,7 +43,12 @@ windows = define(
 def sliding_window_view_of(
     x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
 ) -> Any:
-    """np.lib.stride_tricks.sliding_window_view; a view that is only read, and an error where it is written to."""
+    """np.lib.stride_tricks.sliding_window_view; a view that is only read."""
+    if writeable:
+        raise OptionError(
+            "sliding_window_view: writeable=True shares entries between windows, which writing would change together. "
+            "Leave it out, and write into the array itself."
+        )
     x, lengths = arrayed(x), integers_of(window_shape)
     rank = len(x.shape)
     along = tuple(range(rank)) if axis is None else normalize_axis_tuple(integers_of(axis), rank, None, True)

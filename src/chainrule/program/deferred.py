@@ -190,10 +190,10 @@ class Deferred:
     def base(self) -> Any:
         """The array of which NumPy would give a view, if this is one."""
         found, step = None, self
-        while type(step) is Deferred and step.function in _VIEWING:
+        while type(step) is Deferred and (step.function in _VIEWING or _only_names(step)):
             if step.function is _GETITEM and _copies(step.arguments[1], step.shape):
                 break
-            found = step = step.arguments[0]
+            found = step = step.arguments[step.function is np.einsum]
         return found
 
     @property
@@ -360,6 +360,16 @@ class UnrecordableError(BaseException):
 
 
 _GETITEM = np.ndarray.__getitem__
+
+
+def _only_names(step: Any) -> bool:
+    """Whether a step is an einsum of one array that sums nothing: axes in another order, or a diagonal."""
+    if step.function is not np.einsum or len(step.arguments) != 2 or not isinstance(step.arguments[0], str):
+        return False
+    before, _, after = step.arguments[0].partition("->")
+    return set(before) == set(after)
+
+
 _VIEWING = VIEWS | {_GETITEM, np.ravel, np.ndarray.ravel}
 
 

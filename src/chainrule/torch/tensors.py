@@ -172,6 +172,9 @@ class Tensor(CoreTensor):
         """The conjugate of the tensor with its last two dimensions exchanged."""
         return REGISTRY[np.conjugate](self.mT) if self.is_complex() else self.mT
 
+    def __round__(self, ndigits: int | None = None) -> Any:
+        raise TypeError("type Tensor doesn't define __round__ method")
+
     def __reduce__(self) -> Any:
         return (_restored, (self.value, self.requires_grad))
 

@@ -58,11 +58,7 @@ class Explanation(NamedTuple):
 
 
 ALL = "value|gradient|forward|second order"
-DERIVATIVES = "gradient|forward|second order"
 EXPLAINED = (
-    Explanation(
-        "nextafter", DERIVATIVES, "NoDerivativeError", "steps between floats: an error where PyTorch has zeros"
-    ),
     Explanation(
         r"linalg\.norm/subgradients_at_zero",
         "second order",

@@ -39,9 +39,9 @@ def fold(terms: Sequence[Term], limit: int = _TERMS) -> list[Term]:
         limit = min(limit, _AFTER)
     if len(terms) <= limit:
         return list(terms)
-    small = [term for term in terms if _foldable(term.pattern)]
+    small = [term for term in terms if _foldable(term)]
     if len(small) > limit // 2:
-        terms = [term for term in terms if not _foldable(term.pattern)] + [_listed(small)]
+        terms = [term for term in terms if not _foldable(term)] + [_listed(small)]
     return list(terms) if len(terms) <= limit else _banded(terms)
 
 
@@ -57,12 +57,15 @@ def _plain(p: Pattern) -> bool:
     return bool(p.row + p.column) and not p.inner and not any([factor.opaque for factor in p.factors])
 
 
-def _foldable(p: Pattern) -> bool:
+def _foldable(term: Term) -> bool:
     """Whether the entries of a term are better listed: there are few, or they were listed before."""
+    p = term.pattern
     if "foldable" not in p.plans:
-        p.plans["foldable"] = _plain(p) and (_is_list(p) or p.entries <= _ENTRIES_PER_TERM)
+        opaque = [prod([p.sizes[label] for label in factor.labels]) for factor in p.factors if factor.opaque]
+        sizes = [p.entries, *opaque]
+        p.plans["foldable"] = bool(p.row + p.column) and (_is_list(p) or max(sizes) <= _ENTRIES_PER_TERM)
     result: bool = p.plans["foldable"]
-    return result
+    return result and not any([getattr(factor, "by_products", False) for factor in term.factors])
 
 
 def _numbers(term: Term, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -51,6 +51,7 @@ __all__ = ["Kernel", "write_kernel"]
 
 _LONG = 64  # turns of the innermost loop from which it pays to compile more text for a function of vectors
 _WIDE = 16  # and for which it may be said how wide its vectors should be
+_VECTORS, _LANES = 16, 8  # turns from which a loop is left to become vectors: whole ones, or twice as many
 _WRITTEN_OUT = 64  # turns of nested loops together up to which LLVM may write them out
 
 
@@ -327,8 +328,10 @@ class _Writer:
 
     @staticmethod
     def _is_large(loop: Loop) -> bool:
-        """Whether a loop with loops inside is too large to be written out."""
+        """Whether a loop is not to be written out: with loops inside it is too large, or it is to become vectors."""
         volume, inner = loop.label.size, [item for item in loop.body if isinstance(item, Loop)]
+        if not inner:
+            return volume >= _VECTORS and (volume % _LANES == 0 or volume >= 2 * _VECTORS)
         while inner:
             volume *= max([item.label.size for item in inner])
             inner = [item for outer in inner for item in outer.body if isinstance(item, Loop)]

@@ -77,7 +77,7 @@ REFUSED = set(
 clip nan_to_num rint fmax fmin maximum minimum ndarray.clip
 linalg.eigh linalg.svd
 ndarray.dump ndarray.dumps ndarray.tobytes ndarray.ctypes ndarray.byteswap ndarray.getfield ndarray.resize
-ndarray.setfield ndarray.setflags ndarray.to_device ndarray.tofile ndarray.view
+ndarray.data ndarray.setfield ndarray.to_device ndarray.tofile
 """.split()
 )
 

@@ -53,7 +53,7 @@ def reached(function: Any) -> tuple[list[dict[str, Any]], list[dict[Any, Any]], 
             is_walked = is_users and not file.startswith(_INSTALLED)
             pending += named if is_walked else [_without_contents(each) for each in named]
         elif isinstance(value, type):
-            pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
+            pending += [entry for entry in vars(value).copy().values() if isinstance(entry, FunctionType)]
         elif isinstance(value, dict):
             holders[id(value)] = value
             pending += _possible_functions(value.values())
@@ -63,7 +63,7 @@ def reached(function: Any) -> tuple[list[dict[str, Any]], list[dict[Any, Any]], 
             is_ours = type(value).__module__.partition(".")[0] in ("chainrule", "numpy", "scipy")
             pending += [type(value)] if is_ours else [type(value), vars(value)]
         elif isinstance(value, ModuleType) and not is_library(getattr(value, "__file__", None) or ""):
-            pending += [entry for entry in vars(value).values() if isinstance(entry, FunctionType)]
+            pending += [entry for entry in vars(value).copy().values() if isinstance(entry, FunctionType)]
     return list(found.values()), [holders[key] for key in holders if key not in found], list(cells.values()), names
 
 

@@ -113,10 +113,10 @@ def _shield(modules: int) -> None:
     Compiled ones have no frames, and take what `np.empty` gives them for an array, without a look. Our own compare
     functions with NumPy's.
     """
-    for name, module in [*sys.modules.items()]:
+    for name, module in sys.modules.copy().items():
         is_compiled = isinstance(getattr(getattr(module, "__spec__", None), "loader", None), ExtensionFileLoader)
         if is_compiled or (name.startswith(_OWN) and not name.startswith(__package__)):
-            names = [name for name, value in [*vars(module).items()] if value is np]
+            names = [name for name, value in vars(module).copy().items() if value is np]
             vars(module).update(dict.fromkeys(names, _untouched()))
 
 
@@ -147,7 +147,7 @@ def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mappi
 @lru_cache(maxsize=1)
 def _imported(modules: int) -> list[tuple[Any, Mapping[str, Any]]]:
     """The modules of SciPy's (of so many modules), with what takes the place of functions that they have by name."""
-    spaces = [vars(module) for name, module in [*sys.modules.items()] if name.startswith("scipy.")]
+    spaces = [vars(module) for name, module in sys.modules.copy().items() if name.startswith("scipy.")]
     return [(space, _others(space)) for space in spaces]
 
 
@@ -208,7 +208,7 @@ def _may_be_replaced(value: Any) -> bool:
 
 def _others(space: dict[Any, Any]) -> dict[Any, Any]:
     """What takes the place of functions in a dictionary. Other threads may write into it: it is listed at once."""
-    return {name: instead_of(value) for name, value in [*space.items()] if _may_be_replaced(value)}
+    return {name: instead_of(value) for name, value in space.copy().items() if _may_be_replaced(value)}
 
 
 @contextmanager

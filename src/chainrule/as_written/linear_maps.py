@@ -150,7 +150,7 @@ Maker = Callable[[Any], Callable[..., Any]]
 
 
 def _each(position: int, name: str, *names: str) -> dict[str, Maker]:
-    return {each: partial(_linear, {name: position}) for each in names}
+    return _of_either({name: position}, *names)
 
 
 def _of_either(places: Mapping[str, int], *names: str) -> dict[str, Maker]:
@@ -158,19 +158,8 @@ def _of_either(places: Mapping[str, int], *names: str) -> dict[str, Maker]:
 
 
 _FILTERS = (
-    *(
-        "gaussian_filter",
-        "gaussian_filter1d",
-        "uniform_filter",
-        "uniform_filter1d",
-        "laplace",
-        "gaussian_laplace",
-        "sobel",
-        "prewitt",
-        "shift",
-        "zoom",
-        "rotate",
-    ),
+    *("gaussian_filter", "gaussian_filter1d", "uniform_filter", "uniform_filter1d", "laplace", "gaussian_laplace"),
+    *("sobel", "prewitt", "shift", "zoom", "rotate"),
     *("map_coordinates", "affine_transform", "spline_filter", "spline_filter1d"),
 )
 LINEAR: Mapping[str, Mapping[str, Maker]] = {

@@ -140,9 +140,7 @@ def _of_math(function: Callable[..., Any], on_arrays: Callable[..., Any]) -> Cal
         if not any(map(holds, arguments)):
             return function(*arguments)
         if sys._getframe(1).f_code.co_exceptiontable or not _are_deferred(arguments):
-            function(
-                *numbers_of(arguments)
-            )  # where Python's own raises an error, for which code may wait, so does this
+            function(*numbers_of(arguments))  # an error that Python's own raises, and that code may wait for
         return on_arrays(*arguments)
 
     return call

@@ -43,6 +43,7 @@ class _Here(threading.local):
 _here = _Here()
 _lock = threading.RLock()
 _OWN = __package__.removesuffix("as_written")
+_LOOKED_INTO = ("numpy", "scipy", "math", "cmath")  # the libraries whose functions may be handed over themselves
 _replaced: dict[int, tuple[Any, dict[str, Any], list[int]]] = {}  # namespace, what was there, users
 
 
@@ -191,12 +192,7 @@ def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:
         inner = instead_of(function.__func__)
         return function if inner is function.__func__ else MethodType(inner, function.__self__)
     known: Callable[..., Any] | None = _by_function.get(id(function))
-    if known is None and str(getattr(function, "__module__", "")).partition(".")[0] in (
-        "numpy",
-        "scipy",
-        "math",
-        "cmath",
-    ):
+    if known is None and str(getattr(function, "__module__", "")).partition(".")[0] in _LOOKED_INTO:
         _replacing()  # its module may have been loaded only now
         known = _by_function.get(id(function))
     return function if known is None else known

@@ -65,7 +65,8 @@ def _foldable(term: Term) -> bool:
         sizes = [p.entries, *opaque]
         p.plans["foldable"] = bool(p.row + p.column) and (_is_list(p) or max(sizes) <= _ENTRIES_PER_TERM)
     result: bool = p.plans["foldable"]
-    return result and not any([getattr(factor, "by_products", False) for factor in term.factors])
+    opaque_ones = [factor for factor, its in zip(term.factors, p.factors, strict=True) if its.opaque]
+    return result and not any([factor.by_products for factor in opaque_ones])
 
 
 def _numbers(term: Term, shape: tuple[int, ...], dtype: Any) -> Any:

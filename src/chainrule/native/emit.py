@@ -50,7 +50,6 @@ from chainrule.native.work import (
 __all__ = ["Kernel", "write_kernel"]
 
 _LONG = 64  # turns of the innermost loop from which it pays to compile more text for a function of vectors
-_WIDE = 16  # and for which it may be said how wide its vectors should be
 _VECTORS, _LANES = 16, 8  # turns from which a loop is left to become vectors: whole ones, or twice as many
 _WRITTEN_OUT = 64  # turns of nested loops together up to which LLVM may write them out
 
@@ -260,7 +259,8 @@ class _Writer:
 
     def turns(self, loop: Loop, end: int | str, begin: str = "0", only: set[Loop | Leaf] | None = None) -> None:
         """Turns of a loop; of what is done in them perhaps only some statements."""
-        hints, if_long = ROLLED if self._is_large(loop) else "", WIDE if self._is_of_vectors(loop, _WIDE, 8) else ""
+        hints = ROLLED if self._stays_rolled(loop) else ""
+        if_long = WIDE if self._is_of_vectors(loop, _VECTORS, 8) else ""
         with self.body.loop(end, hints, begin, if_long) as index:
             self.index[loop.label] = index
             self.declared.is_often = self._is_of_vectors(loop, _LONG)
@@ -327,7 +327,7 @@ class _Writer:
             self.store(self._combined(target, kind, before, value), target.dtype, pointers[0])
 
     @staticmethod
-    def _is_large(loop: Loop) -> bool:
+    def _stays_rolled(loop: Loop) -> bool:
         """Whether a loop is not to be written out: with loops inside it is too large, or it is to become vectors."""
         volume, inner = loop.label.size, [item for item in loop.body if isinstance(item, Loop)]
         if not inner:

@@ -143,12 +143,13 @@ def _scatter(low: Lowering, step: Deferred, values: Any, shape: tuple[int, ...],
         return value
     axes = selection(low, shape, tuple(index), sizes)
     target = low.new(step.shape, step.dtype, np.add)
-
-    def make(place: Place) -> tuple[Place, Expression]:
-        return tuple([chosen(place) for chosen in axes]), low.pool.cast(spread.at(place), step.dtype)
-
-    low.fill(target, sizes, make)
+    low.fill(target, sizes, _at_places(low, spread, axes, step.dtype))
     return low.summed(target)
+
+
+def _at_places(low: Lowering, value: Value, axes: Sequence[Callable[[Place], Index]], dtype: Any) -> Make:
+    """The making of a statement that puts a value at the places that a selection chooses."""
+    return lambda place: (tuple([chosen(place) for chosen in axes]), low.pool.cast(value.at(place), dtype))
 
 
 def _known(entry: Any) -> Any:
@@ -182,11 +183,7 @@ def _overwritten(low: Lowering, step: Deferred, array: Any, values: Any, index: 
     axes = selection(low, step.shape, index, sizes)
     target = low.new(step.shape, step.dtype)
     low.fill(target, step.shape, low.copying(old, step.dtype))
-
-    def make(place: Place) -> tuple[Place, Expression]:
-        return tuple([chosen(place) for chosen in axes]), low.pool.cast(spread.at(place), step.dtype)
-
-    low.fill(target, sizes, make, over=True)
+    low.fill(target, sizes, _at_places(low, spread, axes, step.dtype), over=True)
     return low.memory(target)
 
 

@@ -42,6 +42,21 @@ def test_the_way_back_needs_them_longer(door: str) -> None:
             agree(compiled(A, B), gradient(A, B))
 
 
+def test_products_over_joined_axes_are_in_the_loops_of_others(door: str) -> None:
+    """A normalised row and its cotangent are a few numbers at a time, however the axes before it were joined."""
+    x, weight = random.normal(size=(6, 5, 40)), random.normal(size=40)
+
+    def shares(x: Any, weight: Any) -> Any:
+        e = np.exp(x - np.max(x, axis=-1, keepdims=True))
+        return np.sum(weight * (e / np.sum(e, axis=-1, keepdims=True)))
+
+    gradient = cr.value_and_grad(shares, (0, 1))
+    compiled = cr.compile(gradient)
+    agree(compiled(x, weight), gradient(x, weight))
+    if door == "machine code":
+        assert compiled.memory[0] < x.nbytes / 2
+
+
 def test_rooms_are_taken_by_the_smallest_waste_and_grow() -> None:
     rooms, double = Rooms([]), np.dtype(float)
 

@@ -51,6 +51,14 @@ CASES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "convolved": (lambda a: np.convolve(a, a[:3], "same") + np.convolve(a[2:4], a)[1:], (x,)),
     "products of vectors": (lambda a: np.outer(a, a[::2]) @ np.inner(a[:4], matrix[:, 1:]), (x,)),
     "inner products": (lambda a: np.inner(a, stack[..., 1:, None] * np.ones(5)), (matrix,)),
+    "products over joined axes": (
+        lambda a, b: (np.exp(a).reshape(6, 4) @ a[0, 0]) @ a.reshape(6, 4) + b.reshape(6, 4).T @ b.ravel()[:6],
+        (stack, stack + 1),
+    ),
+    "products over axes joined in other ways": (
+        lambda a, b: np.einsum("i,i", np.sin(a).reshape(24), np.exp(b).reshape(6, 4).T.reshape(24)) * a.reshape(1, 24),
+        (stack, stack + 1),
+    ),
     "begun": (lambda a: np.max(a, initial=0.3) * np.sum(a, 0, initial=2) + np.min(a[:0], initial=-1.5), (matrix,)),
     "begun with what changes nothing": (
         lambda a: np.max(a, 1, initial=-np.inf) + np.prod(a, 1, initial=True),

@@ -133,7 +133,7 @@ def test_a_result_may_be_the_next_argument(double: Any) -> None:
 
 def test_large_results_are_let_go() -> None:
     compiled = cr.compile(doubled)
-    large = np.ones(600_000)
+    large = np.ones(5_000_000)
     compiled(large)
     array = compiled(large)
     assert sys.getrefcount(array) <= 2

@@ -27,7 +27,7 @@ from chainrule.native.schedule import Schedule
 from chainrule.native.straight import interpreted
 from chainrule.native.turns import Turns
 from chainrule.native.unrolling import unrolled
-from chainrule.native.work import Kept, Make, Statement
+from chainrule.native.work import Kept, Make, Statement, used
 from chainrule.program.deferred import Deferred, needed
 from chainrule.program.replay import steps_for
 
@@ -73,7 +73,7 @@ def kernel_of(
     if truths:
         check = _guarded(low, check, zip(wanted[count:], truths, strict=True))
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
-    kernel = write_kernel(Schedule(unrolled(low.statements)), low.pool, given, options)
+    kernel = write_kernel(Schedule(unrolled(used(low.statements))), low.pool, given, options)
     for made in low.kept:  # results outlive the recording, which is large
         made.statements.clear()
     leaves = iter(memories)

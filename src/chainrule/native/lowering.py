@@ -220,11 +220,11 @@ class Lowering:
             self.values[step.number] = self.called(step)
         return self.values[step.number]
 
-    def held(self, argument: Any) -> Value:
-        """An argument of a step, in memory; so it is for whoever reads it later."""
-        kept = self.keep(self.value(argument))
+    def held(self, argument: Any, value: Value) -> Value:
+        """The value of an argument of a step, in some shape, in memory; so it is for whoever reads it later."""
+        kept = self.keep(value)
         if type(argument) is Deferred:
-            self.values[argument.number] = kept
+            self.values[argument.number] = self.reshaped(kept, argument.shape)
         return kept
 
     @staticmethod
@@ -376,6 +376,14 @@ class Lowering:
         """The same elements in another shape."""
         if value.shape == shape:
             return value
+        value = value.before or value
+        if value.shape == shape:
+            return value
+        made = self._in_another_shape(value, shape)
+        made.before = value
+        return made
+
+    def _in_another_shape(self, value: Value, shape: tuple[int, ...]) -> Value:
         bare, wanted = [n for n in value.shape if n != 1], [n for n in shape if n != 1]
         if bare != wanted and (value.parts > 1 or not merges(bare, wanted)):
             if value.source is None and merges(wanted, bare):

@@ -20,7 +20,7 @@ from chainrule.native.text import Body
 
 __all__ = ["Results"]
 
-_LARGE = 1 << 22  # bytes from which NumPy asks for large pages, so that memory that is new costs little
+_LARGE = 1 << 25  # bytes up to which C libraries keep memory, too, instead of giving it back to the system
 _KEPT = 2  # a caller that holds one result while the next is computed finds the one before it free
 
 

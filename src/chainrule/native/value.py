@@ -68,6 +68,7 @@ class Value:
     known: dict[Any, Expression] = field(default_factory=dict)
     matrix: Matrix | None = None  # what is known of it as matrices
     several: Sequence[Value] = ()  # what it consists of, if it is no array but several
+    before: Value | None = None  # the same elements in the shape that they had before it was reshaped
 
     def at(self, place: Place) -> Expression:
         """The element at a place."""

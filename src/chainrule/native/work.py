@@ -29,6 +29,7 @@ __all__ = [
     "is_at",
     "stride_in_order",
     "stride_of",
+    "used",
 ]
 
 COMBINATIONS: dict[Any, Any] = {np.add: 0, np.multiply: 1, np.maximum: -np.inf, np.minimum: np.inf}
@@ -298,6 +299,22 @@ class Interpreted:
 
 
 Work = Statement | Multiplication | Callback | Routine | Interpreted
+
+
+def used(works: Sequence[Work]) -> list[Work]:
+    """The work that is for something that somebody outside sees, and all calls."""
+    ahead = [made for made in works if not isinstance(made, Statement) or made.target.is_wanted]
+    found = set[Work]()
+    while ahead:
+        made = ahead.pop()
+        if made in found:
+            continue
+        found.add(made)
+        read = [base_of(read.source) for read in made.reads] if isinstance(made, Statement) else dict(made.needs)
+        for array in (*read, *made.targets):
+            if isinstance(array, Kept):
+                ahead += array.statements
+    return [made for made in works if made in found]
 
 
 def base_of(source: Source) -> Source:

@@ -21,18 +21,19 @@ def contracted(
     low: Lowering, step: Deferred, operands: Sequence[Any], labels: Sequence[Sequence[Any]], out: Sequence[Any]
 ) -> Value:
     """A product of arrays with named axes, summed over the names that are not in ``out``."""
-    values = [low.value(operand) for operand in operands]
-    sizes: dict[Any, int] = {}
-    for value, names in zip(values, labels, strict=True):
-        for name, size in zip(names, value.shape, strict=True):
-            sizes[name] = size if sizes.get(name, 1) == 1 else sizes[name]
+    values: Sequence[Value] = [low.value(operand) for operand in operands]
+    sizes = _sizes(values, labels)
+    axes = _matrix_axes(step, labels, out, sizes) if low.blas else None
+    if axes is None and set(out) < set(sizes):
+        values, labels, out = _with_axes_apart(low, values, labels, out)
+        sizes = _sizes(values, labels)
     names = [*out, *[name for name in sizes if name not in out]]
     volume = prod(sizes.values())
     kept = []
     for operand, value, own in zip(operands, values, labels, strict=True):
         times = volume // max(prod([sizes[name] for name in set(own)]), 1)
         if times > 1 and value.cost >= WORTH_HOLDING:
-            value = low.held(operand)
+            value = low.held(operand, value)
         kept.append(low.keep(value) if times >= _MANY and _is_far(low, value) else value)
 
     def read(place: Place) -> Expression:
@@ -46,10 +47,8 @@ def contracted(
             product = low.pool.apply(np.multiply, (product, factor), step.dtype)
         return product
 
-    if len(kept) == 2 and low.blas:
-        multiplied = _multiplied(low, step, kept, labels, out, sizes)
-        if multiplied is not None:
-            return multiplied
+    if axes is not None:
+        return _multiplied(low, step, kept, labels, out, sizes, axes)
     shape = [sizes[name] for name in names]
     if len(names) == len(out):
         return Value(step.shape, step.dtype, read, sum([value.cost for value in kept]) + len(kept) - 1)
@@ -68,20 +67,61 @@ def _is_far(low: Lowering, value: Value) -> bool:
 _WORTH_CALLING = 8192  # multiplications from which BLAS is better than loops
 
 
-def _multiplied(
-    low: Lowering,
-    step: Deferred,
-    values: Sequence[Value],
-    labels: Sequence[Sequence[Any]],
-    out: Sequence[Any],
-    sizes: Mapping[Any, int],
-) -> Value | None:
-    """The product by BLAS, if it is one of large matrices."""
+def _sizes(values: Sequence[Value], labels: Sequence[Sequence[Any]]) -> dict[Any, int]:
+    """How long the axis of each name is."""
+    sizes: dict[Any, int] = {}
+    for value, names in zip(values, labels, strict=True):
+        for name, size in zip(names, value.shape, strict=True):
+            sizes[name] = size if sizes.get(name, 1) == 1 else sizes[name]
+    return sizes
+
+
+def _with_axes_apart(
+    low: Lowering, values: Sequence[Value], labels: Sequence[Sequence[Any]], out: Sequence[Any]
+) -> tuple[Sequence[Value], Sequence[Sequence[Any]], Sequence[Any]]:
+    """The same with axes as they were before they were joined, so that loops over them are those of other steps."""
+    factors: dict[Any, set[tuple[int, ...]]] = {}
+    for value, own in zip(values, labels, strict=True):
+        known = None if value.before is None else _factors(value.shape, value.before.shape)
+        for name, size, found in zip(own, value.shape, known or [()] * len(own), strict=True):
+            factors.setdefault(name, set()).add(found if len(found) > 1 else (size,))
+    apart = {name: max(found, key=len) for name, found in factors.items()}
+    has_one_way = all([found <= {apart[name], (prod(apart[name]),)} for name, found in factors.items()])
+    if not has_one_way or any([value.parts > 1 for value in values]):
+        return values, labels, out
+    split = {name: [(name, k) for k, _ in enumerate(apart[name])] for name in apart}
+    shapes = [[size for name in own for size in apart[name]] for own in labels]
+    names = [[part for name in own for part in split[name]] for own in labels]
+    turned = [low.reshaped(value, tuple(shape)) for value, shape in zip(values, shapes, strict=True)]
+    return turned, names, [part for name in out for part in split[name]]
+
+
+def _factors(shape: Sequence[int], before: Sequence[int]) -> list[tuple[int, ...]] | None:
+    """The axes that each axis of a shape was joined from; None if that is not what was done."""
+    if 0 in before:
+        return None
+    rest = iter([size for size in before if size != 1])
+    found = []
+    for size in shape:
+        own: tuple[int, ...] = ()
+        while prod(own) < size:
+            own = (*own, next(rest, size + 1))
+        if prod(own) != size:
+            return None
+        found.append(own)
+    return found
+
+
+def _matrix_axes(
+    step: Deferred, labels: Sequence[Sequence[Any]], out: Sequence[Any], sizes: Mapping[Any, int]
+) -> tuple[Any, Any, Any] | None:
+    """The axes of the rows, of the sum, and of the columns, if it is a product of large matrices."""
+    if len(labels) != 2 or step.dtype.kind != "f":
+        return None
     first, second = [[name for name in own if sizes[name] != 1] for own in labels]
     summed = [name for name in first if name in second and name not in out]
-    stack = [name for name in first if name in second and name in out]
     rows, columns = [name for name in first if name not in second], [name for name in second if name not in first]
-    if [len(rows), len(summed), len(columns)] != [1, 1, 1] or step.dtype.kind != "f":
+    if [len(rows), len(summed), len(columns)] != [1, 1, 1]:
         return None
     if not {*rows, *columns} <= set(out) or any([len(set(own)) < len(own) for own in labels]):
         return None
@@ -89,10 +129,24 @@ def _multiplied(
     shape = sizes[row], sizes[inner], sizes[column]
     if prod(shape) < _WORTH_CALLING or min(shape) < 4:
         return None
+    last = [name for name in out if sizes[name] != 1][-1]
+    return (row, inner, column) if last in (row, column) else None
+
+
+def _multiplied(
+    low: Lowering,
+    step: Deferred,
+    values: Sequence[Value],
+    labels: Sequence[Sequence[Any]],
+    out: Sequence[Any],
+    sizes: Mapping[Any, int],
+    axes: tuple[Any, Any, Any],
+) -> Value:
+    """The product by BLAS."""
+    row, inner, column = axes
     if list(out).index(row) > list(out).index(column):
         values, labels, row, column = values[::-1], labels[::-1], column, row
-    if [name for name in out if sizes[name] != 1][-1] != column:
-        return None
+    stack = [name for name in labels[0] if sizes[name] != 1 and name in labels[1] and name in out]
     target = low.new(tuple([sizes[name] for name in out]), step.dtype)
     labels_of = {name: Label(sizes[name]) for name in (*stack, row, inner, column)}
     with low.in_a_turn() as turn:

@@ -23,7 +23,7 @@ def _running(function: Any, default: Any = None) -> Rule:
             raise NotLowerableError(f"running results of {value.dtype} as {kind}")
         combined = low.function_of_numbers(function, (kind, kind), kind)
         if value.cost > _CHEAP or value.parts > 1:
-            value = low.held(array)
+            value = low.held(array, value)
         if axis is None:
             value, axis = low.reshaped(value, step.shape), 0
         k = axis % len(step.shape)

@@ -119,14 +119,19 @@ def _write_einsum(script: Script, a: Value, b: Value, target: Sequence[int], siz
 def _write_matrix(
     script: Script, value: Value, free: Sequence[int], summed: Sequence[int], sizes: Sequence[int]
 ) -> tuple[str, bool]:
-    """The variable of ``value`` as a matrix (or, without free labels, a vector), and whether ``summed`` comes first."""
+    """The variable of ``value`` as a matrix (or, without free labels, a vector), and whether ``summed`` comes first.
+
+    Where axes are moved, the last stays last: neighbours are copied together, and both products that an array is in
+    can have the same copy.
+    """
     free, summed = list(free), list(summed)
     labels = list(value.labels)
-    flipped = bool(free) and labels == summed + free
+    flipped = bool(free) and labels != free + summed and (labels == summed + free or labels[-1] in free)
     groups = [group for group in ([summed, free] if flipped else [free, summed]) if group]
     text, axes = value.name, list(value.axes)
-    if not flipped and labels != free + summed:
-        order = [axes.index(label) for label in free + summed] + [k for k, label in enumerate(axes) if label < 0]
+    wanted = [label for group in groups for label in group]
+    if labels != wanted:
+        order = [axes.index(label) for label in wanted] + [k for k, label in enumerate(axes) if label < 0]
         text, axes = transposed(text, order), [axes[k] for k in order]
     if axes != [group[0] for group in groups]:
         text = reshaped(script, text, [size_of(group, sizes) for group in groups])
@@ -147,8 +152,9 @@ def _write_matmul(
     free_a = [label for label in a.labels if label not in summed]
     free_b = [label for label in b.labels if label not in summed]
     wanted = [label for label in target if label in free_a or label in free_b]
-    if wanted and wanted[0] in free_b:
-        a, b, free_a, free_b = b, a, free_b, free_a  # so that the result needs no transpose, if that can be
+    fits = sorted(free_a) == sorted(wanted[: len(free_a)]) or sorted(free_b) == sorted(wanted[: len(free_b)])
+    if wanted and (wanted[0] in free_b if fits else wanted[-1] in free_a):
+        a, b, free_a, free_b = b, a, free_b, free_a  # so that the result needs no transpose, or its last axis is last
     larger = a if size_of(a.axes, sizes) >= size_of(b.axes, sizes) else b
     order = [label for label in larger.labels if label in summed]
     if sorted(free_a) == sorted(wanted[: len(free_a)]) and list(a.labels) not in ([*free_a, *order], [*order, *free_a]):

@@ -8,7 +8,7 @@ _CHAIN = f"{_SHORT}, and a product begins when the number before it is stored; b
 
 REASONS = {
     "gmm32": "two products of BLAS for each component take 70 % of it, and what lies between them leaves the cache",
-    "logistic": "the limit passes over X once, too; the goal was set beside one that passes twice",
+    "logistic": "the limit passes over X once, too",
     "convolution": "back, nine products are added up in memory; by hand the sums of a place stay in registers",
     "diagonal": "the matrix passes through memory once more, and all of the result is looked at",
     "trisolv": f"{_SHORT}; the matrix is copied in, and its gradient out",
@@ -19,5 +19,5 @@ REASONS = {
     "cholesky": _CHAIN,
     "smith_waterman": _NUMBERS,
     "mandelbrot": "whole arrays of all turns are kept (18 MB); by hand 64 points at a time stay in the cache",
-    "softmax": "two arrays as large as the argument are kept (68 MB), as a product joins three axes; by hand a row is",
+    "softmax": "what goes back through the largest of a row is added up, and comes to nothing; by hand it is left out",
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native import splitting
+from chainrule.native import hints, splitting
 from chainrule.native.fortran import write_multiplication, write_routine
 from chainrule.native.inner import InnerLoop
 from chainrule.native.interpreter import write_interpreter
@@ -35,7 +35,7 @@ from chainrule.native.schedule import Leaf, Loop, Schedule
 from chainrule.native.segmented import Segmented, said
 from chainrule.native.splitting import Parameters, Split
 from chainrule.native.storage import Storage, stored
-from chainrule.native.text import ROLLED, WIDE, Body, literal, memory_type, value_type
+from chainrule.native.text import ROLLED, Body, literal, memory_type, value_type
 from chainrule.native.work import (
     COMBINATIONS,
     Callback,
@@ -48,10 +48,6 @@ from chainrule.native.work import (
 )
 
 __all__ = ["Kernel", "write_kernel"]
-
-_LONG = 64  # turns of the innermost loop from which it pays to compile more text for a function of vectors
-_VECTORS, _LANES = 16, 8  # turns from which a loop is left to become vectors: whole ones, or twice as many
-_WRITTEN_OUT = 64  # turns of nested loops together up to which LLVM may write them out
 
 
 @dataclass
@@ -137,7 +133,7 @@ class _Writer:
         if isinstance(source, Memory):
             strides, flat = source.strides, Index(source.begin)
         elif isinstance(source, Kept):
-            strides = self.storages[source].strides
+            strides, flat = self.storages[source].strides, self.storages[source].before
         if isinstance(base, Kept) and self.segmented.rows(base) is not None:
             pointer, flat = self.segmented.located(base, place[0])
             place, strides = place[1:], strides[1:]
@@ -239,7 +235,7 @@ class _Writer:
             elif item in self.splits:
                 self.split(item, self.splits[item])
             elif not self.segmented.writes(item):
-                self.turns(item, item.label.size, only=only)
+                self.turns(item, self.end_of(item), only=only)
 
     def leaf(self, leaf: Leaf) -> None:
         """What is done in one turn of all loops around it."""
@@ -259,11 +255,9 @@ class _Writer:
 
     def turns(self, loop: Loop, end: int | str, begin: str = "0", only: set[Loop | Leaf] | None = None) -> None:
         """Turns of a loop; of what is done in them perhaps only some statements."""
-        hints = ROLLED if self._stays_rolled(loop) else ""
-        if_long = WIDE if self._is_of_vectors(loop, _VECTORS, 8) else ""
-        with self.body.loop(end, hints, begin, if_long) as index:
-            self.index[loop.label] = index
-            self.declared.is_often = self._is_of_vectors(loop, _LONG)
+        with self.body.loop(end, hints.of_any_loop(loop), begin, hints.of_long_text(loop)) as index:
+            self.index[loop.label] = self.position(loop, index)
+            self.declared.is_often = hints.is_often(loop)
             self.known.append({})
             if only is None:
                 self.segmented.begin(loop)
@@ -271,13 +265,19 @@ class _Writer:
             self.known.pop()
         self.declared.is_often = False
 
-    def _is_of_vectors(self, loop: Loop, turns: int, size: int | None = None) -> bool:
-        """Whether a loop has many turns, which may be done at once; and all is about numbers of so many bytes."""
-        if loop.label.size < turns or loop in self.schedule.turns.values():
-            return False
-        leaves = [item for item in loop.body if isinstance(item, Leaf)]
-        targets = [target for leaf in leaves for target in leaf.statement.targets] if size else []
-        return len(leaves) == len(loop.body) and all([target.dtype.itemsize == size for target in targets])
+    def end_of(self, loop: Loop) -> int | str:
+        """How many turns of a loop there are: fewer, if it is the last of the strips that it is about."""
+        if loop.strip is None or loop.label.size % loop.turns == 0:
+            return loop.turns
+        rest = self.body.put(f"sub nsw i64 {loop.label.size}, {self.index[loop.strip.label]}")
+        is_last = self.body.put(f"icmp ult i64 {rest}, {loop.turns}")
+        return self.body.put(f"select i1 {is_last}, i64 {rest}, i64 {loop.turns}")
+
+    def position(self, loop: Loop, turn: str) -> str:
+        """Where along its label a turn of a loop is."""
+        if loop.strip is not None:
+            return self.body.put(f"add nuw nsw i64 {self.index[loop.strip.label]}, {turn}")
+        return self.body.put(f"mul nuw nsw i64 {turn}, {loop.length}") if loop.length > 1 else turn
 
     def split(self, loop: Loop, split: Split) -> None:
         """A loop of which threads do parts: a function of its own, with memory for what each part has for itself."""
@@ -310,7 +310,7 @@ class _Writer:
             splitting.write_part(name, part.body, [parameters[source] for source in parameters.asked])
         )
         functions = [self.outside(function) for function in pthreads()]
-        self.fail(splitting.write_fork(self.body, name, (split.count, loop.label.size), arrays, functions))
+        self.fail(splitting.write_fork(self.body, name, (split.count, loop.turns), arrays, functions))
         for target in split.sums:
             self.gather(target, split.count, *apart[target])
 
@@ -325,17 +325,6 @@ class _Writer:
             ]
             before, value = [self.body.put(f"load {kind}, ptr {pointer}") for pointer in pointers]
             self.store(self._combined(target, kind, before, value), target.dtype, pointers[0])
-
-    @staticmethod
-    def _stays_rolled(loop: Loop) -> bool:
-        """Whether a loop is not to be written out: with loops inside it is too large, or it is to become vectors."""
-        volume, inner = loop.label.size, [item for item in loop.body if isinstance(item, Loop)]
-        if not inner:
-            return volume >= _VECTORS and (volume % _LANES == 0 or volume >= 2 * _VECTORS)
-        while inner:
-            volume *= max([item.label.size for item in inner])
-            inner = [item for outer in inner for item in outer.body if isinstance(item, Loop)]
-        return volume > max(_WRITTEN_OUT, loop.label.size)
 
     def fill(self, target: Kept, pointer: str = "", size: int = 0, start: Any = None) -> None:
         """The first value of every element, or of so many from a place on."""

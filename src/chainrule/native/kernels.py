@@ -25,6 +25,7 @@ from chainrule.native.rules import Lowering
 from chainrule.native.scalar import Expression, Index, Memory, Number, Place
 from chainrule.native.schedule import Schedule
 from chainrule.native.straight import interpreted
+from chainrule.native.strips import cut_into_strips
 from chainrule.native.turns import Turns
 from chainrule.native.unrolling import unrolled
 from chainrule.native.work import Kept, Make, Statement, used
@@ -73,7 +74,9 @@ def kernel_of(
     if truths:
         check = _guarded(low, check, zip(wanted[count:], truths, strict=True))
     given = [*memories, *[memory for memory, _ in low.captured], *results, *([check] if check is not None else [])]
-    kernel = write_kernel(Schedule(unrolled(used(low.statements))), low.pool, given, options)
+    schedule = Schedule(unrolled(used(low.statements)))
+    cut_into_strips(schedule)
+    kernel = write_kernel(schedule, low.pool, given, options)
     for made in low.kept:  # results outlive the recording, which is large
         made.statements.clear()
     leaves = iter(memories)

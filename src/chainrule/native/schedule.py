@@ -29,15 +29,22 @@ class Leaf:
 
     def label_of(self, loop: Loop) -> Label | None:
         """The statement's own label that runs in a loop."""
-        return next((label for label, its in self.loops.items() if its is loop), None)
+        return next((label for label, its in self.loops.items() if loop in (its, its.strip)), None)
 
 
 @dataclass(eq=False)
 class Loop:
-    """A loop over ``label``; ``body`` is done in order."""
+    """A loop over ``label``; ``body`` is done in order. A strip is a loop that does ``length`` turns at a time."""
 
     label: Label
     body: list[Loop | Leaf] = field(default_factory=list)
+    length: int = 1
+    strip: Loop | None = None  # the loop around it, if it is about the turns of a strip
+
+    @property
+    def turns(self) -> int:
+        """How often its body is done, each time that it is reached."""
+        return self.strip.length if self.strip is not None else -(-self.label.size // self.length)
 
     def leaves(self) -> Iterator[Leaf]:
         """All statements inside."""

@@ -22,8 +22,11 @@ __all__ = [
     "PART",
     "Parameters",
     "Split",
+    "cost_of_part",
+    "is_free",
     "is_long",
     "is_private",
+    "reads_its_own",
     "split_of",
     "step_of",
     "work_of",
@@ -64,8 +67,8 @@ def split_of(loop: Loop, threads: int, partial: Container[Kept] = ()) -> Split |
         return None
     leaves = list(loop.leaves())
     work = sum([work_of(leaf) for leaf in leaves])
-    count = int(min(threads, loop.label.size, work / PART if PART else threads))
-    if count < 2 or not all([_is_free(leaf.statement) and _reads_its_own(leaf, loop, leaves) for leaf in leaves]):
+    count = int(min(threads, loop.turns, work / PART if PART else threads))
+    if count < 2 or not all([is_free(leaf.statement) and reads_its_own(leaf, loop, leaves) for leaf in leaves]):
         return None
     writers: dict[Kept, list[Leaf]] = {}
     for leaf in leaves:
@@ -85,7 +88,7 @@ def split_of(loop: Loop, threads: int, partial: Container[Kept] = ()) -> Split |
 def work_of(leaf: Leaf) -> float:
     """Roughly what a statement costs in all, in multiplications."""
     made = leaf.statement
-    turns = prod([loop.label.size for loop in leaf.path])
+    turns = prod([loop.turns for loop in leaf.path])
     if isinstance(made, Multiplication):
         return turns * made.left.row.size * made.left.column.size * made.right.column.size
     if isinstance(made, Interpreted):
@@ -95,7 +98,7 @@ def work_of(leaf: Leaf) -> float:
         return turns * rows * columns * columns
     if isinstance(made, Callback):
         return 0
-    return turns * (1 + sum([_cost(part) for part in parts(made.expression)]))
+    return turns * (1 + sum([cost_of_part(part) for part in parts(made.expression)]))
 
 
 def is_long(leaves: Iterable[Leaf]) -> bool:
@@ -113,20 +116,23 @@ def is_private(storage: Storage, loop: Loop, leaf: Leaf) -> bool:
     """Whether a turn of a loop puts its part of an array, which nobody else reads, where the turn before had it."""
     label, place = leaf.label_of(loop), leaf.statement.place
     assert place is not None
+    if storage.strip is not None and storage.strip.loop is loop:
+        return True
     kept = [index for index, stride in zip(place, storage.strides, strict=True) if stride is not None]
     return not any([label is other for index in kept for other, _ in index.steps])
 
 
-def _cost(made: Expression) -> float:
+def cost_of_part(made: Expression) -> float:
+    """Roughly what a part of an expression costs by itself, in multiplications."""
     return cost_of(made.function) if isinstance(made, Apply) and made.function is not None else 1.0
 
 
-def _is_free(made: Work) -> bool:
+def is_free(made: Work) -> bool:
     """Whether work needs nothing of the turn before, and may be done in several threads at once; BLAS may."""
     return made.turns is None and isinstance(made, Statement | Multiplication) and not _is_foreign(made)
 
 
-def _reads_its_own(leaf: Leaf, loop: Loop, leaves: Sequence[Leaf]) -> bool:
+def reads_its_own(leaf: Leaf, loop: Loop, leaves: Sequence[Leaf]) -> bool:
     """Whether a statement reads of what is written in a loop only what the same turn wrote."""
     label = leaf.label_of(loop)
     assert label is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainrule.native.scalar import Index, row_major
 from chainrule.native.schedule import Leaf, Loop
@@ -13,18 +13,37 @@ from chainrule.native.work import Kept, Multiplication, is_at
 __all__ = ["Storage", "stored"]
 
 
+class Strip(NamedTuple):
+    """An axis of which only the part for the turns of one strip is there, and the element where the first begins."""
+
+    loop: Loop
+    axis: int
+    start: int
+
+
 class Storage:
     """How a kept array lies in memory: the stride of each of its axes (None: the axis needs no memory).
 
     ``last`` is the axis along which neighbours are next to each other.
     """
 
-    def __init__(self, shape: tuple[int, ...], dropped: Sequence[bool], last: int) -> None:
+    def __init__(self, shape: tuple[int, ...], dropped: Sequence[bool], last: int, strip: Strip | None = None) -> None:
+        self.strip = strip
+        if strip is not None:
+            shape = (*shape[: strip.axis], strip.loop.length, *shape[strip.axis + 1 :])
         order = [axis for axis in range(len(shape)) if axis != last and not dropped[axis]]
         order += [last] if shape and not dropped[last] else []
         self.sizes = [shape[axis] for axis in order]
         steps = dict(zip(order, row_major(self.sizes), strict=True))
         self.strides = [steps.get(axis) for axis in range(len(shape))]
+
+    @property
+    def before(self) -> Index:
+        """How far from the beginning of its memory an element 0 would be."""
+        if self.strip is None:
+            return Index()
+        stride = self.strides[self.strip.axis] or 0
+        return Index(-self.strip.start * stride, ((self.strip.loop.label, -stride),))
 
     @property
     def size(self) -> int:
@@ -46,7 +65,24 @@ def stored(
     dropped = [
         not target.is_wanted and _is_turn(axis, size, prefix, leaves, readers) for axis, size in enumerate(target.shape)
     ]
-    return Storage(target.shape, dropped, last), prefix
+    return Storage(target.shape, dropped, last, _strip(target, dropped, prefix, leaves, readers)), prefix
+
+
+def _strip(
+    target: Kept, dropped: Sequence[bool], prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]
+) -> Strip | None:
+    """An axis of which each strip has its own part."""
+    everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
+    if target.is_wanted or any([place is None for _, place in everyone]):
+        return None
+    for loop in [loop for loop in prefix if loop.length > 1]:
+        for axis in [axis for axis, is_dropped in enumerate(dropped) if not is_dropped]:
+            at = [(place[axis], leaf.label_of(loop)) for leaf, place in everyone]
+            if len({index.start for index, _ in at}) == 1 and all(
+                [label and is_at(index, label) for index, label in at]
+            ):
+                return Strip(loop, axis, at[0][0].start)
+    return None
 
 
 def _last(target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any]) -> int:
@@ -62,7 +98,7 @@ def _last(target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any]) -> int:
         inner = next((label for label, loop in leaf.loops.items() if loop is leaf.path[-1]), None)
         for axis, index in enumerate(place):
             if inner is not None and is_at(index, inner):
-                turns[axis] += prod([loop.label.size for loop in leaf.path])
+                turns[axis] += prod([loop.turns for loop in leaf.path])
     sides = [axis for axis in range(last) if _is_a_side(target, axis, everyone)]
     best: int = max([last, *sides], key=lambda axis: turns[axis])
     return best

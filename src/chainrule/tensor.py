@@ -39,7 +39,12 @@ __all__ = [
 
 def _binary(operation: Any) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
-        return record(operation, (self, other))
+        try:
+            return record(operation, (self, other))
+        except DtypeError:
+            if hasattr(other, "tocoo"):  # a sparse array, which has operators of its own
+                return NotImplemented
+            raise
 
     return method
 

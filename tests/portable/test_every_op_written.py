@@ -19,7 +19,7 @@ from tests.native.test_every_op_compiled import CASES, functions_of
 # Operations that have no form in the standard. (Gradients whose rules look at numbers need not have one either.)
 UNWRITTEN = {
     *["accumulate_maximum", "accumulate_minimum", "cofactors", "overwrite_flat", "singular_parts"],
-    "sliding_window_view",
+    *["sliding_window_view", "sparse_solve"],
 }
 # What becomes of their gradients: some have a form all the same, and one other has none.
 UNWRITTEN_GRADIENTS = (UNWRITTEN - {"overwrite_flat", "singular_parts", "sliding_window_view"}) | {"voigt_profile"}

@@ -18,9 +18,10 @@ from chainrule.as_written.numbers import of_statistics
 from chainrule.as_written.polynomials import VALUES, of_polynomials
 from chainrule.as_written.shuffling import of_random
 from chainrule.as_written.sparse_products import of_sparse
+from chainrule.as_written.sparse_solvers import IN_C, of_sparse_linalg
 from chainrule.as_written.special import functions_of_special
 
-__all__ = ["INSTEAD", "LINEAR", "SOLVERS", "instead"]
+__all__ = ["INSTEAD", "IN_C", "LINEAR", "SOLVERS", "instead"]
 
 Places = list[tuple[Any, Mapping[str, Any]]]
 
@@ -58,6 +59,7 @@ INSTEAD: dict[str, Callable[[Any], Places]] = {
     "scipy.linalg": _of_linalg,
     "scipy._lib.array_api_extra": _of_extra,
     "scipy.sparse": of_sparse,
+    "scipy.sparse.linalg": of_sparse_linalg,
     "scipy.spatial.distance": of_distance,
     "scipy.special": _of_special,
     "scipy.stats": of_stats,

@@ -23,6 +23,7 @@ from chainrule.tensor import Tensor
 __all__ = [
     "MAKERS",
     "VIEWERS",
+    "Holding",
     "ListedUfunc",
     "follows",
     "holds",
@@ -43,10 +44,18 @@ _SCIPY = _LIBRARIES[1]
 _POLYNOMIALS = str(_NUMPY / "polynomial")
 
 
+class Holding:
+    """What holds tracked numbers and is no tensor."""
+
+    __slots__ = ()
+
+
 def follows(value: Any) -> bool:
     """Whether something in nested lists and tuples is tracked: a tensor that is not is only a buffer."""
     if isinstance(value, Tensor):
         return value.is_followed
+    if isinstance(value, Holding):
+        return True
     return isinstance(value, list | tuple) and any(map(follows, value))
 
 

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache, partial
 from importlib.machinery import ExtensionFileLoader
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import BuiltinMethodType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
-from chainrule.as_written.libraries import INSTEAD, SOLVERS
-from chainrule.as_written.making import MAKERS, VIEWERS, ListedUfunc, is_library, is_own, listed
+from chainrule.as_written.libraries import IN_C, INSTEAD, SOLVERS
+from chainrule.as_written.making import MAKERS, VIEWERS, ListedUfunc, holds, is_library, is_own, listed
 from chainrule.as_written.making import within as running_within
 from chainrule.as_written.numbers import BUILTINS, CMATH, MATH, NUMBERS, is_scalar
 from chainrule.as_written.reached import IS, reached
@@ -140,6 +140,8 @@ def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mappi
     for place, made in places:
         if isinstance(place, ModuleType | type):
             for name, other in made.items():
+                if name not in vars(place):
+                    continue  # inherited, so that there is no function of that name to know again
                 _originals.append(vars(place)[name])
                 _by_function[id(vars(place)[name])] = _by_function[id(other)] = other
     return places
@@ -191,6 +193,12 @@ def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:
     if type(function) is MethodType:
         inner = instead_of(function.__func__)
         return function if inner is function.__func__ else MethodType(inner, function.__self__)
+    if type(function) in IN_C:
+        made: Callable[..., Any] = IN_C[type(function)](function)
+        return made
+    if type(function) is BuiltinMethodType and type(function.__self__) in IN_C:
+        method: Callable[..., Any] = getattr(IN_C[type(function.__self__)](function.__self__), function.__name__)
+        return method
     known: Callable[..., Any] | None = _by_function.get(id(function))
     if known is None and str(getattr(function, "__module__", "")).partition(".")[0] in _LOOKED_INTO:
         _replacing()  # its module may have been loaded only now
@@ -199,7 +207,10 @@ def instead_of(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _may_be_replaced(value: Any) -> bool:
-    return id(value) in _by_function or type(value) in (partial, MethodType)
+    kind = type(value)
+    if kind is BuiltinMethodType:
+        return type(value.__self__) in IN_C or id(value) in _by_function
+    return id(value) in _by_function or kind in (partial, MethodType) or kind in IN_C
 
 
 def _others(space: dict[Any, Any]) -> dict[Any, Any]:
@@ -263,6 +274,7 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
             return run()
     except Exception as problem:
         is_refused = isinstance(problem, _RETRIED) or refusals() > before
+        is_refused = is_refused or _wants_arrays(problem) or _mistook(problem)
         if is_as_written() or not (is_refused or (type(problem) is TypeError and _library_that_failed(problem))):
             raise
     within = function in _within
@@ -275,7 +287,7 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
                     _within.add(function)
                 return result
             except (ChainruleError, AttributeError, BufferError, TypeError, ValueError) as problem:
-                culprit = _library_that_failed(problem)
+                culprit = _library_that_failed(problem) or ("a function in C" if _wants_arrays(problem) else None)
                 if culprit is None or (within and isinstance(problem, ChainruleError)):
                     raise
                 if within:
@@ -289,6 +301,22 @@ def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:
 
 _known = Functions()  # those that were run as they stand: they will need it again
 _within = Functions()  # those that need it within SciPy's own code
+
+
+def _wants_arrays(problem: Exception) -> bool:
+    """Whether a function in C, which leaves no trace of itself, was given a tensor for an array."""
+    return type(problem) is TypeError and str(problem).endswith("must be numpy.ndarray, not Tensor")
+
+
+def _mistook(problem: Exception) -> bool:
+    """Whether code of SciPy's, which knows no tensors, took one for something else: a number for a list, say."""
+    trace = problem.__traceback__ if type(problem) is ValueError else None
+    while trace is not None:
+        frame = trace.tb_frame
+        if str(frame.f_globals.get("__name__", "")).startswith("scipy.") and any(map(holds, frame.f_locals.values())):
+            return True
+        trace = trace.tb_next
+    return False
 
 
 _COMPILED = ("numpy.", "scipy.")  # modules of which some are not Python, and say other names of files

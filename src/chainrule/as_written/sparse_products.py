@@ -1,35 +1,153 @@
-"""Products of SciPy's sparse matrices, as constants, with tracked arrays."""
+"""`scipy.sparse` for tracked numbers: what makes sparse arrays of them, and what meets them in plain ones.
+
+SciPy's own functions say where the entries of a result are: see `sparse_arrays`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import instead, stacked
-from chainrule.tensor import Tensor
+from chainrule.as_written.making import follows, instead, numbers_of, stacked
+from chainrule.as_written.sparse_arrays import become, kind_of, lifted, moved, numbered, plain_kind, tracked
+from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
 
 __all__ = ["of_sparse"]
 
 
-def _product(matrix: Any, array: Any) -> Any:
-    """``matrix @ array``: the entries times what their columns meet, added up in their rows."""
-    entries, array = matrix.tocoo(), stacked(array)
-    rows, columns = entries.coords if hasattr(entries, "coords") else (entries.row, entries.col)
-    weights = entries.data.reshape((-1,) + (1,) * (array.ndim - 1))
-    result: Any = Tensor(np.zeros((matrix.shape[0], *array.shape[1:])))
-    np.add.at(result, rows, weights * array[columns])
-    return result
+class _Pool:
+    """Data of several arrays one after the other, each with numbers in its place."""
+
+    def __init__(self) -> None:
+        self.parts: list[Any] = []
+        self.count = 0
+        self.by_value = False
+
+    def numbers(self, value: Any) -> Any:
+        """An array or a number of the same shape that says where the data are."""
+        value = stacked(value)
+        self.by_value = self.by_value or value.ndim == 2  # a block, of which SciPy leaves out zeros
+        self.parts.append(np.reshape(value, -1))
+        first, self.count = 1 + self.count, self.count + self.parts[-1].size
+        numbers = np.reshape(np.arange(first, 1.0 + self.count), value.shape)
+        return numbers if value.ndim else float(numbers)
+
+    def put(self, value: Any) -> Any:
+        """The same for what is built of blocks: nested lists, sparse arrays, arrays, numbers."""
+        if value is None:
+            return None
+        if is_sparse(value):
+            entries = entries_of(value)
+            self.by_value = self.by_value or entries.by_value
+            self.parts.append(entries.data)
+            first, self.count = 1 + self.count, self.count + len(entries.data)
+            return numbered(entries, plain_kind(value), first)
+        if isinstance(value, list | tuple):
+            return [self.put(entry) for entry in value]
+        return self.numbers(value)
+
+    def entries(self) -> Entries:
+        """All data, as the entries that `moved` takes from."""
+        return Entries((), (), np.concatenate(self.parts), self.by_value)
 
 
-def _turned(matrix: Any, array: Any) -> Any:
-    """``array @ matrix``."""
-    return np.transpose(_product(matrix.T, np.transpose(stacked(array))))
+def _placing(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that puts the parts of its first argument somewhere."""
+
+    def made(first: Any, *arguments: Any, dtype: Any = None, **options: Any) -> Any:
+        pool = _Pool()
+        found = moved(plain(pool.put(first), *arguments, **options), pool.entries())
+        return found if dtype is None else found.astype(dtype)
+
+    return made
+
+
+def _begin(plain: Callable[..., Any]) -> Callable[..., None]:
+    """How a new sparse array begins that is made of tracked numbers, as SciPy's class is called."""
+
+    def made(self: Any, arg1: Any, *arguments: Any, dtype: Any = None, **options: Any) -> None:
+        kind, pool = type(self), _Pool()
+        is_apart = isinstance(arg1, tuple) and not is_sparse(arg1[0])
+        plain(self, (pool.numbers(arg1[0]), *arg1[1:]) if is_apart else pool.put(arg1), *arguments, **options)
+        pool.by_value = pool.by_value and not is_apart  # apart, all of the data are stored
+        found = moved(self, pool.entries())
+        become(self, entries_of(found if dtype is None else found.astype(dtype)), kind)
+
+    return made
+
+
+def _meeting(name: str) -> Callable[..., Any]:
+    """A method of a plain array that meets tracked numbers."""
+
+    def method(self: Any, *arguments: Any, **options: Any) -> Any:
+        return getattr(lifted(entries_of(self), plain_kind(self)), name)(*arguments, **options)
+
+    return method
+
+
+def _changing(name: str) -> Callable[..., Any]:
+    """A method that puts tracked numbers into a plain array."""
+
+    def method(self: Any, *arguments: Any, **options: Any) -> Any:
+        return getattr(become(self, entries_of(self), plain_kind(self)), name)(*arguments, **options)
+
+    return method
+
+
+def _set(self: Any, name: str, value: Any) -> None:
+    if name == "data" and follows(value):
+        become(self, entries_of(self), plain_kind(self))
+    object.__setattr__(self, name, value)
+
+
+def _kron(A: Any, B: Any, format: Any = None) -> Any:  # noqa: A002 (as in SciPy)
+    return tracked(entries_of(A).kron(entries_of(B)), kind_of(format or "coo", plain_kind(A, B)))
+
+
+def _kronsum(A: Any, B: Any, format: Any = None) -> Any:  # noqa: A002
+    eye = sys.modules["scipy.sparse"].eye
+    left, right = [entries_of(eye(each.shape[0])) for each in (B, A)]
+    whole = left.kron(entries_of(A)).plus(entries_of(B).kron(right))
+    return tracked(whole, kind_of(format or "coo", plain_kind(A, B)))
+
+
+def _find(A: Any) -> Any:
+    entries = A.entries.unique()
+    kept = np.flatnonzero(numbers_of(entries.data))
+    return *[each[kept] for each in entries.coords], entries.data[kept]
+
+
+_PLACING = (
+    *("diags", "diags_array", "spdiags", "hstack", "vstack", "bmat", "block_array", "block_diag", "tril", "triu"),
+)
+_MEETING = (
+    *("__matmul__", "__rmatmul__", "dot", "multiply", "__add__", "__radd__", "__sub__", "__rsub__"),
+    *("__mul__", "__rmul__", "__truediv__"),
+)
+_CHANGING = ("__setitem__", "setdiag", "__iadd__", "__isub__", "__imul__", "__itruediv__")
+_FORMATS = ("coo", "csr", "csc", "bsr", "dia", "lil", "dok")
 
 
 def of_sparse(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
-    """What takes the place of products in `scipy.sparse`."""
-    base = next(kind for kind in module.csr_array.__mro__ if "__matmul__" in vars(kind))
-    made = {"__matmul__": _product, "__rmatmul__": _turned, "dot": _product}
-    return [(base, {name: instead(vars(base)[name], method) for name, method in made.items() if name in vars(base)})]
+    """What takes the place of functions in `scipy.sparse` and of methods of its arrays."""
+    functions: dict[str, Any] = {"kron": _kron, "kronsum": _kronsum, "find": _find}
+    functions |= {name: _placing(getattr(module, name)) for name in _PLACING}
+    found: list[tuple[Any, Mapping[str, Any]]] = [
+        (module, {name: instead(getattr(module, name), made) for name, made in functions.items()})
+    ]
+    methods = {name: _meeting(name) for name in _MEETING} | {name: _changing(name) for name in _CHANGING}
+    formats = [getattr(module, f"{name}_{end}") for name in _FORMATS for end in ("array", "matrix")]
+    for kind in dict.fromkeys([each for format_ in formats for each in format_.__mro__]):
+        own = vars(kind)
+        if not kind.__module__.startswith(module.__name__):
+            continue
+        made = {name: instead(own[name], method) for name, method in methods.items() if name in own}
+        if kind.__name__ == "_spbase":
+            made["__setattr__"] = _set
+        elif "__init__" in own and kind.__name__ != "_data_matrix":
+            made["__init__"] = instead(own["__init__"], _begin(own["__init__"]))
+        found.append((kind, made))
+    return found

@@ -76,6 +76,27 @@ def by_diagonal(x: Any) -> Any:
     return A @ b
 
 
+def by_buffer(x: Any) -> Any:
+    data, more = np.zeros(SIZE), np.zeros(SIZE)
+    A, C = sp.csr_array((data, along, starts)), sp.coo_array((more, (along, along)))
+    data[:] = x  # and so does what was made of it
+    more[1] = x[0] ** 2
+    return A @ b + C.T @ b
+
+
+def by_data_of_copies(x: Any) -> Any:
+    A, C, dense = K.copy(), sp.csr_array((np.ones(SIZE), along, starts)), K.toarray()
+    A.data[1:3] = x[0]
+    C.data[1] = x[1]
+    C.data *= x[2]
+    dense[0, 0] = x[3]
+    own = C.copy()
+    own.data[0] = 7.0  # which is no entry of C
+    assert sl.norm(K.copy()) == np.linalg.norm(K.data)
+    assert K.copy().nanmax() == 5.0
+    return A @ b + C @ b + dense @ b
+
+
 def by_sparse_block(x: Any) -> Any:
     A = sp.lil_array((SIZE, SIZE))
     A[1:3, :] = sp.diags_array(x).tocsr()[2:4]
@@ -149,6 +170,8 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "dok": by_dictionary,
     "data": by_data,
     "setdiag, in place": by_diagonal,
+    "buffers": by_buffer,
+    "copies": by_data_of_copies,
     "rows that are sparse": by_sparse_block,
     "asking": asking,
     "complex": lambda x: np.abs(sp.diags(x * (1 + 2j)).conj() @ (b * 1j) * x) ** 2,

@@ -25,12 +25,14 @@ __all__ = [
     "VIEWERS",
     "Holding",
     "ListedUfunc",
+    "buffered",
     "follows",
     "holds",
     "instead",
     "is_library",
     "is_own",
     "listed",
+    "maker",
     "numbers_of",
     "plain_function",
     "settled",
@@ -45,17 +47,24 @@ _POLYNOMIALS = str(_NUMPY / "polynomial")
 
 
 class Holding:
-    """What holds tracked numbers and is no tensor."""
+    """What may hold tracked numbers and is no tensor."""
 
     __slots__ = ()
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether it does."""
+        raise NotImplementedError
+
+    def of_numbers(self) -> Any:
+        """The library's own object with the same numbers."""
+        raise NotImplementedError
 
 
 def follows(value: Any) -> bool:
     """Whether something in nested lists and tuples is tracked: a tensor that is not is only a buffer."""
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor | Holding):
         return value.is_followed
-    if isinstance(value, Holding):
-        return True
     return isinstance(value, list | tuple) and any(map(follows, value))
 
 
@@ -63,6 +72,8 @@ def settled(value: Any) -> Any:
     """The same with plain arrays in the place of tensors that are not tracked."""
     if isinstance(value, Tensor):
         return value if value.is_followed else value.value
+    if isinstance(value, Holding):
+        return value if value.is_followed else value.of_numbers()
     if type(value) in (list, tuple) and holds(value):
         return type(value)(map(settled, value))
     return value
@@ -127,13 +138,18 @@ def _buffer(made: Any) -> Any:
     return _array(Tensor(made)) if type(made) is np.ndarray and made.dtype.kind in "fc" else made
 
 
+def buffered(made: Any, depth: int) -> Any:
+    """A new array as a tensor to be filled, if code of the user's asked for it, so many calls away."""
+    return _buffer(made) if _of_user(depth + 2) else made
+
+
 def _array(tensor: Any) -> Any:
     """The same tensor, which stands for an array even if it has no axes."""
     tensor.is_array = True
     return tensor
 
 
-def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
+def maker(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that makes an array of shapes and plain numbers."""
     taking_lists = listed(function)
 
@@ -281,7 +297,7 @@ _FRESH = ("zeros", "ones", "empty", "eye", "identity", "arange", "linspace", "lo
 _LIKE = ("zeros_like", "ones_like", "empty_like", "diag", "tile", "repeat", "fromfunction")
 
 MAKERS: dict[str, Any] = {
-    **{name: _maker(getattr(np, name)) for name in (*_FRESH, *_LIKE)},
+    **{name: maker(getattr(np, name)) for name in (*_FRESH, *_LIKE)},
     **{name: _converter(getattr(np, name), True) for name in _COPYING},
     **{name: _converter(getattr(np, name), False) for name in _NOT_COPYING},
     "full": _full,

@@ -46,15 +46,20 @@ def _format(kind: type) -> str:
     return kind.__name__[:3]
 
 
-def moved(found: Any, entries: Entries) -> Any:
-    """What SciPy made of numbered entries, with their data instead: a sparse array, an array or a number."""
+def moved(found: Any, entries: Entries, shares: bool = False) -> Any:
+    """What SciPy made of numbered entries, with their data instead: a sparse array, an array or a number.
+
+    ``shares`` says that it would have the very same array of data, where their order is the same.
+    """
     if not is_sparse(found):
         return entries.at(found)
     places = entries_of(found)
     order = places.data.astype(np.intp) - 1
     same = len(order) == len(entries.data) and np.array_equal(order, np.arange(len(order)))
-    data = entries.data if same else entries.data[order]
-    return tracked(Entries(places.shape, places.coords, data, entries.by_value), type(found))
+    data = entries.data[order] if not same else entries.data if shares else np.copy(entries.data)
+    return (lifted if shares else tracked)(
+        Entries(places.shape, places.coords, data, entries.by_value), plain_kind(found)
+    )
 
 
 def tracked(entries: Entries, kind: type) -> Any:
@@ -112,13 +117,17 @@ _KEPT = (
 
 
 def _refused(kind: type, name: str) -> Any:
-    def refuse(self: Any, *_: Any, **__: Any) -> Any:
+    def refuse(self: Any, *arguments: Any, **options: Any) -> Any:
+        if not self.is_followed:
+            found = getattr(self.of_numbers(), name)
+            return found(*arguments, **options) if is_method else found
         raise NoRuleError(
             f"scipy.sparse.{kind.__name__}.{name} of tracked values has no rule: take the array apart with A.tocoo(), "
             "which has row, col and data, or write A.toarray() and NumPy's functions"
         )
 
-    return refuse if callable(getattr(kind, name)) else property(refuse)
+    is_method = callable(getattr(kind, name))
+    return refuse if is_method else property(refuse)
 
 
 def _of_numbers(name: str) -> Callable[..., Any]:
@@ -131,12 +140,12 @@ def _of_numbers(name: str) -> Callable[..., Any]:
     return method
 
 
-def _structural(name: str) -> Callable[..., Any]:
+def _structural(name: str, shares: bool = False) -> Callable[..., Any]:
     """What only says where the entries go: SciPy is asked."""
 
     def method(self: Any, *arguments: Any, **options: Any) -> Any:
         entries = self.entries.unique(self.order)
-        return moved(getattr(numbered(entries, self.plain_kind), name)(*arguments, **options), entries)
+        return moved(getattr(numbered(entries, self.plain_kind), name)(*arguments, **options), entries, shares)
 
     return method
 
@@ -159,6 +168,11 @@ class TrackedSparse(Arithmetic):
     def format(self) -> str:
         """The three letters of the format."""
         return _format(self.plain_kind)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether something in it is tracked: numbers may still be put into data that are not."""
+        return follows(self.entries.data)
 
     @property
     def order(self) -> str:
@@ -265,7 +279,8 @@ class TrackedSparse(Arithmetic):
     # --- formats and parts ---
 
     tocsr, tocsc, tobsr, tolil, todia, todok = map(_structural, ("tocsr", "tocsc", "tobsr", "tolil", "todia", "todok"))
-    transpose, reshape, diagonal = map(_structural, ("transpose", "reshape", "diagonal"))
+    transpose = _structural("transpose", shares=True)
+    reshape, diagonal = map(_structural, ("reshape", "diagonal"))
     getrow, getcol, __getitem__ = map(_structural, ("getrow", "getcol", "__getitem__"))
 
     def tocoo(self, copy: bool = False) -> Any:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import follows, instead, numbers_of, stacked
+from chainrule.as_written.making import buffered, follows, instead, maker, numbers_of, settled, stacked
 from chainrule.as_written.sparse_arrays import become, kind_of, lifted, moved, numbered, plain_kind, tracked
 from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
+from chainrule.tensor import Tensor
 
 __all__ = ["of_sparse"]
 
@@ -30,7 +32,7 @@ class _Pool:
         """An array or a number of the same shape that says where the data are."""
         value = stacked(value)
         self.by_value = self.by_value or value.ndim == 2  # a block, of which SciPy leaves out zeros
-        self.parts.append(np.reshape(value, -1))
+        self.parts.append(value if value.ndim == 1 else np.reshape(value, -1))
         first, self.count = 1 + self.count, self.count + self.parts[-1].size
         numbers = np.reshape(np.arange(first, 1.0 + self.count), value.shape)
         return numbers if value.ndim else float(numbers)
@@ -51,7 +53,8 @@ class _Pool:
 
     def entries(self) -> Entries:
         """All data, as the entries that `moved` takes from."""
-        return Entries((), (), np.concatenate(self.parts), self.by_value)
+        data = self.parts[0] if len(self.parts) == 1 else np.concatenate(self.parts)
+        return Entries((), (), data, self.by_value)
 
 
 def _placing(plain: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,17 +69,36 @@ def _placing(plain: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _begin(plain: Callable[..., Any]) -> Callable[..., None]:
-    """How a new sparse array begins that is made of tracked numbers, as SciPy's class is called."""
+    """How a new sparse array begins, as SciPy's class is called.
 
-    def made(self: Any, arg1: Any, *arguments: Any, dtype: Any = None, **options: Any) -> None:
-        kind, pool = type(self), _Pool()
-        is_apart = isinstance(arg1, tuple) and not is_sparse(arg1[0])
+    Data that stand apart in a buffer may get tracked numbers later, and the sparse array with them.
+    """
+
+    @wraps(plain)
+    def begin(self: Any, arg1: Any, *arguments: Any, **options: Any) -> None:
+        is_apart = isinstance(arg1, tuple) and len(arg1) > 1 and not is_sparse(arg1[0])
+        if not (follows(arg1) or (is_apart and isinstance(arg1[0], Tensor))):
+            plain(self, settled(arg1), *arguments, **options)
+            return
+        kind, pool, dtype = type(self), _Pool(), options.pop("dtype", None)
         plain(self, (pool.numbers(arg1[0]), *arg1[1:]) if is_apart else pool.put(arg1), *arguments, **options)
         pool.by_value = pool.by_value and not is_apart  # apart, all of the data are stored
-        found = moved(self, pool.entries())
-        become(self, entries_of(found if dtype is None else found.astype(dtype)), kind)
+        entries = entries_of(moved(self, pool.entries(), shares=is_apart and not options.get("copy")))
+        become(self, entries if dtype is None else entries._replace(data=entries.data.astype(dtype)), kind)
 
-    return made
+    return begin
+
+
+def _copied(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A copy for the user, whose data may get tracked numbers later."""
+
+    @wraps(plain)
+    def copy(self: Any) -> Any:
+        made = plain(self)
+        data = buffered(made.data, 1) if made.format in ("coo", "csr", "csc") else made.data
+        return lifted(entries_of(made)._replace(data=data), type(made)) if isinstance(data, Tensor) else made
+
+    return copy
 
 
 def _meeting(name: str) -> Callable[..., Any]:
@@ -148,6 +170,8 @@ def of_sparse(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
         if kind.__name__ == "_spbase":
             made["__setattr__"] = _set
         elif "__init__" in own and kind.__name__ != "_data_matrix":
-            made["__init__"] = instead(own["__init__"], _begin(own["__init__"]))
+            made["__init__"] = _begin(own["__init__"])
+        made |= {name: maker(own[name]) for name in ("toarray",) if name in own}
+        made |= {name: _copied(own[name]) for name in ("copy",) if name in own}
         found.append((kind, made))
     return found

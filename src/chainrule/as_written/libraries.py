@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from chainrule.as_written.distances import of_distance
 from chainrule.as_written.distributions import apply_where, of_stats
 from chainrule.as_written.linear_maps import LINEAR
-from chainrule.as_written.making import instead
+from chainrule.as_written.making import instead, stacked
 from chainrule.as_written.matrices import MATRICES
 from chainrule.as_written.numbers import of_statistics
 from chainrule.as_written.polynomials import VALUES, of_polynomials
 from chainrule.as_written.shuffling import of_random
+from chainrule.as_written.signals import of_peaks, of_spectra
 from chainrule.as_written.sparse_products import of_sparse
 from chainrule.as_written.sparse_solvers import IN_C, of_sparse_linalg
 from chainrule.as_written.special import functions_of_special
@@ -38,6 +41,12 @@ def _of_extra(module: Any) -> Places:
     return [(module, {"apply_where": instead(module.apply_where, apply_where)})]
 
 
+def _of_compat(module: Any) -> Places:
+    """The functions under NumPy's names that are not NumPy's own."""
+    solve = instead(module.linalg.solve, lambda a, b: np.linalg.solve(stacked(a), b))
+    return [(module, {"clip": instead(module.clip, np.clip)}), (module.linalg, {"solve": solve})]
+
+
 def _linear(name: str) -> Callable[[Any], Places]:
     def places(module: Any) -> Places:
         made = {each: (getattr(module, each), maker) for each, maker in LINEAR[name].items()}
@@ -57,7 +66,10 @@ INSTEAD: dict[str, Callable[[Any], Places]] = {
     "numpy.random.mtrand": of_random,
     "statistics": of_statistics,
     "scipy.linalg": _of_linalg,
+    "scipy._lib.array_api_compat.numpy": _of_compat,
     "scipy._lib.array_api_extra": _of_extra,
+    "scipy.signal._peak_finding": of_peaks,
+    "scipy.signal._spectral_py": of_spectra,
     "scipy.sparse": of_sparse,
     "scipy.sparse.linalg": of_sparse_linalg,
     "scipy.spatial.distance": of_distance,

@@ -15,6 +15,8 @@ import numpy as np
 
 from chainrule.as_written.fourier import FOURIER
 from chainrule.as_written.making import follows, numbers_of, stacked
+from chainrule.as_written.picks import PICKS, PICKS_OF_SIGNAL
+from chainrule.as_written.signals import FILTERS
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import conjugated
 
@@ -67,11 +69,9 @@ def _linear(places: Mapping[str, int], plain: Callable[..., Any]) -> Callable[..
         found = of_array(numbers_of(array))
         if not isinstance(found, tuple):
             return linearly(of_array, array)
-
-        def part(k: int) -> Callable[[Any], Any]:
-            return lambda value: of_array(value)[k]
-
-        return tuple([linearly(part(k), array) for k in range(len(found))])
+        sizes = np.cumsum([np.size(part) for part in found])[:-1]  # one matrix for all of the results
+        whole = linearly(lambda value: np.concatenate([np.ravel(part) for part in of_array(value)]), array)
+        return tuple([np.reshape(part, np.shape(f)) for part, f in zip(np.split(whole, sizes), found, strict=True)])
 
     return call
 
@@ -165,15 +165,15 @@ _FILTERS = (
 LINEAR: Mapping[str, Mapping[str, Maker]] = {
     "scipy.integrate": _each(0, "y", "simpson", "cumulative_trapezoid", "cumulative_simpson", "romb", "trapezoid"),
     "scipy.ndimage": {
+        **PICKS,
         **_each(0, "input", *_FILTERS),
         **_of_either({"input": 0, "weights": 1}, "correlate1d", "convolve1d", "correlate", "convolve"),
     },
     "scipy.fft": {**_each(0, "x", "dct", "idct", "dst", "idst", "dctn", "idctn", "dstn", "idstn"), **FOURIER},
     "scipy.signal": {
-        **_of_either({"x": 2, "b": 0}, "lfilter"),
+        **FILTERS,
+        **PICKS_OF_SIGNAL,
         **_of_either({"in1": 0, "in2": 1}, "convolve2d", "correlate2d"),
-        **_each(2, "x", "filtfilt"),
-        **_each(1, "x", "sosfilt", "sosfiltfilt"),
         **_each(0, "data", "detrend"),
         **_each(0, "x", "savgol_filter", "resample", "decimate", "resample_poly"),
         **dict.fromkeys(("convolve", "fftconvolve", "oaconvolve"), partial(_convolve, False)),

@@ -87,7 +87,11 @@ def instead(plain: Any, made: Callable[..., Any]) -> Any:
         arguments, options = tuple(map(settled, arguments)), {name: settled(value) for name, value in options.items()}
         if any(map(follows, (*arguments, *options.values()))):
             return made(*arguments, **options)
-        return plain(*arguments, **options)
+        depth, within.depth = within.depth, 0  # what SciPy makes of plain arrays stays plain
+        try:
+            return plain(*arguments, **options)
+        finally:
+            within.depth = depth
 
     return call
 

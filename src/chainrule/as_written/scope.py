@@ -151,7 +151,11 @@ def _noted(places: list[tuple[Any, Mapping[str, Any]]]) -> list[tuple[Any, Mappi
 def _imported(modules: int) -> list[tuple[Any, Mapping[str, Any]]]:
     """The modules of SciPy's (of so many modules), with what takes the place of functions that they have by name."""
     spaces = [vars(module) for name, module in sys.modules.copy().items() if name.startswith("scipy.")]
-    return [(space, _others(space)) for space in spaces]
+    classes = {name: BUILTINS[name] for name in ("float", "complex")}
+    return [
+        (space, {**{name: classes[name] for name in classes.keys() - space.keys()}, **_others(space)})
+        for space in spaces
+    ]
 
 
 class Functions:

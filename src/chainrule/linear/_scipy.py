@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-__all__ = ["blas", "csgraph", "lapack", "linalg", "sparse", "sparse_linalg", "special"]
+__all__ = ["blas", "csgraph", "lapack", "linalg", "signal", "sparse", "sparse_linalg", "special"]
 
 
 class _Lazy:
@@ -30,4 +30,5 @@ linalg = _Lazy("scipy.linalg")
 blas = _Lazy("scipy.linalg.blas")
 csgraph = _Lazy("scipy.sparse.csgraph")
 lapack = _Lazy("scipy.linalg.lapack")
+signal = _Lazy("scipy.signal")
 special = _Lazy("scipy.special")

@@ -204,7 +204,7 @@ class Trace:
             return result
         except ValueError as problem:
             if isinstance(problem.__cause__, AssignmentError):  # NumPy replaces what __float__ raised
-                raise problem.__cause__ from None
+                raise problem.__cause__.with_traceback(problem.__traceback__) from None
             raise
         finally:
             running.is_on = False

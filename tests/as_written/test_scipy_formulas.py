@@ -1,0 +1,89 @@
+"""SciPy's functions that are other formulas where something is tracked: values, both directions, second derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.ndimage as nd
+import scipy.signal as ss
+
+import chainrule as cr
+
+v = np.array([0.31, -1.2, 0.72, 2.1, 0.93])
+long = np.cos(np.arange(20.0) ** 2)
+kernel = np.array([0.2, 0.5, 0.3])
+
+
+def stable(x: Any) -> Any:
+    """The coefficients of a filter whose response dies away."""
+    return np.concatenate([2 + 0.1 * x[:1], 0.3 * x[1:3]])
+
+
+def peaks(x: Any) -> Any:
+    found, properties = ss.find_peaks(np.concatenate([x, x[:3] ** 2]), height=0.2, prominence=0.1, width=0.1)
+    assert len(found)
+    names = ("peak_heights", "prominences", "widths", "width_heights", "left_ips")
+    return np.concatenate([properties[name] for name in names])
+
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "lfilter, a": lambda x: ss.lfilter([1.0, 0.5], stable(x), long),
+    "lfilter, everything": lambda x: ss.lfilter(x[:2], stable(x), long * x[3]),
+    "lfilter, states": lambda x: np.concatenate(ss.lfilter(x[:2], stable(x), long, zi=x[3:])),
+    "lfilter, longer b": lambda x: np.concatenate(ss.lfilter(x, [2.0, 0.5], v, zi=x[:4])),
+    "lfilter, one moment": lambda x: ss.lfilter(x[:3], stable(x), x[4:]),
+    "lfilter, axis": lambda x: ss.lfilter(kernel, stable(x), np.outer(x, long), axis=0),
+    "lfiltic": lambda x: ss.lfiltic(x[:2], stable(x), v[:2], x[3:]),
+    "filtfilt": lambda x: ss.filtfilt(x[:2], stable(x), long),
+    "sosfilt": lambda x: ss.sosfilt(np.stack([np.array([x[0], x[1], x[2], 1.0, 0.2 * x[3], 0.1])] * 2), long),
+    "sosfilt, states": lambda x: ss.sosfilt([[1.0, 0.5, 0.2, 1.0, 0.3, 0.1]], x, zi=np.outer([1.0], x[:2]))[1],
+    "sosfiltfilt": lambda x: ss.sosfiltfilt(ss.butter(2, 0.3, output="sos"), np.outer(x, long)),
+    "deconvolve": lambda x: ss.deconvolve(x, stable(x))[0],
+    "decimate": lambda x: ss.decimate(np.tile(x, 8), 2),
+    "upfirdn": lambda x: ss.upfirdn(x[:3], x, 3, 2),
+    "stft": lambda x: np.abs(ss.stft(np.tile(x, 4), nperseg=8)[2]),
+    "istft": lambda x: ss.istft(ss.stft(np.tile(x, 4), nperseg=8)[2], nperseg=8)[1],
+    "spectrogram": lambda x: ss.spectrogram(np.tile(x, 4), nperseg=8, mode="magnitude")[2],
+    "csd": lambda x: np.real(ss.csd(np.tile(x, 4), long, nperseg=8)[1]),
+    "find_peaks": peaks,
+    "medfilt": lambda x: ss.medfilt(x, 3),
+    "medfilt2d": lambda x: ss.medfilt2d(np.outer(x, long[2:7]), 3),
+    "order_filter": lambda x: ss.order_filter(x, np.ones(3), 0),
+    "median_filter": lambda x: nd.median_filter(np.outer(x, long[2:7]), 3, mode="wrap"),
+    "percentile_filter": lambda x: nd.percentile_filter(x, 30, size=3),
+    "rank_filter": lambda x: nd.rank_filter(x, 1, size=3, mode="constant", cval=0.8),
+    "maximum_filter": lambda x: nd.maximum_filter(x, 3, mode="constant", cval=0.8),
+    "minimum_filter1d": lambda x: nd.minimum_filter1d(np.outer(x, v), 3, axis=0),
+    "grey_opening": lambda x: nd.grey_opening(x, 3),
+    "morphological_gradient": lambda x: nd.morphological_gradient(x, 3),
+    "white_tophat": lambda x: nd.white_tophat(x, 3),
+}
+
+
+def by_differences(scalar: Callable[[Any], Any], x: Any) -> Any:
+    steps = 1e-4 * np.eye(len(x))
+    return np.array(
+        [(8 * (scalar(x + s) - scalar(x - s)) - scalar(x + 2 * s) + scalar(x - 2 * s)) / 12e-4 for s in steps]
+    )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_values_and_derivatives(name: str) -> None:
+    f = FUNCTIONS[name]
+
+    def scalar(x: Any) -> Any:
+        found = f(x)
+        return np.sum(np.cos(found) * (1 + np.arange(np.size(found)).reshape(np.shape(found)) / 7))
+
+    value, gradient = cr.value_and_grad(scalar)(v)
+    size = 1 + np.abs(gradient).max()
+    np.testing.assert_allclose(value, scalar(v), rtol=1e-10)
+    np.testing.assert_allclose(gradient, by_differences(scalar, v), rtol=1e-6, atol=1e-7 * size)
+    along = np.array([0.4, -0.3, 0.8, 0.1, -0.6])
+    np.testing.assert_allclose(cr.jvp(scalar, (v,), (along,))[1], gradient @ along, rtol=1e-9, atol=1e-9 * size)
+    second = cr.hvp(scalar, v, along)
+    expected = by_differences(lambda x: cr.grad(scalar)(x) @ along, v)
+    np.testing.assert_allclose(second, expected, rtol=1e-5, atol=1e-6 * (1 + np.abs(second).max()))

@@ -61,7 +61,7 @@ def reached(function: Any) -> tuple[list[dict[str, Any]], list[dict[Any, Any]], 
             pending += _possible_functions(value)
         elif not isinstance(value, ModuleType) and hasattr(value, "__dict__"):
             is_ours = type(value).__module__.partition(".")[0] in ("chainrule", "numpy", "scipy")
-            pending += [type(value)] if is_ours else [type(value), vars(value)]
+            pending += [type(value), vars(value).get("__reads__") if is_ours else vars(value)]
         elif isinstance(value, ModuleType) and not is_library(getattr(value, "__file__", None) or ""):
             pending += [entry for entry in vars(value).copy().values() if isinstance(entry, FunctionType)]
     return list(found.values()), [holders[key] for key in holders if key not in found], list(cells.values()), names

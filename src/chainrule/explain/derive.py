@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from chainrule.explain.derivation import Derivation
 from chainrule.explain.deriver import Deriver
 from chainrule.explain.formula import Formula
 from chainrule.explain.record import record
+from chainrule.transforms.made import made_by
 from chainrule.transforms.trees import flatten
 
 __all__ = ["derivation_of", "derive"]
@@ -60,7 +61,7 @@ def derive(
     if levels not in (1, 2):
         raise GradientError(f"derive: first and second derivatives are derived, not those of order {levels}.")
 
-    @wraps(function)
+    @made_by(derive, function, argnums=argnums, order=order)
     def derived(*arguments: Any, **options: Any) -> Derivation:
         call = _Call(inner, arguments, options, wanted)
         deriver = Deriver(call.computation, call.wanted, call.title, call.name)

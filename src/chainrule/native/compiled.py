@@ -23,6 +23,7 @@ from chainrule.native.libraries import llvm
 from chainrule.native.options import Options, allowed, length
 from chainrule.native.recorded import UnsuitableError, key_of, recorded
 from chainrule.program.recording import active
+from chainrule.transforms.made import is_global, made_by
 from chainrule.transforms.recorded import Recorded as Replaying
 from chainrule.transforms.recorded import replaying
 from chainrule.transforms.trees import flatten
@@ -53,6 +54,8 @@ class _Shared:
         return f"<compiled {name}: {native} kind{'s' * (native != 1)} of arguments in machine code>"
 
     def __reduce__(self) -> Any:
+        if is_global(self):
+            return self.__qualname__  # type: ignore[attr-defined]
         return Compiled, (self.function, self.options)  # which makes its machine code again
 
     def __deepcopy__(self, memo: Any = None) -> Any:
@@ -200,7 +203,8 @@ def compile(  # noqa: A001 (the name that users meet)
         raise TypeError(f"compile wants a function; got {type(function).__name__}")
     if isinstance(kept, Replaying):  # a Jacobian: its entries are what machine code computes
         making = partial(program, options=options)
-        return replaying(function, kept.transform, kept.read, kept.argnums, making, form or kept.form)
+        made = made_by(compile, function, form=form, checkpoint=checkpoint, threads=threads)
+        return replaying(made, kept.transform, kept.read, kept.argnums, making, form or kept.form)
     return Compiled(function, options)
 
 

@@ -14,6 +14,7 @@ from chainrule.portable.lengths import Growth
 from chainrule.portable.namespaces import functions_in, missing_in, namespace_of
 from chainrule.portable.rows import Rows, written
 from chainrule.portable.writing import RESERVED, Head, module
+from chainrule.transforms.made import made_by
 from chainrule.transforms.trees import flatten
 
 __all__ = ["Source", "source"]
@@ -109,6 +110,7 @@ def source(function: Callable[..., Any], rows: int | Sequence[int] = ()) -> Call
         raise OptionError(f"source wants a function; got {type(function).__name__}")
     places = (rows,) if isinstance(rows, int) else tuple(rows)
 
+    @made_by(source, function, rows=rows)
     def example(*arguments: Any) -> Source:
         name = getattr(function, "__name__", "")
         name = name if is_identifier(name) and name not in RESERVED else "program"

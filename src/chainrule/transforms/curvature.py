@@ -17,6 +17,7 @@ from chainrule.errors import GradientError, ShapeError
 from chainrule.linear.jacobian import Jacobian
 from chainrule.linear.term import Term, pattern
 from chainrule.transforms.gradient import grad
+from chainrule.transforms.made import made_by
 from chainrule.transforms.recorded import replaying
 from chainrule.transforms.trace import Trace, with_own_points
 from chainrule.transforms.trees import flatten, skeleton
@@ -60,7 +61,8 @@ def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0, weig
                 _place(blocks, i, j, found)
         return _nested(trace, blocks)
 
-    return replaying(function, derived, (function, weights), argnums)
+    made = made_by(hessian, function, argnums=argnums, weights=weights)
+    return replaying(made, derived, (function, weights), argnums)
 
 
 def gauss_newton(
@@ -111,7 +113,8 @@ def gauss_newton(
                 _place(blocks, i, j, total)
         return _nested(trace, blocks)
 
-    return replaying(function, derived, (function, weights, loss), argnums)
+    made = made_by(gauss_newton, function, argnums=argnums, weights=weights, loss=loss)
+    return replaying(made, derived, (function, weights, loss), argnums)
 
 
 def _place(blocks: dict[tuple[int, int], Jacobian], i: int, j: int, made: Jacobian) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from chainrule.backward import one
 from chainrule.errors import DtypeError, NotScalarError
+from chainrule.transforms.made import made_by
 from chainrule.transforms.trace import Trace
 
 __all__ = ["grad", "value_and_grad"]
@@ -38,7 +38,7 @@ def value_and_grad(
     (np.complex128(-7+24j), np.complex128(6+8j))
     """
 
-    @wraps(function)
+    @made_by(value_and_grad, function, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic)
     def differentiated(*arguments: Any, **options: Any) -> Any:
         trace = Trace(function, arguments, options, argnums, has_aux, "grad")
         output = scalar_output(trace)
@@ -87,7 +87,7 @@ def grad(
     """
     both = value_and_grad(function, argnums, has_aux, holomorphic)
 
-    @wraps(function)
+    @made_by(grad, function, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic)
     def gradient(*arguments: Any, **options: Any) -> Any:
         value, result = both(*arguments, **options)
         return (result, value[1]) if has_aux else result

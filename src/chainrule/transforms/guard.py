@@ -31,6 +31,7 @@ import numpy as np
 from chainrule.op import Operation, Rule
 from chainrule.tensor import Tensor
 from chainrule.transforms.contents import Contents
+from chainrule.transforms.made import Made
 
 __all__ = ["Reads", "is_plain_object"]
 
@@ -257,7 +258,7 @@ class Reads:
             inner = value.fget if isinstance(value, property) else value.__func__
         elif only_functions and type(value) is not FunctionType:
             return
-        elif hasattr(type(value), "__get__") and type(value) is not FunctionType:
+        elif hasattr(type(value), "__get__") and type(value) not in (FunctionType, Made):
             self._refuse(f"it reads {kind.__name__}.{name}, a {type(value).__name__}")
             return
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from chainrule.errors import GradientError, NotTrackedError
 from chainrule.linear.jacobian import Jacobian
 from chainrule.program.accumulate import jacobian_terms
 from chainrule.tensor import Tensor
+from chainrule.transforms.made import made_by
 from chainrule.transforms.recorded import replaying
 from chainrule.transforms.trace import Trace, with_own_points
 from chainrule.transforms.trees import unflatten
@@ -49,9 +49,10 @@ def jacobian(
         result = unflatten(trace.result_structure, rows)
         return (result, trace.aux) if has_aux else result
 
+    made = made_by(jacobian, function, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic)
     if has_aux:  # what else the function returns, nothing is known of
-        return wraps(function)(derived)
-    return replaying(function, derived, function, argnums)
+        return made(derived)
+    return replaying(made, derived, function, argnums)
 
 
 def tape_jacobian(output: Tensor, source: Tensor) -> Jacobian:

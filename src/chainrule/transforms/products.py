@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.transforms.gradient import grad
+from chainrule.transforms.made import Made
 from chainrule.transforms.trace import Trace
 from chainrule.transforms.trees import flatten, map_tree, skeleton, unflatten
 
@@ -44,14 +45,19 @@ def vjp(function: Callable[..., Any], *arguments: Any, has_aux: bool = False) ->
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
-    trace = Trace(function, copied(arguments), {}, range(len(arguments)), has_aux, "vjp")
+    points = copied(arguments)
+    trace = Trace(function, points, {}, range(len(arguments)), has_aux, "vjp")
 
     def pullback(cotangent: Any) -> Any:
         leaves = matched(cotangent, trace.outputs, trace.result_structure, "the cotangent given to a pullback")
         return trace.regroup(trace.pull(leaves))
 
-    value = copied(trace.value)
-    return (value, pullback, trace.aux) if has_aux else (value, pullback)
+    value, pulls = copied(trace.value), Made(_pullback, function, {"arguments": points, "has_aux": has_aux}, pullback)
+    return (value, pulls, trace.aux) if has_aux else (value, pulls)
+
+
+def _pullback(function: Callable[..., Any], arguments: Sequence[Any], has_aux: bool) -> Any:
+    return vjp(function, *arguments, has_aux=has_aux)[1]
 
 
 def linearize(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Callable[..., Any]]:
@@ -62,7 +68,8 @@ def linearize(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Calla
     >>> pushforward(np.array([2.0, 0.0]))
     array([2., 0.])
     """
-    trace = Trace(function, copied(arguments), {}, range(len(arguments)), False, "linearize")
+    points = copied(arguments)
+    trace = Trace(function, points, {}, range(len(arguments)), False, "linearize")
 
     def pushforward(*tangents: Any) -> Any:
         if len(tangents) != len(arguments):
@@ -74,7 +81,11 @@ def linearize(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Calla
             start += count
         return unflatten(trace.result_structure, trace.push(leaves))
 
-    return copied(trace.value), pushforward
+    return copied(trace.value), Made(_pushforward, function, {"arguments": points}, pushforward)
+
+
+def _pushforward(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    return linearize(function, *arguments)[1]
 
 
 def jvp(function: Callable[..., Any], arguments: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:

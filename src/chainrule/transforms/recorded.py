@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import wraps
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from chainrule.program.recording import Recording, active
 from chainrule.program.replay import compiled, may_be_point, steps_for
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads
+from chainrule.transforms.made import Made
 from chainrule.transforms.sketch import sketched
 from chainrule.transforms.trees import flatten, map_tree, skeleton, unflatten
 
@@ -328,19 +328,15 @@ class Recorded:
 
 
 def replaying(
-    function: Callable[..., Any],
+    made: Callable[[Callable[..., Any]], Made],
     derived: Callable[..., Any],
     read: Any,
     argnums: int | Sequence[int],
     compiling: Compiling = replayed,
     form: str | None = None,
 ) -> Callable[..., Any]:
-    """The transform ``derived`` of ``function`` that replays; its attribute ``recorded`` is the :class:`Recorded`."""
+    """The transform ``derived`` that replays; its attribute ``recorded`` is the :class:`Recorded`."""
     recorded = Recorded(read, derived, argnums, compiling, form)
-
-    @wraps(function)
-    def differentiated(*arguments: Any, **options: Any) -> Any:
-        return recorded(*arguments, **options)
-
+    differentiated = made(recorded)
     differentiated.recorded = recorded  # type: ignore[attr-defined]
     return differentiated

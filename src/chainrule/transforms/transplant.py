@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.tensor import Tensor
 from chainrule.transforms.guard import Reads, is_plain_object
+from chainrule.transforms.made import Made
 
 __all__ = ["Transplant", "with_tensors"]
 
@@ -58,6 +59,8 @@ class Transplant:
             return value if all(map(_is, entries, value.values())) else kind(zip(value, entries, strict=True))
         if kind is FunctionType:
             return self._function(value)
+        if kind is Made:
+            return value.of_others(self.of)
         if kind is MethodType:
             bound, function = self.of(value.__self__), self.of(value.__func__)
             return value if bound is value.__self__ and function is value.__func__ else MethodType(function, bound)

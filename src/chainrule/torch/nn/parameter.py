@@ -34,6 +34,9 @@ class Parameter(Tensor):
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
 
+    def __copy__(self) -> Any:
+        return Parameter(Tensor(self.value, None), self.tracked)
+
     def __deepcopy__(self, memo: Any) -> Any:
         made = Parameter(Tensor(self.value.copy(), None), self.tracked)
         memo[id(self)] = made

@@ -209,15 +209,20 @@ class Point:
 
 
 def atoms_in(form: Form) -> Iterator[Any]:
-    """Every atom of a formula, also those inside parentheses and arguments."""
-    for monomial in form.monomials:
-        for atom, *_ in monomial.factors:
-            yield atom
-            if isinstance(atom, Group):
-                yield from atoms_in(atom.form)
-            elif isinstance(atom, Result):
-                for argument in atom.arguments:
-                    yield from atoms_in(argument)
+    """Every atom of a formula once, also those inside parentheses and arguments."""
+    seen: set[Any] = set()
+    pending = [form]
+    while pending:
+        for monomial in pending.pop().monomials:
+            for atom, *_ in monomial.factors:
+                if atom in seen:
+                    continue
+                seen.add(atom)
+                yield atom
+                if isinstance(atom, Group):
+                    pending.append(atom.form)
+                elif isinstance(atom, Result):
+                    pending += atom.arguments[::-1]
 
 
 def _spread(array: Array, distinct: Sequence[Label], free: Sequence[Label]) -> Array:

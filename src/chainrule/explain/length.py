@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from chainrule.explain.atoms import Choice, Result, Value
 from chainrule.explain.form import Axes, Form, Group, Monomial
 from chainrule.explain.ties import Tie, is_made_of_ties
 
 __all__ = ["cost", "monomial_cost"]
+
+_known: WeakKeyDictionary[Group | Result, float] = WeakKeyDictionary()  # formulas share their parts
 
 
 def cost(form: Form) -> float:
@@ -32,10 +35,17 @@ def _number_cost(monomial: Monomial) -> float:
 
 
 def _atom_cost(atom: Any) -> float:
-    if isinstance(atom, Group):
-        return cost(atom.form) + (0.6 if is_made_of_ties(atom) else 0.3)
-    if isinstance(atom, Result):
-        return 1.0 + sum([cost(argument) for argument in atom.arguments])
+    if isinstance(atom, Group | Result):
+        found = _known.get(atom)
+        if found is None:
+            found = _known[atom] = _composed_cost(atom)
+        return found
     if isinstance(atom, Tie):
         return 0.5
     return 1.0 if isinstance(atom, Value | Choice) else 1.2
+
+
+def _composed_cost(atom: Group | Result) -> float:
+    if isinstance(atom, Group):
+        return cost(atom.form) + (0.6 if is_made_of_ties(atom) else 0.3)
+    return 1.0 + sum([cost(argument) for argument in atom.arguments])

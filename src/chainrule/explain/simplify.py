@@ -345,10 +345,14 @@ class Simplifier:
         """Σ X (a − b) for Σ X a − Σ X b: what comes out of all summands, or else out of some."""
         if len(form.monomials) < 2:
             return form
-        first, *others = form.monomials
-        whole = [made for factor in first.factors if (made := self._out_of(form, factor, [first, *others]))]
+        whole: dict[frozenset[Label | None], Form] = {}  # after one, the others with its labels come out all the same
+        for factor in form.monomials[0].factors:
+            labels = frozenset(factor.labels)
+            made = None if labels in whole else self._out_of(form, factor, form.monomials)
+            if made is not None:
+                whole[labels] = made
         if whole:
-            return min(whole, key=cost)
+            return min(whole.values(), key=cost)
         if not 2 < len(form.monomials) <= _FEW:
             return form
         found = [form]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from operator import is_
+from typing import Any, TypeVar, cast
 
 __all__ = ["with_names"]
+
+_Node = TypeVar("_Node", bound=ast.AST)
 
 _WORTH = 2.0  # the work that is not done twice
 _WORK = {ast.MatMult: 2.0, ast.Pow: 0.5}
@@ -62,17 +65,19 @@ def _named(lines: list[str], unused: Callable[[str], str]) -> list[str]:
     if _is_header(lines[0]):
         return lines
     statements = [ast.parse(line).body[0] for line in lines]
+    known = _Expressions()
     made: dict[str, str] = {}
-    while (found := _repeated(statements)) is not None:
-        first, text = found
-        known = _target(statements[first], text)
-        if known:  # the first line is its name already
-            rest = [cast(ast.stmt, _Replaced(text, known).visit(line)) for line in statements[first + 1 :]]
+    while (found := _repeated(statements, known)) is not None:
+        first, node = found
+        name = known.target(statements[first], node)
+        if name:  # the first line is its name already
+            rest = [known.replaced(statement, node, name) for statement in statements[first + 1 :]]
             statements = [*statements[: first + 1], *rest]
             continue
         name = f"_shared_{len(made)}"
-        made[name] = _name_for(ast.parse(text, mode="eval").body)
-        statements = [cast(ast.stmt, _Replaced(text, name).visit(statement)) for statement in statements]
+        made[name] = _name_for(node)
+        text = ast.unparse(node)
+        statements = [known.replaced(statement, node, name) for statement in statements]
         statements.insert(first, ast.parse(f"{name} = {text}").body[0])
         lines = [*lines[:first], "", *lines[first:]]
     told = [
@@ -93,48 +98,110 @@ def _written(statement: ast.stmt) -> str:
     return text
 
 
-def _repeated(statements: Sequence[ast.stmt]) -> tuple[int, str] | None:
+def _repeated(statements: Sequence[ast.stmt], known: _Expressions) -> tuple[int, ast.expr] | None:
     """The largest expression that is computed twice: the line where it is first, and the expression."""
-    places: dict[str, list[int]] = {}
-    work: dict[str, float] = {}
+    places: dict[int, list[int]] = {}
+    nodes: dict[int, ast.expr] = {}
     for number, statement in enumerate(statements):
-        for node in _values(statement):
-            text = ast.unparse(node)
-            work[text] = _work(node)
-            if work[text] >= _WORTH:
-                places.setdefault(text, []).append(number)
-    repeated = [text for text, where in places.items() if len(where) > 1 and _stays(text, where, statements)]
+        for node in known.values(statement):
+            if known.work(node) >= _WORTH:
+                places.setdefault(known.number(node), []).append(number)
+                nodes.setdefault(known.number(node), node)
+    changed = [known.set_by(statement) for statement in statements]
+    repeated = [nodes[key] for key, where in places.items() if len(where) > 1]
+    repeated = [node for node in repeated if known.stays(node, places[known.number(node)], statements, changed)]
     if not repeated:
         return None
-    text = max(repeated, key=lambda text: (work[text], len(text)))
-    return places[text][0], text
+    found = max(repeated, key=lambda node: (known.work(node), len(known.text(node))))
+    return places[known.number(found)][0], found
 
 
-def _values(statement: ast.stmt) -> Iterator[ast.expr]:
-    """The expressions whose value a line uses."""
-    value = getattr(statement, "value", None)
-    for node in ast.walk(value) if value is not None else ():
-        if isinstance(node, ast.Call | ast.BinOp):
-            yield node
+class _Expressions:
+    """What there is to know of expressions, once for each that is different; no expression is changed in its place."""
 
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._number_of: dict[ast.AST, int] = {}
+        self._works: dict[int, float] = {}
+        self._texts: dict[int, str] = {}
+        self._values: dict[ast.stmt, list[ast.expr]] = {}
+        self._changed: dict[ast.stmt, set[str]] = {}
 
-def _stays(text: str, where: Sequence[int], statements: Sequence[ast.stmt]) -> bool:
-    """Whether nothing that an expression reads is set between its first and its last use."""
-    read = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    known = _target(statements[where[0]], text)
-    between = [_set_by(statement) for statement in statements[where[0] : where[-1]]]
-    return not any(read & names for names in between) and not any({known} & names for names in between[1:])
+    def number(self, node: ast.AST) -> int:
+        """A number that equal expressions have in common."""
+        found = self._number_of.get(node)
+        if found is None:
+            parts = tuple([self._part(value) for _, value in ast.iter_fields(node)])
+            found = self._number_of[node] = self._numbers.setdefault((type(node), parts), len(self._numbers))
+        return found
 
+    def _part(self, value: Any) -> Any:
+        if isinstance(value, ast.AST):
+            return self.number(value)
+        return tuple(map(self._part, value)) if isinstance(value, list) else (type(value), repr(value))
 
-def _target(statement: ast.stmt, text: str) -> str:
-    """The variable that a line sets to just this expression; empty if it does something else."""
-    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-        return statement.targets[0].id if ast.unparse(statement.value) == text else ""
-    return ""
+    def work(self, node: ast.AST) -> float:
+        """The work that an expression is."""
+        key = self.number(node)
+        if key not in self._works:
+            self._works[key] = _own_work(node) + sum(map(self.work, ast.iter_child_nodes(node)))
+        return self._works[key]
+
+    def text(self, node: ast.expr) -> str:
+        """An expression as it is written."""
+        key = self.number(node)
+        if key not in self._texts:
+            self._texts[key] = ast.unparse(node)
+        return self._texts[key]
+
+    def values(self, statement: ast.stmt) -> list[ast.expr]:
+        """The expressions whose value a line uses."""
+        if statement not in self._values:
+            value = getattr(statement, "value", None)
+            inside = ast.walk(value) if value is not None else ()
+            self._values[statement] = [node for node in inside if isinstance(node, ast.Call | ast.BinOp)]
+        return self._values[statement]
+
+    def set_by(self, statement: ast.stmt) -> set[str]:
+        """The variables that a line sets, or changes."""
+        if statement not in self._changed:
+            self._changed[statement] = _set_by(statement)
+        return self._changed[statement]
+
+    def target(self, statement: ast.stmt, node: ast.expr) -> str:
+        """The variable that a line sets to just this expression; empty if it does something else."""
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            return statement.targets[0].id if self.number(statement.value) == self.number(node) else ""
+        return ""
+
+    def stays(
+        self, node: ast.expr, where: Sequence[int], statements: Sequence[ast.stmt], changed: Sequence[set[str]]
+    ) -> bool:
+        """Whether nothing that an expression reads is set between its first and its last use."""
+        read = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        name = self.target(statements[where[0]], node)
+        between = changed[where[0] : where[-1]]
+        return not any(read & names for names in between) and not any(name in names for names in between[1:])
+
+    def replaced(self, node: _Node, gone: ast.expr, name: str) -> _Node:
+        """An expression or a line with a name in the place of an expression."""
+        if isinstance(node, ast.expr) and self.number(node) == self.number(gone):
+            return cast(_Node, ast.Name(name, ast.Load()))
+        fields = {key: self._with(value, gone, name) for key, value in ast.iter_fields(node)}
+        if all(value is fields[key] for key, value in ast.iter_fields(node)):
+            return node
+        return cast(_Node, ast.copy_location(type(node)(**fields), node))
+
+    def _with(self, value: Any, gone: ast.expr, name: str) -> Any:
+        if isinstance(value, ast.AST):
+            return self.replaced(value, gone, name)
+        if isinstance(value, list):
+            made = [self._with(part, gone, name) for part in value]
+            return value if all(map(is_, made, value)) else made
+        return value
 
 
 def _set_by(statement: ast.stmt) -> set[str]:
-    """The variables that a line sets, or changes."""
     targets = list(getattr(statement, "targets", [getattr(statement, "target", None)]))
     call = getattr(statement, "value", None)
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "append":
@@ -143,14 +210,13 @@ def _set_by(statement: ast.stmt) -> set[str]:
     return {node.id for node in names if isinstance(node, ast.Name)}
 
 
-def _work(node: ast.AST) -> float:
-    total = 0.0
-    for part in ast.walk(node):
-        if isinstance(part, ast.BinOp):
-            total += _WORK.get(type(part.op), 0.5)
-        elif isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr not in _LIGHT:
-            total += 3.0 if ast.unparse(part.func).startswith(("np.linalg.", "scipy.")) else 1.0
-    return total
+def _own_work(node: ast.AST) -> float:
+    """The work of an expression without that of its parts."""
+    if isinstance(node, ast.BinOp):
+        return _WORK.get(type(node.op), 0.5)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr not in _LIGHT:
+        return 3.0 if ast.unparse(node.func).startswith(("np.linalg.", "scipy.")) else 1.0
+    return 0.0
 
 
 def _name_for(node: ast.expr) -> str:
@@ -161,16 +227,3 @@ def _name_for(node: ast.expr) -> str:
         if isinstance(base, ast.Name):
             return f"{base.id.removesuffix('s') if base is not inverted else base.id}_inv"
     return ""
-
-
-class _Replaced(ast.NodeTransformer):
-    """A statement with a name in the place of an expression."""
-
-    def __init__(self, text: str, name: str) -> None:
-        self.text = text
-        self.name = name
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.expr) and ast.unparse(node) == self.text:
-            return ast.Name(self.name, ast.Load())
-        return super().generic_visit(node)

@@ -103,10 +103,9 @@ def _repeated(statements: Sequence[ast.stmt], known: _Expressions) -> tuple[int,
     places: dict[int, list[int]] = {}
     nodes: dict[int, ast.expr] = {}
     for number, statement in enumerate(statements):
-        for node in known.values(statement):
-            if known.work(node) >= _WORTH:
-                places.setdefault(known.number(node), []).append(number)
-                nodes.setdefault(known.number(node), node)
+        for node in known.heavy(statement):
+            places.setdefault(known.number(node), []).append(number)
+            nodes.setdefault(known.number(node), node)
     changed = [known.set_by(statement) for statement in statements]
     repeated = [nodes[key] for key, where in places.items() if len(where) > 1]
     repeated = [node for node in repeated if known.stays(node, places[known.number(node)], statements, changed)]
@@ -124,7 +123,8 @@ class _Expressions:
         self._number_of: dict[ast.AST, int] = {}
         self._works: dict[int, float] = {}
         self._texts: dict[int, str] = {}
-        self._values: dict[ast.stmt, list[ast.expr]] = {}
+        self._read: dict[int, set[str]] = {}
+        self._heavy: dict[ast.stmt, list[ast.expr]] = {}
         self._changed: dict[ast.stmt, set[str]] = {}
 
     def number(self, node: ast.AST) -> int:
@@ -154,13 +154,20 @@ class _Expressions:
             self._texts[key] = ast.unparse(node)
         return self._texts[key]
 
-    def values(self, statement: ast.stmt) -> list[ast.expr]:
-        """The expressions whose value a line uses."""
-        if statement not in self._values:
+    def heavy(self, statement: ast.stmt) -> list[ast.expr]:
+        """The expressions whose value a line uses and that are not to be computed twice."""
+        if statement not in self._heavy:
             value = getattr(statement, "value", None)
-            inside = ast.walk(value) if value is not None else ()
-            self._values[statement] = [node for node in inside if isinstance(node, ast.Call | ast.BinOp)]
-        return self._values[statement]
+            inside = [node for node in (ast.walk(value) if value is not None else ()) if self.work(node) >= _WORTH]
+            self._heavy[statement] = [node for node in inside if isinstance(node, ast.Call | ast.BinOp)]
+        return self._heavy[statement]
+
+    def read(self, node: ast.expr) -> set[str]:
+        """The variables that an expression reads."""
+        key = self.number(node)
+        if key not in self._read:
+            self._read[key] = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        return self._read[key]
 
     def set_by(self, statement: ast.stmt) -> set[str]:
         """The variables that a line sets, or changes."""
@@ -178,7 +185,7 @@ class _Expressions:
         self, node: ast.expr, where: Sequence[int], statements: Sequence[ast.stmt], changed: Sequence[set[str]]
     ) -> bool:
         """Whether nothing that an expression reads is set between its first and its last use."""
-        read = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        read = self.read(node)
         name = self.target(statements[where[0]], node)
         between = changed[where[0] : where[-1]]
         return not any(read & names for names in between) and not any(name in names for names in between[1:])
@@ -187,6 +194,8 @@ class _Expressions:
         """An expression or a line with a name in the place of an expression."""
         if isinstance(node, ast.expr) and self.number(node) == self.number(gone):
             return cast(_Node, ast.Name(name, ast.Load()))
+        if self.work(node) < self.work(gone):  # it is not in there
+            return node
         fields = {key: self._with(value, gone, name) for key, value in ast.iter_fields(node)}
         if all(value is fields[key] for key, value in ast.iter_fields(node)):
             return node

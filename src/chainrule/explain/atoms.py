@@ -201,7 +201,8 @@ class Point:
         for label in distinct:  # along which the summand is constant
             if label not in names:
                 operands += [np.ones(label.size), [names.setdefault(label, len(names))]]
-        result = np.einsum(*operands, [names[l] for l in distinct], optimize=True) if operands else np.ones(())
+        sums = len(names) > len(distinct)  # else there is no order of products to be looked for
+        result = np.einsum(*operands, [names[l] for l in distinct], optimize=sums) if operands else np.ones(())
         result = np.asarray(result * monomial.coefficient.value)
         if len(distinct) < len(free):
             result = _spread(result, distinct, free)

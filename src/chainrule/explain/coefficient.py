@@ -38,6 +38,8 @@ class Coefficient(NamedTuple):
 
     def times(self, other: Coefficient) -> Coefficient:
         """The product."""
+        if other == ONE or self == ONE:
+            return self if other == ONE else other
         if not self.sizes and not other.sizes:
             return Coefficient(self.number * other.number)
         powers = dict(self.sizes)

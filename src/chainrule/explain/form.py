@@ -77,18 +77,18 @@ class Monomial:
         if not names:
             return self
         factors = tuple(
-            Factor(atom, tuple(names.get(l, l) if l is not None else None for l in labels), exponent)
+            Factor(atom, tuple([names.get(l, l) if l is not None else None for l in labels]), exponent)
             for atom, labels, exponent in self.factors
         )
         return Monomial(self.coefficient, factors)
 
     def combined(self, axes: Sequence[Label | None]) -> Monomial:
         """Equal factors joined: their exponents are added. ``axes`` are the free labels."""
+        if len({(atom, labels) for atom, labels, _ in self.factors}) == len(self.factors):
+            return self
         powers: dict[tuple[Any, Axes], Fraction] = {}
         for atom, labels, exponent in self.factors:
             powers[atom, labels] = powers.get((atom, labels), Fraction(0)) + exponent
-        if len(powers) == len(self.factors):
-            return self
         left = replace(self, factors=tuple(Factor(*key, exponent) for key, exponent in powers.items() if exponent))
         return left.counting(self.labels() - set(axes))
 
@@ -113,14 +113,16 @@ class Monomial:
                 names.setdefault(label, place)
 
         def known(factor: Factor) -> tuple[Any, ...]:
-            labels = tuple(-2 if l is None else names.get(l, -1) for l in factor.labels)
+            labels = tuple([-2 if l is None else names.get(l, -1) for l in factor.labels])
             return factor.atom.order, factor.exponent, labels
 
         pending = list(self.factors)
         done: list[tuple[Any, ...]] = []
         while pending:
             # first what is attached to labels that have a name already, so that the order follows the structure
-            factor = min(pending, key=lambda f: (-sum([l in names for l in f.labels if l is not None]), known(f)))
+            factor = pending[0]
+            if len(pending) > 1:
+                factor = min(pending, key=lambda f: (-sum([l in names for l in f.labels if l is not None]), known(f)))
             pending.remove(factor)
             for label in factor.labels:
                 if label is not None:

@@ -26,6 +26,7 @@ class Looks:
         self._constants: dict[Any, tuple[Form, Fraction | None]] = {}
         self._identities: dict[Any, bool] = {}
         self._zeros: dict[Any, bool] = {}  # differences
+        self._different: dict[Any, bool] = {}
 
     def constant(self, form: Form) -> Fraction | None:
         """The small number that every entry of a form is at all points."""
@@ -61,7 +62,11 @@ class Looks:
 
     def differ(self, form: Form, other: Form) -> bool:
         """Whether two forms with the same axes are not the same at some point."""
-        return False in [self._is_zero(point, form - other) for point in self.points]
+        key = form.key(), other.key()
+        if key not in self._different:
+            difference = form - other
+            self._different[key] = any(self._is_zero(point, difference) is False for point in self.points)
+        return self._different[key]
 
     @staticmethod
     def _is_zero(point: Point, form: Form) -> bool | None:

@@ -67,6 +67,7 @@ class Simplifier:
         self._ratios: dict[Any, Monomial] = {}
         self._inverses: dict[Any, Form] = {}
         self._groups: dict[Group, Form | None] = {}
+        self._tidy_already: dict[int, tuple[Monomial, Axes]] = {}
         for step in reader.computation.steps:
             if step.operation is not None and reader.is_name(step):
                 definition = reader.define(step)
@@ -169,8 +170,9 @@ class Simplifier:
     def _tidied(self, form: Form) -> Form:
         for _ in range(8):
             before = form
-            form = total([Form(form.axes, tuple(self._tidy(m, form.axes) for m in flat(form)))])
-            if form == before:
+            tidied = [self._tidy_for_good(m, form.axes) for m in flat(form)]
+            form = total([Form(form.axes, tuple(tidied))])
+            if list(map(id, form.monomials)) == list(map(id, before.monomials)) or form == before:
                 break
         return form
 
@@ -205,6 +207,17 @@ class Simplifier:
             if tidied.key() != group.form.key() and tidied.monomials:
                 self._groups[group] = parenthesised(tidied) if len(tidied.monomials) > 1 else tidied
         return self._groups[group]
+
+    def _tidy_for_good(self, monomial: Monomial, axes: Axes) -> Monomial:
+        """A summand after tidying; one that stayed as it is is not looked at again."""
+        known = self._tidy_already.get(id(monomial))
+        if known is not None and known[1] == axes:
+            return monomial
+        found = self._tidy(monomial, axes)
+        if found == monomial:
+            self._tidy_already[id(monomial)] = monomial, axes
+            return monomial
+        return found
 
     def _tidy(self, monomial: Monomial, axes: Axes) -> Monomial:
         monomial = with_one_sign(opened(self._with_tidy_sums(monomial)))

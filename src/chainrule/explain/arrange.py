@@ -61,16 +61,19 @@ class Arranger:
         self._keep = False  # whether sums over an axis keep it
         self._is_map = False  # whether a Jacobian is written
         self._rows: Axes = ()  # the axes of the matrix that is written, in their order
+        self._told: dict[tuple[Result, bool, bool], list[Piece]] | None = None  # arguments in the formula at hand
 
     def exact(self, form: Form, *, is_map: bool = False) -> Piece:
         """The form as a piece whose Python has exactly the axes of the form; ``is_map`` if it is a Jacobian."""
         before = self._keep, self._is_map, self._rows
+        outer, self._told = self._told, {} if self._told is None else self._told
         self._keep, self._is_map = len(form.axes) == 2 and None in form.axes, is_map
         self._rows = form.axes if len(set(form.axes) - {None}) == len(form.axes) == 2 else ()
         try:
             return reshaped(self.form(form), form.axes)
         finally:
             self._keep, self._is_map, self._rows = before
+            self._told = outer
 
     def form(self, form: Form) -> Piece:
         """The form as a piece; its axes may lack those along which it is constant."""
@@ -360,9 +363,7 @@ class Arranger:
         return replace(piece, axes=tuple(None if l is None else names[l] for l in piece.axes))
 
     def _result(self, atom: Result, labels: Axes) -> Piece:
-        before, self._rows = self._rows, ()
-        arguments = [self.form(form) if atom.axes is not None else self.exact(form) for form in atom.arguments]
-        self._rows = before
+        arguments = self._arguments(atom)
         axes: Axes = labels
         if atom.axes is not None:
             present = {l for piece in arguments for l in piece.labels}
@@ -372,6 +373,18 @@ class Arranger:
             axes = tuple(None if l is None else names[l] for l in layout if l is None or l in present)
         found = call(atom.operation, arguments, atom.params, axes)
         return replace(found, is_truth=atom.step.value.dtype == bool)
+
+    def _arguments(self, atom: Result) -> list[Piece]:
+        """The arguments of an operation, each written once however often the formula has it."""
+        key = atom, self._keep, self._is_map
+        if self._told is not None and key in self._told:
+            return self._told[key]
+        before, self._rows = self._rows, ()
+        told = [self.form(form) if atom.axes is not None else self.exact(form) for form in atom.arguments]
+        self._rows = before
+        if self._told is not None:
+            self._told[key] = told
+        return told
 
 
 def _is_spread(pieces: Sequence[Piece]) -> bool:

@@ -115,7 +115,7 @@ class Deriver:
         gradients = {step.called: plain.equation_of(step, form) for step, form in whole.items()}
         upstream = self.output.value.size != 1
         source, given = self._with_loop(plain.values) or gradient_source(
-            straight(sweep, reader, self.arranger, self.wanted), reader, self.arranger, self.wanted
+            straight(plain, self.wanted), reader, self.arranger, self.wanted
         )
         told, outline = self._finest(plain).tell(self.progress)
         jacobians = {s.called: self.jacobian(self.naming.jacobian(s), s) for s in self.wanted} if upstream else {}

@@ -13,11 +13,11 @@ from chainrule.explain.arguments import Argument
 from chainrule.explain.arrange import Arranger
 from chainrule.explain.atoms import Value, atoms_in, scaled_identity
 from chainrule.explain.computation import Step
-from chainrule.explain.cotangents import Sweep
 from chainrule.explain.form import Form
 from chainrule.explain.naming import Naming
 from chainrule.explain.reader import Reader
 from chainrule.explain.shared import with_names
+from chainrule.explain.story import Story
 from chainrule.explain.symbols import helpers_in
 
 __all__ = ["function_of", "gradient_source", "literal", "straight"]
@@ -75,9 +75,9 @@ def function_of(source: str, title: str = "") -> Callable[..., Any]:
     return made
 
 
-def straight(sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[Step]) -> list[str]:
+def straight(story: Story, wanted: Sequence[Step]) -> list[str]:
     """Forward and backward, a line for each value."""
-    naming = arranger.naming
+    sweep, reader, arranger, naming = story.sweep, story.reader, story.arranger, story.naming
     backward = sweep.needed(sweep.found[step].chosen for step in wanted)
     forms = {step: sweep.found[step].chosen for step in [*backward, *wanted]}
     return [
@@ -85,7 +85,7 @@ def straight(sweep: Sweep, reader: Reader, arranger: Arranger, wanted: Sequence[
             f"{naming.python(step)} = {arranger.exact(reader.define(step)).python}"
             for step in _needed_values(list(forms.values()), reader)
         ],
-        *[f"{naming.derivative_python(step)} = {arranger.exact(form).python}" for step, form in forms.items()],
+        *[story.equation_of(step, form).python for step, form in forms.items()],
     ]
 
 

@@ -106,3 +106,21 @@ def generated(x: Any) -> Iterator[Any]:
 def test_what_cannot_be_derived_says_so(function: Callable[..., Any], error: type[Exception], told: str) -> None:
     with pytest.raises(error, match=told):
         derive(function)(X)
+
+
+FACTORS = " * ".join([f"x[{k}]" for k in range(1, 15)])
+
+
+@pytest.mark.parametrize(
+    ("text", "x"),
+    [
+        ("    for k in range(60):\n        x = np.tanh(x * x.sum() + k)\n    return np.sum(x)", X),
+        ("    for k in range(30):\n        x = 0.7 * x * x + x / (1 + x)\n    return np.sum(x)", 0.1 * abs(X)),
+        (f"    return np.sin(x[0]) * {FACTORS} + np.cos(x[0]) * {FACTORS}", RNG.uniform(0.5, 1.5, 15)),
+    ],
+    ids=["deep", "wide", "factors"],
+)
+def test_what_has_no_names_and_is_endless_written_out_is_derived(text: str, x: Any) -> None:
+    function = made_by(f"def f(x):\n{text}")
+    found = derive(function)(x)
+    np.testing.assert_allclose(found.function()(*found.arguments), cr.grad(function)(x), rtol=1e-10)

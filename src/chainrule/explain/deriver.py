@@ -208,7 +208,7 @@ class Deriver:
     def _finest(self, plain: Story) -> Story:
         """Where the user named nothing on the way, every operation is a step of the story."""
         operations = [step for step in self.steps if step.operation is not None and step is not self.output]
-        if not operations or any(plain.reader.is_name(step) for step in operations):
+        if not operations or any(step.name for step in operations):
             return plain
         return self._story(self._reader(operations), plain.values)
 

@@ -6,7 +6,7 @@ is its Jacobian times its argument; the others are functions of their arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -41,12 +41,17 @@ from chainrule.op import OUT, Constant, Diagonal, Operation, Undefined
 __all__ = ["NotExpressibleError", "Reader", "adjoint", "is_elementwise", "term_product"]
 
 
+_OPERATIONS = 80  # in what is written out of a step without a name
+_DEPTH = 16
+
+
 class NotExpressibleError(Exception):
     """A local Jacobian that no formula can say: a factor whose axes are not those of a named value."""
 
 
 class Reader:
-    """The formulas of one computation. They refer to steps by name where these have one, or are among ``named``.
+    """The formulas of one computation. They refer to steps by name where these have one, or are among ``named``; what
+    has none gets a name where a formula would not be read to its end otherwise.
 
     Of the turns of a ``loop`` that are alike, all but the first few are read as these go on. ``origins`` know which
     numbers are made of sizes.
@@ -60,7 +65,7 @@ class Reader:
         origins: Origins | None = None,
     ) -> None:
         self.computation = computation
-        self._named = set(named or [])
+        self._named = {*(named or []), *_endless(computation, set(named or []))}
         self.journal = computation.journal
         self._own = set(computation.steps)
         self.assumed: list[Step] = []  # comparisons that come out as they do almost everywhere
@@ -257,6 +262,21 @@ class Reader:
                     raise NotExpressibleError
                 factors.append(form)
         return term.pattern, factors, list(term.tables)
+
+
+def _endless(computation: Computation, named: set[Step]) -> Iterator[Step]:
+    """The steps without a name that would take too many operations, or too many parentheses, to be written out."""
+    lengths: dict[Step, tuple[int, int]] = {}
+    for step in computation.steps:
+        if step.operation is None or step.name or step in named:
+            continue
+        inside = [lengths[argument] for argument in step.arguments if argument in lengths]
+        count = 1 + sum([many for many, _ in inside])
+        depth = 1 + max([deep for _, deep in inside], default=0)
+        if count > _OPERATIONS or depth > _DEPTH:
+            yield step
+        else:
+            lengths[step] = count, depth
 
 
 def adjoint(step: Step, prefix: tuple[int, ...] = ()) -> Form:

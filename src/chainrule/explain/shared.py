@@ -199,7 +199,7 @@ class _Expressions:
         fields = {key: self._with(value, gone, name) for key, value in ast.iter_fields(node)}
         if all(value is fields[key] for key, value in ast.iter_fields(node)):
             return node
-        return cast(_Node, ast.copy_location(type(node)(**fields), node))
+        return ast.copy_location(type(node)(**fields), node)
 
     def _with(self, value: Any, gone: ast.expr, name: str) -> Any:
         if isinstance(value, ast.AST):

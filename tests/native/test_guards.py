@@ -295,3 +295,19 @@ def test_entries_of_lists_and_tuples_outside() -> None:
     assert np.allclose(compiled(x), x * 3.5 + 1)
     pair = ([9.0, 7.0], [])
     assert np.allclose(compiled(x), x * 7)
+
+
+@pytest.mark.parametrize("change", [lambda x: x * 1.0, lambda x: x + 0, lambda x: x**1, lambda x: 0 + x / 1])
+def test_what_equals_an_argument_may_be_written_to(change: Any, door: str) -> None:
+    def f(x: Any) -> Any:
+        y = change(x)
+        y[1:] += x[:-1]
+        y[0] = 5.0
+        return np.sum(y * x)
+
+    x = np.arange(1.0, 5.0)
+    for function in (f, cr.grad(f)):
+        compiled = cr.compile(function)
+        agree(compiled(x), function(x))
+        assert compiled.recordings == [door]
+    np.testing.assert_array_equal(x, np.arange(1.0, 5.0))

@@ -108,7 +108,10 @@ class Recording:
         simple = simpler(function, arguments) if not options else None
         if simple is not None:
             if type(simple) is not tuple:
-                return simple
+                is_given = type(simple) is Deferred and simple.function is None and type(function) is np.ufunc
+                if not is_given:
+                    return simple
+                simple = np.ndarray.copy, (simple,)  # code may write into what a step gives, not into an argument
             function, arguments = simple
         try:
             key = (function, *[_key(value) for value in arguments])

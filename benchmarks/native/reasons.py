@@ -7,7 +7,6 @@ _SHORT = "the interpreter takes an instruction of some nanoseconds for each shor
 _CHAIN = f"{_SHORT}, and a product begins when the number before it is stored; by hand, a column is done at once"
 
 REASONS = {
-    "gmm32": "two products of BLAS for each component take 70 % of it, and what lies between them leaves the cache",
     "logistic": "the limit passes over X once, too",
     "convolution": "back, nine products are added up in memory; by hand the sums of a place stay in registers",
     "diagonal": "the matrix passes through memory once more, and all of the result is looked at",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from math import prod
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from chainrule.native.scalar import Index, Label, Place, Source
-from chainrule.native.text import Body, literal, value_type
+from chainrule.native.text import ROLLED, Body, literal, value_type
 from chainrule.native.work import Multiplication, Operand, Routine
 
 __all__ = ["is_square_of", "write_multiplication", "write_routine"]
@@ -15,6 +16,9 @@ __all__ = ["is_square_of", "write_multiplication", "write_routine"]
 _SQUARE = 64  # rows and columns of A from which A Aᵀ is a product of its own kind
 _COLUMNS = 8  # that are copied at once: about as many as a line of the cache has
 _OTHER = {"N": "T", "T": "N"}
+_UNCOPIED = 10**6  # multiplications up to which OpenBLAS reads matrices where they are
+_NARROW = 32  # rows and columns of a result, up to which it is in registers meanwhile
+_THIN = 1 << 14  # of two of the three sizes, up to which they are read fast enough there
 
 
 class Writer(Protocol):
@@ -59,14 +63,73 @@ def write_multiplication(writer: Writer, made: Multiplication) -> None:
     by_columns, result, result_step = _matrix(writer, made.result)
     if by_columns == "T":
         pairs, outer = [(_OTHER[letter], where, step) for letter, where, step in reversed(pairs)], (rows, columns)
-    words = [writer.word(ord(letter), "i8") for letter, _, _ in pairs]
-    sizes = [writer.word(size, "i32") for size in (*outer, inner)]
-    dtype = made.target.dtype
-    one, zero = (writer.constant(literal(number, dtype), kind) for number in (1, 0))
-    matrices = [[address, writer.word(step, "i32")] for _, address, step in pairs]
-    arguments = [*words, *sizes, one, *matrices[0], *matrices[1], zero, result, writer.word(result_step, "i32")]
-    function = writer.outside(("blas", name))
-    writer.body.do(f"call void {function}({', '.join([f'ptr {argument}' for argument in arguments])})")
+    letters = [letter for letter, _, _ in pairs]
+    steps = [*[step for _, _, step in pairs], result_step]
+    call = _Call(name, letters, (*outer, inner), [*[where for _, where, _ in pairs], result], steps, made.target.dtype)
+    parts = _parts(call)
+    if parts == 1:
+        _write_product(writer, call)
+    else:
+        _write_parts(writer, call, parts)
+
+
+class _Call(NamedTuple):
+    """A product for BLAS: three matrices, of which it takes two as they are or transposed."""
+
+    name: str
+    letters: list[str]
+    sizes: tuple[int, int, int]  # the rows and the columns of the result, and what is summed
+    pointers: list[str]
+    steps: list[int]  # from column to column
+    dtype: np.dtype[Any]
+
+
+def _write_product(writer: Writer, call: _Call, size: tuple[int, str] | None = None, begun: str = "") -> None:
+    """The call; perhaps of another ``size`` in one direction, and added to what is there if that is ``begun``."""
+    kind = value_type(call.dtype)
+    words = [writer.word(ord(letter), "i8") for letter in call.letters]
+    sizes = [writer.word(each, "i32") for each in call.sizes]
+    if size is not None:
+        sizes[size[0]] = size[1]
+    one, zero = (writer.constant(literal(number, call.dtype), kind) for number in (1, 0))
+    before = writer.body.put(f"select i1 {begun}, ptr {one}, ptr {zero}") if begun else zero
+    first, second, result = zip(call.pointers, [writer.word(step, "i32") for step in call.steps], strict=True)
+    arguments = ", ".join([f"ptr {each}" for each in (*words, *sizes, one, *first, *second, before, *result)])
+    writer.body.do(f"call void {writer.outside(('blas', call.name))}({arguments})")
+
+
+def _parts(call: _Call) -> int:
+    """In how many parts a product is done: for few multiplications OpenBLAS does not copy matrices before."""
+    rows, columns, _ = call.sizes
+    size = prod(call.sizes)
+    is_slow = call.letters == ["T", "N"] and max(rows, columns) > _NARROW  # it goes across both of them
+    return 1 if is_slow or size // max(call.sizes) > _THIN else -(-size // _UNCOPIED)
+
+
+def _write_parts(writer: Writer, call: _Call, parts: int) -> None:
+    """The product in parts along its longest side."""
+    body, axis = writer.body, max(range(3), key=lambda axis: call.sizes[axis])
+    (first, second), (along, across, result) = call.letters, call.steps
+    strides = [
+        (1 if first == "N" else along, 0, 1),
+        (0, across if second == "N" else 1, result),
+        (along if first == "N" else 1, 1 if second == "N" else across, 0),
+    ][axis]
+    length = -(-call.sizes[axis] // parts)
+    size = body.reserve("alloca i32")
+    with body.loop(-(-call.sizes[axis] // length), ROLLED) as part:
+        begin = body.put(f"mul i64 {part}, {length}")
+        left = body.put(f"trunc i64 {body.put(f'sub i64 {call.sizes[axis]}, {begin}')} to i32")
+        is_last = body.put(f"icmp ult i32 {left}, {length}")
+        body.do(f"store i32 {body.put(f'select i1 {is_last}, i32 {left}, i32 {length}')}, ptr {size}")
+        moved = [
+            body.put(
+                f"getelementptr {value_type(call.dtype)}, ptr {pointer}, i64 {body.put(f'mul i64 {begin}, {stride}')}"
+            )
+            for pointer, stride in zip(call.pointers, strides, strict=True)
+        ]
+        begun = body.put(f"icmp ne i64 {part}, 0") if axis == 2 else ""
+        _write_product(writer, call._replace(pointers=moved), (axis, size), begun)
 
 
 def is_square_of(made: Multiplication) -> bool:

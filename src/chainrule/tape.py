@@ -11,6 +11,7 @@ from weakref import ref
 import numpy as np
 
 from chainrule.errors import ChainruleError, DtypeError, ShapeError
+from chainrule.linear.functions import beneath
 from chainrule.op import Diagonal, Operation
 from chainrule.program.debugging import debug_mode, is_finite, not_finite, note_line, place_of, told
 from chainrule.program.deferred import Deferred
@@ -367,8 +368,8 @@ def note_view(result: Tracked, arguments: Sequence[Any], operation: Operation, v
     if not isinstance(source, Tracked):
         return
     mine, other = result.value, source.value
-    base = mine.base
-    if base is not other and base is not other.base:
+    base = beneath(mine)
+    if base is not other and base is not beneath(other):
         return
     result.root = root = source if source.root is None else source.root
     result.recipe = (source, operation, tuple(values), params)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["frozen", "gather", "overwritten", "scatter", "steps_of"]
+__all__ = ["beneath", "frozen", "gather", "overwritten", "scatter", "steps_of"]
 
 
 def scatter(values: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
@@ -130,6 +130,19 @@ def steps_of(positions: Any) -> tuple[int, list[int]] | None:
             return None
         rest = rest[0]
     return start, strides
+
+
+def beneath(array: Any) -> Any:
+    """The array whose memory ``array`` shares; None if it has its own.
+
+    NumPy's windows, and what it lays out by strides, stand on an object that holds that array.
+
+    >>> x = np.zeros(3)
+    >>> beneath(np.lib.stride_tricks.sliding_window_view(x, 2)) is x, beneath(x[1:]) is x, beneath(x) is None
+    (True, True, True)
+    """
+    base = array.base
+    return base if base is None or hasattr(base, "shape") else getattr(base, "base", None)
 
 
 def frozen(array: Any) -> bool:

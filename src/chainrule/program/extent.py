@@ -119,6 +119,7 @@ VIEWS = {
     np.matrix_transpose,
     np.real,
     np.imag,
+    np.lib.stride_tricks.sliding_window_view,
 }
 
 

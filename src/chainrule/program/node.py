@@ -10,6 +10,7 @@ from weakref import ref
 import numpy as np
 
 from chainrule.errors import DtypeError, FreedGraphError, ModifiedError
+from chainrule.linear.functions import beneath
 from chainrule.op import Operation
 
 __all__ = [
@@ -187,8 +188,8 @@ written: dict[int, list[Any]] = {}
 
 def owner(array: Any) -> Any:
     """The array that owns the memory of ``array``."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    while isinstance(base := beneath(array), np.ndarray):
+        array = base
     return array
 
 

@@ -17,6 +17,7 @@ _SQUARE = 64  # rows and columns of A from which A Aᵀ is a product of its own 
 _COLUMNS = 8  # that are copied at once: about as many as a line of the cache has
 _OTHER = {"N": "T", "T": "N"}
 _UNCOPIED = 10**6  # multiplications up to which OpenBLAS reads matrices where they are
+_PARTS = 64  # up to which it is worth it: more is for all threads that BLAS may use
 _NARROW = 32  # rows and columns of a result, up to which it is in registers meanwhile
 _THIN = 1 << 14  # of two of the three sizes, up to which they are read fast enough there
 
@@ -102,8 +103,9 @@ def _parts(call: _Call) -> int:
     """In how many parts a product is done: for few multiplications OpenBLAS does not copy matrices before."""
     rows, columns, _ = call.sizes
     size = prod(call.sizes)
+    parts, is_thin = -(-size // _UNCOPIED), size // max(call.sizes) <= _THIN
     is_slow = call.letters == ["T", "N"] and max(rows, columns) > _NARROW  # it goes across both of them
-    return 1 if is_slow or size // max(call.sizes) > _THIN else -(-size // _UNCOPIED)
+    return parts if is_thin and not is_slow and parts <= _PARTS else 1
 
 
 def _write_parts(writer: Writer, call: _Call, parts: int) -> None:

@@ -112,7 +112,10 @@ class _Call:
         for name, value in self.named.items():
             told.arguments[name] = quiet(value) if callable(value) else numbers_of(value)
         self.found = plain(*told.args, **told.kwargs)
-        self.is_tracked = follows(self.args) or told.arguments[first].is_tracked
+        watched = told.arguments[first]  # a function; or a matrix, of equations that are linear
+        self.is_tracked = follows([self.args, self.function, self.named.get("b")]) or getattr(
+            watched, "is_tracked", False
+        )
 
     def __call__(self, x: Any) -> Any:
         """What the function gives, tracked."""
@@ -159,6 +162,13 @@ def _ends(bounds: Any) -> Any:
     return (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
 
 
+def _pairs(bounds: Any) -> Any:
+    """Bounds that are a pair for each variable, or one pair, as two vectors, or numbers."""
+    if not isinstance(bounds, list | tuple) or not np.ndim(np.array(bounds, object)) > 1:
+        return bounds
+    return list(zip(*bounds, strict=True))
+
+
 def _minimize(call: _Call) -> Any:
     def value(x: Any) -> Any:
         return call(x)[0] if call.named.get("jac") is True else call(x)
@@ -166,15 +176,61 @@ def _minimize(call: _Call) -> Any:
     def exact(x: Any) -> Any:
         if call.named.get("constraints"):
             raise NoRuleError("scipy.optimize.minimize with constraints has no rule: bounds do, and a penalty does")
-        bounds = call.named.get("bounds")
-        if isinstance(bounds, list | tuple):  # a pair for each variable
-            bounds = list(zip(*bounds, strict=True))
-        return _least(value, x, _inside(x, *_ends(bounds)))
+        return _least(value, x, _inside(x, *_ends(_pairs(call.named.get("bounds")))))
 
     found = call.answered(exact)
     if call.is_tracked:
         found.fun = value(found.x)
     return found
+
+
+def _minimum(call: _Call) -> Any:
+    """Of solvers that take nothing but a function, and bounds by one name or another."""
+    low, high = _ends(_pairs(call.named.get("bounds")))
+
+    def value(x: Any) -> Any:
+        found = call(x)  # fmin_l_bfgs_b and fmin_tnc may be given a function that returns its slope too
+        return found[0] if isinstance(found, tuple) else found
+
+    def exact(x: Any) -> Any:
+        if np.shape(x):
+            return _least(value, x, _inside(x, low, high))
+        return _least(lambda x: value(x[0]), np.reshape(x, 1), _inside(np.reshape(x, 1), low, high))[0]
+
+    found = call.answered(exact)
+    if call.is_tracked and hasattr(found, "fun"):
+        found.fun = value(found.x)
+    if call.is_tracked and isinstance(found, tuple):  # the value comes second
+        found = (found[0], value(found[0]), *found[2:])
+    return found
+
+
+def _fminbound(call: _Call) -> Any:
+    call.named["bounds"] = numbers_of((call.named["x1"], call.named["x2"]))
+    return _minimum(call)
+
+
+def _linear_squares(call: _Call, low: Any, high: Any) -> Any:
+    """What is at no bound solves a smaller system, in which the other variables are what they are."""
+    a, b = stacked(call.named["A"]), stacked(call.named["b"])
+    return call.answered(lambda x: _least(lambda t: 0.5 * np.sum((a @ t - b) ** 2), x, _inside(x, low, high)))
+
+
+def _nnls(call: _Call) -> Any:
+    x, left = _linear_squares(call, 0.0, None)
+    return (x, np.linalg.norm(call.named["A"] @ x - call.named["b"])) if call.is_tracked else (x, left)
+
+
+def _lsq_linear(call: _Call) -> Any:
+    found = _linear_squares(call, *_ends(call.named.get("bounds")))
+    if call.is_tracked:
+        found.fun = call.named["A"] @ found.x - call.named["b"]
+        found.cost = 0.5 * np.sum(found.fun**2)
+    return found
+
+
+def _leastsq(call: _Call) -> Any:
+    return call.answered(lambda x: _least(lambda t: 0.5 * np.sum(_vector(call(t)) ** 2), x, np.ones(len(x), bool)))
 
 
 def _least_squares(call: _Call) -> Any:
@@ -215,6 +271,57 @@ def _curve_fit(call: _Call) -> Any:
     return exact, spread
 
 
+# --- answers that numbers choose, and that are solved for then ---
+
+
+def _linprog(plain: Any) -> Any:
+    form = signature(plain)
+
+    def solved(*arguments: Any, **options: Any) -> Any:
+        told = form.bind(*arguments, **options)
+        told.apply_defaults()
+        named = told.arguments
+        found = plain(*numbers_of(told.args), **{name: numbers_of(value) for name, value in told.kwargs.items()})
+        if found.x is None:
+            return found
+        low, high = [np.broadcast_to(found[side].residual, found.x.shape) for side in ("lower", "upper")]
+        unit, rows, values = np.eye(len(found.x)), [], []
+        for a, b, left in ((named["A_ub"], named["b_ub"], found.slack), (named["A_eq"], named["b_eq"], found.con * 0)):
+            active = np.flatnonzero(np.abs(left if a is not None else []) <= _AT_REST)
+            rows += [stacked(a)[k] for k in active]
+            values += [np.reshape(stacked(b), -1)[k] for k in active]
+        at_bound = np.flatnonzero((low <= _AT_REST) | (high <= _AT_REST))
+        rows, values = [*rows, *unit[at_bound]], [*values, *found.x[at_bound]]
+        if follows(named["bounds"]) or len(rows) != len(unit) or np.linalg.matrix_rank(numbers_of(rows)) < len(unit):
+            raise NoRuleError(
+                "scipy.optimize.linprog of tracked values has a rule where its answer is a corner with as many active "
+                "constraints as there are variables, and bounds= is plain"
+            )
+        found.x = np.linalg.solve(stacked(rows), stacked(values))
+        found.fun = stacked(named["c"]) @ found.x
+        return found
+
+    return libraries.instead(plain, solved)
+
+
+def _isotonic(plain: Any) -> Any:
+    def solved(y: Any, *, weights: Any = None, increasing: bool = True) -> Any:
+        y, weights = stacked(y), np.ones(len(y)) if weights is None else stacked(weights)
+        found = plain(numbers_of(y), weights=numbers_of(weights), increasing=increasing)
+        sizes = np.diff(found.blocks)
+        block = np.repeat(np.arange(len(sizes)), sizes)
+        sums = [np.bincount(block, weights=each) for each in (y * weights, weights * np.ones(len(y)))]
+        found.x, found.weights = (sums[0] / sums[1])[block], sums[1]
+        return found
+
+    return libraries.instead(plain, solved)
+
+
+def _chosen(plain: Any) -> Any:
+    """A function whose results are positions."""
+    return libraries.instead(plain, lambda *arguments, **options: plain(*numbers_of(arguments), **options))
+
+
 def _solving(plain: Any, answer: Callable[[_Call], Any]) -> Any:
     """A solver whose answer is tracked, if the function that it is given is."""
 
@@ -229,7 +336,16 @@ _ANSWERS: Mapping[str, Callable[[_Call], Any]] = {
     **dict.fromkeys(
         ("brentq", "brenth", "bisect", "ridder", "toms748", "newton", "root_scalar", "root", "fsolve"), _root
     ),
+    **dict.fromkeys(("broyden1", "broyden2", "anderson", "newton_krylov", "excitingmixing"), _root),
+    **dict.fromkeys(("linearmixing", "diagbroyden"), _root),
     "fixed_point": _fixed_point,
+    **dict.fromkeys(("minimize_scalar", "brent", "golden", "fmin", "fmin_powell", "fmin_bfgs", "fmin_cg"), _minimum),
+    **dict.fromkeys(("fmin_ncg", "fmin_l_bfgs_b", "fmin_tnc", "differential_evolution", "basinhopping"), _minimum),
+    **dict.fromkeys(("shgo", "dual_annealing", "direct"), _minimum),
+    "fminbound": _fminbound,
+    "nnls": _nnls,
+    "lsq_linear": _lsq_linear,
+    "leastsq": _leastsq,
     "minimize": _minimize,
     "least_squares": _least_squares,
     "curve_fit": _curve_fit,
@@ -237,8 +353,12 @@ _ANSWERS: Mapping[str, Callable[[_Call], Any]] = {
 
 
 def _of_optimize(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
-    return [(module, {name: _solving(getattr(module, name), answer) for name, answer in _ANSWERS.items()})]
+    made = {name: _solving(getattr(module, name), answer) for name, answer in _ANSWERS.items()}
+    others = {"linprog": _linprog, "isotonic_regression": _isotonic, "linear_sum_assignment": _chosen}
+    return [(module, {**made, **{name: other(getattr(module, name)) for name, other in others.items()}})]
 
 
 libraries.INSTEAD["scipy.optimize"] = _of_optimize
-libraries.SOLVERS.update(("fsolve", "root", "leastsq", "curve_fit"))
+# Some are Python, which would run on tensors and give where it stopped as a constant. Newton's does not, and takes
+# complex numbers.
+libraries.SOLVERS.update(_ANSWERS.keys() - {"newton"})

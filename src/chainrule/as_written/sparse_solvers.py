@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache, wraps
 from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import follows, instead, numbers_of, plain_function, stacked
+from chainrule.as_written.making import follows, instead, numbers_of, plain_function, settled, stacked
 from chainrule.as_written.sparse_arrays import TrackedSparse, kind_of, plain_kind, tracked
 from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
 from chainrule.as_written.sparse_exponential import exponential_times
@@ -65,10 +65,18 @@ def _by_factors(factors: Any, trans: str) -> Any:
 
 
 class _Factors:
-    """What `splu` gives: the factors of a matrix in which something may be tracked, or which is solved with it."""
+    """What `splu` gives: the factors of a matrix in which something may be tracked, or which is solved with it.
 
-    def __init__(self, factors: Any, matrix: Any = None) -> None:
-        self.factors, self.matrix = factors, matrix
+    SuperLU's own are made of the numbers once they are asked for.
+    """
+
+    def __init__(self, made: Callable[[], Any], matrix: Any = None) -> None:
+        self.made, self.matrix = made, matrix
+
+    @cached_property
+    def factors(self) -> Any:
+        """SuperLU's own."""
+        return self.made()
 
     def __getattr__(self, name: str) -> Any:
         if self.matrix is None:
@@ -78,7 +86,7 @@ class _Factors:
     @property
     def shape(self) -> Any:
         """The shape of the matrix."""
-        return self.factors.shape
+        return self.factors.shape if self.matrix is None else self.matrix.shape
 
     def solve(self, rhs: Any, trans: str = "N") -> Any:
         """The solution for a right side."""
@@ -95,19 +103,23 @@ class _Factors:
         return _by_factors(self.factors, "N" if trans == "N" else "T")(rhs)
 
 
-def _factoring(plain: Callable[..., Any]) -> Callable[..., Any]:
-    def made(A: Any, *arguments: Any, **options: Any) -> Any:
-        if isinstance(A, TrackedSparse):
-            return _Factors(plain(A.of_numbers().tocsc(), *arguments, **options), A)
-        return _Factors(plain(A, *arguments, **options))
+def _of_made(factors: Any) -> Any:
+    """The same for factors that SuperLU has made already."""
+    return _Factors(lambda: factors)
 
-    made.__wrapped__ = plain  # type: ignore[attr-defined]
+
+def _factoring(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(plain)
+    def made(A: Any, *arguments: Any, **options: Any) -> Any:
+        if follows(A):
+            return _Factors(lambda: plain(A.of_numbers().tocsc(), *arguments, **options), A)
+        return _of_made(plain(settled(A), *arguments, **options))
+
     return made
 
 
 def _factorized(A: Any) -> Any:
-    matrix = A if isinstance(A, TrackedSparse) else None
-    return _Factors(plain_function("scipy.sparse.linalg", "splu")(_plain(A).tocsc()), matrix).solve
+    return _factoring(plain_function("scipy.sparse.linalg", "splu"))(A.tocsc()).solve
 
 
 # --- iterations ---
@@ -192,7 +204,7 @@ IN_C: dict[type, Callable[[Any], Any]] = {}
 
 def of_sparse_linalg(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
     """What takes the place of functions in `scipy.sparse.linalg`."""
-    IN_C[module.SuperLU] = _Factors
+    IN_C[module.SuperLU] = _of_made
     made: dict[str, Callable[..., Any]] = {
         "spsolve": _spsolve,
         "spsolve_triangular": _spsolve_triangular,

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.as_written.libraries import IN_C
 from chainrule.op import Operation, Rule
 from chainrule.tensor import Tensor
 from chainrule.transforms.contents import Contents
@@ -36,7 +37,7 @@ from chainrule.transforms.made import Made
 __all__ = ["Reads", "is_plain_object"]
 
 _TRUSTED = {"numpy", "scipy", "math", "cmath", "operator", "itertools", "functools", "chainrule", "typing"}
-_UNTRUSTED = ("numpy.random", "numpy.testing", "scipy.stats", "scipy.io", "chainrule.torch", "scipy.sparse")
+_UNTRUSTED = ("numpy.random", "numpy.testing", "scipy.stats", "scipy.io", "chainrule.torch")
 _BUILTINS = {
     *("abs", "all", "any", "bool", "callable", "complex", "dict", "divmod", "enumerate", "filter", "float"),
     *(
@@ -58,8 +59,11 @@ _BUILTINS = {
 }
 _BY_NAME = (getattr, hasattr, operator.attrgetter, operator.methodcaller)  # they reach attributes that no code names
 _ASKING = (isinstance, issubclass, type, callable, hasattr, getattr, np.isscalar)
-_FILES = {"load", "loadtxt", "genfromtxt", "fromfile", "fromregex", "memmap", "open_memmap", "save", "savez", "savetxt"}
-_STATE = {"random", "seterr", "rvs", "default_rng"}
+_FILES = {
+    *("load", "loadtxt", "genfromtxt", "fromfile", "fromregex", "memmap", "open_memmap", "load_npz"),
+    *("save", "savez", "savetxt", "save_npz"),
+}
+_STATE = {"random", "random_array", "rand", "seterr", "rvs", "default_rng"}
 _ASSIGNS = {"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_ATTR", "DELETE_ATTR"}
 _ATOMS = (
     *(int, float, complex, str, bytes, bool, type(None), type(...), type(NotImplemented), slice, range),
@@ -168,6 +172,10 @@ class Reads:
                 self._refuse(f"it calls {value.__name__}(), a ufunc of a Python function")
         elif kind is _lru_cache_wrapper:
             self._refuse("it calls a function that keeps its results")
+        elif hasattr(value, "tocoo") and _is_trusted(kind.__module__):
+            self._container(vars(value), name)
+        elif kind in IN_C:
+            return  # which nobody can change
         elif callable(value) and _is_trusted(kind.__module__):
             self._callable(value, name)
         elif is_plain_object(value):

@@ -85,7 +85,7 @@ def replace(target: Tracked, value: Any) -> None:
     A deferred array is never written to: what was computed from the one before stays right.
     """
     root = target if target.root is None else target.root
-    if type(root.value) is Deferred and root.value.function is None:
+    if type(root.value) is Deferred and root.value.function is None and not root.is_own:
         raise UnrecordableError("it writes into an array that it was given")
     step = target
     if value.dtype != target.value.dtype:

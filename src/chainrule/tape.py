@@ -109,6 +109,7 @@ class Tracked:
     node: Any = None
     tracked: bool = False
     is_array: bool = False  # of what has no axes: whether it stands for an array, and not for a number
+    is_own: bool = False  # an array that NumPy makes anew, although its numbers are those of another
     starts: Any = None  # the run of a transform that took it, to take derivatives at
     plain: type[Tracked]  # the class of tensors whose results take the class of other arguments
     root: Tracked | None = None
@@ -327,7 +328,7 @@ def record(operation: Operation, arguments: Sequence[Any], params: Mapping[str, 
             _journal(None, operation, values, out, params)
     if debug_mode.on and not is_finite(out) and all(map(is_finite, values)):
         raise not_finite("a result", told(operation.name, place_of()))
-    if out.base is not None:
+    if out.base is not None or recordings:
         note_view(result, arguments, operation, values, params)
     if _observer is not None:
         _observer(operation.name, tuple(arguments), result)
@@ -364,12 +365,14 @@ def plain_array(value: Any, where: str) -> Any:
 
 def note_view(result: Tracked, arguments: Sequence[Any], operation: Operation, values: Any, params: Any) -> None:
     """Remember how a result that shares its argument's memory was made from it."""
-    source = arguments[0]
-    if not isinstance(source, Tracked):
+    source, mine = arguments[0], result.value
+    instead = mine.recording.instead_of if type(mine) is Deferred else None
+    is_view = instead[1] if instead is not None and instead[0] is mine else None  # None: its base tells
+    result.is_own = is_view is False
+    if result.is_own or not isinstance(source, Tracked):
         return
-    mine, other = result.value, source.value
-    base = beneath(mine)
-    if base is not other and base is not beneath(other):
+    base, other = beneath(mine), source.value
+    if is_view is None and (base is None or (base is not other and base is not beneath(other))):
         return
     result.root = root = source if source.root is None else source.root
     result.recipe = (source, operation, tuple(values), params)

@@ -361,11 +361,16 @@ class Tensor(Differentiable):
     dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
     ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
     take, repeat, clip = _method(np.take), _method(np.repeat), _method(np.clip)
-    conj, conjugate, round = _method(np.conjugate), _method(np.conjugate), _method(np.round)
     argmax, argmin, argsort = _method(np.argmax), _method(np.argmin), _method(np.argsort)
     argpartition, searchsorted = _method(np.argpartition), _method(np.searchsorted)
-    choose, put = _method(np.choose), _method(np.put)
+    choose, put, round = _method(np.choose), _method(np.put), _method(np.round)
     any, all, nonzero = _method(np.any), _method(np.all), _method(np.nonzero)
+
+    def conj(self, out: Any = None) -> Any:
+        """The complex conjugate; of real numbers the tensor itself, as in NumPy."""
+        return self if out is None and self.value.dtype.kind != "c" else into(out, REGISTRY[np.conjugate](self))
+
+    conjugate = conj
 
     def compress(self, condition: Any, axis: int | None = None) -> Any:
         """The entries, or slices along an axis, where the condition holds."""

@@ -25,6 +25,7 @@ __all__ = [
     "Deferred",
     "NeedsNumbersError",
     "UnrecordableError",
+    "is_view",
     "needed",
     "numbers_of",
     "run_step",
@@ -35,6 +36,7 @@ class Book(Protocol):
     """What a deferred array needs of the recording that it belongs to."""
 
     count: int
+    instead_of: tuple[Deferred, bool] | None
 
     def write(self, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         """The deferred result of a step."""
@@ -190,9 +192,7 @@ class Deferred:
     def base(self) -> Any:
         """The array of which NumPy would give a view, if this is one."""
         found, step = None, self
-        while type(step) is Deferred and (step.function in _VIEWING or _only_names(step)):
-            if step.function is _GETITEM and _copies(step.arguments[1], step.shape):
-                break
+        while type(step) is Deferred and is_view(step.function, step.arguments, step.shape):
             found = step = step.arguments[step.function is np.einsum]
         return found
 
@@ -362,15 +362,22 @@ class UnrecordableError(BaseException):
 _GETITEM = np.ndarray.__getitem__
 
 
-def _only_names(step: Any) -> bool:
-    """Whether a step is an einsum of one array that sums nothing: axes in another order, or a diagonal."""
-    if step.function is not np.einsum or len(step.arguments) != 2 or not isinstance(step.arguments[0], str):
+def is_view(function: Any, arguments: Sequence[Any], shape: tuple[int, ...]) -> bool:
+    """Whether NumPy gives a view of an array for this call, whose result has that shape."""
+    if function is _GETITEM:
+        return not _copies(arguments[1], shape)
+    return function in _VIEWING or (function is np.einsum and _only_names(arguments))
+
+
+def _only_names(arguments: Sequence[Any]) -> bool:
+    """Whether an einsum is of one array and sums nothing: axes in another order, or a diagonal."""
+    if len(arguments) != 2 or not isinstance(arguments[0], str):
         return False
-    before, _, after = step.arguments[0].partition("->")
+    before, _, after = arguments[0].partition("->")
     return set(before) == set(after)
 
 
-_VIEWING = VIEWS | {_GETITEM, np.ravel, np.ndarray.ravel}
+_VIEWING = VIEWS | {np.ravel, np.ndarray.ravel}
 
 
 def _copies(index: Any, shape: tuple[int, ...]) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.linear.functions import frozen
 from chainrule.program.algebra import simpler, without_numbers
 from chainrule.program.debugging import place_of
-from chainrule.program.deferred import Deferred, NeedsNumbersError, numbers_of, run_step
+from chainrule.program.deferred import Deferred, NeedsNumbersError, is_view, numbers_of, run_step
 from chainrule.program.extent import UNKNOWN, extent_of
 from chainrule.program.sums import summed_before
 
@@ -55,6 +55,7 @@ class Recording:
         self.constants: dict[int, Deferred] = {}
         self.steps: dict[Any, Deferred] = {}
         self.count = 0
+        self.instead_of: tuple[Deferred, bool] | None = None  # what stands for the last step; whether that is a view
         self.inside = 0  # how many steps are being taken right now
         self.seen: list[Deferred] = []  # steps that were computed to see their shapes, in order
 
@@ -108,10 +109,7 @@ class Recording:
         simple = simpler(function, arguments) if not options else None
         if simple is not None:
             if type(simple) is not tuple:
-                is_given = type(simple) is Deferred and simple.function is None and type(function) is np.ufunc
-                if not is_given:
-                    return simple
-                simple = np.ndarray.copy, (simple,)  # code may write into what a step gives, not into an argument
+                return self.instead(simple, function, arguments)
             function, arguments = simple
         try:
             key = (function, *[_key(value) for value in arguments])
@@ -123,7 +121,8 @@ class Recording:
         if found is not None:
             return found if found.parts is None else found.parts
         if _is_literal(arguments, options):
-            return _literal(self, run_step(function, numbers_of(arguments), numbers_of(options)))
+            found = _literal(self, run_step(function, numbers_of(arguments), numbers_of(options)))
+            return self.instead(found, function, arguments) if type(found) is Deferred else found
         extent = extent_of(function, arguments, options)
         if extent is UNKNOWN:
             made = self.computed(function, arguments, options)
@@ -133,6 +132,11 @@ class Recording:
             self.steps[key] = made
         return made if type(made) is not Deferred or made.parts is None else made.parts
 
+    def instead(self, found: Deferred, function: Any, arguments: Sequence[Any]) -> Deferred:
+        """An earlier step, or a constant, for one that was asked for; NumPy may make another array there."""
+        self.instead_of = found, is_view(function, arguments, found.shape)
+        return found
+
     def call(self, function: Callable[..., Any], arguments: list[Any], options: Mapping[str, Any]) -> Any:
         """What a function does on arrays of which some are deferred: as the steps it takes, or as one step.
 
@@ -141,6 +145,7 @@ class Recording:
         for place, value in enumerate(arguments):  # what is computed from them is then not kept for ever
             if type(value) is np.ndarray and value.dtype.kind == "f" and (value.ndim or value.dtype != np.float64):
                 arguments[place] = self.captured(value)
+        self.instead_of = None
         self.inside += 1
         try:
             return function(*arguments, **options)

@@ -11,6 +11,7 @@ import scipy.linalg as sl
 from scipy.linalg import solve as solve_by_name
 
 import chainrule as cr
+from chainrule.as_written.eigenproblems import EIGENPROBLEMS, WITHOUT
 from chainrule.as_written.matrices import MATRICES
 from chainrule.errors import AssignmentError, NoRuleError
 
@@ -20,6 +21,40 @@ S = A @ A.T + 4 * np.eye(4)
 tall = random.normal(size=(5, 3))
 
 CASES: list[tuple[str, Callable[[Any], Any], Any]] = [
+    ("eigh", lambda x: sl.eigh(x, S @ x)[0], np.eye(4) + 0.1 * S),
+    ("eigh", lambda x: sl.eigh(x, S + np.eye(4))[1], S),
+    ("eigh", lambda x: sl.eigh(x, subset_by_index=[1, 2])[1], S),
+    ("eigvalsh", lambda x: sl.eigvalsh(np.diag([1.0, 2, 3, 4]), x, subset_by_index=[0, 1]), S),
+    ("eigh_tridiagonal", lambda x: sl.eigh_tridiagonal(x[0], x[1, 1:])[1], A),
+    ("eigh_tridiagonal", lambda x: sl.eigh_tridiagonal(x[0], x[1, 1:], select="v", select_range=(-1, 9))[0], A),
+    ("eigvalsh_tridiagonal", lambda x: sl.eigvalsh_tridiagonal(x[0], x[1, 1:], "i", (1, 2)), A),
+    ("eig_banded", lambda x: sl.eig_banded(x[:2])[1], A),
+    ("eigvals_banded", lambda x: sl.eigvals_banded(x[:3], lower=True), A),
+    ("eig", lambda x: sl.eig(x)[0].real, S),
+    ("eig", lambda x: np.abs(sl.eig(x)[1]), S + 0.1 * A),
+    ("eig", lambda x: np.sort(sl.eig(x, np.diag([1.0, 2, 3, 4]), right=False).real), S),
+    ("eigvals", lambda x: np.abs(sl.eigvals(x)) ** 2, A),
+    ("solve_continuous_are", lambda x: sl.solve_continuous_are(x, A, S + np.outer(x[0], x[0]), S), A),
+    ("solve_discrete_are", lambda x: sl.solve_discrete_are(x, A, S, S + np.outer(x[0], x[0])), 0.3 * A),
+    ("solve_toeplitz", lambda x: sl.solve_toeplitz(x[0], x[1]), S),
+    ("solve_toeplitz", lambda x: sl.solve_toeplitz((x[0], x[0] + x[2]), x[:2].T), S),
+    ("cholesky_banded", lambda x: sl.cholesky_banded(x[:2] + np.array([[0.0], [9.0]])), A),
+    ("cholesky_banded", lambda x: sl.cholesky_banded(x[:3] + np.array([[9.0], [0.0], [0.0]]), lower=True), A),
+    ("cho_solve_banded", lambda x: sl.cho_solve_banded((x[:2] + np.array([[0.0], [4.0]]), False), x[2]), A),
+    ("cho_solve_banded", lambda x: sl.cho_solve_banded((x[:2] + np.array([[4.0], [0.0]]), True), x[2]), A),
+    ("qr", lambda x: sl.qr(x, pivoting=True)[1], A),
+    ("qr", lambda x: sl.qr(x, pivoting=True, mode="r")[0], A),
+    ("qr_multiply", lambda x: sl.qr_multiply(x, x[0])[0], A),
+    ("qr_multiply", lambda x: sl.qr_multiply(x, x[:3, 0], "left")[0], tall),
+    ("rq", lambda x: sl.rq(x)[0], A),
+    ("rq", lambda x: sl.rq(x)[1], A),
+    (
+        "signm",
+        lambda x: sl.signm(x + A @ np.diag([-5.0, 0, 0, 0]) @ np.linalg.inv(A)),
+        A @ np.diag([1.0, 2, 3, 4]) @ np.linalg.inv(A),
+    ),
+    ("fractional_matrix_power", lambda x: sl.fractional_matrix_power(x, 0.3), S),
+    ("bandwidth", lambda x: x * sl.bandwidth(np.triu(x))[1], A),
     ("solve", lambda x: sl.solve(x, x[:, 0], assume_a="pos"), S),
     ("solve", lambda x: solve_by_name(x, x[0], transposed=True), S),
     ("solve", lambda x: sl.solve(x, x[0], lower=True, assume_a="sym"), S),
@@ -85,7 +120,7 @@ CASES: list[tuple[str, Callable[[Any], Any], Any]] = [
 
 
 def test_every_function_is_tried() -> None:
-    assert {name for name, _, _ in CASES} == set(MATRICES)
+    assert {name for name, _, _ in CASES} == {*MATRICES, *EIGENPROBLEMS} - set(WITHOUT)
 
 
 @pytest.mark.parametrize(("name", "f", "x"), CASES, ids=[f"{name}-{k}" for k, (name, _, _) in enumerate(CASES)])
@@ -121,11 +156,15 @@ def test_plain_arrays_get_what_scipy_gives() -> None:
 @pytest.mark.parametrize(
     ("f", "x", "said"),
     [
-        (lambda x: np.sum(sl.eigh(x, S)[0]), S, "scipy.linalg.eigh of tracked values has no rule with a second matrix"),
+        (lambda x: np.sum(sl.eigh(x, S, type=2)[0]), S, "has a rule for type=1 alone"),
+        (lambda x: np.sum(sl.eig(x, left=True)[1].real), S, "left ones, take those of the conjugate transpose"),
+        (lambda x: np.sum(sl.solve_continuous_are(x, A, S, S, s=A)), S, "has no rule with e= and s="),
+        (lambda x: np.sum(sl.rq(x)[0]), tall, "has a rule for square matrices"),
+        (lambda x: np.sum(sl.fractional_matrix_power(x, 2)), -S, "eigenvalues right of 0"),
         (
-            lambda x: np.sum(sl.qr(x, pivoting=True)[0]),
+            lambda x: np.sum(sl.schur(x)[0]),
             S,
-            "scipy.linalg.qr of tracked values has no rule with pivoting",
+            "scipy.linalg.schur has no rule for tracked values: take np.linalg.eigvals",
         ),
         (lambda x: np.sum(sl.qr(x)[0]), tall, "scipy.linalg.qr of a tall tracked matrix"),
         (lambda x: np.sum(sl.pinv(x, return_rank=True)[0]), S, "scipy.linalg.pinv of tracked values has no rule with"),
@@ -138,4 +177,4 @@ def test_what_has_no_rule(f: Any, x: Any, said: str) -> None:
 
 def test_other_functions_of_scipy_are_errors() -> None:
     with pytest.raises(AssignmentError, match="plain NumPy array"):
-        cr.grad(lambda x: np.sum(sl.schur(x)[0]))(S)
+        cr.grad(lambda x: np.sum(sl.matrix_balance(x)[0]))(S)

@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.as_written.distances import of_distance
 from chainrule.as_written.distributions import apply_where, of_stats
+from chainrule.as_written.eigenproblems import EIGENPROBLEMS
 from chainrule.as_written.linear_maps import LINEAR
 from chainrule.as_written.making import instead, stacked
 from chainrule.as_written.matrices import MATRICES
@@ -30,7 +31,9 @@ Places = list[tuple[Any, Mapping[str, Any]]]
 
 
 def _of_linalg(module: Any) -> Places:
-    return [(module, {name: instead(getattr(module, name), made) for name, made in MATRICES.items()})]
+    return [
+        (module, {name: instead(getattr(module, name), made) for name, made in {**MATRICES, **EIGENPROBLEMS}.items()})
+    ]
 
 
 def _of_special(module: Any) -> Places:

@@ -14,7 +14,7 @@ from chainrule.as_written.making import numbers_of, plain_function, stacked
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import conjugated, is_complex
 
-__all__ = ["MATRICES"]
+__all__ = ["MATRICES", "adjoint", "hermitian", "of_bands"]
 
 
 def _refuse(name: str, what: str, *given: Any) -> None:
@@ -24,7 +24,8 @@ def _refuse(name: str, what: str, *given: Any) -> None:
         )
 
 
-def _adjoint(a: Any) -> Any:
+def adjoint(a: Any) -> Any:
+    """The conjugate transpose."""
     return conjugated(np.transpose(a))
 
 
@@ -33,17 +34,18 @@ def _symmetric(a: Any, lower: bool) -> Any:
     return part + np.transpose(part) + np.diag(np.diagonal(a))
 
 
-def _hermitian(a: Any, lower: bool) -> Any:
+def hermitian(a: Any, lower: bool) -> Any:
+    """The Hermitian matrix of which one triangle is read."""
     if not is_complex(a):
         return _symmetric(a, lower)
     part = np.tril(a, -1) if lower else np.triu(a, 1)
-    return part + _adjoint(part) + np.diag(np.real(np.diagonal(a)))
+    return part + adjoint(part) + np.diag(np.real(np.diagonal(a)))
 
 
 _READ: dict[Any, Callable[[Any, bool], Any]] = {  # what SciPy reads of a matrix that is said to be of a kind
     **dict.fromkeys((None, "gen", "general"), lambda a, lower: a),
     **dict.fromkeys(("sym", "symmetric"), _symmetric),
-    **dict.fromkeys(("pos", "her", "positive definite", "hermitian"), _hermitian),
+    **dict.fromkeys(("pos", "her", "positive definite", "hermitian"), hermitian),
     "upper triangular": lambda a, lower: np.triu(a),
     "lower triangular": lambda a, lower: np.tril(a),
     "diagonal": lambda a, lower: np.diag(np.diagonal(a)),
@@ -62,10 +64,10 @@ def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_d
     a = np.tril(a) if lower else np.triu(a)
     if unit_diagonal:
         a = a - np.diag(np.diagonal(a)) + np.eye(len(a))
-    return np.linalg.solve(_adjoint(a) if trans in (2, "C") else np.transpose(a) if trans in (1, "T") else a, b)
+    return np.linalg.solve(adjoint(a) if trans in (2, "C") else np.transpose(a) if trans in (1, "T") else a, b)
 
 
-def _of_bands(above: int, ab: Any) -> Any:
+def of_bands(above: int, ab: Any) -> Any:
     """The matrix whose diagonals are the rows of ``ab``, the highest first: ``above`` of them above the main one."""
     size: int = ab.shape[1]
     offsets = [above - row for row in range(len(ab)) if abs(above - row) < size]
@@ -73,12 +75,37 @@ def _of_bands(above: int, ab: Any) -> Any:
 
 
 def solve_banded(l_and_u: Any, ab: Any, b: Any, *_: Any, **__: Any) -> Any:
-    return np.linalg.solve(_of_bands(l_and_u[1], stacked(ab)), b)
+    return np.linalg.solve(of_bands(l_and_u[1], stacked(ab)), b)
 
 
 def solveh_banded(ab: Any, b: Any, overwrite_ab: bool = False, overwrite_b: bool = False, lower: bool = False) -> Any:
     above = 0 if lower else len(ab) - 1
-    return np.linalg.solve(_hermitian(_of_bands(above, stacked(ab)), lower), b)
+    return np.linalg.solve(hermitian(of_bands(above, stacked(ab)), lower), b)
+
+
+def solve_toeplitz(c_or_cr: Any, b: Any, *_: Any) -> Any:
+    return np.linalg.solve(toeplitz(*c_or_cr) if isinstance(c_or_cr, tuple) else toeplitz(c_or_cr), b)
+
+
+def cholesky_banded(ab: Any, overwrite_ab: bool = False, lower: bool = False, *_: Any) -> Any:
+    ab = stacked(ab)
+    above = 0 if lower else len(ab) - 1
+    factor = cholesky(hermitian(of_bands(above, ab), lower), lower)
+    rows = []
+    for row, old in enumerate(ab):  # what SciPy does not read stays as it is
+        k, size = above - row, len(old) - abs(above - row)
+        rows.append(np.concatenate([old[: max(k, 0)], np.diagonal(factor, k), old[max(k, 0) + size :]]))
+    return np.stack(rows)
+
+
+def cho_solve_banded(cb_and_lower: Any, b: Any, *_: Any, **__: Any) -> Any:
+    cb, lower = cb_and_lower
+    cb = stacked(cb)
+    return cho_solve((of_bands(0 if lower else len(cb) - 1, cb), lower), b)
+
+
+def bandwidth(a: Any) -> Any:
+    return plain_function("scipy.linalg", "bandwidth")(numbers_of(a))
 
 
 def inv(a: Any, **_: Any) -> Any:
@@ -110,18 +137,8 @@ def cho_factor(a: Any, lower: bool = False, **_: Any) -> Any:
 
 def cho_solve(c_and_lower: Any, b: Any, **_: Any) -> Any:
     c, lower = c_and_lower
-    factor = np.tril(c) if lower else _adjoint(np.triu(c))
-    return np.linalg.solve(_adjoint(factor), np.linalg.solve(factor, b))
-
-
-def eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False, **options: Any) -> Any:
-    _refuse("eigh", "a second matrix or a subset", *[None if b is None else True, options.get("subset_by_index")])
-    a = _hermitian(a, lower)
-    return np.linalg.eigvalsh(a) if eigvals_only else np.linalg.eigh(a)
-
-
-def eigvalsh(a: Any, b: Any = None, **options: Any) -> Any:
-    return eigh(a, b, eigvals_only=True, **options)
+    factor = np.tril(c) if lower else adjoint(np.triu(c))
+    return np.linalg.solve(adjoint(factor), np.linalg.solve(factor, b))
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, **_: Any) -> Any:
@@ -135,11 +152,28 @@ def svdvals(a: Any, **_: Any) -> Any:
 def qr(
     a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full", pivoting: bool = False, **_: Any
 ) -> Any:
-    _refuse("qr", "pivoting", pivoting)
+    a = stacked(a)
     if mode == "full" and a.shape[0] > a.shape[1]:
         raise NoRuleError("scipy.linalg.qr of a tall tracked matrix: columns that are not determined; mode='economic'")
-    q, r = np.linalg.qr(a)
-    return (r,) if mode == "r" else (q, r)
+    order = plain_function("scipy.linalg", "qr")(numbers_of(a), mode="r", pivoting=True)[1] if pivoting else slice(None)
+    q, r = np.linalg.qr(a[:, order])
+    return (*((r,) if mode == "r" else (q, r)), *([order] if pivoting else []))
+
+
+def qr_multiply(a: Any, c: Any, mode: str = "right", pivoting: bool = False, **_: Any) -> Any:
+    q, *rest = qr(a, mode="economic", pivoting=pivoting)
+    return (c @ q if mode == "right" else q @ c), *rest
+
+
+def rq(a: Any, *_: Any, mode: str = "full", **__: Any) -> Any:
+    """As qr of the matrix with its rows in the other order, turned; with the signs that SciPy's has."""
+    a = stacked(a)
+    if a.shape[0] != a.shape[1] or mode != "full":
+        raise NoRuleError("scipy.linalg.rq of tracked values has a rule for square matrices, with mode='full'")
+    q, r = np.linalg.qr(adjoint(a[::-1]))
+    q, r = adjoint(q)[::-1], adjoint(r)[::-1, ::-1]
+    signs = np.sign(np.sum(numbers_of(q) * plain_function("scipy.linalg", "rq")(numbers_of(a))[1], axis=1))
+    return r * signs, signs[:, None] * q
 
 
 def _eliminated(a: Any) -> tuple[Any, Any, Any]:
@@ -179,7 +213,7 @@ def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, **_: Any) -> Any:
     for k, other in enumerate(np.asarray(pivots)):
         order[[k, other]] = order[[other, k]]
     if trans:
-        turned = _adjoint if trans == 2 else np.transpose
+        turned = adjoint if trans == 2 else np.transpose
         return np.linalg.solve(turned(lower), np.linalg.solve(turned(upper), b))[np.argsort(order)]
     return np.linalg.solve(upper, np.linalg.solve(lower, b[order]))
 
@@ -220,7 +254,7 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
-    return solve_sylvester(a, _adjoint(a), q)
+    return solve_sylvester(a, adjoint(a), q)
 
 
 def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
@@ -235,6 +269,19 @@ def sqrtm(a: Any, *_: Any, **__: Any) -> Any:
     for _step in range(2):
         root = root + solve_sylvester(root, root, a - root @ root)
     return root
+
+
+def signm(a: Any, *_: Any, **__: Any) -> Any:
+    return a @ np.linalg.inv(sqrtm(a @ a))
+
+
+def fractional_matrix_power(A: Any, t: Any) -> Any:
+    if np.any(np.linalg.eigvals(numbers_of(A)).real <= 0):
+        raise NoRuleError(
+            "scipy.linalg.fractional_matrix_power of tracked values has a rule for eigenvalues right of 0; for whole "
+            "powers there is np.linalg.matrix_power"
+        )
+    return expm(t * logm(stacked(A)))
 
 
 def logm(a: Any, *_: Any, **__: Any) -> Any:
@@ -282,7 +329,7 @@ def tanhm(a: Any) -> Any:
 
 def polar(a: Any, side: str = "right") -> Any:
     u, s, v = np.linalg.svd(a, full_matrices=False)
-    return u @ v, (_adjoint(v) * s) @ v if side == "right" else (u * s) @ _adjoint(u)
+    return u @ v, (adjoint(v) * s) @ v if side == "right" else (u * s) @ adjoint(u)
 
 
 def block_diag(*arrays: Any) -> Any:
@@ -322,43 +369,11 @@ def khatri_rao(a: Any, b: Any) -> Any:
 MATRICES: dict[str, Callable[..., Any]] = {
     made.__name__: made
     for made in (
-        *(
-            solve,
-            solve_triangular,
-            solve_banded,
-            solveh_banded,
-            inv,
-            det,
-            pinv,
-            norm,
-            cholesky,
-            cho_factor,
-            cho_solve,
-            eigh,
-            eigvalsh,
-            svd,
-            svdvals,
-            qr,
-        ),
-        *(lu_factor, lu, lu_solve, lstsq, expm, solve_sylvester, solve_continuous_lyapunov, solve_discrete_lyapunov),
-        *(
-            qr,
-            sqrtm,
-            logm,
-            cosm,
-            sinm,
-            tanm,
-            coshm,
-            sinhm,
-            tanhm,
-            polar,
-            block_diag,
-            toeplitz,
-            hankel,
-            circulant,
-            companion,
-            khatri_rao,
-        ),
+        *(solve, solve_triangular, solve_banded, solveh_banded, solve_toeplitz, cholesky_banded, cho_solve_banded),
+        *(inv, det, pinv, norm, cholesky, cho_factor, cho_solve, svd, svdvals, qr, qr_multiply, rq, lu_factor, lu),
+        *(lu_solve, lstsq, solve_sylvester, solve_continuous_lyapunov, solve_discrete_lyapunov, expm, sqrtm, logm),
+        *(signm, fractional_matrix_power, cosm, sinm, tanm, coshm, sinhm, tanhm, polar, block_diag, toeplitz, hankel),
+        *(circulant, companion, khatri_rao, bandwidth),
     )
 }
 """By SciPy's names, what takes the place of functions in `scipy.linalg` where a matrix is tracked."""

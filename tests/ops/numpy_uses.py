@@ -172,6 +172,7 @@ USES: dict[str, str] = {
             rfftn""".split()
     },
     # views
+    "lib.stride_tricks.as_strided": "np.lib.stride_tricks.as_strided(x, (2, 2), x.strides)",
     "lib.stride_tricks.sliding_window_view": "np.lib.stride_tricks.sliding_window_view(x, 2, axis=1)",
     # complex outside the domain of the real function
     **{f"emath.{name}": f"np.emath.{name}(x / 9)" for name in "sqrt log log2 log10 arccos arcsin arctanh".split()},
@@ -242,8 +243,7 @@ OTHERS: dict[str, str] = {
     "of shapes and sizes alone": """
         arange bartlett blackman diag_indices empty eye fft.fftfreq fft.rfftfreq hamming hanning identity indices kaiser
         mask_indices nested_iters ones tri tril_indices triu_indices zeros""",
-    "matrices, and views that lie anywhere in memory: what is tracked is refused": """
-        asmatrix bmat lib.stride_tricks.as_strided""",
+    "matrices: what is tracked is refused": "asmatrix bmat",
 }
 
 for _module, (_prefix, _class) in SERIES.items():

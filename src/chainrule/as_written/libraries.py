@@ -24,6 +24,7 @@ from chainrule.as_written.signals import of_peaks, of_spectra
 from chainrule.as_written.sparse_products import of_sparse
 from chainrule.as_written.sparse_solvers import IN_C, of_sparse_linalg
 from chainrule.as_written.special import functions_of_special
+from chainrule.as_written.strided import of_strides
 
 __all__ = ["INSTEAD", "IN_C", "LINEAR", "SOLVERS", "instead"]
 
@@ -64,6 +65,7 @@ one, plain numbers are not even tried.
 """
 
 INSTEAD: dict[str, Callable[[Any], Places]] = {
+    "numpy.lib.stride_tricks": of_strides,
     "numpy.polynomial": of_polynomials,
     "numpy.random._generator": of_random,
     "numpy.random.mtrand": of_random,

@@ -252,6 +252,25 @@ def test_much_becomes_machine_code() -> None:
             cr.compile(cr.grad(weighted(FUNCTIONS[name])[0]))(v)
 
 
+def test_matrices_outside_are_plain_again() -> None:
+    by_rows, by_columns, by_keys = sp.lil_array(K), sp.csc_array(K), sp.dok_array(K)
+
+    def f(x: Any) -> Any:
+        by_rows[0, 0] = x[0] ** 2
+        by_keys[1, 1] = x[1] ** 3
+        by_columns.data = np.concatenate([x + 2, x[:4] ** 2])
+        return np.sum(sl.spsolve(by_columns, by_rows @ b + by_keys @ b) ** 2)
+
+    for transform in (cr.grad(f), cr.compile(cr.grad(f)), lambda x: cr.jvp(cr.grad(f), (x,), (b,))[0]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompileWarning)
+            slopes = transform(v)
+        assert [type(each) for each in (by_rows, by_columns, by_keys)] == [sp.lil_array, sp.csc_array, sp.dok_array]
+        assert (by_rows[0, 0], by_keys[1, 1], by_columns[0, 0]) == (v[0] ** 2, v[1] ** 3, v[0] + 2)
+        np.testing.assert_allclose(slopes, by_differences(f, v, 1e-6), rtol=1e-5)
+        f(v)
+
+
 def test_constant_matrices_that_change() -> None:
     matrix = sp.csr_array(K)
 

@@ -21,12 +21,13 @@ from chainrule.as_written.numbers import of_statistics
 from chainrule.as_written.polynomials import VALUES, of_polynomials
 from chainrule.as_written.shuffling import of_random
 from chainrule.as_written.signals import of_peaks, of_spectra
+from chainrule.as_written.sparse_arrays import put_back
 from chainrule.as_written.sparse_products import of_sparse
 from chainrule.as_written.sparse_solvers import IN_C, of_sparse_linalg
 from chainrule.as_written.special import functions_of_special
 from chainrule.as_written.strided import of_strides
 
-__all__ = ["INSTEAD", "IN_C", "LINEAR", "SOLVERS", "instead"]
+__all__ = ["INSTEAD", "IN_C", "LINEAR", "SOLVERS", "instead", "put_back"]
 
 Places = list[tuple[Any, Mapping[str, Any]]]
 

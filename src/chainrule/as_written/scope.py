@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
-from chainrule.as_written.libraries import IN_C, INSTEAD, SOLVERS
+from chainrule.as_written.libraries import IN_C, INSTEAD, SOLVERS, put_back
 from chainrule.as_written.making import MAKERS, VIEWERS, ListedUfunc, holds, is_library, is_own, listed
 from chainrule.as_written.making import within as running_within
 from chainrule.as_written.numbers import BUILTINS, CMATH, MATH, NUMBERS, is_scalar
@@ -264,6 +264,8 @@ def as_written(function: Callable[..., Any], within: bool = False) -> Iterator[N
         running_within.depth -= within
         for space, _ in reversed(spaces):
             _leave(space)
+        if not _here.depth:
+            put_back()
 
 
 def tried(function: Callable[..., Any], run: Callable[[], Any]) -> Any:

@@ -7,9 +7,11 @@ data. What it makes of these by slicing, stacking or another format says where t
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -17,8 +19,9 @@ from chainrule.as_written.making import follows, numbers_of, stacked
 from chainrule.as_written.sparse_arithmetic import Arithmetic
 from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
 from chainrule.errors import NoRuleError
+from chainrule.program.deferred import UnrecordableError
 
-__all__ = ["TrackedSparse", "become", "kind_of", "lifted", "moved", "numbered", "plain_kind", "tracked"]
+__all__ = ["TrackedSparse", "become", "kind_of", "lifted", "moved", "numbered", "plain_kind", "put_back", "tracked"]
 
 
 def kind_of(name: str, like: type) -> type:
@@ -76,12 +79,48 @@ def lifted(entries: Entries, kind: type) -> Any:
     return become(made.__new__(made), entries, kind)
 
 
+class _Here(threading.local):
+    """What this thread has let become other than SciPy's, and what it was before, by id."""
+
+    def __init__(self) -> None:
+        self.became: dict[int, tuple[Any, type, dict[str, Any]]] = {}
+
+
+_here = _Here()
+
+
 def become(array: Any, entries: Entries, kind: type) -> Any:
-    """Let a sparse array of SciPy's have these entries from now on."""
+    """Let a sparse array of SciPy's have these entries from now on, until the code has run."""
+    if not isinstance(array, TrackedSparse):
+        _here.became[id(array)] = ref(array), type(array), vars(array).copy()
     array.__class__ = _tracked_kind(kind)
     vars(array).clear()
     vars(array)["_entries"] = entries
     return array
+
+
+def put_back() -> None:
+    """Let those that are still there, because code has them outside too, be SciPy's own again, with their numbers.
+
+    Raises:
+        UnrecordableError: numbers come only later, in a recording; they are what they were before.
+    """
+    known, _here.became = _here.became, {}
+    problem: UnrecordableError | None = None
+    for kept, kind, before in known.values():
+        array = kept()
+        if not isinstance(array, TrackedSparse):
+            continue
+        try:
+            plain = array.of_numbers()
+            kind, before = type(plain), vars(plain)
+        except UnrecordableError as unrecordable:
+            problem = unrecordable
+        array.__class__ = kind
+        vars(array).clear()
+        vars(array).update(before)
+    if problem is not None:
+        raise problem
 
 
 @cache

@@ -216,8 +216,8 @@ class Tensor(Differentiable):
         """Let every element be ``value``."""
         write_at(self, Ellipsis, value)
 
-    def sort(self, axis: int = -1) -> None:
-        """Sort the elements in place."""
+    def sort(self, axis: int = -1, kind: str | None = None) -> None:
+        """Sort the elements in place; ``kind`` decides the speed alone."""
         write(self, REGISTRY[np.sort](self, axis))
 
     def tolist(self) -> Any:

@@ -19,6 +19,7 @@ from chainrule.as_written.making import instead, stacked
 from chainrule.as_written.matrices import MATRICES
 from chainrule.as_written.numbers import of_statistics
 from chainrule.as_written.polynomials import VALUES, of_polynomials
+from chainrule.as_written.samples import of_clusters, of_distributions, of_kernels, of_trees
 from chainrule.as_written.shuffling import of_random
 from chainrule.as_written.signals import of_peaks, of_spectra
 from chainrule.as_written.sparse_arrays import put_back
@@ -76,11 +77,15 @@ INSTEAD: dict[str, Callable[[Any], Places]] = {
     "scipy._lib.array_api_extra": _of_extra,
     "scipy.signal._peak_finding": of_peaks,
     "scipy.signal._spectral_py": of_spectra,
+    "scipy.cluster.vq": of_clusters,
     "scipy.sparse": of_sparse,
     "scipy.sparse.linalg": of_sparse_linalg,
+    "scipy.spatial": of_trees,
     "scipy.spatial.distance": of_distance,
     "scipy.special": _of_special,
     "scipy.stats": of_stats,
+    "scipy.stats._kde": of_kernels,
+    "scipy.stats._stats_py": of_distributions,
     **{name: _linear(name) for name in LINEAR if name != "scipy.integrate"},
 }
 """By module, what makes the functions that take the place of its own, each with where that is: a module or a class.

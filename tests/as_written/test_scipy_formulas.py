@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.interpolate as si
 import scipy.ndimage as nd
 import scipy.signal as ss
 
 import chainrule as cr
 
 v = np.array([0.31, -1.2, 0.72, 2.1, 0.93])
+places = np.arange(5.0)
+between = np.array([0.4, 1.7, 1.0, 3.3, 4.0, 4.4])
+knots = np.array([0.0, 0.0, 0.0, 0.0, 2.0, 4.0, 4.0, 4.0, 4.0])
 long = np.cos(np.arange(20.0) ** 2)
 kernel = np.array([0.2, 0.5, 0.3])
 
@@ -59,6 +63,36 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "minimum_filter1d": lambda x: nd.minimum_filter1d(np.outer(x, v), 3, axis=0),
     "grey_opening": lambda x: nd.grey_opening(x, 3),
     "morphological_gradient": lambda x: nd.morphological_gradient(x, 3),
+    "CubicSpline": lambda x: si.CubicSpline(places, x)(between),
+    "CubicSpline, at": lambda x: si.CubicSpline(places, v, bc_type="natural")(2 * x),
+    "CubicSpline, both": lambda x: si.CubicSpline(places, x)(x + 1, 1),
+    "CubicSpline, places": lambda x: si.CubicSpline(places + 0.1 * x, v)(between[:4]),
+    "CubicSpline, integral": lambda x: si.CubicSpline(places, x).integrate(0.3, x[3]),
+    "CubicSpline, derivative": lambda x: si.CubicSpline(places, np.outer(x, v), axis=1).derivative()(x + 1),
+    "CubicSpline, inside": lambda x: np.nan_to_num(si.CubicSpline(places, x, extrapolate=False)(between)),
+    "PchipInterpolator": lambda x: si.PchipInterpolator(places, x)(between[:4] + 0.01 * x[0]),
+    "Akima1DInterpolator": lambda x: si.Akima1DInterpolator(places, x)(between[:2]),
+    "CubicHermiteSpline": lambda x: si.CubicHermiteSpline(places, x, x**2)(between),
+    "PPoly": lambda x: si.PPoly(np.outer(x, v[:4]), places)(between + 0.01 * x[0]),
+    "BSpline": lambda x: si.BSpline(knots, x, 3)(between[:5] + 0.01 * x[0]),
+    "BSpline, derivatives": lambda x: si.BSpline(knots, np.outer(v, x), 3, axis=1).derivative()(x + 1.5, 1),
+    "BSpline, periodic": lambda x: si.BSpline(knots, x, 3, extrapolate="periodic")(x),
+    "BSpline, inside": lambda x: np.nan_to_num(si.BSpline(knots, x, 3, extrapolate=False)(x)),
+    "BSpline, integral": lambda x: si.BSpline(knots, x, 3).integrate(x[0], 3.3),
+    "BSpline, too high": lambda x: si.BSpline(knots, x, 3)(x, 4) + x,
+    "make_interp_spline": lambda x: si.make_interp_spline(places, x)(x + 1.5),
+    "make_lsq_spline": lambda x: si.make_lsq_spline(np.linspace(0, 4, 6), np.append(x, x[0] ** 2), knots)(between[:3]),
+    "make_smoothing_spline": lambda x: si.make_smoothing_spline(places, x, lam=0.1)(between),
+    "interp1d": lambda x: si.interp1d(places, x)(between[:5] - 0.1 * x[0] ** 2),
+    "interp1d, cubic": lambda x: si.interp1d(places, x, kind="cubic", fill_value="extrapolate")(x),
+    "UnivariateSpline": lambda x: si.UnivariateSpline(places, x, s=0)(x),
+    "UnivariateSpline, at": lambda x: si.UnivariateSpline(places, v, s=0)(x + 1),
+    "UnivariateSpline, derivative": lambda x: si.UnivariateSpline(places, x, s=0).derivative(2)(between, 1),
+    "UnivariateSpline, integral": lambda x: si.InterpolatedUnivariateSpline(places, x).integral(0.2, x[3]),
+    "LSQUnivariateSpline": lambda x: si.LSQUnivariateSpline(places, x, [2.0], k=2).get_coeffs(),
+    "splev": lambda x: si.splev(x, si.splrep(places, x)),
+    "splev, der": lambda x: si.splev(x, si.splrep(places, v), der=1),
+    "splint": lambda x: si.splint(0.2, x[3], si.splrep(places, x)),
     "white_tophat": lambda x: nd.white_tophat(x, 3),
 }
 

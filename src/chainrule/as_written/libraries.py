@@ -15,7 +15,7 @@ from chainrule.as_written.distances import of_distance
 from chainrule.as_written.distributions import apply_where, of_stats
 from chainrule.as_written.eigenproblems import EIGENPROBLEMS
 from chainrule.as_written.linear_maps import LINEAR
-from chainrule.as_written.making import instead, stacked
+from chainrule.as_written.making import instead, plainly, stacked
 from chainrule.as_written.matrices import MATRICES
 from chainrule.as_written.numbers import of_statistics
 from chainrule.as_written.polynomials import VALUES, of_polynomials
@@ -26,6 +26,7 @@ from chainrule.as_written.sparse_arrays import put_back
 from chainrule.as_written.sparse_products import of_sparse
 from chainrule.as_written.sparse_solvers import IN_C, of_sparse_linalg
 from chainrule.as_written.special import functions_of_special
+from chainrule.as_written.splines import of_bsplines, of_fitpack, of_polynomial_pieces
 from chainrule.as_written.strided import of_strides
 
 __all__ = ["INSTEAD", "IN_C", "LINEAR", "SOLVERS", "instead", "put_back"]
@@ -53,10 +54,19 @@ def _of_compat(module: Any) -> Places:
     return [(module, {"clip": instead(module.clip, np.clip)}), (module.linalg, {"solve": solve})]
 
 
+def _of_interpolate(module: Any) -> Places:
+    return [
+        *_linear("scipy.interpolate")(module),
+        *of_fitpack(module),
+        *of_bsplines(module),
+        *of_polynomial_pieces(module),
+    ]
+
+
 def _linear(name: str) -> Callable[[Any], Places]:
     def places(module: Any) -> Places:
         made = {each: (getattr(module, each), maker) for each, maker in LINEAR[name].items()}
-        return [(module, {each: instead(plain, maker(plain)) for each, (plain, maker) in made.items()})]
+        return [(module, {each: instead(plain, maker(plainly(plain))) for each, (plain, maker) in made.items()})]
 
     return places
 
@@ -87,6 +97,7 @@ INSTEAD: dict[str, Callable[[Any], Places]] = {
     "scipy.stats._kde": of_kernels,
     "scipy.stats._stats_py": of_distributions,
     **{name: _linear(name) for name in LINEAR if name != "scipy.integrate"},
+    "scipy.interpolate": _of_interpolate,
 }
 """By module, what makes the functions that take the place of its own, each with where that is: a module or a class.
 

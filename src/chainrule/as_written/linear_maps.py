@@ -17,6 +17,7 @@ from chainrule.as_written.fourier import FOURIER
 from chainrule.as_written.making import follows, numbers_of, stacked
 from chainrule.as_written.picks import PICKS, PICKS_OF_SIGNAL
 from chainrule.as_written.signals import FILTERS
+from chainrule.as_written.splines import fitted, univariate
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import conjugated
 
@@ -104,35 +105,6 @@ def _convolve(turns: bool, plain: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class _Spline:
-    """A cubic spline through tracked values: polynomials whose coefficients are linear in them."""
-
-    def __init__(self, plain: Any, x: Any, y: Any, *arguments: Any, **options: Any) -> None:
-        values = stacked(y)
-        self.x = plain(x, numbers_of(values), *arguments, **options).x
-        self.c = linearly(lambda value: plain(x, value, *arguments, **options).c, values)
-
-    def __call__(self, x: Any, nu: int = 0, *_: Any) -> Any:
-        where = np.asarray(numbers_of(x))
-        piece = np.clip(np.searchsorted(self.x, where, side="right") - 1, 0, len(self.x) - 2)
-        apart = x - self.x[piece]
-        degree = int(self.c.shape[0]) - 1
-        found: Any = 0.0
-        for k in range(degree - nu + 1):
-            factor = float(prod(range(degree - k - nu + 1, degree - k + 1)))
-            found = found + factor * self.c[k][piece] * apart ** (degree - k - nu)
-        return found
-
-    def derivative(self, nu: int = 1) -> Callable[..., Any]:
-        """The derivative of some order, as a function of places."""
-        return lambda x, more=0, *_: self(x, nu + more)
-
-    def __getattr__(self, name: str) -> Any:
-        raise NoRuleError(
-            f"CubicSpline(…).{name} of tracked values has no rule: spline(x, nu) and spline.derivative have"
-        )
-
-
 class _Interpolated:
     """An interpolation that is linear in tracked values, at plain places."""
 
@@ -142,7 +114,7 @@ class _Interpolated:
 
     def __call__(self, places: Any, *arguments: Any, **options: Any) -> Any:
         if follows(places):
-            raise NoRuleError("an interpolation of tracked values has a rule at plain places; CubicSpline at any")
+            raise NoRuleError("an interpolation of tracked values has a rule at plain places alone")
         return linearly(lambda value: self.made(value)(places, *arguments, **options), self.values)
 
 
@@ -180,9 +152,11 @@ LINEAR: Mapping[str, Mapping[str, Maker]] = {
         "correlate": partial(_convolve, True),
     },
     "scipy.interpolate": {
-        "CubicSpline": lambda plain: partial(_Spline, plain),
+        "RegularGridInterpolator": lambda plain: partial(_Interpolated, plain),
+        **dict.fromkeys(("make_interp_spline", "make_lsq_spline", "make_smoothing_spline"), partial(fitted, linearly)),
         **dict.fromkeys(
-            ("interp1d", "RegularGridInterpolator", "make_interp_spline"), lambda plain: partial(_Interpolated, plain)
+            ("UnivariateSpline", "InterpolatedUnivariateSpline", "LSQUnivariateSpline", "splrep"),
+            partial(univariate, linearly),
         ),
     },
 }

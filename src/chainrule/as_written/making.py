@@ -35,6 +35,7 @@ __all__ = [
     "maker",
     "numbers_of",
     "plain_function",
+    "plainly",
     "settled",
     "stacked",
     "within",
@@ -79,19 +80,30 @@ def settled(value: Any) -> Any:
     return value
 
 
+def plainly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of SciPy's for plain arrays: what it makes of them in its own code stays plain."""
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        depth, within.depth = within.depth, 0
+        try:
+            return function(*arguments, **options)
+        finally:
+            within.depth = depth
+
+    return call
+
+
 def instead(plain: Any, made: Callable[..., Any]) -> Any:
     """``made`` where something tracked is given, and ``plain`` otherwise."""
+    simply = plainly(plain)
 
     @wraps(plain)
     def call(*arguments: Any, **options: Any) -> Any:
         arguments, options = tuple(map(settled, arguments)), {name: settled(value) for name, value in options.items()}
         if any(map(follows, (*arguments, *options.values()))):
             return made(*arguments, **options)
-        depth, within.depth = within.depth, 0  # what SciPy makes of plain arrays stays plain
-        try:
-            return plain(*arguments, **options)
-        finally:
-            within.depth = depth
+        return simply(*arguments, **options)
 
     return call
 

@@ -10,6 +10,8 @@ import pytest
 import scipy.interpolate as si
 import scipy.ndimage as nd
 import scipy.signal as ss
+from scipy import linalg
+from scipy.spatial.transform import Rotation
 
 import chainrule as cr
 
@@ -24,6 +26,18 @@ kernel = np.array([0.2, 0.5, 0.3])
 def stable(x: Any) -> Any:
     """The coefficients of a filter whose response dies away."""
     return np.concatenate([2 + 0.1 * x[:1], 0.3 * x[1:3]])
+
+
+def square(x: Any) -> Any:
+    """A matrix with real eigenvalues."""
+    return np.outer(x[:3], [0.3, 0.2, -0.4]) + np.diag([1.0, 2.5, 4.0])
+
+
+def positive(x: Any) -> Any:
+    return square(x) @ square(x).T + np.eye(3)
+
+
+bands = np.array([[0.0, 0.2, 0.3], [2.0, 3.0, 4.0]])
 
 
 def peaks(x: Any) -> Any:
@@ -63,6 +77,28 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "minimum_filter1d": lambda x: nd.minimum_filter1d(np.outer(x, v), 3, axis=0),
     "grey_opening": lambda x: nd.grey_opening(x, 3),
     "morphological_gradient": lambda x: nd.morphological_gradient(x, 3),
+    "eigh, subset": lambda x: linalg.eigh(positive(x), subset_by_index=[1, 2])[1],
+    "eigh, two": lambda x: linalg.eigh(positive(x), positive(x[1:]))[1],
+    "eigh, two, values": lambda x: linalg.eigh(positive(x), positive(x[1:]), eigvals_only=True),
+    "eig": lambda x: np.abs(linalg.eig(square(x))[1]),
+    "eigvals, two": lambda x: np.real(linalg.eigvals(square(x), positive(x[1:]))),
+    "eigh_tridiagonal": lambda x: linalg.eigh_tridiagonal(x, x[1:] + 2)[1],
+    "eigvalsh_tridiagonal": lambda x: linalg.eigvalsh_tridiagonal(x, x[1:] + 2),
+    "eig_banded": lambda x: linalg.eig_banded(bands * x[3] + np.outer([0, 1], x[:3]))[1],
+    "eigvals_banded": lambda x: linalg.eigvals_banded(bands[::-1, ::-1] * x[3], lower=True),
+    "qr, pivoting": lambda x: linalg.qr(square(x), pivoting=True)[1],
+    "rq": lambda x: np.concatenate(linalg.rq(square(x))),
+    "cholesky_banded": lambda x: linalg.cholesky_banded(bands * x[3]),
+    "cholesky_banded, lower": lambda x: linalg.cholesky_banded(bands[::-1, ::-1] * x[3], lower=True),
+    "cho_solve_banded": lambda x: linalg.cho_solve_banded((linalg.cholesky_banded(bands * x[3]), False), x[:3]),
+    "solve_toeplitz": lambda x: linalg.solve_toeplitz(x + np.array([5.0, 0, 0, 0, 0]), x),
+    "solve_toeplitz, both": lambda x: linalg.solve_toeplitz((x[:3] + 3, x[2:]), v[:3]),
+    "fractional_matrix_power": lambda x: linalg.fractional_matrix_power(positive(x), 0.3),
+    "solve_continuous_are": lambda x: linalg.solve_continuous_are(square(x), np.eye(3), positive(v), np.eye(3) * x[3]),
+    "solve_discrete_are": lambda x: linalg.solve_discrete_are(square(x) / 3, np.eye(3), positive(v), np.eye(3) * x[3]),
+    "Rotation": lambda x: Rotation.from_euler("xyz", x[:3]).apply(x[2:]),
+    "Rotation, products": lambda x: (Rotation.from_rotvec(x[:3]) * Rotation.from_quat(x[1:])).as_matrix(),
+    "RBFInterpolator": lambda x: si.RBFInterpolator(np.stack([x, v**2], 1), x, kernel="cubic")(x[None, :2]),
     "CubicSpline": lambda x: si.CubicSpline(places, x)(between),
     "CubicSpline, at": lambda x: si.CubicSpline(places, v, bc_type="natural")(2 * x),
     "CubicSpline, both": lambda x: si.CubicSpline(places, x)(x + 1, 1),

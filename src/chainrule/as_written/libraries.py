@@ -15,7 +15,7 @@ from chainrule.as_written.distances import of_distance
 from chainrule.as_written.distributions import apply_where, of_stats
 from chainrule.as_written.eigenproblems import EIGENPROBLEMS
 from chainrule.as_written.linear_maps import LINEAR
-from chainrule.as_written.making import instead, plainly, stacked
+from chainrule.as_written.making import instead, plainly, stacked, within
 from chainrule.as_written.matrices import MATRICES
 from chainrule.as_written.numbers import of_statistics
 from chainrule.as_written.polynomials import VALUES, of_polynomials
@@ -52,6 +52,20 @@ def _of_compat(module: Any) -> Places:
     """The functions under NumPy's names that are not NumPy's own."""
     solve = instead(module.linalg.solve, lambda a, b: np.linalg.solve(stacked(a), b))
     return [(module, {"clip": instead(module.clip, np.clip)}), (module.linalg, {"solve": solve})]
+
+
+def _for_any_arrays(name: str, attribute: str) -> Callable[[Any], Places]:
+    """SciPy's own code for the arrays of other libraries, in the place of that in C."""
+
+    def places(module: Any) -> Places:
+        plain = getattr(module, name)
+
+        def chosen(*arguments: Any, **options: Any) -> Any:
+            return getattr(module, attribute) if within.depth else plain(*arguments, **options)
+
+        return [(module, {name: chosen})]
+
+    return places
 
 
 def _of_interpolate(module: Any) -> Places:
@@ -98,6 +112,8 @@ INSTEAD: dict[str, Callable[[Any], Places]] = {
     "scipy.stats._stats_py": of_distributions,
     **{name: _linear(name) for name in LINEAR if name != "scipy.integrate"},
     "scipy.interpolate": _of_interpolate,
+    "scipy.interpolate._rbfinterp": _for_any_arrays("_get_backend", "_rbfinterp_xp"),
+    "scipy.spatial.transform._rotation": _for_any_arrays("select_backend", "xp_backend"),
 }
 """By module, what makes the functions that take the place of its own, each with where that is: a module or a class.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.spatial as ss
+import scipy.spatial.distance as sd
 import scipy.stats as st
 from scipy.cluster import vq
 
@@ -35,6 +36,16 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "tracked both": lambda x: ss.cKDTree(np.reshape(x, (3, 2))).query(x[:2] ** 2)[0],
     "around": lambda x: x * len(tree.query_ball_point(x[:2], 1.0)) * len(ss.KDTree(x[:, None]).query_pairs(1.0)),
     "vq": lambda x: vq.vq(np.reshape(x, (3, 2)), points)[1] + vq.vq(points[:3], np.reshape(x, (3, 2)))[1],
+    "canberra": lambda x: sd.cdist(np.reshape(x, (3, 2)), np.concatenate([[[0.0, 0.5]], points])[:4], "canberra"),
+    "braycurtis": lambda x: sd.pdist(np.reshape(x, (3, 2)), "braycurtis"),
+    "seuclidean": lambda x: sd.cdist(np.reshape(x, (3, 2)), points, "seuclidean"),
+    "seuclidean, V": lambda x: sd.pdist(np.reshape(x, (3, 2)), "seuclidean", V=np.exp(x[:2])),
+    "mahalanobis": lambda x: sd.pdist(np.reshape(np.outer(x, [1, 0.3, 2]) + np.eye(6)[:, :3], (-1, 3)), "mahalanobis"),
+    "jensenshannon": lambda x: sd.cdist(np.exp(np.reshape(x, (3, 2))), points**2 + 0.1, "jensenshannon"),
+    "minkowski": lambda x: sd.cdist(np.reshape(x, (3, 2)), points, "minkowski", p=3, w=x[:2] ** 2),
+    "by a function": lambda x: sd.cdist(np.reshape(x, (3, 2)), points, lambda a, b: np.sum(np.abs(a - b) ** 3)),
+    "pairs by a function": lambda x: sd.pdist(np.reshape(x, (3, 2)), lambda a, b: float(np.sum((a - b) ** 2))),
+    "hausdorff": lambda x: sd.directed_hausdorff(np.reshape(x, (3, 2)), points)[0],
     "wasserstein": lambda x: st.wasserstein_distance(x, t),
     "wasserstein, weights": lambda x: st.wasserstein_distance(t, 2 * t, x**2, np.abs(x)),
     "energy": lambda x: st.energy_distance(t, x),

@@ -21,7 +21,20 @@ from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
 from chainrule.errors import NoRuleError
 from chainrule.program.deferred import UnrecordableError
 
-__all__ = ["TrackedSparse", "become", "kind_of", "lifted", "moved", "numbered", "plain_kind", "put_back", "tracked"]
+__all__ = [
+    "TrackedSparse",
+    "asked",
+    "become",
+    "counted",
+    "is_summed",
+    "kind_of",
+    "lifted",
+    "moved",
+    "numbered",
+    "plain_kind",
+    "put_back",
+    "tracked",
+]
 
 
 def kind_of(name: str, like: type) -> type:
@@ -41,8 +54,32 @@ def plain_kind(*values: Any) -> type:
 
 def numbered(entries: Entries, kind: type, first: int = 1) -> Any:
     """SciPy's sparse array with the entries' own numbers, counted from ``first``, in the place of their data."""
-    numbers = np.arange(first, first + len(entries.coords[0])).astype(float)
+    numbers = counted(first, len(entries.coords[0]))
     return kind_of("coo", kind)((numbers, entries.coords), shape=entries.shape).asformat(_format(kind))
+
+
+_ONE = 2.0**-20  # added to each number, so that a sum of some says of how many it is
+
+
+def counted(first: int, count: int) -> Any:
+    """Numbers for so many entries."""
+    return np.arange(first, first + count) + _ONE
+
+
+def is_summed(found: Any) -> bool:
+    """Whether SciPy added numbered entries, which it does where several are at one place."""
+    numbers = np.asarray(found.tocoo().data if is_sparse(found) else found)
+    return bool(np.any(numbers % 1.0 > _ONE))
+
+
+def asked(entries: Entries, kind: type, ask: Callable[[Any], Any], shares: bool = False) -> Any:
+    """What SciPy makes of a sparse array; entries at one place are added before where it adds them."""
+    if _format(kind) == "coo":
+        found = ask(numbered(entries, kind))
+        if not is_summed(found):
+            return moved(found, entries, shares)
+    entries = entries.unique("F" if _format(kind) == "csc" else "C")
+    return moved(ask(numbered(entries, kind)), entries, shares)
 
 
 def _format(kind: type) -> str:
@@ -57,6 +94,9 @@ def moved(found: Any, entries: Entries, shares: bool = False) -> Any:
     if not is_sparse(found):
         return entries.at(found)
     places = entries_of(found)
+    held = places.data >= 1  # a block of BSR has places for zeros too
+    if not held.all():
+        places = places._replace(coords=tuple([each[held] for each in places.coords]), data=places.data[held])
     order = places.data.astype(np.intp) - 1
     same = len(order) == len(entries.data) and np.array_equal(order, np.arange(len(order)))
     data = entries.data[order] if not same else entries.data if shares else np.copy(entries.data)
@@ -183,8 +223,7 @@ def _structural(name: str, shares: bool = False) -> Callable[..., Any]:
     """What only says where the entries go: SciPy is asked."""
 
     def method(self: Any, *arguments: Any, **options: Any) -> Any:
-        entries = self.entries.unique(self.order)
-        return moved(getattr(numbered(entries, self.plain_kind), name)(*arguments, **options), entries, shares)
+        return asked(self.entries, self.plain_kind, lambda A: getattr(A, name)(*arguments, **options), shares)
 
     return method
 
@@ -377,13 +416,13 @@ class TrackedSparse(Arithmetic):
         entries = self.entries.unique(self.order)
         count = len(entries.data)
         if is_sparse(value):
-            new = entries_of(value)
+            new = entries_of(value).unique()
             numbers: Any = numbered(new, kind_of("csr", self.plain_kind), 1 + count)
             data = new.data
         else:
             value = stacked(value)
             data = np.reshape(value, -1)
-            numbers = np.reshape(np.arange(1.0, 1.0 + data.size) + count, value.shape)
+            numbers = np.reshape(counted(1 + count, data.size), value.shape)
         array = numbered(entries, kind_of("lil", self.plain_kind))
         write(array, numbers if np.ndim(numbers) or is_sparse(numbers) else float(numbers))
         all_data = np.concatenate([entries.data, data])

@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 
 from chainrule.as_written.making import buffered, follows, instead, maker, numbers_of, settled, stacked
-from chainrule.as_written.sparse_arrays import become, kind_of, lifted, moved, numbered, plain_kind, tracked
+from chainrule.as_written.sparse_arrays import (
+    become,
+    counted,
+    is_summed,
+    kind_of,
+    lifted,
+    moved,
+    numbered,
+    plain_kind,
+    tracked,
+)
 from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
 from chainrule.tensor import Tensor
 
@@ -23,7 +33,8 @@ __all__ = ["of_sparse"]
 class _Pool:
     """Data of several arrays one after the other, each with numbers in its place."""
 
-    def __init__(self) -> None:
+    def __init__(self, adds: bool = False) -> None:
+        self.adds = adds  # whether entries of one sparse array at one place are added before
         self.parts: list[Any] = []
         self.count = 0
         self.by_value = False
@@ -34,7 +45,7 @@ class _Pool:
         self.by_value = self.by_value or value.ndim == 2  # a block, of which SciPy leaves out zeros
         self.parts.append(value if value.ndim == 1 else np.reshape(value, -1))
         first, self.count = 1 + self.count, self.count + self.parts[-1].size
-        numbers = np.reshape(np.arange(first, 1.0 + self.count), value.shape)
+        numbers = np.reshape(counted(first, self.parts[-1].size), value.shape)
         return numbers if value.ndim else float(numbers)
 
     def put(self, value: Any) -> Any:
@@ -42,11 +53,13 @@ class _Pool:
         if value is None:
             return None
         if is_sparse(value):
-            entries = entries_of(value)
+            entries, kind = entries_of(value), plain_kind(value)
+            if self.adds or not kind.__name__.startswith("coo"):  # SciPy's other formats are made of numbers by adding
+                entries = entries.unique("F" if kind.__name__.startswith("csc") else "C")
             self.by_value = self.by_value or entries.by_value
             self.parts.append(entries.data)
             first, self.count = 1 + self.count, self.count + len(entries.data)
-            return numbered(entries, plain_kind(value), first)
+            return numbered(entries, kind, first)
         if isinstance(value, list | tuple):
             return [self.put(entry) for entry in value]
         return self.numbers(value)
@@ -61,8 +74,12 @@ def _placing(plain: Callable[..., Any]) -> Callable[..., Any]:
     """A function that puts the parts of its first argument somewhere."""
 
     def made(first: Any, *arguments: Any, dtype: Any = None, **options: Any) -> Any:
-        pool = _Pool()
-        found = moved(plain(pool.put(first), *arguments, **options), pool.entries())
+        for adds in (False, True):
+            pool = _Pool(adds)
+            found = plain(pool.put(first), *arguments, **options)
+            if not is_summed(found):
+                break
+        found = moved(found, pool.entries())
         return found if dtype is None else found.astype(dtype)
 
     return made
@@ -82,6 +99,10 @@ def _begin(plain: Callable[..., Any]) -> Callable[..., None]:
             return
         kind, pool, dtype = type(self), _Pool(), options.pop("dtype", None)
         plain(self, (pool.numbers(arg1[0]), *arg1[1:]) if is_apart else pool.put(arg1), *arguments, **options)
+        if is_summed(self):  # of entries with their rows and columns, or of an array of such
+            whole = kind_of("coo", kind)(arg1, *arguments, **options) if is_apart else arg1
+            is_apart, pool = False, _Pool(adds=True)
+            plain(self, pool.put(whole))
         pool.by_value = pool.by_value and not is_apart  # apart, all of the data are stored
         entries = entries_of(moved(self, pool.entries(), shares=is_apart and not options.get("copy")))
         become(self, entries if dtype is None else entries._replace(data=entries.data.astype(dtype)), kind)

@@ -124,8 +124,8 @@ def last_written(found: Region, tables: Sequence[Any], shape: tuple[int, ...]) -
     """Where the entries of an array of ``shape`` are put; of several for one position the last one counts."""
     bound = [axis for axis, place in enumerate(found.places) if place.table >= 0]
     whole_term = Term(placed(found, shape), (), tuple(tables))
-    if not bound:
-        return whole_term
+    if not any([found.places[axis].labels for axis in bound]):
+        return whole_term  # one position
     index = points(found, tables, bound)
     flat = np.ravel_multi_index(index, [found.places[axis].size for axis in bound]).reshape(-1)
     order = np.arange(flat.size)

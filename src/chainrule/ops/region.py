@@ -74,11 +74,15 @@ def parse_index(index: Any) -> Index:
             template.append(ELLIPSIS)
         else:
             array = plain(entry)
-            if not (is_deferred(array) and array.dtype.kind in "iu"):  # how many a mask chooses has to be known
-                array = np.asarray(array)
+            is_array = kind is np.ndarray or getattr(
+                entry, "is_array", False
+            )  # NumPy copies for it, unlike for a number
+            is_open = is_deferred(array) and array.dtype.kind in "iu"  # how many a mask chooses has to be known
+            if not is_open or (is_array and not array.ndim):
+                array, is_open = np.asarray(array), False
             if array.size == 0 and isinstance(entry, list):
                 array = array.astype(np.intp)
-            if array.ndim == 0 and array.dtype.kind in "iu":
+            if array.ndim == 0 and array.dtype.kind in "iu" and not (is_open or is_array):
                 template.append(("int", int(array)))
             else:
                 template.append(ARRAY)
@@ -222,7 +226,8 @@ def region(shape: tuple[int, ...], template: Template, arrays: tuple[tuple[int, 
             target = len(labels) if target is None else target
             given = arrays[len(tables)]
             ahead = len(common) - len(given)
-            kept = [k for k, size in enumerate(given) if size != 1 or common[ahead + k] == 1] or [len(given) - 1]
+            kept = [k for k, size in enumerate(given) if size != 1 or common[ahead + k] == 1]
+            kept = kept or [*range(len(given))][-1:]
             named = tuple([shared[ahead + k] for k in kept])
             places.append(Axis(extent, named, (0,) * len(named), 0, len(tables)))
             sources.append((len(tables), tuple([given[k] for k in kept]), extent))

@@ -391,7 +391,12 @@ def _has_ellipsis(index: Any) -> bool:
 
 def _has_arrays(index: Any) -> bool:
     entries = index if type(index) is tuple else (index,)
-    return any([hasattr(entry, "dtype") or type(entry) is list for entry in entries])
+    return any([type(entry) is list or (hasattr(entry, "dtype") and not _is_integer(entry)) for entry in entries])
+
+
+def _is_integer(entry: Any) -> bool:
+    """An array of one, without axes, is none: what it chooses is a copy."""
+    return entry.shape == () and entry.dtype.kind in "iu" and type(entry) is not np.ndarray
 
 
 _TRANSPOSES = (np.transpose, np.ndarray.transpose)

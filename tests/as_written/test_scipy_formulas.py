@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.fftpack as fp
 import scipy.interpolate as si
 import scipy.ndimage as nd
 import scipy.signal as ss
@@ -62,6 +63,8 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "deconvolve": lambda x: ss.deconvolve(x, stable(x))[0],
     "decimate": lambda x: ss.decimate(np.tile(x, 8), 2),
     "upfirdn": lambda x: ss.upfirdn(x[:3], x, 3, 2),
+    "freqz": lambda x: np.abs(ss.freqz(x[:2], stable(x), worN=5)[1]),
+    "fftpack": lambda x: fp.diff(fp.rfft(fp.dct(x))) + np.abs(fp.ifft(fp.fft(x) * v)),
     "stft": lambda x: np.abs(ss.stft(np.tile(x, 4), nperseg=8)[2]),
     "istft": lambda x: ss.istft(ss.stft(np.tile(x, 4), nperseg=8)[2], nperseg=8)[1],
     "spectrogram": lambda x: ss.spectrogram(np.tile(x, 4), nperseg=8, mode="magnitude")[2],

@@ -142,6 +142,10 @@ LINEAR: Mapping[str, Mapping[str, Maker]] = {
         **_of_either({"input": 0, "weights": 1}, "correlate1d", "convolve1d", "correlate", "convolve"),
     },
     "scipy.fft": {**_each(0, "x", "dct", "idct", "dst", "idst", "dctn", "idctn", "dstn", "idstn"), **FOURIER},
+    "scipy.fftpack": {
+        **{name: FOURIER[name] for name in ("fft", "ifft")},
+        **_each(0, "x", "rfft", "irfft", "dct", "idct", "dst", "idst", "dctn", "idctn", "hilbert", "ihilbert", "diff"),
+    },
     "scipy.signal": {
         **FILTERS,
         **PICKS_OF_SIGNAL,

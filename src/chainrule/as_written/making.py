@@ -202,7 +202,7 @@ def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]
         if dtype is not None and np.dtype(dtype) != made.dtype:
             made = made.astype(dtype)
         elif made is value and (
-            (copies and options.get("copy", True) is True) or not (made.ndim or made.is_array or made.root)
+            (copies and options.get("copy", True) is True) or not (made.ndim or made.is_array or made.root is not None)
         ):
             made = np.copy(made)
         array = getattr(made, "value", made)

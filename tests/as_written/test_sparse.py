@@ -125,6 +125,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "coo, turned": lambda x: b @ sp.coo_matrix((x, (rows, columns)), shape=(SIZE, SIZE)).tocsc().T,
     "coo, along one axis": lambda x: sp.coo_array((x[:3], (np.array([0, 4, 0]),)), shape=(SIZE,)).toarray(),
     "bsr": lambda x: sp.bsr_array((np.stack([B[:2] * x[0], B[:2]]), [0, 1], [0, 1, 2])) @ B[:4],
+    "bsr, with zeros in blocks": lambda x: three(x).tobsr((5, 1)).tocsr().data,
     "dia": lambda x: sp.dia_array((np.stack([x, x * x]), [0, -1]), shape=(SIZE, SIZE)).toarray(),
     "diags": lambda x: sp.diags(x) @ b,
     "diags, several": lambda x: sp.diags([x, x[1:] ** 2], [0, 1]) @ b,

@@ -94,12 +94,10 @@ def moved(found: Any, entries: Entries, shares: bool = False) -> Any:
     if not is_sparse(found):
         return entries.at(found)
     places = entries_of(found)
-    held = places.data >= 1  # a block of BSR has places for zeros too
-    if not held.all():
-        places = places._replace(coords=tuple([each[held] for each in places.coords]), data=places.data[held])
-    order = places.data.astype(np.intp) - 1
-    same = len(order) == len(entries.data) and np.array_equal(order, np.arange(len(order)))
-    data = entries.data[order] if not same else entries.data if shares else np.copy(entries.data)
+    if np.array_equal(places.data.astype(np.intp), np.arange(1, 1 + len(entries.data))):
+        data = entries.data if shares else np.copy(entries.data)
+    else:
+        data = entries.at(places.data)  # a block of BSR has places for zeros too
     return (lifted if shares else tracked)(
         Entries(places.shape, places.coords, data, entries.by_value), plain_kind(found)
     )

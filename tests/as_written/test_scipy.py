@@ -255,6 +255,15 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: nd.median_filter(x, 3, cval=x[0]), "has a rule for tracked input alone"),
     (lambda x: nd.grey_erosion(x, 3, structure=np.arange(3.0)), "where each result is one of the entries"),
     (lambda x: sd.pdist(np.outer(x, x), "yule"), r"metric='yule' and \[\]: there are rules for euclidean, "),
+    (lambda x: nd.shift(np.outer(v, v), x[0], mode="wrap"), "with mode='constant', 'mirror' or 'nearest'"),
+    (
+        lambda x: si.RegularGridInterpolator((places,), places)(x[:1, None] + 1, "nearest"),
+        "at tracked places has a rule for method='linear'",
+    ),
+    (
+        lambda x: si.griddata(np.stack([v, v**2], 1), v, x[None, :2], "cubic"),
+        "griddata of tracked points or places has a rule for method='linear' and 'nearest'",
+    ),
     (lambda x: si.UnivariateSpline(places, x, s=0.1)(0.5), "knots that depend on tracked values"),
     (lambda x: si.make_interp_spline(places + x, x)(0.5), "has a rule for tracked values alone"),
     (lambda x: si.PPoly(np.outer(x, v[:4]), -places)(-0.5), "where its breaks increase"),

@@ -38,6 +38,15 @@ def positive(x: Any) -> Any:
     return square(x) @ square(x).T + np.eye(3)
 
 
+grid, image = (places[:4], places[:3] ** 2), np.sin(np.arange(12.0)).reshape(4, 3)
+points = np.stack([long[:9], long[9:18]], 1)
+
+
+def at(x: Any) -> Any:
+    """Three places on the grid."""
+    return np.stack([x[:3] / 2 + 1, np.sin(x[2:]) + 2], 1)
+
+
 bands = np.array([[0.0, 0.2, 0.3], [2.0, 3.0, 4.0]])
 
 
@@ -99,6 +108,25 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "fractional_matrix_power": lambda x: linalg.fractional_matrix_power(positive(x), 0.3),
     "solve_continuous_are": lambda x: linalg.solve_continuous_are(square(x), np.eye(3), positive(v), np.eye(3) * x[3]),
     "solve_discrete_are": lambda x: linalg.solve_discrete_are(square(x) / 3, np.eye(3), positive(v), np.eye(3) * x[3]),
+    "RegularGridInterpolator": lambda x: si.RegularGridInterpolator(grid, image)(at(x)),
+    "RegularGridInterpolator, both": lambda x: si.RegularGridInterpolator(grid, np.outer(x[:4], x[:3]))(at(x)),
+    "RegularGridInterpolator, down": lambda x: si.RegularGridInterpolator(
+        (-grid[0], grid[1]), np.stack([np.outer(x[:4], x[:3])] * 2, 2), bounds_error=False, fill_value=0.3
+    )(at(x) * [-1, 1] + [[0, 0], [0, 0], [9, 0]]),
+    "interpn": lambda x: si.interpn(grid, np.outer(x[:4], v[:3]), [[0.5, 0.6], [1.2, 3.0]]),
+    "interpn, at": lambda x: si.interpn(grid, image, (x[:3] / 2 + 1, np.array([0.3, 2.0, 3.0]))),
+    "griddata": lambda x: si.griddata(points + 0.01 * np.outer(np.append(x, x[:4]), [1, 2]), points[:, 0], at(x) / 9),
+    "griddata, values": lambda x: si.griddata(points, np.append(x, x[:4] ** 2), [[0.1, 0.1]]),
+    "griddata, nearest": lambda x: si.griddata(points, np.append(x, x[:4] ** 2), at(x), method="nearest"),
+    "griddata, cubic": lambda x: si.griddata(points, np.append(x, x[:4]), [[0.1, 0.1]], method="cubic"),
+    "map_coordinates": lambda x: nd.map_coordinates(np.outer(x[:4], x[:4]), at(x).T),
+    "map_coordinates, order 2": lambda x: nd.map_coordinates(image, at(x).T * 0.7, order=2, mode="mirror"),
+    "map_coordinates, order 1": lambda x: nd.map_coordinates(image, at(x).T, order=1, cval=0.7),
+    "map_coordinates, nearest": lambda x: nd.map_coordinates(image, at(x).T - 2, order=3, mode="nearest"),
+    "shift": lambda x: nd.shift(np.outer(x, v), x[:2] / 3, mode="nearest"),
+    "affine_transform": lambda x: nd.affine_transform(image, np.eye(2) * 0.7 + x[0] * 0.1, offset=x[2] / 9),
+    "affine_transform, more": lambda x: nd.affine_transform(image, np.stack([[0.8, 0.1, x[0]], [0, 0.9, 0.2]])),
+    "affine_transform, diagonal": lambda x: nd.affine_transform(image, x[2:4] / 4, output_shape=(2, 3), order=1),
     "Rotation": lambda x: Rotation.from_euler("xyz", x[:3]).apply(x[2:]),
     "Rotation, products": lambda x: (Rotation.from_rotvec(x[:3]) * Rotation.from_quat(x[1:])).as_matrix(),
     "RBFInterpolator": lambda x: si.RBFInterpolator(np.stack([x, v**2], 1), x, kernel="cubic")(x[None, :2]),
@@ -153,7 +181,7 @@ def test_values_and_derivatives(name: str) -> None:
 
     value, gradient = cr.value_and_grad(scalar)(v)
     size = 1 + np.abs(gradient).max()
-    np.testing.assert_allclose(value, scalar(v), rtol=1e-10)
+    np.testing.assert_allclose(value, scalar(v), rtol=1e-9)
     np.testing.assert_allclose(gradient, by_differences(scalar, v), rtol=1e-6, atol=1e-7 * size)
     along = np.array([0.4, -0.3, 0.8, 0.1, -0.6])
     np.testing.assert_allclose(cr.jvp(scalar, (v,), (along,))[1], gradient @ along, rtol=1e-9, atol=1e-9 * size)

@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.as_written.distances import of_distance
 from chainrule.as_written.distributions import apply_where, of_stats
 from chainrule.as_written.eigenproblems import EIGENPROBLEMS
-from chainrule.as_written.linear_maps import LINEAR
+from chainrule.as_written.linear_maps import LINEAR, of_grids
 from chainrule.as_written.making import instead, plainly, stacked, within
 from chainrule.as_written.matrices import MATRICES
 from chainrule.as_written.numbers import of_statistics
@@ -69,12 +69,9 @@ def _for_any_arrays(name: str, attribute: str) -> Callable[[Any], Places]:
 
 
 def _of_interpolate(module: Any) -> Places:
-    return [
-        *_linear("scipy.interpolate")(module),
-        *of_fitpack(module),
-        *of_bsplines(module),
-        *of_polynomial_pieces(module),
-    ]
+    grids = of_grids(module.RegularGridInterpolator)
+    linear = _linear("scipy.interpolate")(module)
+    return [*linear, grids, *of_fitpack(module), *of_bsplines(module), *of_polynomial_pieces(module)]
 
 
 def _linear(name: str) -> Callable[[Any], Places]:

@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.as_written.fourier import FOURIER
-from chainrule.as_written.making import follows, numbers_of, stacked
+from chainrule.as_written.making import follows, numbers_of, plain_function, plainly, stacked
 from chainrule.as_written.picks import PICKS, PICKS_OF_SIGNAL
+from chainrule.as_written.places import affine_transform, checked, griddata, map_coordinates, on_grid, shift
 from chainrule.as_written.signals import FILTERS
 from chainrule.as_written.splines import fitted, univariate
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import conjugated
 
-__all__ = ["LINEAR"]
+__all__ = ["LINEAR", "of_grids"]
 
 _MOST = 1 << 24  # numbers of a matrix
 
@@ -105,17 +106,63 @@ def _convolve(turns: bool, plain: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class _Interpolated:
-    """An interpolation that is linear in tracked values, at plain places."""
+class _OnGrid:
+    """A `RegularGridInterpolator` of tracked values, which is linear in them; a linear one at tracked places too."""
 
-    def __init__(self, plain: Any, x: Any, y: Any, *arguments: Any, **options: Any) -> None:
-        self.values = stacked(y)
-        self.made: Callable[[Any], Any] = lambda value: plain(x, value, *arguments, **options)
+    def __init__(self, plain: Any, points: Any, values: Any, *arguments: Any, **options: Any) -> None:
+        self.values, self.plain = stacked(values), plain
+        self.made: Callable[[Any], Any] = lambda value: plain(points, value, *arguments, **options)
+        self.numeric = self.made(numbers_of(self.values))
 
-    def __call__(self, places: Any, *arguments: Any, **options: Any) -> Any:
-        if follows(places):
-            raise NoRuleError("an interpolation of tracked values has a rule at plain places alone")
-        return linearly(lambda value: self.made(value)(places, *arguments, **options), self.values)
+    def __call__(self, xi: Any, method: Any = None, **options: Any) -> Any:
+        if not follows(xi):
+            return linearly(lambda value: self.made(value)(xi, method, **options), self.values)
+        return _at_places(self.numeric, np.flip(self.values, self.numeric._descending_dimensions), xi, method)
+
+
+def _at_places(numeric: Any, values: Any, xi: Any, method: Any) -> Any:
+    expected = numeric(numbers_of(xi), method)
+    if (method or numeric.method) != "linear":
+        raise NoRuleError("scipy.interpolate.RegularGridInterpolator at tracked places has a rule for method='linear'")
+    found = on_grid(numeric.grid, values, xi)
+    if numeric.fill_value is not None:
+        numbers = np.stack(np.broadcast_arrays(*numbers_of(xi)), -1) if isinstance(xi, tuple) else numbers_of(xi)
+        low, high = [np.array([ticks[end] for ticks in numeric.grid]) for end in (0, -1)]
+        is_outside = np.any((numbers < low) | (numbers > high), axis=-1)
+        is_outside = np.reshape(is_outside, is_outside.shape + (1,) * (expected.ndim - is_outside.ndim))
+        found = np.where(is_outside, numeric.fill_value, found)
+    return checked(found, expected, "scipy.interpolate.RegularGridInterpolator")
+
+
+def of_grids(kind: Any) -> tuple[Any, Mapping[str, Any]]:
+    """What takes the place of a method of `RegularGridInterpolator`, of plain values."""
+    plain = kind.__call__
+
+    def call(self: Any, xi: Any, method: Any = None, **options: Any) -> Any:
+        if follows(xi):
+            return _at_places(self, self.values, xi, method)
+        return plainly(plain)(self, numbers_of(xi), method, **options)
+
+    return kind, {"__call__": call}
+
+
+def _interpn(plain: Any) -> Callable[..., Any]:
+    def call(points: Any, values: Any, xi: Any, method: str = "linear", *rest: Any, **options: Any) -> Any:
+        if not follows(xi):
+            return _linear({"values": 1}, plain)(points, values, xi, method, *rest, **options)
+        grid = plain_function("scipy.interpolate", "RegularGridInterpolator")
+        return _OnGrid(plainly(grid), points, values, method, *rest, **options)(xi)
+
+    return call
+
+
+def _mapped(plain: Any) -> Callable[..., Any]:
+    return map_coordinates(linearly, _linear({"input": 0}, plain))
+
+
+def _moved(way: Callable[..., Any], plain: Any) -> Callable[..., Any]:
+    mapped = _mapped(plainly(plain_function("scipy.ndimage", "map_coordinates")))
+    return way(_linear({"input": 0}, plain), mapped)  # type: ignore[no-any-return]
 
 
 Maker = Callable[[Any], Callable[..., Any]]
@@ -131,13 +178,15 @@ def _of_either(places: Mapping[str, int], *names: str) -> dict[str, Maker]:
 
 _FILTERS = (
     *("gaussian_filter", "gaussian_filter1d", "uniform_filter", "uniform_filter1d", "laplace", "gaussian_laplace"),
-    *("sobel", "prewitt", "shift", "zoom", "rotate"),
-    *("map_coordinates", "affine_transform", "spline_filter", "spline_filter1d"),
+    *("sobel", "prewitt", "zoom", "rotate", "spline_filter", "spline_filter1d"),
 )
 LINEAR: Mapping[str, Mapping[str, Maker]] = {
     "scipy.integrate": _each(0, "y", "simpson", "cumulative_trapezoid", "cumulative_simpson", "romb", "trapezoid"),
     "scipy.ndimage": {
         **PICKS,
+        "map_coordinates": _mapped,
+        "shift": partial(_moved, shift),
+        "affine_transform": partial(_moved, affine_transform),
         **_each(0, "input", *_FILTERS),
         **_of_either({"input": 0, "weights": 1}, "correlate1d", "convolve1d", "correlate", "convolve"),
     },
@@ -156,7 +205,9 @@ LINEAR: Mapping[str, Mapping[str, Maker]] = {
         "correlate": partial(_convolve, True),
     },
     "scipy.interpolate": {
-        "RegularGridInterpolator": lambda plain: partial(_Interpolated, plain),
+        "RegularGridInterpolator": lambda plain: partial(_OnGrid, plain),
+        "interpn": _interpn,
+        "griddata": partial(griddata, linearly),
         **dict.fromkeys(("make_interp_spline", "make_lsq_spline", "make_smoothing_spline"), partial(fitted, linearly)),
         **dict.fromkeys(
             ("UnivariateSpline", "InterpolatedUnivariateSpline", "LSQUnivariateSpline", "splrep"),

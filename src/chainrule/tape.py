@@ -20,6 +20,7 @@ from chainrule.program.recording import deferred_call, recordings
 
 __all__ = [
     "Tracked",
+    "about_to_be_written",
     "enabled",
     "is_traced",
     "journal",
@@ -50,6 +51,7 @@ class _Mode(threading.local):
 _mode = _Mode()
 _observer: Callable[[str, tuple[Any, ...], Any], None] | None = None
 _journal: Note | None = None
+_hold: Callable[[Any], None] | None = None
 
 
 def enabled() -> bool:
@@ -86,15 +88,24 @@ def notify(name: str, arguments: tuple[Any, ...], result: Any) -> None:
 
 
 @contextmanager
-def journal(note: Note) -> Iterator[None]:
-    """Call ``note`` for every operation, with all its values, also those that no rule needs, while inside."""
-    global _journal
-    before = _journal
-    _journal = note
+def journal(note: Note, hold: Callable[[Any], None] | None = None) -> Iterator[None]:
+    """Call ``note`` for every operation, with all its values, also those that no rule needs, while inside.
+
+    ``hold`` is called with an array whose history begins, before the first number is written into it.
+    """
+    global _journal, _hold
+    before = _journal, _hold
+    _journal, _hold = note, hold
     try:
         yield
     finally:
-        _journal = before
+        _journal, _hold = before
+
+
+def about_to_be_written(array: Any) -> None:
+    """Tell the journal, if there is one, that the history of an array begins."""
+    if _hold is not None:
+        _hold(array)
 
 
 class Tracked:

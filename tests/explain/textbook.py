@@ -295,7 +295,7 @@ def kernel_parameter(u7: Any, scale: Any) -> Any:
 
 def layer_norm(z: Any, gamma: Any, G: Any) -> Any:
     """
-    ∂L/∂z = (D G ⊙ gamma − G gamma − zhat ⊙ ((G ⊙ zhat) gamma)) / (D √(var + 1e-05))
+    ∂L/∂z = (D G ⊙ gamma − G gamma − zhat ⊙ ((G ⊙ zhat) gamma)) / (D √(var + 10⁻⁵))
     ∂L/∂gamma = 1ᵀ(zhat ⊙ G)
     """
     mean, var = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)

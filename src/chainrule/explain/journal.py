@@ -32,6 +32,7 @@ class Journal:
         self.names = names
         self.steps: list[Step] = []
         self._step_of: dict[int, Step] = {}
+        self._first_of: dict[int, Step] = {}  # what an array was before it was written into
         self._leaves: dict[Step, Tensor] = {}
         self._kept: list[Any] = []  # an object that is gone could lend its identity to another
 
@@ -60,10 +61,14 @@ class Journal:
         )
         self._add(step, out, node, step.given)
 
+    def hold(self, array: Any) -> None:
+        """An array as it is before numbers that are differentiated are written into it."""
+        self._argument(None, array)
+
     @contextmanager
     def open(self) -> Iterator[None]:
         """Note what happens inside."""
-        with journal(self.note):
+        with journal(self.note, self.hold):
             yield
 
     @contextmanager
@@ -131,6 +136,7 @@ class Journal:
         for original in originals:
             if original is not None:
                 self._step_of[id(original)] = step
+                self._first_of.setdefault(id(original), step)
                 self._kept.append(original)
 
     def name_steps(self) -> None:
@@ -138,7 +144,7 @@ class Journal:
         order: dict[str, list[Step]] = {}
         taken = Counter([step.name for step in self.steps if step.is_input])
         for name, key in self.names.bound:
-            step = self._step_of.get(key)
+            step = self._first_of.get(key)
             if step is not None and name and not step.name:
                 step.name = name
                 order.setdefault(name, []).append(step)

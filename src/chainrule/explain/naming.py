@@ -26,6 +26,7 @@ _GREEK = frozenset(
 _PARTS = re.compile(r"([A-Za-z]+)_?(\d*)")
 _LETTERS = "uvpqabceg"  # for what has no better name
 _SIZES = "NDKMPRSTQ"
+_HIGH = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ESCAPED = re.compile(r"([_#%&${}~^\\])")
 
 
@@ -70,6 +71,16 @@ def _root(number: int) -> list[Told]:
     return [(f"√{number}", rf"\sqrt{{{number}}}", f"np.sqrt({number})")]
 
 
+def _decimals(number: float, digits: int) -> tuple[str, str]:
+    """A number with some of its digits in text and LaTeX: 0.1, and 10⁻⁵ where Python writes 1e-05."""
+    mantissa, _, exponent = f"{number:.{digits}g}".partition("e")
+    if not exponent:
+        return mantissa, mantissa
+    before, before_latex = ("", "") if mantissa == "1" else (f"{mantissa}·", rf"{mantissa} \cdot ")
+    power = str(int(exponent))
+    return f"{before}10{power.translate(_HIGH)}", rf"{before_latex}10^{{{power}}}"
+
+
 class Naming:
     """The names of one computation's values and sizes.
 
@@ -88,9 +99,9 @@ class Naming:
         self.output_latex = self.latex(output) if output.name and not output.is_input else latex_name(fallback)
         self.sizes: dict[int, str] = {}
         self._order: dict[int, int] = {}  # the sizes in the order in which the arguments have them
-        rows = Counter(
-            [s.shape[0] for s in computation.steps if s.operation is not None and s.shape and s.shape[0] > 1]
-        )
+        given = {s.shape[0] for s in computation.steps if s.operation is None and len(s.shape) > 1}  # rows of matrices
+        made = [s.shape[0] for s in computation.steps if s.operation is not None and s.shape and s.shape[0] > 1]
+        rows = Counter([size for size in made if size in given] or made)
         shapes = [step.shape for step in computation.inputs.values()]
         for size in [*[size for size, _ in rows.most_common(1)], *[size for shape in shapes for size in shape]]:
             if size > 1:
@@ -314,11 +325,10 @@ class Naming:
         if number.denominator > 10_000 or number.numerator > 10**7:
             squared = (number * number).limit_denominator(10_000)
             if abs(float(squared) - float(number) ** 2) > 1e-14 * float(number) ** 2:
-                told = f"{float(number):.4g}", f"{float(number):.4g}", repr(float(number))
-                return [told, *over], under
+                return [(*_decimals(float(number), 4), repr(float(number))), *over], under
             return [*_root(squared.numerator), *over], [*_root(squared.denominator), *under]
         if number.denominator > 4 and 10**6 % number.denominator == 0:  # as decimals are written
-            return [(f"{float(number):g}",) * 3, *over], under
+            return [(*_decimals(float(number), 6), f"{float(number):g}"), *over], under
         if number.numerator != 1:
             over.insert(0, (str(number.numerator),) * 3)
         if number.denominator != 1:

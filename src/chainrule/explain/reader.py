@@ -6,7 +6,7 @@ is its Jacobian times its argument; the others are functions of their arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -229,10 +229,23 @@ class Reader:
             with self.journal.extended():
                 out, arguments = self.journal.revived(step)
                 terms = list(step.written(position, out, arguments))
-                sized = [self._by_sizes(argument) for argument in step.arguments]
-                found = [self._symbolic(term, [number for number in sized if number is not None]) for term in terms]
+                found = [self._symbolic(term, self._said_numbers(step)) for term in terms]
             self._locals[step, position] = found
         return found
+
+    def _said_numbers(self, step: Step) -> dict[float, Form]:
+        """What the numbers among the arguments of a step are called, where they are made of sizes or have names."""
+        found: dict[float, Form] = {}
+        for argument in step.arguments:
+            sized = self._by_sizes(argument)
+            if sized is not None:
+                form = Form((), (Monomial(sized, ()),))
+            elif argument.is_constant and argument.name and not argument.shape and abs(argument.value) not in (0, 1):
+                form = self.refer(argument)
+            else:
+                continue
+            found |= {float(argument.value): form, 1 / float(argument.value): form**-1}
+        return {**{-number: -form for number, form in found.items()}, **found}
 
     def pulled(self, step: Step, position: int, form: Form, axes: Axes, prefix: Axes = ()) -> Form:
         """What a step hands on to an argument, with the ``axes`` given, of the cotangent ``form``.
@@ -245,7 +258,7 @@ class Reader:
         ]
         return total(parts) if parts else Form((*prefix, *axes), ())
 
-    def _symbolic(self, term: Term, sized: Sequence[Coefficient]) -> tuple[Pattern, list[Form], list[Any]]:
+    def _symbolic(self, term: Term, said: Mapping[float, Form]) -> tuple[Pattern, list[Form], list[Any]]:
         factors = []
         for factor, array in zip(term.pattern.factors, term.factors, strict=True):
             if isinstance(array, Opaque):
@@ -254,7 +267,7 @@ class Reader:
                     factors.append(triangle(array.shape[0]))
                     continue
             if isinstance(array, int | float) or (isinstance(array, np.generic) and not array.shape):
-                factors.append(_counted(term, array, sized))
+                factors.append(said[float(array)] if float(array) in said else _counted(term, array))
             else:
                 step = self.journal.find(array)
                 form = self.refer(step)
@@ -285,11 +298,8 @@ def adjoint(step: Step, prefix: tuple[int, ...] = ()) -> Form:
     return single(atom, fresh_axes((*prefix, *step.shape)))
 
 
-def _counted(term: Term, number: Any, sized: Sequence[Coefficient]) -> Form:
-    """A number; 1/n where n is how many entries are added up, is said so, and what the ``sized`` numbers give."""
-    for known in [made for one in sized for made in (one, one.inverse())]:
-        if float(number) in (known.value, -known.value):
-            return Form((), (Monomial(known._replace(number=known.number if number > 0 else -known.number), ()),))
+def _counted(term: Term, number: Any) -> Form:
+    """A number; 1/n where n is how many entries are added up, is said so."""
     row = {label for axis in term.pattern.row for label in axis.labels}
     sizes = [term.pattern.sizes[l] for l in {l for axis in term.pattern.column for l in axis.labels} - row]
     count = int(np.prod(sizes)) if sizes else 1

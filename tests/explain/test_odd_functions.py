@@ -124,3 +124,52 @@ def test_what_has_no_names_and_is_endless_written_out_is_derived(text: str, x: A
     function = made_by(f"def f(x):\n{text}")
     found = derive(function)(x)
     np.testing.assert_allclose(found.function()(*found.arguments), cr.grad(function)(x), rtol=1e-10)
+
+
+def filled(x: Any) -> Any:
+    y = np.zeros(4)
+    for i in range(4):
+        y[i] = x[i] ** 2
+    return np.sum(y**2)
+
+
+def test_a_buffer_is_told_as_it_was_before_it_was_written_into() -> None:
+    x = RNG.normal(size=4)
+    found = derive(filled)(x)
+    zeros = next(step for step in found.computation.steps if step.is_constant and step.shape == (4,))
+    assert zeros.called == "y[0]"
+    assert not zeros.value.any()
+    np.testing.assert_allclose(found.function()(*found.arguments), 4 * x**3)
+
+
+def normalised(X: Any, gamma: Any) -> Any:
+    mu = X.mean(axis=0)
+    var = ((X - mu) ** 2).mean(axis=0)
+    return np.sum(gamma * (X - mu) / np.sqrt(var + 1e-5))
+
+
+def swung(a: Any, w: Any, g: Any) -> Any:
+    dt = 0.25
+    w = w - dt * g * np.sin(a)
+    return a + dt * w
+
+
+def priced(b: Any, y: Any, C: Any) -> Any:
+    m = 1 - y * b
+    return C * np.sum(np.maximum(0, m))
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "told"),
+    [
+        (normalised, (RNG.normal(size=(7, 3)), RNG.normal(size=3)), ("where N = 7", "√(var + 10⁻⁵)")),
+        (swung, (0.3, 0.2, 9.81), ("∂swung/∂a = 1 − dt² g cos(a)", "∂swung/∂w = dt", "∂swung/∂g = −dt² sin(a)")),
+        (priced, (0.2, X, 2.0), ("∂priced/∂b = −C (yᵀ [m > 0])",)),
+    ],
+)
+def test_numbers_are_said_as_people_write_them(
+    function: Callable[..., Any], arguments: tuple[Any, ...], told: tuple[str, ...]
+) -> None:
+    derivation = derive(function)(*arguments)
+    text = str(derivation)
+    assert [line for line in told if line not in text] == [], text[-600:]

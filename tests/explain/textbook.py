@@ -284,7 +284,7 @@ def weighted_length(A: Any, x: Any) -> Any:
 
 def kernel_parameter(u7: Any, scale: Any) -> Any:
     """
-    ∂L/∂scale = Σ(C ⊙ (K⁻¹ − alpha alphaᵀ)) scale
+    ∂L/∂scale = scale Σ(C ⊙ (K⁻¹ − alpha alphaᵀ))
     """
     C = np.exp(-DISTANCES)
     K = scale**2 * C + 0.1 * np.eye(N)

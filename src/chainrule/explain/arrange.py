@@ -22,14 +22,23 @@ from chainrule.explain.indexed import Indexer
 from chainrule.explain.naming import Naming
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper
 from chainrule.explain.placing import matrix_of, read
-from chainrule.explain.products import alone, batched, between, divided_early, in_order, leads, with_equals_merged, work
+from chainrule.explain.products import (
+    alone,
+    batched,
+    between,
+    divided_early,
+    in_order,
+    leads,
+    of_numbers,
+    with_equals_merged,
+    work,
+)
 from chainrule.explain.stacking import Stacker
 from chainrule.explain.symbols import call
 from chainrule.explain.symmetry import Symmetry
 from chainrule.explain.ties import Tie, is_made_of_ties, is_order, is_window, spread
 from chainrule.explain.tying import Tying
 from chainrule.explain.typeset import (
-    closed,
     divide,
     einsum,
     hadamard,
@@ -206,7 +215,7 @@ class Arranger:
 
     def _combined(self, pieces: Sequence[Piece], free: Sequence[Label]) -> Piece | None:
         """What is left, multiplied elementwise."""
-        scalars = [closed(piece) if len(pieces) > 1 else piece for piece in pieces if not piece.rank]
+        number = of_numbers(pieces)
         arrays = sorted([piece for piece in pieces if piece.rank], key=lambda p: (-p.rank, p.binding != Binding.CHAIN))
         whole: Piece | None = None
         for piece in arrays:
@@ -221,9 +230,7 @@ class Arranger:
                 whole = diagonally_scaled(whole, piece)
             else:
                 whole = hadamard(whole, piece)
-        for scalar in scalars:
-            whole = scalar if whole is None else scaled(whole, scalar)
-        return whole
+        return whole if number is None else number if whole is None else scaled(whole, number)
 
     def _is_scaling(self, matrix: Piece, vector: Piece) -> bool:
         """Whether a product with a vector is to be written with diag: in a Jacobian, and where rows are scaled."""
@@ -376,15 +383,13 @@ class Arranger:
 
     def _arguments(self, atom: Result) -> list[Piece]:
         """The arguments of an operation, each written once however often the formula has it."""
+        known = {} if self._told is None else self._told
         key = atom, self._keep, self._is_map
-        if self._told is not None and key in self._told:
-            return self._told[key]
-        before, self._rows = self._rows, ()
-        told = [self.form(form) if atom.axes is not None else self.exact(form) for form in atom.arguments]
-        self._rows = before
-        if self._told is not None:
-            self._told[key] = told
-        return told
+        if key not in known:
+            before, self._rows = self._rows, ()
+            known[key] = [self.form(f) if atom.axes is not None else self.exact(f) for f in atom.arguments]
+            self._rows = before
+        return known[key]
 
 
 def _is_spread(pieces: Sequence[Piece]) -> bool:

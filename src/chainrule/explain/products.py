@@ -14,7 +14,17 @@ from chainrule.explain.form import Label
 from chainrule.explain.piece import Binding, Piece, in_python
 from chainrule.explain.typeset import beside, closed, divide, hadamard, last_swapped, matmul, scaled, summed
 
-__all__ = ["alone", "batched", "between", "divided_early", "in_order", "leads", "with_equals_merged", "work"]
+__all__ = [
+    "alone",
+    "batched",
+    "between",
+    "divided_early",
+    "in_order",
+    "leads",
+    "of_numbers",
+    "with_equals_merged",
+    "work",
+]
 
 
 _BOUND = re.compile(r"\[([^\[\]]+) (≥|>|≤|<|\\ge|\\le) ([^\[\]]+)\]")
@@ -107,6 +117,17 @@ def in_order(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> 
 def _place(label: Label, free: Sequence[Label]) -> float:
     """Where a label is among the axes of the result; one that is still to be summed lies between the two."""
     return list(free).index(label) if label in free else 0.5
+
+
+def of_numbers(pieces: Sequence[Piece]) -> Piece | None:
+    """The product of the factors that are numbers: names, then functions, then the rest, as in m g sin(a) (yᵀ x)."""
+
+    def place(piece: Piece) -> int:
+        return 2 if piece.binding < Binding.POWER else piece.text.endswith(")")
+
+    numbers = sorted([piece for piece in pieces if not piece.rank], key=place)
+    numbers = [closed(number) for number in numbers] if len(pieces) > 1 else numbers
+    return reduce(lambda product, number: scaled(number, product), numbers) if numbers else None
 
 
 def leads(label: Label, pieces: Sequence[Piece]) -> int:

@@ -82,11 +82,48 @@ class Entrance:
                 code.held = None
 
 
+class Ways:
+    """The ways that a function goes by what numbers say, each with machine code of its own.
+
+    ``taken`` are those that are known, as the truths on the way, ``others`` the machine code of all but the first;
+    ``steps`` is how many steps these have in all.
+    """
+
+    most = 8
+    steps_at_most = 30_000
+
+    def __init__(self, made: Recorded) -> None:
+        self.taken = {made.way}
+        self.steps = made.size
+        self.others: list[Built] = []
+        self.wasted = 0  # recordings in a row that were no new way
+        self.are_open = bool(made.way)
+
+    def add(self, built: Built, made: Recorded) -> None:
+        """One more; as many as there may be are enough."""
+        self.taken.add(made.way)
+        self.others.append(built)
+        self.steps += made.size
+        self.wasted = 0
+        self.are_open = len(self.taken) < self.most and self.steps < self.steps_at_most
+
+
 class Built:
     """Machine code for one kind of arguments, which Python calls directly."""
 
-    def __init__(self, kernel: Kernel, call: Call, made: Recorded, this: Any, slow: Callable[..., Any]) -> None:
-        self.how = f"machine code{kernel.turns}"
+    def __init__(
+        self,
+        kernel: Kernel,
+        call: Call,
+        made: Recorded,
+        this: Any,
+        slow: Callable[..., Any],
+        otherwise: Callable[..., Any] | None,
+    ) -> None:
+        self.turns = kernel.turns
+        self.otherwise = otherwise  # what answers where the code goes another way; None: the next in line
+        self.ways = Ways(made)
+        self.has_ways = bool(made.way)
         self.kernel = kernel
         self.kind = call
         self.is_current = made.is_current
@@ -96,14 +133,15 @@ class Built:
         self.results = [Source(*source.seen) for source in call.results]
         self.structure = call.structure
         self.captured = [array for _, array in call.captured]
-        self.plain = Entrance(kernel, call, self._again, self._other, into=False)
+        self.plain = Entrance(kernel, call, self._again if otherwise else None, self._other, into=False)
         self.into: Entrance | None = None
         self._callers: set[int] = set()
 
     @property
     def memory(self) -> int:
         """The bytes that calls work in."""
-        return self.kernel.memory * len(self.entrances)
+        own = self.kernel.memory * (1 + (self.into is not None))
+        return own + sum([other.memory for other in self.ways.others])
 
     @property
     def code(self) -> Code:
@@ -112,17 +150,29 @@ class Built:
 
     def make_into(self) -> None:
         """Make the call with ``out=``."""
-        self.into = Entrance(self.kernel, self.kind, self._again, self._other, into=True)
+        self.into = Entrance(self.kernel, self.kind, self._again if self.otherwise else None, self._other, into=True)
+        for other in self.ways.others:
+            other.make_into()
+
+    @property
+    def how(self) -> str:
+        """What became of this kind of arguments, in words."""
+        count = len(self.ways.others) + 1
+        return f"machine code{self.turns}" + (f" for {count} ways that numbers choose" if count > 1 else "")
 
     @property
     def entrances(self) -> list[Entrance]:
-        """Those that there are by now."""
-        return [self.plain] if self.into is None else [self.plain, self.into]
+        """Those that there are by now, the newest way first."""
+        others = [entrance for other in reversed(self.ways.others) for entrance in other.entrances]
+        return [*others, self.plain] if self.into is None else [*others, self.plain, self.into]
 
     def _other(self, *arguments: Any, **options: Any) -> Any:
         return self.slow(self.this, *arguments, **options)
 
     def _again(self, *arguments: Any, **out: Any) -> Any:
+        assert self.otherwise is not None
+        if self.ways.are_open:
+            return self.otherwise(self.this, self, arguments, **out)
         return self.this.again(arguments, **out)
 
     def refuses(self) -> bool:
@@ -160,9 +210,16 @@ def _filled(spec: Any, leaves: Any) -> Any:
 
 
 def build(
-    this: Any, slow: Callable[..., Any], made: Recorded, arguments: Sequence[Any]
+    this: Any,
+    slow: Callable[..., Any],
+    made: Recorded,
+    arguments: Sequence[Any],
+    otherwise: Callable[..., Any] | None = None,
 ) -> Built | Foreign | Replayed | str:
-    """What answers calls of a recorded kind; or why nothing does."""
+    """What answers calls of a recorded kind; or why nothing does.
+
+    Where numbers choose another way than the recorded one, ``otherwise`` answers, or the next in line.
+    """
     if llvm is None:
         return Replayed(made, this)
     try:
@@ -171,7 +228,7 @@ def build(
         return str(problem)
     if not abi.usable() or made.choices not in (None, USUAL):
         return Foreign(kernel, call, made, this)
-    return Built(kernel, call, made, this, slow)
+    return Built(kernel, call, made, this, slow, otherwise)
 
 
 def program(inputs: Sequence[Deferred], wanted: Sequence[Deferred], options: Options = PLAIN) -> Run:

@@ -21,7 +21,7 @@ from chainrule.native.build import Built, build, program
 from chainrule.native.into import fitting, put
 from chainrule.native.libraries import llvm
 from chainrule.native.options import Options, allowed, length
-from chainrule.native.recorded import UnsuitableError, key_of, recorded
+from chainrule.native.recorded import Recorded, UnsuitableError, key_of, recorded
 from chainrule.program.recording import active
 from chainrule.transforms.made import is_global, made_by
 from chainrule.transforms.recorded import Recorded as Replaying
@@ -258,7 +258,12 @@ def _answered(this: Any, found: Any, arguments: Any, leaves: Sequence[Any], out:
     if out is _FRESH:
         return found.called(arguments, leaves, out, None)
     others = [leaf for leaf in leaves if isinstance(leaf, np.ndarray)] + found.captured
-    arrays = fitting(found.structure, found.results, out, others)
+    try:
+        arrays = fitting(found.structure, found.results, out, others)
+    except OptionError:
+        if found.has_ways:  # another may give what fits
+            return this.in_python(arguments, out)
+        raise
     if isinstance(found, Built) and found.into is None:
         with _changing:
             found.make_into()
@@ -283,10 +288,44 @@ def _record(this: Any, key: Any, arguments: Any, leaves: Sequence[Any]) -> Any:
         _say_once()
     with uncollected():
         made = recorded(this.function, arguments, leaves, guarded=True)
-        built = made if isinstance(made, str) else build(this, _called, made, arguments)
+        built = made if isinstance(made, str) else build(this, _called, made, arguments, _otherwise)
     if not isinstance(built, str):
         _keep(this, key, built)
     return built
+
+
+def _otherwise(this: Any, found: Built, arguments: Any, out: Any = _FRESH) -> Any:
+    """A call that goes a way which is not known, or that machine code cannot answer: record the way, if it is new."""
+    leaves: list[Any] = []
+    key_of(arguments, leaves)
+    ways = found.ways
+    ways.wasted += 1
+    ways.are_open = ways.wasted <= _WASTED
+    this.running += 1
+    try:
+        with uncollected():
+            made = recorded(this.function, arguments, leaves, guarded=True)
+            if not isinstance(made, str) and made.way not in ways.taken:
+                _add_way(this, found, made, build(this, _called, made, arguments))
+        return this.in_python(arguments, out)
+    finally:
+        this.running -= 1
+
+
+def _add_way(this: Any, found: Built, made: Recorded, built: Any) -> None:
+    """Let machine code for one more way take calls; say it if there are to be no more."""
+    if not isinstance(built, Built):
+        return
+    with _changing:
+        if found.into is not None:
+            built.make_into()
+        found.ways.add(built, made)
+        if found in this.known.values():
+            _link(this)
+    if not found.ways.are_open:
+        name = getattr(this.function, "__qualname__", repr(this.function))
+        which = f"numbers choose other ways than the {len(found.ways.taken)} that are machine code"
+        warnings.warn(f"{name} runs in Python where {which}", CompileWarning, stacklevel=4)
 
 
 _changing = threading.RLock()  # held while functions change what answers calls

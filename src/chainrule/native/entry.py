@@ -143,8 +143,8 @@ class Call(NamedTuple):
 def write_entry(kernel: Kernel, call: Call, again: Any, other: Any, into: bool = False) -> Entry:
     """The function ``entry``, for calls of one kind; with ``into``, for those that give ``out=``.
 
-    ``again`` is called where the kernel cannot answer, ``other`` (by the function ``last``) where the call is not one
-    that was compiled.
+    ``again`` is called where the kernel cannot answer (if it is None, the next function in line), ``other`` (by the
+    function ``last``) where the call is not one that was compiled.
     """
     writer = _EntryWriter()
     body = writer.body
@@ -171,7 +171,10 @@ def write_entry(kernel: Kernel, call: Call, again: Any, other: Any, into: bool =
     with body.when(body.put(f"xor i1 {fine}, true"), rarely=True):
         for found in writer.made:
             body.do(f"call void @Py_DecRef(ptr {found})")
-        writer.leave_to(again)
+        if again is None:
+            body.do("br label %mismatch")
+        else:
+            writer.leave_to(again)
         body.start(writer.label("never"))
     if into:
         body.do(f"call void @Py_IncRef(ptr {out})")

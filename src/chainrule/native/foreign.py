@@ -53,6 +53,7 @@ class Foreign:
         self.how = f"machine code through ctypes{kernel.turns}"
         self.memory = kernel.memory
         self.is_current = made.is_current
+        self.has_ways = bool(made.way)
         self.this = this
         self.results = [Source(*source.seen) for source in call.results]
         self.structure = call.structure
@@ -94,6 +95,7 @@ class Replayed:
 
     def __init__(self, made: Recorded, this: Any) -> None:
         self.is_current = made.is_current
+        self.has_ways = bool(made.way)
         self.this = this
         self.results = made.wanted
         self.structure = made.structure

@@ -34,7 +34,7 @@ class Recorded:
 
     With ``replacing``, arrays that the function reads from outside are deferred too (``replaced``, by id).
     ``is_current`` says whether all that is not read at each call is what it was, ``choices`` by which conventions
-    derivatives were taken, None if it makes no difference.
+    derivatives were taken, None if it makes no difference. ``way`` are the truths by which it chose what to do.
     """
 
     def __init__(
@@ -66,7 +66,12 @@ class Recorded:
                 value if type(value) is Deferred else recording.captured(np.asarray(value)) for value in plain
             ]
         self.choices = None if times_asked() == asked else current()
-        self.guards = [*(recording.guards or {}).values()]
+        with recording:
+            self.guards = recording.deciding
+        for step in self.guards:
+            step.numbers()
+        self.way = recording.way
+        self.size = recording.count
         self.kinds: list[type] = []  # of the results: arrays, NumPy's numbers, floats
         self.replaced = transplant.arrays
         self.is_current = partial(reads.unchanged, self.replaced)

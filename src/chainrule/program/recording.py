@@ -16,13 +16,14 @@ import numpy as np
 from chainrule.linear.functions import frozen
 from chainrule.program.algebra import simpler, without_numbers
 from chainrule.program.debugging import place_of
-from chainrule.program.deferred import Deferred, NeedsNumbersError, is_view, numbers_of, run_step
+from chainrule.program.deferred import Deferred, NeedsNumbersError, UnrecordableError, is_view, numbers_of, run_step
 from chainrule.program.extent import UNKNOWN, extent_of
 from chainrule.program.sums import summed_before
 
 __all__ = ["Recording", "active", "deferred_call", "part_of_several", "recordings"]
 
 
+_TURNS = 256  # a way that turns more often than this is hardly gone again
 _RULES = "chainrule.ops."  # the modules of the rules
 
 
@@ -37,8 +38,9 @@ class Recording:
 
     ``looked`` is None or the place in the code that looked; ``inputs`` are the deferred arguments. With ``bakes``,
     an array of one number outside is taken for that number: whoever runs the recording must see to it that it still is.
-    With ``guards``, the rules of operations may look at the truth of a value; ``guards`` then holds these steps, which
-    must be as true at another point.
+    With ``guards``, the truth of a value may be looked at; `deciding` are then the steps that must be as true at
+    another point. The truths by which code chooses its way are counted as it goes, where they are otherwise
+    (``astray``), so that in a loop they are part of its turns.
 
     >>> recording = Recording()
     >>> x = recording.input(np.array([1.0, 2.0]))
@@ -50,6 +52,9 @@ class Recording:
     def __init__(self, bakes: bool = True, guards: bool = False) -> None:
         self.bakes = bakes
         self.guards: dict[int, Deferred] | None = {} if guards else None
+        self.turned: dict[int, bool] = {}  # by the numbers of steps, in order
+        self.turns = 0  # how many of these are other ones than those before
+        self.astray: Any = None
         self.inputs: list[Deferred] = []
         self.looked: str | None = None
         self.constants: dict[int, Deferred] = {}
@@ -80,18 +85,40 @@ class Recording:
         if self.inside:
             raise NeedsNumbersError
         if self.looked is None:
-            place = place_of()
-            self.looked = f"{how} " + ("inside the library" if place is None else f"in line {place[1]} of {place[0]}")
+            self.looked = f"{how} {_here()}"
 
     def decides(self, step: Deferred) -> bool:
-        """Whether it is a rule that asks for the truth of a step, and that may be: it becomes a guard."""
+        """Whether the truth of a step may be asked for: it becomes a guard. What is no rule chooses a way by it."""
         if self.guards is None or self.inside or step.size != 1:
             return False
         asking = sys._getframe(2).f_globals.get("__name__", "")  # behind `Deferred.__bool__`
-        if not asking.startswith(_RULES):
-            return False
-        self.guards[step.number] = step
+        if asking.startswith(_RULES):
+            self.guards[step.number] = step
+        elif step.number not in self.turned:
+            self._turn(step, bool(step.numbers()))
         return True
+
+    def _turn(self, step: Deferred, truth: bool) -> None:
+        """Note that the code goes on by the truth of a step."""
+        self.turns += bool(self.turned) and truth != next(reversed(self.turned.values()))
+        if self.turns > _TURNS:
+            raise UnrecordableError(f"the truth of values decides too often, now one way, now the other {_here()}")
+        self.turned[step.number] = truth
+        shaped = step.reshape(()) if step.shape else step
+        truths = shaped if step.dtype == bool else np.not_equal(shaped, 0)
+        wrong = np.where(truths, *((0.0, 1.0) if truth else (1.0, 0.0)))
+        self.astray = wrong if self.astray is None else self.astray + wrong
+
+    @property
+    def way(self) -> tuple[bool, ...]:
+        """What the truths were by which the code has chosen its way."""
+        return tuple(self.turned.values())
+
+    @property
+    def deciding(self) -> list[Deferred]:
+        """The steps that must be as true at another point; the last is whether the code goes the same way there."""
+        kept = [] if self.astray is None else [np.equal(self.astray, 0.0)]
+        return [*(self.guards or {}).values(), *kept]
 
     def write(self, function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         """The deferred result of a step, written down unless it was before."""
@@ -204,6 +231,12 @@ class Recording:
 
 _active = _Active()
 recordings: list[Recording] = []  # of all threads: so that nobody else pays for asking
+
+
+def _here() -> str:
+    """Where in the user's code this is, in words."""
+    place = place_of()
+    return "inside the library" if place is None else f"in line {place[1]} of {place[0]}"
 
 
 def active() -> bool:

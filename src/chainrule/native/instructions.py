@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.native.blocks import LATER, blocks
 from chainrule.native.interpreter import CALL, CHOOSE, END, Instruction, Loop, Operation
 from chainrule.native.lowering import NotLowerableError
-from chainrule.native.scalar import Index, Label, Number, Place, Source, row_major
+from chainrule.native.scalar import Expression, Index, Label, Number, Place, Source, row_major
 from chainrule.native.statements import Numbers, Spot, Vectors, is_in_order
 from chainrule.native.work import Callback, Kept, Statement, base_of
 
@@ -97,6 +97,8 @@ class Instructions:
         """Where an element of an array is; perhaps that is only known when the program runs."""
         base = base_of(source)
         assert isinstance(base, Kept)
+        if not place:
+            return Spot(self.start[base], {})
         flat = Index()
         for index, stride in zip(place, row_major(source.shape), strict=True):
             flat = flat.plus(index.shifted(0, stride))
@@ -129,6 +131,14 @@ class Instructions:
             template.add(combine, made.expression, target, start)
         for turns in product(*[range(label.size) for label in outer]):
             template.write(dict(zip(outer, turns, strict=True)))
+        template.close()
+
+    def compute(self, made: Expression, target: Kept) -> None:
+        """The instructions of an expression that is one number."""
+        self._begin()
+        template = Numbers(self)
+        template.into(made, Spot(self.start[target], {}))
+        template.write({})
         template.close()
 
     @staticmethod

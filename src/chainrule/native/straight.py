@@ -144,7 +144,10 @@ class _Straight(Lowering):
         is_late = any([index.looked_up for read in found for index in read.place])
         waits = made is not None and not is_late and self._may_wait(step, made, value.cost)
         if not waits or self._change(found, self.last.get(step.number, k), not step.shape):
-            value = self._as_it_is(value, step.dtype)
+            if type(made) is Apply and not step.shape and not is_late:
+                value = self._number(made, step.dtype)
+            else:
+                value = self.kept_copy(value, step.dtype)
             assert isinstance(value.source, Kept)
             self.owner[value.source] = step
             self.values[step.number] = value
@@ -152,8 +155,11 @@ class _Straight(Lowering):
         self.values[step.number] = value
         return tuple(dict.fromkeys([_root(read) for read in found]))
 
-    def _as_it_is(self, value: Value, dtype: Any) -> Value:
-        return self.kept_copy(value, dtype)
+    def _number(self, made: Expression, dtype: Any) -> Value:
+        """A number of its own, without the statement that arrays take: most steps of a program are numbers."""
+        target = self.new((), dtype)
+        self.program.compute(made, target)
+        return self.memory(target)
 
     @staticmethod
     def _made(value: Value) -> Expression | None:

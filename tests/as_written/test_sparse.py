@@ -156,7 +156,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "arrays": lambda x: ((sp.diags_array(x) * K) ** 2) @ b,
     "sum": lambda x: np.stack([sp.diags(x).sum(), (K * x[0]).mean(), (K * x[1]).trace(), (K * x[2]).max()]),
     "sum over rows": lambda x: np.ravel((K * x[0]).sum(axis=0)) + (K * x[1]).mean(axis=1),
-    "sum of a matrix": lambda x: (KM * x[0]).sum(axis=1) + 0.0,
+    "sum of a matrix": lambda x: np.asarray((KM * x[0]).sum(axis=1)) + (KM * x[1]).mean(axis=0).A1,
     "toarray": lambda x: sp.diags(x).toarray() @ x,
     "diagonal": lambda x: (K * x[0]).diagonal() + (K @ sp.diags_array(x)).diagonal(1)[0],
     "entries": lambda x: np.stack([three(x)[1, 2], three(x)[4, 0], three(x)[2, 2]]),
@@ -358,6 +358,9 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: sl.expm_multiply(three(x), b, 0.0, 1.0, 3), "without start, stop and num"),
     (lambda x: sl.norm(three(x), axis=0), "with ord=None and axis=0 has no rule"),
     (lambda x: sl.splu(three(x)).L @ b, "of a tracked matrix has no rule"),
+    (lambda x: (KM * x[0]).todense() * 2.0, "its operators mean matrix products"),
+    (lambda x: x * (KM * x[0]).sum(axis=1), "its operators mean matrix products"),
+    (lambda x: (KM * x[0] + np.eye(SIZE))[0], "its operators mean matrix products"),
     (lambda x: kept[0].solve(2 * x), "a function in C does not take tracked values"),
     (lambda x: sl.splu(sp.csc_array(D * 1j)).solve(x), "complex factors that were made before"),
 ]

@@ -52,6 +52,10 @@ class Holding:
 
     __slots__ = ()
 
+    def as_array(self) -> Any:
+        """What `np.asarray` makes of it."""
+        return self
+
     @property
     def is_followed(self) -> bool:
         """Whether it does."""
@@ -190,6 +194,7 @@ def _converter(function: Callable[..., Any], copies: bool) -> Callable[..., Any]
 
     @wraps(function)
     def convert(value: Any, dtype: Any = None, *rest: Any, **options: Any) -> Any:
+        value = value.as_array() if isinstance(value, Holding) else value
         if not holds(value):
             made = function(value, dtype, *rest, **options) if dtype is not None else function(value, *rest, **options)
             return _buffer(made) if made is not value and _of_user(2) else made

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.as_written.making import Holding, numbers_of, stacked
 from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
+from chainrule.as_written.sparse_matrices import DenseMatrix
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import conjugated
 
@@ -92,7 +93,7 @@ class Arithmetic(Holding):
             if numbers_of(other) == 0:
                 return self.copy()
             raise NotImplementedError("adding a nonzero scalar to a sparse array is not supported")  # as SciPy says
-        return self.toarray() + other
+        return self.dense_result(self.toarray() + other)
 
     __radd__ = __add__
 
@@ -140,6 +141,10 @@ class Arithmetic(Holding):
 
     # --- over axes ---
 
+    def dense_result(self: Any, array: Any) -> Any:
+        """An array, or of a matrix what stands for a np.matrix."""
+        return DenseMatrix(array) if self.is_matrix else array
+
     def sum(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """The sum of all, or along an axis."""
         if axis is None or len(self.shape) == 1:
@@ -147,11 +152,12 @@ class Arithmetic(Holding):
         found = self.entries.times_dense(np.ones(self.shape[1])) if axis in (1, -1) else None
         if found is None:
             found = self.entries.transposed.times_dense(np.ones(self.shape[0]))
-        return np.expand_dims(found, axis) if self.is_matrix else found
+        return self.dense_result(np.expand_dims(found, axis) if self.is_matrix else found)
 
     def mean(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """The mean of all, zeros too, or along an axis."""
-        return self.sum(axis) / (np.prod(self.shape) if axis is None else self.shape[axis])
+        count = np.prod(self.shape) if axis is None else self.shape[axis]
+        return self.with_entries(self.entries._replace(data=self.entries.data / count)).sum(axis)
 
     def trace(self: Any, offset: int = 0) -> Any:
         """The sum of a diagonal."""

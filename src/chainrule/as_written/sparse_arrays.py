@@ -18,6 +18,7 @@ import numpy as np
 from chainrule.as_written.making import follows, numbers_of, stacked
 from chainrule.as_written.sparse_arithmetic import Arithmetic
 from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
+from chainrule.as_written.sparse_matrices import DenseMatrix
 from chainrule.errors import NoRuleError
 from chainrule.program.deferred import UnrecordableError
 
@@ -92,7 +93,7 @@ def moved(found: Any, entries: Entries, shares: bool = False) -> Any:
     ``shares`` says that it would have the very same array of data, where their order is the same.
     """
     if not is_sparse(found):
-        return entries.at(found)
+        return DenseMatrix(entries.at(found)) if isinstance(found, np.matrix) else entries.at(found)
     places = entries_of(found)
     if np.array_equal(places.data.astype(np.intp), np.arange(1, 1 + len(entries.data))):
         data = entries.data if shares else np.copy(entries.data)
@@ -371,7 +372,9 @@ class TrackedSparse(Arithmetic):
         """All of it as a tensor."""
         return self.entries.dense()
 
-    todense = toarray
+    def todense(self, order: Any = None, out: Any = None) -> Any:
+        """All of it, as a np.matrix of a matrix."""
+        return self.dense_result(self.toarray())
 
     @property
     def T(self) -> Any:  # noqa: N802

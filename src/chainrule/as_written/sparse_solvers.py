@@ -13,6 +13,7 @@ from chainrule.as_written.making import follows, instead, numbers_of, plain_func
 from chainrule.as_written.sparse_arrays import TrackedSparse, kind_of, plain_kind, tracked
 from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
 from chainrule.as_written.sparse_exponential import exponential_times
+from chainrule.as_written.sparse_matrices import DenseMatrix
 from chainrule.errors import NoDerivativeError, NoRuleError
 from chainrule.ops.external import external
 from chainrule.ops.options import is_complex
@@ -165,7 +166,8 @@ def _norm(x: Any, ord: Any = None, axis: Any = None) -> Any:  # noqa: A002
     data = x.entries.unique().data
     if ord in (None, "fro"):
         return np.linalg.norm(data)
-    sums = np.reshape(abs(x).sum(axis=0 if abs(ord) == 1 else 1), -1)
+    sums = abs(x).tocsr().sum(axis=0 if abs(ord) == 1 else 1)
+    sums = sums.A1 if isinstance(sums, DenseMatrix) else sums
     return np.max(sums) if ord > 0 else np.min(sums)
 
 

@@ -20,7 +20,7 @@ from chainrule.explain.diagonals import column_scaled, diagonal_matrix, diagonal
 from chainrule.explain.form import ONE, Axes, Coefficient, Delta, Factor, Form, Group, Label, Monomial, grouped
 from chainrule.explain.indexed import Indexer
 from chainrule.explain.naming import Naming
-from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper
+from chainrule.explain.piece import Binding, Piece, in_python, on_paper
 from chainrule.explain.placing import matrix_of, read
 from chainrule.explain.products import (
     alone,
@@ -34,20 +34,22 @@ from chainrule.explain.products import (
     work,
 )
 from chainrule.explain.stacking import Stacker
+from chainrule.explain.summing import einsum
 from chainrule.explain.symbols import call
 from chainrule.explain.symmetry import Symmetry
 from chainrule.explain.ties import Tie, is_made_of_ties, is_order, is_window, spread
 from chainrule.explain.tying import Tying
 from chainrule.explain.typeset import (
     divide,
-    einsum,
     hadamard,
+    index_of,
     joined,
     layout_of,
     matmul,
+    negated,
     outer,
     placed,
-    power,
+    raised,
     reshaped,
     scaled,
     squared_length,
@@ -67,6 +69,7 @@ class Arranger:
         self.symmetry = symmetry
         self.diagonals: dict[str, str] = {}
         self._sizes: dict[str, tuple[int, ...]] = {}  # of what has a name
+        self._indexed: dict[Any, bool] = {}  # whether atoms have to say their indices
         self._keep = False  # whether sums over an axis keep it
         self._is_map = False  # whether a Jacobian is written
         self._rows: Axes = ()  # the axes of the matrix that is written, in their order
@@ -103,7 +106,10 @@ class Arranger:
             sign, found = 1, joined(told, tuple(label for label in form.axes if label is not None))
         found = found if number == ONE else with_number(found, self.naming.number(number))
         found = found if sign > 0 else negated(found)
-        return self._with_indices(found, form) if any(piece.index for _, piece in told) else found
+        found = turned(found, form.axes) if found.rank > 2 else found
+        if found.rank > 2 and list(found.labels) != [label for label in form.axes if label in found.labels]:
+            return self._with_indices(found, form)
+        return self._with_indices(found, form) if found.index or any(piece.index for _, piece in told) else found
 
     def _summands(self, monomials: Sequence[Monomial], axes: Axes) -> list[tuple[int, Piece]]:
         """The summands with their signs; matrices all in the order of the first, so that no sum is transposed."""
@@ -122,7 +128,12 @@ class Arranger:
         def symbol(factor: Factor) -> tuple[str, str]:
             return on_paper(self.atom(factor.atom, factor.labels), Binding.ATOM)
 
-        return Indexer(symbol, lambda number: self.naming.number(number)[:2], self.naming.names)
+        def needs_indices(factor: Factor) -> bool:
+            if factor.atom not in self._indexed:
+                self._indexed[factor.atom] = bool(self.atom(factor.atom, factor.labels).index)
+            return self._indexed[factor.atom]
+
+        return Indexer(symbol, needs_indices, lambda number: self.naming.number(number)[:2], self.naming.names)
 
     def _with_indices(self, piece: Piece, form: Form) -> Piece:
         """The same in Python, with the axes in their order; on paper what an entry is."""
@@ -151,6 +162,7 @@ class Arranger:
         factors = [(k, f) for k, f in enumerate(monomial.factors) if not isinstance(f.atom, Tie) or is_order(f)]
         ties = [f for f in monomial.factors if isinstance(f.atom, Tie) and not is_order(f)]
         bases, ties = read([known.get(k) or self.atom(f.atom, f.labels) for k, f in factors], ties, set(free))
+        windows = any(is_window(f) for f in monomial.factors) or any(piece.index for piece in bases)
         outside = {l for tie in ties for l in tie.labels} | set(free)
         powers = [(f.exponent > 0, self._power(f, k, bases, outside)) for k, (_, f) in enumerate(factors)]
         above, below = (
@@ -158,13 +170,12 @@ class Arranger:
         )
         number = Coefficient(abs(monomial.coefficient.number), monomial.coefficient.sizes)
         told = self.naming.number(number)
-        mean = self._mean(above, number, free) if not below and not ties else None
+        mean = self._mean(above, number, free) if not below and not ties and not windows else None
         if mean is not None:
             return mean
         above, below = divided_early(between(above), below, set(free))
         above = Tying(self._contracted, self._combined, free)(above, ties)
         contracted = self._contracted(above, free)
-        windows = any(is_window(f) for f in monomial.factors)
         if contracted is None or _is_spread(contracted):
             windows, contracted = True, [einsum(above, [l for l in free if any(l in p.labels for p in above)])]
         whole = self._combined(contracted, free)
@@ -270,10 +281,10 @@ class Arranger:
             first, second = in_order(first, second, label, _beside(first, second, label, pending) or free)
             pieces = [column_scaled(first, vector, label, self._diagonal(vector)), second]
         if len(pieces) == 1:
-            (piece,) = pieces
-            if piece.rank > 2:
+            whole = alone(pieces[0], pending, free)
+            if whole.rank > 2:
                 return None
-            return sum_over(piece, label, keep=self._keep)
+            return sum_over(whole, label, keep=self._keep) if whole.rank else whole
         left, right = pieces
         if left.rank == right.rank == 1:
             left, right = sorted(pieces, key=lambda piece: piece.binding, reverse=True)  # rᵀ S r, not (S r)ᵀ r
@@ -283,7 +294,7 @@ class Arranger:
             return matmul(first, second, label)
         if left.rank <= 2 and right.rank <= 2:
             return sum_over(hadamard(left, right), label, keep=self._keep)
-        return batched(left, right, label)
+        return batched(left, right, label, free)
 
     def _diagonal(self, vector: Piece) -> tuple[str, str]:
         """How diag(d) is written: by a name, which is noted, unless d is a name itself."""
@@ -372,14 +383,16 @@ class Arranger:
     def _result(self, atom: Result, labels: Axes) -> Piece:
         arguments = self._arguments(atom)
         axes: Axes = labels
+        index: tuple[str, ...] = ()
         if atom.axes is not None:
             present = {l for piece in arguments for l in piece.labels}
             layout = layout_of(arguments, [label for label in atom.axes if label is not None])
             names = dict(zip(atom.axes, labels, strict=True))
+            index = index_of(arguments, layout)
             arguments = [placed(piece, layout) for piece in arguments]
             axes = tuple(None if l is None else names[l] for l in layout if l is None or l in present)
         found = call(atom.operation, arguments, atom.params, axes)
-        return replace(found, is_truth=atom.step.value.dtype == bool)
+        return replace(found, is_truth=atom.step.value.dtype == bool, index=index)
 
     def _arguments(self, atom: Result) -> list[Piece]:
         """The arguments of an operation, each written once however often the formula has it."""
@@ -396,30 +409,6 @@ def _is_spread(pieces: Sequence[Piece]) -> bool:
     """Whether more than two axes are spread over factors, so that no product of matrices or elements says it."""
     labels = {label for piece in pieces for label in piece.labels}
     return len(labels) > 2 and not any(set(piece.labels) == labels for piece in pieces)
-
-
-def raised(piece: Piece, exponent: Fraction) -> Piece:
-    """A power of a piece."""
-    if exponent == 1:
-        return piece
-    if exponent == Fraction(1, 2):
-        return power(piece, "1/2", "0.5", root=True)
-    told = str(exponent)
-    return power(piece, told, told if exponent.denominator == 1 else repr(float(exponent)))
-
-
-def negated(piece: Piece) -> Piece:
-    """Minus a piece."""
-    piece = numeric(piece)
-    text, latex = on_paper(piece, Binding.QUOTIENT)
-    return Piece(
-        f"−{text}",
-        f"-{latex}",
-        f"-{in_python(piece, Binding.CHAIN)}",
-        piece.axes,
-        min(piece.binding, Binding.CHAIN) if piece.binding > Binding.SUM else Binding.CHAIN,
-        Binding.CHAIN,
-    )
 
 
 def _without_repeats(piece: Piece) -> Piece:

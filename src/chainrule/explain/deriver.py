@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,7 @@ from chainrule.explain.cotangents import Sweep
 from chainrule.explain.derivation import Derivation
 from chainrule.explain.form import ONE, Form, Monomial, fresh_axes
 from chainrule.explain.formula import Formula
-from chainrule.explain.indexed import jacobian_entry
+from chainrule.explain.indexed import brackets, jacobian_entry
 from chainrule.explain.length import cost
 from chainrule.explain.looks import compares
 from chainrule.explain.looped import Looped
@@ -29,7 +30,7 @@ from chainrule.explain.recurrence import Recurrence, handed_over, to_be_named
 from chainrule.explain.running import NotRegularError
 from chainrule.explain.series import shortened
 from chainrule.explain.simplify import Simplifier
-from chainrule.explain.source import function_of, gradient_source, literal, straight
+from chainrule.explain.source import function_of, gradient_source, literal, needed_values, straight
 from chainrule.explain.story import Story
 from chainrule.explain.symmetry import Symmetry
 from chainrule.explain.turns import longest_loop
@@ -122,7 +123,8 @@ class Deriver:
         needed = sweep.needed(whole.values())
         where = [plain.equation_of(step, sweep.found[step].chosen).text for step in needed]
         told_forms = [*whole.values(), *[sweep.found[step].chosen for step in needed]]
-        return Derivation(
+        given_values = self._given(reader, sweep, told_forms)
+        made = Derivation(
             self.title,
             self.computation,
             told,
@@ -130,7 +132,7 @@ class Deriver:
             gradients,
             (
                 *shortened([f"with {equation}" for equation in where]),
-                *self._notes(upstream),
+                *shortened([f"where {equation}" for equation in given_values]),
                 *self._assumed(reader),
                 *self._read_off(plain.simplify, told_forms),
                 *self._constants(told_forms),
@@ -140,6 +142,9 @@ class Deriver:
             {name: formula for name, formula in jacobians.items() if formula.text},
             given,
         )
+        places = len(shortened(where)) + len(shortened(given_values))
+        notes = self._notes(made.text, upstream)
+        return replace(made, notes=(*made.notes[:places], *notes, *made.notes[places:]))
 
     def _with_loop(self, values: Mapping[Step, Any]) -> tuple[str, tuple[Any, ...]] | None:
         """The source with a loop, if there is one whose turns are alike and the source computes the gradients."""
@@ -238,8 +243,21 @@ class Deriver:
             return replace(told, python=f"{left[2]} = {piece.python}")
         return Formula(f"{left[0]} = {piece.text}", f"{left[1]} = {piece.latex}", f"{left[2]} = {piece.python}")
 
-    def _notes(self, upstream: bool) -> list[str]:
-        notes = [f"{letter} = {size}" for size, letter in self.naming.sizes.items() if letter != str(size)]
+    def _given(self, reader: Reader, sweep: Sweep, formulas: Sequence[Form]) -> list[str]:
+        """What the named values are that formulas lead to and that do not depend on what is differentiated."""
+        on_path = set(sweep.steps)
+        steps = [step for step in needed_values(formulas, reader) if step not in on_path]
+        told = []
+        for step in steps:
+            piece = self.arranger.exact(reader.define(step))
+            told.append(f"{self.naming.text(step)}{brackets(piece.index)} = {piece.text}")
+        return told
+
+    def _notes(self, text: str, upstream: bool) -> list[str]:
+        """What the letters in a text stand for that the function has no name for."""
+        words = set(re.findall(r"\w+", text + "".join(self.arranger.diagonals.values())))
+        sizes = [(letter, size) for size, letter in self.naming.sizes.items() if letter != str(size)]
+        notes = [f"{letter} = {size}" for letter, size in sizes if letter in words]
         told = ["where " + ", ".join(notes)] if notes else []
         told += [f"{name} = {text}" for name, text in self.arranger.diagonals.items()]
         if upstream:

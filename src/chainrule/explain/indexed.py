@@ -10,8 +10,11 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from chainrule.explain.atoms import Result
 from chainrule.explain.form import Axes, Coefficient, Delta, Factor, Form, Group, Label, Monomial
 from chainrule.explain.formula import Formula
+from chainrule.explain.piece import Binding, Piece, on_paper
+from chainrule.explain.symbols import call
 from chainrule.explain.ties import Place, equation, is_order, is_tie, place_of
 from chainrule.explain.typeset import exponent_text
 from chainrule.linear.notation import label_names
@@ -50,10 +53,12 @@ def _in_latex(index: str) -> str:
 @dataclass
 class Indexer:
     """Writes the entries of formulas; ``symbol`` says how a factor without its indices is written, ``number`` the
-    magnitude of a coefficient, both in text and LaTeX; ``taken`` are letters that mean something else.
+    magnitude of a coefficient, both in text and LaTeX; ``needs_indices`` whether what is inside of a factor has to say
+    its own; ``taken`` are letters that mean something else.
     """
 
     symbol: Callable[[Factor], Told]
+    needs_indices: Callable[[Factor], bool]
     number: Callable[[Coefficient], Told]
     taken: Container[str] = ()
     letters: dict[Label, str] = field(default_factory=dict)
@@ -106,13 +111,15 @@ class Indexer:
         for factor in arrays:
             indices = [self._index(label, places, letter) for label in factor.labels if label is not None]
             is_whole = not any(label in places for label in factor.labels)  # outside of its axes a sum is 0
-            if isinstance(factor.atom, Group) and len(indices) > 2 and is_whole:
-                told = self._inside(factor.atom.form, factor.labels, indices)
+            power, opens = str(factor.exponent), is_whole and self.needs_indices(factor)
+            if isinstance(factor.atom, Group) and is_whole and (len(indices) > 2 or opens):
+                told = self._inside(factor, indices)
+            elif isinstance(factor.atom, Result) and factor.atom.axes is not None and opens:
+                told = self._applied(factor, indices)
             else:
                 text, latex = self.symbol(factor)
                 told = text + brackets(indices), below(latex, indices)
-            power = str(factor.exponent)
-            parts.append(told if power == "1" else (told[0] + exponent_text(power), f"{{{told[1]}}}^{{{power}}}"))
+            parts.append(_raised(told, power))
         parts += [self._tie(tie, letter) for tie in ties]
         self.letters = before
         number = self.number(monomial.coefficient)
@@ -120,14 +127,29 @@ class Indexer:
         sums = [(f"Σ_{''.join(summed)}", rf"\sum_{{{', '.join(map(_in_latex, summed))}}}")] if summed else []
         return [*ahead, *sums, *parts, *deltas]
 
-    def _inside(self, form: Form, labels: Axes, indices: Sequence[str]) -> Told:
+    def _inside(self, factor: Factor, indices: Sequence[str]) -> Told:
         """A sum in parentheses with the indices inside of it, where they may stand in any order."""
-        kept = [axis for axis, label in zip(form.axes, labels, strict=True) if label is not None]
+        form = factor.atom.form
+        piece = self._with_indices(form, form.axes, factor.labels, indices)
+        sums = any([monomial.labels() - set(form.axes) for monomial in form.monomials])
+        return on_paper(piece, Binding.CHAIN if factor.exponent == 1 and not sums else Binding.ATOM)
+
+    def _applied(self, factor: Factor, indices: Sequence[str]) -> Told:
+        """An elementwise function with the indices inside of its arguments."""
+        atom = factor.atom
+        arguments = [self._with_indices(form, atom.axes, factor.labels, indices) for form in atom.arguments]
+        made = call(atom.operation, arguments, atom.params, ())
+        return on_paper(made, Binding.CHAIN if factor.exponent == 1 else Binding.ATOM)
+
+    def _with_indices(self, form: Form, axes: Axes, labels: Axes, indices: Sequence[str]) -> Piece:
+        """An entry of a formula whose ``axes`` have the ``labels`` here."""
+        kept = [axis for axis, label in zip(axes, labels, strict=True) if label is not None]
         before = self.letters
         self.letters = {**before, **dict(zip([l for l in kept if l is not None], indices, strict=True))}
-        text, latex = self.entry(form)
+        told = self.entry(form)
         self.letters = before
-        return (text, latex) if len(form.monomials) == 1 else (f"({text})", rf"\left({latex}\right)")
+        is_product = len(form.monomials) == 1 and form.monomials[0].coefficient.number > 0
+        return Piece(*told, "", (), Binding.CHAIN if is_product else Binding.SUM)
 
     def _index(self, label: Label, places: Mapping[Label, Place], letter: Callable[[Label], str]) -> str:
         place = places.get(label)
@@ -161,6 +183,12 @@ def jacobian_entry(
     indices, deltas = indexer.axes(form.axes)
     told = left(indices[:rank], indices[rank:])
     return Formula(*[f"{one} = {other}" for one, other in zip(told, indexer.entry(form, deltas), strict=True)])
+
+
+def _raised(told: Told, power: str) -> Told:
+    if power == "1/2":
+        return f"√{told[0]}", rf"\sqrt{{{told[1]}}}"
+    return told if power == "1" else (told[0] + exponent_text(power), f"{{{told[1]}}}^{{{power}}}")
 
 
 def _delta(indices: Sequence[str]) -> Told:

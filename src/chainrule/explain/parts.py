@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
-from chainrule.explain.atoms import Choice
+import numpy as np
+
+from chainrule.explain.atoms import Choice, Value
 from chainrule.explain.form import ONE, Axes, Delta, Factor, Form, Group, Label, Monomial
 
 __all__ = [
@@ -53,10 +56,17 @@ def without_deltas(monomial: Monomial, axes: Axes) -> Monomial:
 
 def with_single_choices(monomial: Monomial) -> Monomial:
     """Zeros and ones are their own squares."""
-    if any(isinstance(f.atom, Choice) and f.exponent > 1 for f in monomial.factors):
-        factors = tuple(replace_exponent(f) if isinstance(f.atom, Choice) else f for f in monomial.factors)
-        return replace(monomial, factors=factors)
-    return monomial
+    if not any(f.exponent > 1 and _is_choice(f.atom) for f in monomial.factors):
+        return monomial
+    told = [replace_exponent(f) if f.exponent > 1 and _is_choice(f.atom) else f for f in monomial.factors]
+    return replace(monomial, factors=tuple(told))
+
+
+def _is_choice(atom: Any) -> bool:
+    """Whether an atom is zeros and ones, whatever the arguments are."""
+    if isinstance(atom, Value):
+        return atom.step.is_constant and not atom.step.name and bool(np.isin(atom.step.value, (0, 1)).all())
+    return isinstance(atom, Choice)
 
 
 def replace_exponent(factor: Factor) -> Factor:

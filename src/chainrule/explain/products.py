@@ -145,11 +145,13 @@ def work(label: Label, pieces: Sequence[Piece]) -> int:
     return prod(l.size for l in touched)
 
 
-def batched(left: Piece, right: Piece, label: Label) -> Piece | None:
+def batched(left: Piece, right: Piece, label: Label, free: Sequence[Label]) -> Piece | None:
     """A product of matrices for each index of leading axes."""
-    if left.labels[-1] is not label and left.labels[-2] is label and right.labels[-1] is label:
-        left, right = right, left
     shared = [l for l in left.labels if l in right.labels and l is not label]
+    first, last = [[_place(l, free) for l in p.labels if l is not label and l not in shared] for p in (left, right)]
+    is_turned = left.labels[-1] is not label and left.labels[-2] is label and right.labels[-1] is label
+    if first > last or (first == last and is_turned):
+        left, right = right, left
     for piece in (left, right):
         own = [l for l in piece.labels if l in shared]
         if list(piece.labels[: len(own)]) != shared or piece.rank > len(own) + 2 or None in piece.axes:

@@ -7,6 +7,7 @@ is its Jacobian times its argument; the others are functions of their arguments.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -218,6 +219,9 @@ class Reader:
                 names = {old: new for old, new in zip(padded, axes, strict=True) if old is not None}
                 form = Form(axes, form.renamed(names).monomials)
             arguments.append(form)
+        if len(arguments) == 1 and not elementwise and _is_transposed(arguments[0]) and _turns_along(step):
+            made = result_of(step, (replace(arguments[0], axes=arguments[0].axes[::-1]),), None)
+            return Form(axes, single(made, axes[::-1]).monomials)
         return single(result_of(step, tuple(arguments), axes if elementwise else None), axes)
 
     # -- local Jacobians ----------------------------------------------------------------------------------------------
@@ -311,6 +315,28 @@ def _counted(term: Term, number: Any) -> Form:
                 result = result.times(Coefficient(Fraction(1), ((size, -1),)) if size != 1 else ONE)
             return Form((), (Monomial(result, ()),))
     return constant(number)
+
+
+def _is_transposed(form: Form) -> bool:
+    """Whether a formula is a matrix the other way round, and nothing else."""
+    factors = form.monomials[0].factors if len(form.monomials) == 1 else ()
+    if len(form.axes) != 2 or len(factors) != 1 or form.monomials[0].coefficient != ONE:
+        return False
+    return factors[0].exponent == 1 and None not in form.axes and factors[0].labels == form.axes[::-1]
+
+
+def _turns_along(step: Step) -> bool:
+    """Whether an operation gives the transpose for the transpose, as the inverse does: looked at in numbers."""
+    (argument,) = step.arguments
+    size = argument.shape[0]
+    if argument.shape != (size, size) or argument.dtype.kind != "f":
+        return False
+    matrix = np.random.default_rng(0).normal(size=argument.shape) + size * np.eye(size)
+    try:
+        one, other = np.asarray(step.forward([matrix])), np.asarray(step.forward([matrix.T]))
+    except (ValueError, ChainruleError):
+        return False
+    return one.shape == step.shape and one.ndim in (0, 2) and np.allclose(one, other.T, rtol=1e-9)
 
 
 def is_elementwise(operation: Operation) -> bool:

@@ -20,7 +20,7 @@ from chainrule.explain.shared import with_names
 from chainrule.explain.story import Story
 from chainrule.explain.symbols import helpers_in
 
-__all__ = ["function_of", "gradient_source", "literal", "straight"]
+__all__ = ["function_of", "gradient_source", "literal", "needed_values", "straight"]
 
 _LINES = 80  # of a source in which what is computed twice is looked for
 _INLINE = 12  # numbers of a captured array that are written out
@@ -83,7 +83,7 @@ def straight(story: Story, wanted: Sequence[Step]) -> list[str]:
     return [
         *[
             f"{naming.python(step)} = {arranger.exact(reader.define(step)).python}"
-            for step in _needed_values(list(forms.values()), reader)
+            for step in needed_values(list(forms.values()), reader)
         ],
         *[story.equation_of(step, form).python for step, form in forms.items()],
     ]
@@ -125,7 +125,7 @@ def _quoted(key: Any) -> str:
     return f'"{key}"' if isinstance(key, str) and key.isidentifier() else repr(key)
 
 
-def _needed_values(forms: Sequence[Form], reader: Reader) -> list[Step]:
+def needed_values(forms: Sequence[Form], reader: Reader) -> list[Step]:
     """The named results that formulas refer to, earliest first."""
     found: set[Step] = set()
     pending = [step for form in forms for step in _values_in(form)]
@@ -177,8 +177,13 @@ def literal(array: np.ndarray[Any, np.dtype[Any]]) -> str | None:
     if len(shape) == 2 and array.dtype.kind == "f":
         for name, triangle in (("tril", np.tril), ("triu", np.triu)):
             for offset in (0, -1 if name == "tril" else 1):
-                if np.array_equal(array, triangle(np.ones(shape), offset)):
-                    return f"np.{name}(np.ones({shape}){f', {offset}' if offset else ''})"
+                side = f"np.{name}(np.ones({shape}){f', {offset}' if offset else ''})"
+                rest = array - triangle(np.ones(shape), offset)
+                if not rest.any():
+                    return side
+                scale = scaled_identity(rest) if offset else None
+                if scale is not None:
+                    return f"{side} + {scale!r} * np.eye({shape[0]})"
     text = f"np.array({array.tolist()})"
     return text if array.size <= _INLINE and len(text) <= _READABLE else None
 

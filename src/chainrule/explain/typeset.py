@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from chainrule.explain.form import Axes, Label
 from chainrule.explain.piece import Binding, Piece, in_python, numeric, on_paper, squeezed
 from chainrule.explain.series import Summand, folded
-from chainrule.linear.notation import label_names
 
 __all__ = [
     "beside",
@@ -196,7 +196,34 @@ def placed(piece: Piece, axes: Axes) -> Piece:
         return piece
     piece = turned(piece, axes)
     source = stretched(piece, axes)
+    piece = _standing(piece, axes)
     return piece if source == piece.python else replace(piece, python=source, precedence=Binding.ATOM, reduced=None)
+
+
+def _standing(piece: Piece, axes: Axes) -> Piece:
+    """A sum over the columns of a matrix, X 1, on paper as a row where it is stretched along the columns."""
+    if piece.reduced is None or piece.reduced[1] != 1 or piece.axes != axes[1:] or len(axes) != 2:
+        return piece
+    text, latex = on_paper(piece, Binding.ATOM)
+    return replace(piece, text=f"{text}ᵀ", latex=f"{latex}^{{\\top}}", binding=Binding.POWER)
+
+
+def index_of(pieces: Sequence[Piece], axes: Axes) -> tuple[str, ...]:
+    """The mark of a piece that has to say its indices, if it is made of such, or of arrays stretched along ``axes``
+    that nobody could tell to be: x[:, None] − x.
+    """
+    if any([piece.index for piece in pieces]):
+        return ("",)
+    labels = tuple([label for label in axes if label is not None])
+    is_whole = any([piece.rank == len(labels) for piece in pieces])
+    if len(labels) < 2 or (len(labels) == 2 and is_whole):
+        return ()
+
+    def is_clear(piece: Piece) -> bool:
+        is_column = is_whole and piece.labels == labels[:-1] and not piece.python.isidentifier()
+        return is_column or stretched(piece, axes) == piece.python
+
+    return () if all([is_clear(turned(piece, axes)) for piece in pieces if piece.rank]) else ("",)
 
 
 def hadamard(left: Piece, right: Piece) -> Piece:
@@ -206,13 +233,14 @@ def hadamard(left: Piece, right: Piece) -> Piece:
     if not right.rank:
         return scaled(left, right)
     axes = layout_of([left, right], [*left.labels, *[l for l in right.labels if l not in left.labels]])
+    index = index_of([left, right], axes)
     left, right = placed(left, axes), placed(right, axes)
     first, second = (right, left) if left.is_truth and not right.is_truth else (left, right)  # −True is none
     python = f"{in_python(first, Binding.CHAIN)} * {in_python(second, Binding.SIGN)}"
     (text, latex), (other, other_latex) = [on_paper(_in_hadamard(p), Binding.POWER) for p in (left, right)]
     paper = f"{text} ⊙ {other}", rf"{latex} \odot {other_latex}"
     truth = left.is_truth and right.is_truth
-    return Piece(*paper, python, axes, Binding.HADAMARD, Binding.CHAIN, is_truth=truth)
+    return Piece(*paper, python, axes, Binding.HADAMARD, Binding.CHAIN, is_truth=truth, index=index)
 
 
 def _in_hadamard(piece: Piece) -> Piece:
@@ -246,7 +274,8 @@ def scaled(piece: Piece, number: Piece) -> Piece:
     scalar = squeezed(number) if number.axes and not number.rank and len(number.axes) > len(piece.axes) else number
     python = f"{in_python(scalar, Binding.CHAIN)} * {in_python(piece, Binding.SIGN)}"
     binding = min(Binding.CHAIN, max(piece.binding, Binding.HADAMARD))
-    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, piece.axes, binding, Binding.CHAIN)
+    index = index_of([piece, number], ())
+    return Piece(f"{a} {b}", f"{a_latex} {b_latex}", python, piece.axes, binding, Binding.CHAIN, index=index)
 
 
 def closed(number: Piece) -> Piece:
@@ -262,12 +291,13 @@ def divide(piece: Piece, divisor: Piece) -> Piece:
     first, second = (piece, divisor) if piece.rank >= divisor.rank else (divisor, piece)
     piece, divisor = numeric(piece), numeric(divisor)
     axes = layout_of([piece, divisor], [*first.labels, *[l for l in second.labels if l not in first.labels]])
+    index = index_of([piece, divisor], axes)
     piece, divisor = placed(piece, axes), placed(divisor, axes)
     python = f"{in_python(piece, Binding.CHAIN)} / {in_python(divisor, Binding.SIGN)}"
     text, _ = on_paper(piece, Binding.QUOTIENT)
     other, _ = on_paper(divisor, Binding.POWER)
     latex = rf"\frac{{{piece.latex}}}{{{divisor.latex}}}"
-    return Piece(f"{text} / {other}", latex, python, axes, Binding.QUOTIENT, Binding.CHAIN)
+    return Piece(f"{text} / {other}", latex, python, axes, Binding.QUOTIENT, Binding.CHAIN, index=index)
 
 
 def outer(left: Piece, right: Piece) -> Piece:
@@ -287,7 +317,7 @@ def power(piece: Piece, exponent: str, python_exponent: str, *, root: bool = Fal
     else:
         paper, precedence = (f"{text}{exponent_text(exponent)}", f"{{{latex}}}^{{{exponent}}}"), Binding.POWER
         python = f"{in_python(piece, Binding.ATOM)} ** {python_exponent}"
-    return Piece(*paper, python, piece.axes, Binding.POWER, precedence)
+    return Piece(*paper, python, piece.axes, Binding.POWER, precedence, index=piece.index)
 
 
 _RAISED = str.maketrans("0123456789-/", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᐟ")
@@ -311,7 +341,8 @@ def joined(told: Sequence[tuple[int, Piece]], labels: Axes) -> Piece:
     for place, (sign, a, a_latex) in enumerate(folded(summands)):
         text += f" {'+' if sign > 0 else '−'} {a}" if place else a if sign > 0 else f"−{a}"
         latex += f" {'+' if sign > 0 else '-'} {a_latex}" if place else a_latex if sign > 0 else f"-{a_latex}"
-    return Piece(text, latex, python, axes, Binding.SUM, Binding.SUM)
+    index = index_of([piece for _, piece in told], axes)
+    return Piece(text, latex, python, axes, Binding.SUM, Binding.SUM, index=index)
 
 
 def with_number(piece: Piece | None, number: tuple[str, str, str]) -> Piece:
@@ -329,15 +360,16 @@ def with_number(piece: Piece | None, number: tuple[str, str, str]) -> Piece:
     if not text:
         return piece
     if text.startswith("1/"):
+        piece = numeric(piece)  # −True is none
         a, a_latex = on_paper(piece, Binding.HADAMARD)
         slash = "/" if a.endswith(")") else " / "
         source = f"{in_python(piece, Binding.CHAIN)} / {python[4:]}"
         paper = f"{a}{slash}{text[2:]}", f"{latex} {a_latex}"
-        return Piece(*paper, source, piece.axes, Binding.QUOTIENT, Binding.CHAIN)
+        return Piece(*paper, source, piece.axes, Binding.QUOTIENT, Binding.CHAIN, index=piece.index)
     (a, a_latex) = on_paper(piece, Binding.QUOTIENT)
     binding = min(piece.binding, Binding.CHAIN) if piece.binding > Binding.SUM else Binding.CHAIN
     source = f"{python} * {in_python(piece, Binding.SIGN)}"
-    return Piece(f"{text} {a}", f"{latex} {a_latex}", source, piece.axes, binding, Binding.CHAIN)
+    return Piece(f"{text} {a}", f"{latex} {a_latex}", source, piece.axes, binding, Binding.CHAIN, index=piece.index)
 
 
 def reshaped(piece: Piece, axes: Axes) -> Piece:
@@ -393,37 +425,26 @@ def axes_of_ones(axes: Axes) -> str:
     return f"({'1, ' * len(axes)})".replace(", )", ",)" if len(axes) == 1 else ")")
 
 
-def einsum(pieces: Sequence[Piece], free: Sequence[Label]) -> Piece:
-    """Σ of a product with its indices written out."""
-    letters = dict[Label, str]()
-    names = label_names()
-    for label in [*free, *[l for piece in pieces for l in piece.labels]]:
-        if label not in letters:
-            letters[label] = next(names)
-    plain = [squeezed(piece) for piece in pieces]
-    subscripts = ",".join(["".join([letters[l] for l in piece.labels]) for piece in plain])
-    out = "".join([letters[label] for label in free])
-    summed_labels = [letter for label, letter in letters.items() if label not in free]
-    text = " ".join([f"{on_paper(p, Binding.ATOM)[0]}{_index(p, letters)}" for p in plain])
-    latex = " ".join([f"{on_paper(p, Binding.ATOM)[1]}{_below(p, letters)}" for p in plain])
-    if summed_labels:
-        text = f"Σ_{''.join(summed_labels)} {text}"
-        latex = rf"\sum_{{{' '.join(summed_labels)}}} {latex}"
-    operands = ", ".join([p.python for p in plain])
-    python = f'np.einsum("{subscripts}->{out}", {operands})'
-    if (
-        len(plain) == 1
-        and [l for l in plain[0].labels if l in free] == list(free)
-        and len(set(subscripts)) == len(subscripts)
-    ):
-        gone = [k for k, label in enumerate(plain[0].labels) if label not in free]
-        python = f"{in_python(plain[0], Binding.ATOM)}.sum(axis={gone[0] if len(gone) == 1 else tuple(gone)})"
-    return Piece(text, latex, python, tuple(free), Binding.CHAIN)
+def raised(piece: Piece, exponent: Fraction) -> Piece:
+    """A power of a piece."""
+    if exponent == 1:
+        return piece
+    if exponent == Fraction(1, 2):
+        return power(piece, "1/2", "0.5", root=True)
+    told = str(exponent)
+    return power(piece, told, told if exponent.denominator == 1 else repr(float(exponent)))
 
 
-def _index(piece: Piece, letters: Mapping[Label, str]) -> str:
-    return f"[{','.join([letters[l] for l in piece.labels])}]" if piece.labels else ""
-
-
-def _below(piece: Piece, letters: Mapping[Label, str]) -> str:
-    return f"_{{{' '.join([letters[l] for l in piece.labels])}}}" if piece.labels else ""
+def negated(piece: Piece) -> Piece:
+    """Minus a piece."""
+    piece = numeric(piece)
+    text, latex = on_paper(piece, Binding.QUOTIENT)
+    return Piece(
+        f"−{text}",
+        f"-{latex}",
+        f"-{in_python(piece, Binding.CHAIN)}",
+        piece.axes,
+        min(piece.binding, Binding.CHAIN) if piece.binding > Binding.SUM else Binding.CHAIN,
+        Binding.CHAIN,
+        index=piece.index,
+    )

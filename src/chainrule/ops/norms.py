@@ -142,7 +142,8 @@ def of_matrices(x: Any, axes: tuple[int, int], ord: Any, keepdims: bool) -> Any:
     """A norm of the matrices that two axes hold."""
     rows, columns = axes
     if ord in ("fro", "f"):
-        return euclidean_norm(x, axis=axes, keepdims=keepdims)
+        is_whole = len(shape_of(x)) == 2 and not keepdims
+        return euclidean_norm(x, axis=None if is_whole else axes, keepdims=keepdims)
     if ord in (1, -1, np.inf, -np.inf):
         first, second = (rows, columns) if ord in (1, -1) else (columns, rows)
         sums = np.sum(np.abs(x), axis=first, keepdims=True)

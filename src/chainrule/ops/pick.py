@@ -224,14 +224,28 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     a[where] = value
 
 
+def _kept(call: Call) -> Any:
+    """Which entries of a matrix are in its triangle."""
+    rows, columns = call.shape[-2:]
+    below = np.tri(rows, columns, call.params["k"] - (not call.params["lower"]), dtype=bool)
+    return below if call.params["lower"] else ~below
+
+
 def triangle_terms(call: Call, position: int) -> Iterable[Term]:
     """∂y[…, i, j]/∂x[…, i, j] = 1 for the entries that are kept."""
     *batch, rows, columns = call.shape
-    keep = np.tri(rows, columns, call.params["k"] - (not call.params["lower"]), dtype=bool)
-    where = np.nonzero(keep if call.params["lower"] else ~keep)
+    where = np.nonzero(_kept(call))
     run = len(batch)
     axes: list[Axis | int] = [*range(run), Axis(rows, (run,), (0,), 0, 0), Axis(columns, (run,), (0,), 0, 1)]
     return (Term(pattern([*batch, len(where[0])], axes, axes, (), [(run,), (run,)])[0], (), where),)
+
+
+class TriangleRule(Structural):
+    """In a formula a product with zeros and ones."""
+
+    def written(self, call: Call, position: int, out: Any, arguments: Sequence[Any]) -> Sequence[Term]:
+        axes = range(len(call.shape))
+        return (Term(pattern(call.shape, axes, axes, [axes[-2:]])[0], (_kept(call) * 1.0,)),)
 
 
 def _of_one_side(spelled: int) -> Callable[..., str]:
@@ -241,7 +255,7 @@ def _of_one_side(spelled: int) -> Callable[..., str]:
 triangle = define(
     "triangle",
     lambda x, k, lower: np.tril(x, k) if lower else np.triu(x, k),
-    Structural(triangle_terms),
+    TriangleRule(triangle_terms),
     samples=[
         Sample(((3, 4),), {"k": 0, "lower": True}),
         Sample(((2, 3, 3),), {"k": 1, "lower": False}),

@@ -302,7 +302,7 @@ def test_this_interpreter_is_called_directly() -> None:
 
 
 def test_what_runs_in_python_says_why_once() -> None:
-    f = cr.compile(lambda a: a * 2 if a[0] > 0 else a)
+    f = cr.compile(lambda a: a * (1 + int(a[0])))
     with pytest.warns(CompileWarning, match="runs in Python, not as machine code"):
         f(np.ones(2))
     with warnings.catch_warnings():

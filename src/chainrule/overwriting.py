@@ -11,7 +11,7 @@ from chainrule.linear.functions import overwritten
 from chainrule.ops.index import build_index, getitem, overwrite, overwrite_flat, parse_index
 from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.node import NO_PARAMS, Node, mark_written, owner, tick, written
-from chainrule.program.recording import deferred_call
+from chainrule.program.recording import about_to_overwrite, deferred_call
 from chainrule.tape import Tracked, about_to_be_written, enabled, explained, is_traced, make_node, notify
 
 __all__ = ["assigned", "holds", "stacked", "write", "write_at"]
@@ -66,6 +66,7 @@ def write(target: Tracked, result: Any) -> Any:
         return target
     if isinstance(vertex, Node):
         keep_apart(vertex, target.value)
+    about_to_overwrite(target.value)
     np.copyto(target.value, value, casting="same_kind")
     if isinstance(vertex, Node):
         mark_written(target.value, vertex.sequence)
@@ -222,6 +223,7 @@ def write_at(target: Tracked, index: Any, value: Any) -> None:
         else:
             if before is None and vertex is not None:
                 about_to_be_written(target.value if target.root is None else target.root.value)
+            about_to_overwrite(target.value)
             target.value[place] = plain
     except (ValueError, IndexError) as problem:
         raise explained(overwrite, (target.value, plain), {}, problem) from problem

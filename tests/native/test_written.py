@@ -139,3 +139,51 @@ def test_what_was_written_is_read_as_a_view_and_written_again(door: str) -> None
     for _ in range(2):
         agree(compiled(x), f(x))
     assert compiled.recordings == [door]
+
+
+def before_it_is_filled(x: Any) -> Any:
+    A, v = np.zeros((4, 4)), np.zeros(4)
+    for i in range(4):
+        A[i] = x[i] + v * x
+        v[i] = i + 1
+    return A
+
+
+def through_a_view(x: Any) -> Any:
+    A, v = np.zeros(4), np.zeros(4)
+    tail = v[1:]
+    for i in range(4):
+        A[i] = np.sum(x[1:] * tail)
+        v[...] = i
+    return A
+
+
+def by_functions(x: Any) -> Any:
+    A, B = np.zeros(4), np.ones((2, 4))
+    for i in range(4):
+        A[i] = np.dot(x, B[0])
+        np.add(B, 1, out=B)
+        np.multiply(B[0], 2, out=B[0])
+    return A
+
+
+def by_copying(x: Any) -> Any:
+    A, v = np.zeros(4), np.arange(4.0)
+    for i in range(4):
+        A[i] = x @ v
+        np.copyto(v, v + 1)
+        np.put(v, 0, 9.0)
+    return A
+
+
+@pytest.mark.parametrize("function", [before_it_is_filled, through_a_view, by_functions, by_copying])
+def test_a_buffer_of_plain_numbers_is_read_as_it_is_at_the_time(function: Any, door: str) -> None:
+    x = np.arange(1.0, 5.0)
+    ways = [(function(x + 1e-6 * d) - function(x - 1e-6 * d)) / 2e-6 for d in np.eye(4)]
+    jacobian = cr.jacobian(function)
+    for _ in range(3):
+        np.testing.assert_allclose(jacobian(x).dense(), np.stack(ways, -1), atol=1e-7)
+    compiled = cr.compile(function)
+    for point in (x, x, 2 * x):
+        agree(compiled(point), function(point))
+    assert compiled.recordings == [door]

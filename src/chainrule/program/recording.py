@@ -18,9 +18,10 @@ from chainrule.program.algebra import simpler, without_numbers
 from chainrule.program.debugging import place_of
 from chainrule.program.deferred import Deferred, NeedsNumbersError, UnrecordableError, is_view, numbers_of, run_step
 from chainrule.program.extent import UNKNOWN, extent_of
+from chainrule.program.node import owner
 from chainrule.program.sums import summed_before
 
-__all__ = ["Recording", "active", "deferred_call", "part_of_several", "recordings"]
+__all__ = ["Recording", "about_to_overwrite", "active", "deferred_call", "part_of_several", "recordings"]
 
 
 _TURNS = 256  # a way that turns more often than this is hardly gone again
@@ -58,6 +59,7 @@ class Recording:
         self.inputs: list[Deferred] = []
         self.looked: str | None = None
         self.constants: dict[int, Deferred] = {}
+        self.memory: dict[int, list[int]] = {}  # which of these lie in the memory of the same array
         self.steps: dict[Any, Deferred] = {}
         self.count = 0
         self.instead_of: tuple[Deferred, bool] | None = None  # what stands for the last step; whether that is a view
@@ -78,7 +80,14 @@ class Recording:
             found = self.constants[id(array)] = Deferred(self, None, (), {}, array.shape, array.dtype)
             found.known = array
             found.is_captured = True
+            self.memory.setdefault(id(owner(array)), []).append(id(array))
         return found
+
+    def let_go(self, array: Any) -> None:
+        """Keep copies of what was captured of memory that is about to be written to: it was read as it is now."""
+        for key in self.memory.pop(id(owner(array)), ()):
+            step = self.constants.pop(key)
+            step.known = step.known.copy()
 
     def look(self, how: str) -> None:
         """Note that the code depends on numbers: what follows may be other code at another point."""
@@ -217,7 +226,7 @@ class Recording:
         """Forget what is only needed while recording, and is part of cycles of references."""
         for step in self.steps.values():
             step.parts = None
-        self.steps, self.constants, self.inputs, self.seen = {}, {}, [], []
+        self.steps, self.constants, self.memory, self.inputs, self.seen = {}, {}, {}, [], []
 
     def __enter__(self) -> Recording:
         _active.recording = self
@@ -242,6 +251,12 @@ def _here() -> str:
 def active() -> bool:
     """Whether a recording is being made in this thread."""
     return _active.recording is not None
+
+
+def about_to_overwrite(array: Any) -> None:
+    """Let a recording that is being made in this thread keep what it has of an array."""
+    if _active.recording is not None:
+        _active.recording.let_go(array)
 
 
 def _key(value: Any) -> Any:

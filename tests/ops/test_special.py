@@ -360,7 +360,7 @@ def test_a_third_derivative() -> None:
 def test_formulas_are_as_people_write_them() -> None:
     derivation = cr.derive(special.gamma)(1.5)
     (formula,) = derivation.gradients.values()
-    assert formula.text.endswith("= ψ(x) Γ(x)")
+    assert formula.text.endswith("= Γ(x) ψ(x)")
     derivation = cr.derive(lambda p, q: np.sum(special.kl_div(p, q)), 0)(np.array([0.3]), np.array([0.5]))
     (entropy,) = derivation.gradients.values()
     assert entropy.text.endswith("= log(p / q)")

@@ -11,6 +11,8 @@ from chainrule.errors import NoRuleError
 
 __all__ = ["DenseMatrix"]
 
+_RAVEL = np.ravel  # as NumPy has it, which makes arrays of matrices as well
+
 
 def _refuse(*_: Any) -> Any:
     raise NoRuleError(
@@ -20,7 +22,7 @@ def _refuse(*_: Any) -> Any:
 
 
 class DenseMatrix(Holding):
-    """A dense result of a sparse matrix: ``np.asarray`` of it is a tensor, all else an error."""
+    """A dense result of a sparse matrix: ``np.asarray`` and ``np.ravel`` of it are tensors, all else an error."""
 
     __array_priority__ = 1001  # before tensors, so that their operators do not take it for an array
 
@@ -54,6 +56,11 @@ class DenseMatrix(Holding):
     def A1(self) -> Any:  # noqa: N802
         """The same as an array of one axis."""
         return self.array.reshape(-1)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        if function is not _RAVEL:
+            return _refuse()
+        return function(self.array, *arguments[1:], **options)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

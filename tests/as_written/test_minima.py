@@ -11,6 +11,7 @@ import scipy.optimize as so
 
 import chainrule as cr
 from chainrule.errors import NoRuleError
+from tests.as_written.weighed import weighed
 
 v = np.array([0.3, 0.8, 0.5, 0.6])
 t = np.array([0.4, -0.7, 0.2, 0.9])
@@ -58,13 +59,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_values_and_derivatives(name: str) -> None:
-    f = FUNCTIONS[name]
-    out = np.asarray(f(v.copy()))
-    weights = np.cos(np.arange(out.size) + 0.5).reshape(out.shape)
-
-    def scalar(x: Any) -> Any:
-        return np.sum(f(x) * weights)
-
+    scalar = weighed(FUNCTIONS[name], v)
     value, gradient = cr.value_and_grad(scalar)(v)
     np.testing.assert_allclose(value, scalar(v), rtol=1e-5, atol=1e-6)  # SciPy stops before it is exact
     slopes = [(scalar(v + h) - scalar(v - h)) / 2e-3 for h in 1e-3 * np.eye(4)]

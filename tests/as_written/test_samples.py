@@ -14,6 +14,7 @@ from scipy.cluster import vq
 
 import chainrule as cr
 from chainrule.errors import NoRuleError
+from tests.as_written.weighed import weighed
 
 v = np.array([0.3, -1.2, 0.7, 2.1, 0.9, 1.4])
 t = np.cos(np.arange(6.0))
@@ -54,13 +55,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_values_and_derivatives(name: str) -> None:
-    f = FUNCTIONS[name]
-    out = np.asarray(f(v.copy()))
-    weights = np.cos(np.arange(out.size) + 0.5).reshape(out.shape)
-
-    def scalar(x: Any) -> Any:
-        return np.sum(f(x) * weights)
-
+    scalar = weighed(FUNCTIONS[name], v)
     value, gradient = cr.value_and_grad(scalar)(v)
     np.testing.assert_allclose(value, scalar(v), rtol=1e-9, atol=1e-12)
     slopes = [(scalar(v + h) - scalar(v - h)) / 2e-6 for h in 1e-6 * np.eye(6)]

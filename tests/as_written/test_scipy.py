@@ -22,6 +22,7 @@ from scipy.cluster.vq import kmeans2
 
 import chainrule as cr
 from chainrule.errors import NoDerivativeError, NoRuleError
+from tests.as_written.weighed import weighed
 
 v = np.array([0.3, -1.2, 0.7, 2.1, 0.9])
 places = np.arange(5.0)
@@ -157,13 +158,7 @@ def by_differences(f: Callable[[Any], Any], x: Any, step: float = 1e-5) -> Any:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_values_and_derivatives(name: str) -> None:
-    f = FUNCTIONS[name]
-    out = np.asarray(f(v.copy()))
-    weights = np.cos(np.arange(out.size) + 0.5).reshape(out.shape)
-
-    def scalar(x: Any) -> Any:
-        return np.sum(f(x) * weights)
-
+    scalar = weighed(FUNCTIONS[name], v)
     value, gradient = cr.value_and_grad(scalar)(v)
     is_rough = name.startswith(("odeint", "minimize", "least_squares", "curve_fit"))  # what SciPy returns is
     loose, step = (1e-4, 1e-2) if is_rough else (1e-9, 1e-5)

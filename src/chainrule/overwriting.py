@@ -12,7 +12,7 @@ from chainrule.ops.index import build_index, getitem, overwrite, overwrite_flat,
 from chainrule.program.deferred import Deferred, UnrecordableError
 from chainrule.program.node import NO_PARAMS, Node, mark_written, owner, tick, written
 from chainrule.program.recording import about_to_overwrite, deferred_call
-from chainrule.tape import Tracked, about_to_be_written, enabled, explained, is_traced, make_node, notify
+from chainrule.tape import Tracked, enabled, explained, history_begins, is_traced, make_node, notify
 
 __all__ = ["assigned", "holds", "stacked", "write", "write_at"]
 
@@ -222,7 +222,7 @@ def write_at(target: Tracked, index: Any, value: Any) -> None:
             replace(target, deferred_call(overwritten, [old, plain, place], {}))
         else:
             if before is None and vertex is not None:
-                about_to_be_written(target.value if target.root is None else target.root.value)
+                history_begins(target.value if target.root is None else target.root.value)
             about_to_overwrite(target.value)
             target.value[place] = plain
     except (ValueError, IndexError) as problem:

@@ -20,8 +20,8 @@ from chainrule.program.recording import deferred_call, recordings
 
 __all__ = [
     "Tracked",
-    "about_to_be_written",
     "enabled",
+    "history_begins",
     "is_traced",
     "journal",
     "keeping_copies",
@@ -102,7 +102,7 @@ def journal(note: Note, hold: Callable[[Any], None] | None = None) -> Iterator[N
         _journal, _hold = before
 
 
-def about_to_be_written(array: Any) -> None:
+def history_begins(array: Any) -> None:
     """Tell the journal, if there is one, that the history of an array begins."""
     if _hold is not None:
         _hold(array)

@@ -79,3 +79,17 @@ def test_second_derivatives(name: str) -> None:
 def test_a_programme_whose_answer_is_no_corner() -> None:
     with pytest.raises(NoRuleError, match="as many active constraints as there are variables"):
         cr.grad(lambda x: so.linprog([1.0, 1.0], A_ub=[[-1.0, -1.0], [-2.0, -2.0]], b_ub=[-x[0], -2 * x[0]]).fun)(v)
+
+
+def test_what_is_no_value_beside_an_answer_stays_what_it_is() -> None:
+    def f(a: Any) -> Any:
+        def apart(x: Any) -> Any:
+            return np.sum((x - a) ** 2)
+
+        x, count, _ = so.fmin_tnc(apart, np.zeros(2), approx_grad=True, disp=0)
+        y, way = so.fmin(apart, np.zeros(2), retall=True, disp=0, xtol=1e-9, ftol=1e-9)
+        z, value, *_ = so.fmin(apart, np.zeros(2), full_output=True, disp=0, xtol=1e-9, ftol=1e-9)
+        assert isinstance(count, int) and isinstance(way, list)
+        return np.sum(x) + 2 * np.sum(y) + 3 * np.sum(z) + value
+
+    np.testing.assert_allclose(cr.grad(f)(np.array([1.0, 2.0])), [6.0, 6.0], rtol=1e-5)

@@ -349,6 +349,8 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: sl.lsqr(three(x), x)[0], r"write spsolve\(A.T @ A, A.T @ b\)"),
     (lambda x: three(x).nanmax(), "csc_matrix.nanmax of tracked values has no rule: take the array apart with A.tocoo"),
     (lambda x: three(x).max(axis=0), "along an axis of a sparse array"),
+    (lambda x: three(x).max(explicit=True), "max of a sparse array of tracked values has no rule with explicit="),
+    (lambda x: three(x).sum(dtype=np.float32), "sum of a sparse array of tracked values has no rule with dtype="),
     (lambda x: three(x) / three(x), "divided by a sparse array has no rule"),
     (lambda x: (three(x) - three(x)).data, "which entries a sparse array has depends on tracked values here"),
     (lambda x: three(x).tolil().data, "data of a sparse lil array of tracked values: write A.tocsr"),
@@ -370,6 +372,14 @@ ERRORS: list[tuple[Callable[[Any], Any], str]] = [
 def test_what_has_no_rule(f: Any, said: str) -> None:
     with pytest.raises(NoRuleError, match=said):
         cr.grad(lambda x: np.sum(f(x)))(v)
+
+
+@pytest.mark.parametrize("power", [lambda A: A**-1, lambda A: sl.matrix_power(A, -1)])
+def test_powers_below_zero_are_the_error_that_they_are(power: Any) -> None:
+    with pytest.raises(ValueError, match="exponent must be >= 0"):
+        power(KM)
+    with pytest.raises(ValueError, match="exponent must be >= 0"):
+        cr.grad(lambda x: power(KM * x).sum())(2.0)
 
 
 def test_equations_without_a_solution() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import numbers_of, plain_function, stacked
-from chainrule.as_written.matrices import adjoint, hermitian, of_bands
+from chainrule.as_written.making import numbers_of, plain_function, refusing, stacked
+from chainrule.as_written.matrices import adjoint, hermitian, of_bands, solve_discrete_lyapunov, solve_sylvester
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import conjugated
 
@@ -106,7 +106,7 @@ def solve_continuous_are(a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any =
     for _ in range(2):
         closed = a - spread @ x
         left = adjoint(a) @ x + x @ a - x @ spread @ x + q
-        x = x - _lyapunov(np.eye(len(a)), adjoint(closed), closed, left)
+        x = x - solve_sylvester(adjoint(closed), closed, left)
     return x
 
 
@@ -114,12 +114,10 @@ def solve_discrete_are(a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = N
     """The same for the equation in steps of time."""
     a, b, q, r = map(stacked, (a, b, q, r))
     x = _numeric("solve_discrete_are", a, b, q, r, e, s, balanced)
-    size = len(a)
     for _ in range(2):
         closed = a - b @ np.linalg.solve(r + adjoint(b) @ x @ b, adjoint(b) @ x @ a)
         left = adjoint(a) @ x @ closed - x + q
-        whole = np.eye(size * size) - np.kron(adjoint(closed), np.transpose(closed))
-        x = x + np.reshape(np.linalg.solve(whole, np.reshape(left, -1)), (size, size))
+        x = x + solve_discrete_lyapunov(adjoint(closed), left)
     return x
 
 
@@ -127,19 +125,6 @@ def _numeric(name: str, a: Any, b: Any, q: Any, r: Any, e: Any, s: Any, balanced
     if e is not None or s is not None:
         raise NoRuleError(f"scipy.linalg.{name} of tracked values has no rule with e= and s=")
     return plain_function("scipy.linalg", name)(*numbers_of((a, b, q, r)), balanced=balanced)
-
-
-def _lyapunov(one: Any, left: Any, right: Any, q: Any) -> Any:
-    """D with left D + D right = q."""
-    whole = np.kron(left, one) + np.kron(one, np.transpose(right))
-    return np.reshape(np.linalg.solve(whole, np.reshape(q, -1)), q.shape)
-
-
-def _refused(name: str, instead: str) -> Callable[..., Any]:
-    def call(*_: Any, **__: Any) -> Any:
-        raise NoRuleError(f"scipy.linalg.{name} has no rule for tracked values: {instead}, or take x.detach()")
-
-    return call
 
 
 WITHOUT = {
@@ -161,6 +146,9 @@ EIGENPROBLEMS: dict[str, Callable[..., Any]] = {
             *(solve_continuous_are, solve_discrete_are),
         )
     },
-    **{name: _refused(name, instead) for name, instead in WITHOUT.items()},
+    **{
+        name: refusing(f"scipy.linalg.{name} has no rule for tracked values: {other}, or take x.detach()")
+        for name, other in WITHOUT.items()
+    },
 }
 """By SciPy's names, what takes the place of functions in `scipy.linalg` where a matrix is tracked."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import AssignmentError, DtypeError, ShapeError
+from chainrule.errors import AssignmentError, DtypeError, NoRuleError, ShapeError
 from chainrule.overwriting import holds, stacked
 from chainrule.tensor import Tensor
 
@@ -26,6 +26,7 @@ __all__ = [
     "Holding",
     "ListedUfunc",
     "buffered",
+    "choosing",
     "follows",
     "holds",
     "instead",
@@ -36,6 +37,7 @@ __all__ = [
     "numbers_of",
     "plain_function",
     "plainly",
+    "refusing",
     "settled",
     "stacked",
     "within",
@@ -112,8 +114,24 @@ def instead(plain: Any, made: Callable[..., Any]) -> Any:
     return call
 
 
+def choosing(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose results are positions, or choices, which numbers decide."""
+    return lambda *arguments, **options: plain(*numbers_of(arguments), **options)
+
+
+def refusing(message: str) -> Callable[..., Any]:
+    """A function that has no rule."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise NoRuleError(message)
+
+    return refuse
+
+
 def numbers_of(value: Any) -> Any:
     """Results or arguments as plain numbers."""
+    if isinstance(value, Holding):
+        return value.of_numbers()
     if isinstance(value, Tensor):
         array = np.asarray(value.detach().value)
         return array if array.ndim else array[()]

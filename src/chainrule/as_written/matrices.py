@@ -14,7 +14,7 @@ from chainrule.as_written.making import numbers_of, plain_function, stacked
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import conjugated, is_complex
 
-__all__ = ["MATRICES", "adjoint", "hermitian", "of_bands"]
+__all__ = ["MATRICES", "adjoint", "hermitian", "of_bands", "solve_discrete_lyapunov", "solve_sylvester"]
 
 
 def _refuse(name: str, what: str, *given: Any) -> None:
@@ -160,8 +160,11 @@ def qr(
     return (*((r,) if mode == "r" else (q, r)), *([order] if pivoting else []))
 
 
-def qr_multiply(a: Any, c: Any, mode: str = "right", pivoting: bool = False, **_: Any) -> Any:
+def qr_multiply(
+    a: Any, c: Any, mode: str = "right", pivoting: bool = False, conjugate: bool = False, *_: Any, **__: Any
+) -> Any:
     q, *rest = qr(a, mode="economic", pivoting=pivoting)
+    q = conjugated(q) if conjugate else q
     return (c @ q if mode == "right" else q @ c), *rest
 
 
@@ -248,6 +251,7 @@ def expm(a: Any) -> Any:
 
 
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
+    """X with A X + X B = Q."""
     rows, columns = a.shape[0], b.shape[0]
     whole = np.kron(a, np.eye(columns)) + np.kron(np.eye(rows), np.transpose(b))
     return np.reshape(np.linalg.solve(whole, np.reshape(q, -1)), (rows, columns))
@@ -258,6 +262,7 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
 
 
 def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
+    """X with X = A X Aᴴ + Q."""
     size: int = a.shape[0]
     found: Any = np.linalg.solve(np.eye(size * size) - np.kron(a, conjugated(a)), np.reshape(q, -1))
     return np.reshape(found, (size, size))

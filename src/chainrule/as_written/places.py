@@ -25,12 +25,17 @@ def checked(found: Any, expected: Any, name: str) -> Any:
     return found
 
 
+def _side_by_side(xi: Any) -> Any:
+    """Places whose coordinates are the last axis; they may be given as an array for each."""
+    return np.stack(np.broadcast_arrays(*map(stacked, xi)), -1) if isinstance(xi, tuple) else stacked(xi)
+
+
 # --- grids ---
 
 
 def on_grid(grid: Any, values: Any, xi: Any) -> Any:
     """The multilinear interpolation of values on a grid of increasing coordinates, extrapolated."""
-    places = np.stack(np.broadcast_arrays(*map(stacked, xi)), -1) if isinstance(xi, tuple) else stacked(xi)
+    places = _side_by_side(xi)
     flat = np.reshape(places, (-1, len(grid)))
     cells, shares = [], []
     for axis, ticks in enumerate(map(np.asarray, grid)):
@@ -165,7 +170,7 @@ def griddata(linearly: Callable[..., Any], plain: Any) -> Callable[..., Any]:
         points, values = stacked(points), stacked(values)
         if not follows((points, xi)):
             return linearly(lambda value: plain(numbers[0], value, xi, method, fill_value, rescale), values)
-        places = np.stack(np.broadcast_arrays(*map(stacked, xi)), -1) if isinstance(xi, tuple) else stacked(xi)
+        places = _side_by_side(xi)
         if points.ndim != 2 or places.shape[-1] != points.shape[1] or method == "cubic" or rescale:
             raise NoRuleError(
                 "scipy.interpolate.griddata of tracked points or places has a rule for method='linear' and 'nearest' "

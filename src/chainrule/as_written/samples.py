@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import instead, numbers_of, stacked
+from chainrule.as_written.making import choosing, instead, numbers_of, stacked
 from chainrule.errors import NoRuleError
 from chainrule.tensor import Tensor
 
@@ -93,11 +93,6 @@ def _query(plain: Any) -> Any:
     return instead(plain, query)
 
 
-def _chosen(plain: Any) -> Callable[..., Any]:
-    """A function whose results are positions."""
-    return lambda *given, **options: plain(*numbers_of(given), **options)
-
-
 class _Tree:
     """A tree of tracked points."""
 
@@ -112,7 +107,7 @@ class _Tree:
     def __getattr__(self, name: str) -> Any:
         if name in ("query_ball_point", "query_ball_tree", "query_pairs", "count_neighbors", "n", "m"):
             found = getattr(self.tree, name)
-            return _chosen(found) if callable(found) else found
+            return choosing(found) if callable(found) else found
         raise NoRuleError(f"KDTree(…).{name} of tracked points has no rule: query has; or take x.detach()")
 
 
@@ -123,7 +118,7 @@ def _tree(plain: Any) -> Any:
 def of_trees(module: Any) -> Places:
     """What takes the place of trees in `scipy.spatial`."""
     kind = module.KDTree
-    around = instead(kind.query_ball_point, _chosen(kind.query_ball_point))
+    around = instead(kind.query_ball_point, choosing(kind.query_ball_point))
     methods = {"query": _query(kind.query), "query_ball_point": around}
     return [(kind, methods), (module, {name: _tree(vars(module)[name]) for name in _TREES})]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import instead, numbers_of, stacked
+from chainrule.as_written.making import choosing, instead, numbers_of, stacked
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import is_complex
 from chainrule.ops.recursion import delayed, recursive
@@ -86,11 +86,6 @@ def of_spectra(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
 # --- peaks: which entries they are is decided by numbers ---
 
 
-def _chosen(plain: Any) -> Callable[..., Any]:
-    """A function whose results are positions, or choices."""
-    return lambda *arguments, **options: plain(*numbers_of(arguments), **options)
-
-
 def _prominences(plain: Any) -> Callable[..., Any]:
     def call(x: Any, peaks: Any, wlen: Any) -> Any:
         _, left, right = plain(numbers_of(x), peaks, wlen)
@@ -121,8 +116,8 @@ def _widths(x: Any, peaks: Any, rel_height: float, prominences: Any, left_bases:
 def of_peaks(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
     """What takes the place of SciPy's own functions in C that look for peaks."""
     made = {
-        "_local_maxima_1d": _chosen(module._local_maxima_1d),
-        "_select_by_peak_distance": _chosen(module._select_by_peak_distance),
+        "_local_maxima_1d": choosing(module._local_maxima_1d),
+        "_select_by_peak_distance": choosing(module._select_by_peak_distance),
         "_peak_prominences": _prominences(module._peak_prominences),
         "_peak_widths": _widths,
     }

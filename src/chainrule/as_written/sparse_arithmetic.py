@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import reduce
 from operator import index as whole
+from operator import matmul
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from chainrule.as_written.sparse_matrices import DenseMatrix
 from chainrule.errors import NoRuleError
 from chainrule.ops.options import conjugated
 
-__all__ = ["Arithmetic"]
+__all__ = ["Arithmetic", "multiplied"]
 
 
 def _of_data(function: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -34,6 +36,19 @@ def _in_place(name: str) -> Callable[[Any, Any], Any]:
         return self.become(entries_of(made)) if is_sparse(made) else made
 
     return method
+
+
+def _refuse(name: str, **options: Any) -> None:
+    given = [option for option, value in options.items() if value is not None and value is not False]
+    if given:
+        raise NoRuleError(f"{name} of a sparse array of tracked values has no rule with {given[0]}=")
+
+
+def multiplied(A: Any, times: Any) -> Any:
+    """A @ A @ … of so many factors."""
+    if whole(times) < 1:
+        raise ValueError("exponent must be >= 0")  # as SciPy says
+    return reduce(matmul, [A] * whole(times))
 
 
 class Arithmetic(Holding):
@@ -119,10 +134,7 @@ class Arithmetic(Holding):
     def __pow__(self: Any, n: Any) -> Any:
         if not self.is_matrix:
             return self.power(n)
-        result = self if whole(n) > 0 else None
-        for _ in range(whole(n) - 1):
-            result = result @ self
-        return sys.modules["scipy.sparse"].eye(self.shape[0], format="csr") if result is None else result
+        return multiplied(self, n) if n else sys.modules["scipy.sparse"].eye(self.shape[0], format="csr")
 
     def __matmul__(self: Any, other: Any) -> Any:
         if is_sparse(other):
@@ -147,6 +159,7 @@ class Arithmetic(Holding):
 
     def sum(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """The sum of all, or along an axis."""
+        _refuse("sum", dtype=dtype, out=out)
         if axis is None or len(self.shape) == 1:
             return np.sum(self.entries.data)
         found = self.entries.times_dense(np.ones(self.shape[1])) if axis in (1, -1) else None
@@ -156,6 +169,7 @@ class Arithmetic(Holding):
 
     def mean(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """The mean of all, zeros too, or along an axis."""
+        _refuse("mean", dtype=dtype, out=out)
         count = np.prod(self.shape) if axis is None else self.shape[axis]
         return self.with_entries(self.entries._replace(data=self.entries.data / count)).sum(axis)
 
@@ -165,10 +179,12 @@ class Arithmetic(Holding):
 
     def max(self: Any, axis: Any = None, out: Any = None, **options: Any) -> Any:
         """The largest number, zeros too."""
+        _refuse("max", out=out, **options)
         return self._extreme(np.max, axis)
 
     def min(self: Any, axis: Any = None, out: Any = None, **options: Any) -> Any:
         """The smallest number, zeros too."""
+        _refuse("min", out=out, **options)
         return self._extreme(np.min, axis)
 
     def _extreme(self: Any, function: Callable[..., Any], axis: Any) -> Any:

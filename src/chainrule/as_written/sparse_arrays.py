@@ -181,16 +181,8 @@ def _tracked_kind(kind: type) -> type:
 
 
 _KEPT = (
-    *(
-        "format",
-        "__array_priority__",
-        "__class_getitem__",
-        "__parameters__",
-        "__orig_bases__",
-        "__dict__",
-        "__weakref__",
-    ),
-    *("__abstractmethods__", "_abc_impl", "__slots__"),
+    *("format", "__array_priority__", "__class_getitem__", "__parameters__", "__orig_bases__"),
+    *("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__slots__"),
 )
 
 
@@ -212,8 +204,7 @@ def _of_numbers(name: str) -> Callable[..., Any]:
     """What has no derivative: SciPy's own answer for the numbers."""
 
     def method(self: Any, *arguments: Any, **options: Any) -> Any:
-        plain = [each.of_numbers() if isinstance(each, TrackedSparse) else numbers_of(each) for each in arguments]
-        return getattr(self.of_numbers(), name)(*plain, **options)
+        return getattr(self.of_numbers(), name)(*numbers_of(arguments), **options)
 
     return method
 
@@ -427,7 +418,4 @@ class TrackedSparse(Arithmetic):
         array = numbered(entries, kind_of("lil", self.plain_kind))
         write(array, numbers if np.ndim(numbers) or is_sparse(numbers) else float(numbers))
         all_data = np.concatenate([entries.data, data])
-        self.become(entries_of(moved(self._as_own(array), entries._replace(data=all_data))))
-
-    def _as_own(self, array: Any) -> Any:
-        return array.asformat(self.format)
+        self.become(entries_of(moved(array.asformat(self.format), entries._replace(data=all_data))))

@@ -158,7 +158,7 @@ def _kronsum(A: Any, B: Any, format: Any = None) -> Any:  # noqa: A002
 
 
 def _find(A: Any) -> Any:
-    entries = A.entries.unique()
+    entries = entries_of(A).unique()
     kept = np.flatnonzero(numbers_of(entries.data))
     return *[each[kept] for each in entries.coords], entries.data[kept]
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.as_written.making import follows, instead, numbers_of, plain_function, settled, stacked
-from chainrule.as_written.sparse_arrays import TrackedSparse, kind_of, plain_kind, tracked
+from chainrule.as_written.making import follows, instead, numbers_of, plain_function, refusing, settled, stacked
+from chainrule.as_written.sparse_arithmetic import multiplied
+from chainrule.as_written.sparse_arrays import kind_of, plain_kind, tracked
 from chainrule.as_written.sparse_entries import Entries, entries_of, is_sparse
 from chainrule.as_written.sparse_exponential import exponential_times
 from chainrule.as_written.sparse_matrices import DenseMatrix
@@ -20,10 +21,6 @@ from chainrule.ops.options import is_complex
 from chainrule.ops.sparse import sparse_solve
 
 __all__ = ["IN_C", "of_sparse_linalg"]
-
-
-def _plain(value: Any) -> Any:
-    return value.of_numbers() if isinstance(value, TrackedSparse) else numbers_of(value)
 
 
 def _solution(matrix: Any, b: Any, transposed: bool = False) -> Any:
@@ -130,8 +127,8 @@ def _iterated(plain: Callable[..., Any]) -> Callable[..., Any]:
     """A solver that comes near to the solution: its answer, with the derivatives of the solution."""
 
     def made(A: Any, b: Any, *arguments: Any, **options: Any) -> Any:
-        told = {name: _plain(value) for name, value in options.items()}
-        found, info = plain(_plain(A), _plain(b), *map(_plain, arguments), **told)
+        told = {name: numbers_of(value) for name, value in options.items()}
+        found, info = plain(*numbers_of((A, b, *arguments)), **told)
         if not (is_sparse(A) or isinstance(numbers_of(A), np.ndarray)):
             raise NoRuleError(
                 f"scipy.sparse.linalg.{plain.__name__} of tracked values has a rule for sparse and dense matrices A, "
@@ -176,10 +173,7 @@ def _inv(A: Any) -> Any:
 
 
 def _matrix_power(A: Any, power: int) -> Any:
-    result = sys.modules["scipy.sparse"].eye_array(A.shape[0], format="csr") if power == 0 else A
-    for _ in range(power - 1):
-        result = result @ A
-    return result
+    return multiplied(A, power) if power else sys.modules["scipy.sparse"].eye_array(A.shape[0], format="csr")
 
 
 _REFUSED = {
@@ -191,13 +185,6 @@ _REFUSED = {
     "onenormest": "scipy.sparse.linalg.norm(A, 1)",
     "aslinearoperator": "A itself",
 }
-
-
-def _refusing(name: str) -> Callable[..., Any]:
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise NoRuleError(f"scipy.sparse.linalg.{name} of tracked values has no rule: write {_REFUSED[name]}")
-
-    return refuse
 
 
 IN_C: dict[type, Callable[[Any], Any]] = {}
@@ -215,7 +202,10 @@ def of_sparse_linalg(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
         "inv": _inv,
         "matrix_power": _matrix_power,
         **{name: _iterated(getattr(module, name)) for name in _ITERATIONS},
-        **{name: _refusing(name) for name in _REFUSED},
+        **{
+            name: refusing(f"scipy.sparse.linalg.{name} of tracked values has no rule: write {other}")
+            for name, other in _REFUSED.items()
+        },
     }
     always = {name: _factoring(getattr(module, name)) for name in ("splu", "spilu")}
     found = {name: instead(getattr(module, name), function) for name, function in made.items()}

@@ -24,6 +24,16 @@ def _column(values: Any, like: Any) -> Any:
     return np.reshape(values, (-1,) + (1,) * (len(like.shape) - 1))
 
 
+def _require_plain(plain: Any, *others: Any) -> None:
+    if follows(others):
+        raise NoRuleError(f"scipy.interpolate.{plain.__name__} has a rule for tracked values alone, not for others")
+
+
+def _require_extrapolated(spline: Any, extrapolate: Any) -> None:
+    if (spline.extrapolate if extrapolate is None else extrapolate) is not True:
+        raise NoRuleError("scipy.interpolate: integrals of tracked splines have a rule where they are extrapolated")
+
+
 # --- polynomials between breaks ---
 
 
@@ -69,8 +79,7 @@ def _integral(plain: Any) -> Callable[..., Any]:
         c, breaks = self._c, self._x
         if not follows((c, breaks, a, b)):
             return plainly(plain)(_of_numbers(self), a, b, extrapolate)
-        if (self.extrapolate if extrapolate is None else extrapolate) is not True:
-            raise NoRuleError("scipy.interpolate: integrals of tracked splines have a rule where they are extrapolated")
+        _require_extrapolated(self, extrapolate)
         c = stacked(c)
         powers = np.reshape(np.arange(c.shape[0], 0, -1.0), (-1,) + (1,) * (c.ndim - 1))
         raised = np.concatenate([c / powers, np.zeros((1, *c.shape[1:]))])
@@ -155,8 +164,7 @@ def _integrated(plain: Any) -> Callable[..., Any]:
     def integrate(self: Any, a: Any, b: Any, extrapolate: Any = None) -> Any:
         if not follows((self._t, self._c, a, b)):
             return plainly(plain)(_of_numbers(self), a, b, extrapolate)
-        if (self.extrapolate if extrapolate is None else extrapolate) is not True:
-            raise NoRuleError("scipy.interpolate: integrals of tracked splines have a rule where they are extrapolated")
+        _require_extrapolated(self, extrapolate)
         return _area(self._t, stacked(self._c), self.k, a, b)
 
     return integrate
@@ -172,8 +180,7 @@ def fitted(linearly: Linearly, plain: Any) -> Callable[..., Any]:
     """What makes a B-spline of places and tracked values."""
 
     def make(x: Any, y: Any, *arguments: Any, **options: Any) -> Any:
-        if follows((x, *arguments, *options.values())):
-            raise NoRuleError(f"scipy.interpolate.{plain.__name__} has a rule for tracked values alone, not for others")
+        _require_plain(plain, x, *arguments, *options.values())
         values = stacked(y)
         spline = plain(x, numbers_of(values), *arguments, **options)
         spline._c = linearly(lambda value: plain(x, value, *arguments, **options)._c, values)
@@ -230,8 +237,7 @@ def univariate(linearly: Linearly, plain: Any) -> Callable[..., Any]:
     """What makes a spline of FITPACK's of places and tracked values, as an object or as knots, coefficients, degree."""
 
     def make(x: Any, y: Any, *arguments: Any, **options: Any) -> Any:
-        if follows((x, *arguments, *options.values())):
-            raise NoRuleError(f"scipy.interpolate.{plain.__name__} has a rule for tracked values alone, not for others")
+        _require_plain(plain, x, *arguments, *options.values())
 
         def parts(value: Any) -> Any:
             made = plain(x, value, *arguments, **options)

@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-__all__ = ["blas", "csgraph", "lapack", "linalg", "ndimage", "signal", "sparse", "sparse_linalg", "spatial", "special"]
+__all__ = ["blas", "csgraph", "lapack", "linalg", "signal", "sparse", "sparse_linalg", "spatial", "special"]
 
 
 class _Lazy:
@@ -30,7 +30,6 @@ linalg = _Lazy("scipy.linalg")
 blas = _Lazy("scipy.linalg.blas")
 csgraph = _Lazy("scipy.sparse.csgraph")
 lapack = _Lazy("scipy.linalg.lapack")
-ndimage = _Lazy("scipy.ndimage")
 signal = _Lazy("scipy.signal")
 spatial = _Lazy("scipy.spatial")
 special = _Lazy("scipy.special")

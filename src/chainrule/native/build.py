@@ -27,7 +27,9 @@ from chainrule.native.scalar import Source
 from chainrule.program.deferred import Deferred
 from chainrule.transforms.recorded import Run, is_finite, replayed
 
-__all__ = ["Built", "build", "program"]
+__all__ = ["WASTED", "Built", "build", "program"]
+
+WASTED = 3  # recordings in a row that served no call, after which no more are made
 
 _OUT = ("out",)
 NOTHING = Guards([], [], [], [], [], None)
@@ -97,15 +99,20 @@ class Ways:
         self.steps = made.size
         self.others: list[Built] = []
         self.wasted = 0  # recordings in a row that were no new way
-        self.are_open = bool(made.way)
+        self.may_be_several = bool(made.way)
+
+    @property
+    def are_open(self) -> bool:
+        """Whether there may be more: as many as there may be are enough."""
+        is_full = len(self.taken) >= self.most or self.steps >= self.steps_at_most
+        return self.may_be_several and not is_full and self.wasted <= WASTED
 
     def add(self, built: Built, made: Recorded) -> None:
-        """One more; as many as there may be are enough."""
+        """One more."""
         self.taken.add(made.way)
         self.others.append(built)
         self.steps += made.size
         self.wasted = 0
-        self.are_open = len(self.taken) < self.most and self.steps < self.steps_at_most
 
 
 class Built:
@@ -133,9 +140,12 @@ class Built:
         self.results = [Source(*source.seen) for source in call.results]
         self.structure = call.structure
         self.captured = [array for _, array in call.captured]
-        self.plain = Entrance(kernel, call, self._again if otherwise else None, self._other, into=False)
+        self.plain = self._entrance(into=False)
         self.into: Entrance | None = None
         self._callers: set[int] = set()
+
+    def _entrance(self, into: bool) -> Entrance:
+        return Entrance(self.kernel, self.kind, self._again if self.otherwise else None, self._other, into=into)
 
     @property
     def memory(self) -> int:
@@ -150,7 +160,7 @@ class Built:
 
     def make_into(self) -> None:
         """Make the call with ``out=``."""
-        self.into = Entrance(self.kernel, self.kind, self._again if self.otherwise else None, self._other, into=True)
+        self.into = self._entrance(into=True)
         for other in self.ways.others:
             other.make_into()
 

@@ -17,7 +17,7 @@ from chainrule.errors import OptionError
 from chainrule.linear.forms import FORMS
 from chainrule.linear.uncollected import uncollected
 from chainrule.native import callables
-from chainrule.native.build import Built, build, program
+from chainrule.native.build import WASTED, Built, build, program
 from chainrule.native.into import fitting, put
 from chainrule.native.libraries import llvm
 from chainrule.native.options import Options, allowed, length
@@ -31,7 +31,6 @@ from chainrule.transforms.trees import flatten
 __all__ = ["CompileWarning", "Compiled", "compile"]
 
 _KEPT = 16  # recordings that one function keeps
-_WASTED = 3  # recordings in a row that served no call, after which no more are made
 _FRESH = object()  # what stands for out= where it is not given
 
 
@@ -242,7 +241,7 @@ def _called(this: Any, *arguments: Any, **options: Any) -> Any:
         if not found.refuses() and found.is_current():
             return _answered(this, found, arguments, leaves, out)
         this.wasted += 1
-        if this.wasted > _WASTED:
+        if this.wasted > WASTED:
             found = "something that it reads changes from call to call: make it an argument"
             _keep(this, key, found)
     if isinstance(found, str):
@@ -300,7 +299,6 @@ def _otherwise(this: Any, found: Built, arguments: Any, out: Any = _FRESH) -> An
     key_of(arguments, leaves)
     ways = found.ways
     ways.wasted += 1
-    ways.are_open = ways.wasted <= _WASTED
     this.running += 1
     try:
         with uncollected():

@@ -72,7 +72,7 @@ def _strip(
     target: Kept, dropped: Sequence[bool], prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]
 ) -> Strip | None:
     """An axis of which each strip has its own part."""
-    everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
+    everyone = _places(leaves, readers)
     if target.is_wanted or any([place is None for _, place in everyone]):
         return None
     for loop in [loop for loop in prefix if loop.length > 1]:
@@ -85,10 +85,15 @@ def _strip(
     return None
 
 
+def _places(leaves: Sequence[Leaf], readers: Sequence[Any]) -> list[Any]:
+    """Who writes an array and who reads it, with where."""
+    return [*[(leaf, leaf.statement.place) for leaf in leaves], *readers]
+
+
 def _last(target: Kept, leaves: Sequence[Leaf], readers: Sequence[Any]) -> int:
     """The axis along which most of the innermost loops go that write and read an array."""
     last = len(target.shape) - 1
-    everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
+    everyone = _places(leaves, readers)
     if last < 1 or target.is_wanted or any([place is None for _, place in everyone]):
         return last
     if target.along is not None:
@@ -131,7 +136,7 @@ def _own_turns(leaves: Sequence[Leaf], readers: Sequence[Leaf]) -> list[Loop]:
 
 def _is_turn(axis: int, size: int, prefix: Sequence[Loop], leaves: Sequence[Leaf], readers: Sequence[Any]) -> bool:
     """Whether each turn of one of these loops writes and reads its own element of an axis only."""
-    everyone = [(leaf, leaf.statement.place) for leaf in leaves] + list(readers)
+    everyone = _places(leaves, readers)
     loops: set[tuple[Loop | None, int]] = set()
     for leaf, place in everyone:
         if place is None:

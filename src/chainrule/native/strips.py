@@ -8,13 +8,12 @@ vectors. What one of them leaves to the next takes memory for a strip.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 from math import prod
 
 from chainrule.native.scalar import Label, parts
 from chainrule.native.schedule import Leaf, Loop, Schedule
-from chainrule.native.splitting import cost_of_part, is_free, reads_its_own
+from chainrule.native.splitting import cost_of_part, is_free, reads_its_own, work_of
 from chainrule.native.work import Statement
 
 __all__ = ["cut_into_strips"]
@@ -32,32 +31,23 @@ def cut_into_strips(schedule: Schedule) -> None:
 
 def _cut(body: list[Loop | Leaf], depth: int) -> None:
     for place, item in enumerate(body):
-        if isinstance(item, Loop) and _is_better_cut(item):
+        if isinstance(item, Loop) and _is_better_cut(item, depth):
             body[place] = _in_strips(item, depth)
         elif isinstance(item, Loop):
             _cut(item.body, depth + 1)
 
 
-def _is_better_cut(loop: Loop) -> bool:
+def _is_better_cut(loop: Loop, depth: int) -> bool:
     leaves = list(loop.leaves())
     alone = [item for item in loop.body if isinstance(item, Leaf)]
     if loop.label.size < _LONG or len(alone) == len(loop.body):
         return False
     if not all([is_free(leaf.statement) and reads_its_own(leaf, loop, leaves) for leaf in leaves]):
         return False
-    dear = sum([cost for leaf in alone for cost in _costs(leaf) if cost >= _DEAR])
-    inside = sum([prod(_turns(leaf, loop)) * sum(_costs(leaf)) for leaf in leaves if leaf not in alone])
-    return dear > 0 and dear * _SHARE >= inside
-
-
-def _costs(leaf: Leaf) -> list[float]:
-    made = leaf.statement
-    return [cost_of_part(part) for part in parts(made.expression)] if isinstance(made, Statement) else []
-
-
-def _turns(leaf: Leaf, loop: Loop) -> Sequence[int]:
-    """Of the loops inside another."""
-    return [inner.label.size for inner in leaf.path[leaf.path.index(loop) + 1 :]]
+    made = [leaf.statement for leaf in alone if isinstance(leaf.statement, Statement)]
+    costs = [cost_of_part(part) for statement in made for part in parts(statement.expression)]
+    dear = sum([cost for cost in costs if cost >= _DEAR]) * prod([outer.turns for outer in leaves[0].path[: depth + 1]])
+    return dear > 0 and dear * _SHARE >= sum([work_of(leaf) for leaf in leaves if leaf not in alone])
 
 
 def _in_strips(loop: Loop, depth: int) -> Loop:

@@ -42,7 +42,7 @@ def _change_of(a: Any, x: Any, cotangent: Any) -> Any:
 
 
 recursive: Operation = external(
-    lambda a, x: _filtered(a, x),
+    _filtered,
     jvp=[_of_change, lambda a, x, tangent: recursive(a, tangent)],
     vjp=[_change_of, lambda a, x, cotangent: _turned(a, cotangent)],
     sparsity=[None, ("bi, bj", "lower")],

@@ -74,9 +74,7 @@ def parse_index(index: Any) -> Index:
             template.append(ELLIPSIS)
         else:
             array = plain(entry)
-            is_array = kind is np.ndarray or getattr(
-                entry, "is_array", False
-            )  # NumPy copies for it, unlike for a number
+            is_array = kind is np.ndarray or getattr(entry, "is_array", False)  # it chooses a copy, unlike a number
             is_open = is_deferred(array) and array.dtype.kind in "iu"  # how many a mask chooses has to be known
             if not is_open or (is_array and not array.ndim):
                 array, is_open = np.asarray(array), False

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.as_written import libraries
-from chainrule.as_written.making import follows, numbers_of, stacked
+from chainrule.as_written.making import choosing, follows, numbers_of, stacked
 from chainrule.errors import NoDerivativeError, NoRuleError
 from chainrule.tape import set_enabled
 from chainrule.transforms.gradient import grad
@@ -200,7 +200,7 @@ def _minimum(call: _Call) -> Any:
     found = call.answered(exact)
     if call.is_tracked and hasattr(found, "fun"):
         found.fun = value(found.x)
-    if call.is_tracked and isinstance(found, tuple):  # the value comes second
+    if call.is_tracked and isinstance(found, tuple) and isinstance(found[1], float):  # no count, and no way there
         found = (found[0], value(found[0]), *found[2:])
     return found
 
@@ -317,11 +317,6 @@ def _isotonic(plain: Any) -> Any:
     return libraries.instead(plain, solved)
 
 
-def _chosen(plain: Any) -> Any:
-    """A function whose results are positions."""
-    return libraries.instead(plain, lambda *arguments, **options: plain(*numbers_of(arguments), **options))
-
-
 def _solving(plain: Any, answer: Callable[[_Call], Any]) -> Any:
     """A solver whose answer is tracked, if the function that it is given is."""
 
@@ -354,7 +349,11 @@ _ANSWERS: Mapping[str, Callable[[_Call], Any]] = {
 
 def _of_optimize(module: Any) -> list[tuple[Any, Mapping[str, Any]]]:
     made = {name: _solving(getattr(module, name), answer) for name, answer in _ANSWERS.items()}
-    others = {"linprog": _linprog, "isotonic_regression": _isotonic, "linear_sum_assignment": _chosen}
+    others: Mapping[str, Callable[[Any], Any]] = {
+        "linprog": _linprog,
+        "isotonic_regression": _isotonic,
+        "linear_sum_assignment": lambda plain: libraries.instead(plain, choosing(plain)),
+    }
     return [(module, {**made, **{name: other(getattr(module, name)) for name, other in others.items()}})]
 
 

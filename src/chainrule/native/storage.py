@@ -78,10 +78,9 @@ def _strip(
     for loop in [loop for loop in prefix if loop.length > 1]:
         for axis in [axis for axis, is_dropped in enumerate(dropped) if not is_dropped]:
             at = [(place[axis], leaf.label_of(loop)) for leaf, place in everyone]
-            if len({index.start for index, _ in at}) == 1 and all(
-                [label and is_at(index, label) for index, label in at]
-            ):
-                return Strip(loop, axis, at[0][0].start)
+            starts = {index.start if label is not None and is_at(index, label) else None for index, label in at}
+            if len(starts) == 1 and (start := starts.pop()) is not None:
+                return Strip(loop, axis, start)
     return None
 
 

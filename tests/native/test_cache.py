@@ -15,6 +15,7 @@ import pytest
 import chainrule as cr
 from chainrule.native import cache, libraries, machine
 from chainrule.native.cache import Store
+from tests.at_once import at_once
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="files have owners and modes of another kind")
 
@@ -236,3 +237,33 @@ print(float(value), gradient.tolist(), f.recordings)
 
 def test_tests_keep_nothing() -> None:
     assert cache.directory() is None
+
+
+def test_threads_remember_at_once() -> None:
+    kept, problems = Store(None), list[BaseException]()
+    before = sys.getswitchinterval()
+
+    def work(seed: int) -> None:
+        try:
+            for turn in range(300):
+                kept.write(f"{seed} {turn}", b"code")
+        except BaseException as problem:
+            problems.append(problem)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        at_once(8, work)
+    finally:
+        sys.setswitchinterval(before)
+    assert not problems
+    assert all(kept.read(f"{seed} {turn}") == b"code" for seed in range(8) for turn in range(300))
+
+
+def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_BYTES_HERE", 25)
+    kept = Store(None)
+    for name, code in [("a", b"a" * 10), ("b", b"b" * 10), ("a", b"c" * 5), ("c", b"c" * 10), ("d", b"d" * 10)]:
+        kept.write(name, code)
+    assert [kept.read(name) for name in "abcd"] == [None, None, b"c" * 10, b"d" * 10]
+    kept.write("e", b"e" * 99)  # the newest is there, however large it is
+    assert [kept.read(name) for name in "cde"] == [None, None, b"e" * 99]

@@ -153,7 +153,7 @@ def _imported(modules: int) -> list[tuple[Any, Mapping[str, Any]]]:
     spaces = [vars(module) for name, module in sys.modules.copy().items() if name.startswith("scipy.")]
     classes = {name: BUILTINS[name] for name in ("float", "complex")}
     return [
-        (space, {**{name: classes[name] for name in classes.keys() - space.keys()}, **_others(space)})
+        (space, {**{name: made for name, made in classes.items() if name not in space}, **_others(space)})
         for space in spaces
     ]
 

@@ -15,6 +15,7 @@ import os
 import secrets
 import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -66,6 +67,8 @@ class Store:
         self.place = place
         self.limit = limit
         self._here: dict[str, bytes] = {}
+        self._bytes_here = 0
+        self._lock = threading.Lock()  # of several threads that remember, one at a time
         self._writes = 0
 
     def read(self, name: str) -> bytes | None:
@@ -92,9 +95,11 @@ class Store:
                 _write(at, name, _digest(name, code) + code)
 
     def _remember(self, name: str, code: bytes) -> None:
-        self._here[name] = code
-        while sum([len(value) for value in self._here.values()]) > _BYTES_HERE and len(self._here) > 1:
-            del self._here[next(iter(self._here))]
+        with self._lock:
+            self._bytes_here += len(code) - len(self._here.get(name, b""))
+            self._here[name] = code
+            while self._bytes_here > _BYTES_HERE and len(self._here) > 1:
+                self._bytes_here -= len(self._here.pop(next(iter(self._here))))
 
 
 _stores: dict[Path | None, Store] = {}

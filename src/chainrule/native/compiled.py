@@ -49,7 +49,7 @@ class _Shared:
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", repr(self.function))
-        native = sum([not isinstance(found, str) for found in self.known.values()])
+        native = sum([not isinstance(found, str) for found in self.known.copy().values()])
         return f"<compiled {name}: {native} kind{'s' * (native != 1)} of arguments in machine code>"
 
     def __reduce__(self) -> Any:
@@ -65,12 +65,12 @@ class _Shared:
     @property
     def recordings(self) -> list[str]:
         """One line for each kind of arguments met: whether calls run as machine code, and if not, why."""
-        return [found if isinstance(found, str) else found.how for found in self.known.values()]
+        return [found if isinstance(found, str) else found.how for found in self.known.copy().values()]
 
     @property
     def memory(self) -> list[int | None]:
         """The bytes that calls work in, besides arguments and results; None for kinds that run in Python."""
-        return [None if isinstance(found, str) else found.memory for found in self.known.values()]
+        return [None if isinstance(found, str) else found.memory for found in self.known.copy().values()]
 
     def __get__(self, instance: Any, kind: Any = None) -> Any:
         return self if instance is None else _bound(self, instance)
@@ -272,7 +272,7 @@ def _answered(this: Any, found: Any, arguments: Any, leaves: Sequence[Any], out:
 
 def _explained(this: Any, problem: str, arguments: Any, out: Any, key: Any = None) -> Any:
     """A call in Python, with a warning that says why if it was not said before."""
-    if problem not in this.known.values():
+    if problem not in this.known.copy().values():
         name = getattr(this.function, "__qualname__", repr(this.function))
         warnings.warn(f"{name} runs in Python, not as machine code: {problem}", CompileWarning, stacklevel=4)
     key = key if key is not None else problem
